@@ -1,0 +1,57 @@
+"""Package definition of tfx-lm: the checkout itself is the import package `tfx_lm`."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "__init__.py").read_text()).group(1)
+
+# The packages that are installed; tests and benchmarks stay in the checkout.
+SHIPPED = ("components", "pipelines", "transform")
+SUBPACKAGES = find_packages(
+    where=str(HERE), include=[pattern for top in SHIPPED for pattern in (top, f"{top}.*")]
+)
+
+# Each supported Python has exactly one TFX generation; the markers pick it.
+OLD_STACK = "python_version < '3.11'"
+NEW_STACK = "python_version >= '3.11'"
+
+setup(
+    version=VERSION,
+    description="TFX and Beam pipeline components for language models with a masked loss",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    package_dir={"tfx_lm": "."},
+    packages=["tfx_lm", *(f"tfx_lm.{name}" for name in SUBPACKAGES)],
+    package_data={"tfx_lm.pipelines": ["configs/*.yaml"]},
+    install_requires=[
+        f"tfx==1.16.0; {OLD_STACK}",
+        f"tfx==1.21.0; {NEW_STACK}",
+        # tensorflow-transform 1.16 imports dill, which Beam dropped after 2.68.
+        f"apache-beam[gcp]==2.61.0; {OLD_STACK}",
+        f"apache-beam[gcp]; {NEW_STACK}",
+        "tensorflow",
+        "tensorflow-transform",
+        "tensorflow-model-analysis",
+        "click>=8",
+        "pydantic>=2.5",
+        "pyyaml",
+        "rich>=13",
+    ],
+    extras_require={
+        "airflow": ["apache-airflow>=2.10"],
+        "dev": ["hypothesis", "mypy", "pytest", "ruff", "types-PyYAML", "types-setuptools"],
+        "kubeflow": ["kfp"],
+    },
+    entry_points={"console_scripts": ["tfx-lm=tfx_lm.pipelines.cli:main"]},
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
