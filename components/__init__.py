@@ -1,0 +1,1 @@
+"""One folder per TFX component, or module that a component runs."""

