@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+from tfx_lm.pipelines.code_digest import code_digest
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    for folder in ("components", "transform", "pipelines"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.py").write_text("x = 1\n")
+    return tmp_path
+
+
+def test_the_digest_is_a_function_of_the_source(package):
+    before = code_digest(package)
+    assert code_digest(package) == before
+    (package / "components" / "a.py").write_text("x = 2\n")
+    assert code_digest(package) != before
+    (package / "components" / "a.py").write_text("x = 1\n")
+    assert code_digest(package) == before
+
+
+def test_adding_and_renaming_change_the_digest(package):
+    before = code_digest(package)
+    (package / "transform" / "a.py").rename(package / "transform" / "b.py")
+    renamed = code_digest(package)
+    assert renamed != before
+    (package / "transform" / "c.py").write_text("")
+    assert code_digest(package) not in (before, renamed)
+
+
+def test_code_that_never_runs_inside_a_node_does_not_count(package):
+    before = code_digest(package)
+    (package / "pipelines" / "a.py").write_text("x = 3\n")
+    (package / "components" / "README.md").write_text("hello\n")
+    assert code_digest(package) == before

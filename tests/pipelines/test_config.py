@@ -1,0 +1,103 @@
+import textwrap
+
+import pytest
+from tfx_lm.pipelines.config import PipelineConfig, load_config
+from tfx_lm.pipelines.errors import ConfigurationError
+
+GATE = "gate.max_perplexity=100"
+
+
+def message(*overrides: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(None, overrides)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("data.max_length=1", "data.max_length=1: must be >= 2, or auto"),
+        ("data.max_length=long", "data.max_length=long: must be >= 2, or auto"),
+        ("trainer.layers=0", "trainer.layers=0: must be >= 1; set trainer.layers"),
+        ("trainer.dropout=1.0", "trainer.dropout=1.0: must be < 1.0; set trainer.dropout"),
+        ("trainer.layrs=3", "trainer.layrs: unknown key; did you mean trainer.layers?"),
+        ("gate.tolerance=-0.1", "gate.tolerance=-0.1: must be >= 0.0; set gate.tolerance"),
+        (
+            "data.tokenizer=bpe",
+            "data.tokenizer=bpe: must be one of 'whitespace', 'word' or 'byte'; set data.tokenizer",
+        ),
+        ("trainer", "--set trainer: must be key=value, such as trainer.epochs=3"),
+        ("trainer.epochs=[", "--set trainer.epochs=[: the value is not YAML"),
+    ],
+)
+def test_an_error_is_one_line_with_key_value_and_remedy(override, expected):
+    assert message(GATE, override) == expected
+
+
+def test_an_unknown_section_lists_the_known_ones():
+    text = message(GATE, "zzz.bar=1")
+    assert text.startswith("zzz: unknown key; known here:")
+    assert "trainer" in text
+
+
+def test_no_threshold_is_an_error():
+    assert message() == "gate: no threshold; set gate.max_perplexity or gate.max_bits_per_byte"
+
+
+def test_files_and_splits_exclude_each_other():
+    text = message(GATE, "data.files=a.txt", "data.splits={train: a.txt, eval: b.txt}")
+    assert text == "data.files and data.splits are both set; keep one of them"
+    assert "must name both train and eval" in message(GATE, "data.splits={train: a.txt}")
+
+
+def test_the_command_line_wins_over_overrides_and_they_win_over_the_file(tmp_path):
+    file = tmp_path / "my.yaml"
+    file.write_text(
+        textwrap.dedent(
+            """
+            output: from-file
+            data: {files: corpus.txt, max_length: 20}
+            trainer: {epochs: 7, layers: 3}
+            gate: {max_bits_per_byte: 2.5}
+            """
+        )
+    )
+    config = load_config(file, ["trainer.epochs=2", "output=from-set"], {"output": "from-option"})
+    assert config.output == "from-option"
+    assert config.trainer.epochs == 2
+    assert config.trainer.layers == 3
+    assert config.data.files == ("corpus.txt",)
+    assert config.transform_options() == {
+        "tokenizer": "word",
+        "lowercase": True,
+        "max_length": 20,
+        "vocabulary": {"size": 10000, "min_count": None, "file": None},
+    }
+    assert config.hash_buckets() == {"train": 90, "eval": 10}
+
+
+def test_a_configuration_survives_being_serialised():
+    config = load_config(None, [GATE, "data.max_length=12", "data.splits={train: [a.txt], eval: b.txt}"])
+    assert PipelineConfig.model_validate(config.model_dump(mode="json")) == config
+    assert config.hash_buckets() == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(b"- a\n- b\n", "must hold `key: value` lines"), (b"a: [\n", "cannot be read as YAML"), (b"\xff\xfe", "YAML")],
+)
+def test_a_file_that_is_no_configuration(tmp_path, content, expected):
+    file = tmp_path / "bad.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=expected):
+        load_config(file)
+
+
+def test_a_missing_file():
+    with pytest.raises(ConfigurationError, match=r"--config nowhere\.yaml: no such file"):
+        load_config("nowhere.yaml")
+
+
+def test_an_empty_file_leaves_the_defaults(tmp_path):
+    (tmp_path / "empty.yaml").write_text("")
+    assert load_config(tmp_path / "empty.yaml", [GATE]) == load_config(None, [GATE])
