@@ -1,0 +1,1 @@
+"""The trainer: masked loss, language model, input pipeline, training and export."""

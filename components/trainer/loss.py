@@ -1,0 +1,198 @@
+"""The masked language-model loss: the only definition of it in this package.
+
+The training step, the validation and every exported signature call the functions of this file. All of them
+use the natural logarithm (nats) and return sums, never means: a sum over tokens can be added to another
+one, a mean over batches of different sizes cannot.
+
+The worked example, one sentence of three targets padded to five steps (`transform.padding` made it):
+
+    targets  7    9    3    0    0
+    mask     1    1    1    0    0
+    nll      n0   n1   n2   .    .       →  LossSums(nll=n0+n1+n2, tokens=3)
+
+`reference` is the plain version that everything faster is tested against, loss and gradients.
+`gathered` drops the padded positions before the projection to the vocabulary, which costs nothing for them.
+`scores` returns the value of each token and never holds the logits of more than a chunk of tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+Projection = Callable[[tf.Tensor], tf.Tensor]
+
+# Logits that `scores` holds at one time: 2**22 float32 values are 16 MiB, large enough for full matmul speed.
+SCORED_LOGITS = 2**22
+
+
+class LossSums(NamedTuple):
+    """A loss as a value that can be merged.
+
+    Attributes:
+        nll: float32 scalar, the sum of the negative log-likelihoods of the real tokens, in nats.
+        tokens: float32 scalar, the number of real tokens (positions with mask 1).
+    """
+
+    nll: tf.Tensor
+    tokens: tf.Tensor
+
+    @classmethod
+    def empty(cls) -> LossSums:
+        """Returns the sums of no tokens, the identity of `merge`."""
+        return cls(tf.constant(0.0), tf.constant(0.0))
+
+    def merge(self, other: LossSums) -> LossSums:
+        """Returns the sums over both; the order does not matter."""
+        return LossSums(self.nll + other.nll, self.tokens + other.tokens)
+
+    @property
+    def mean(self) -> tf.Tensor:
+        """float32 scalar: nats per real token; NaN where there is no token."""
+        return self.nll / self.tokens
+
+
+def reference(logits: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor) -> LossSums:
+    """The loss from the logits of every position, padded ones included.
+
+    Args:
+        logits: [batch, time, vocabulary], any float type; computed with in float32 (float64 stays float64).
+        targets: [batch, time] int32 or int64.
+        mask: [batch, time], 1 at real targets, 0 at padding.
+
+    Returns:
+        `LossSums` of the positions with mask 1. What the logits are elsewhere, NaN included, reaches
+        neither the sums nor the gradients.
+
+    Raises:
+        ValueError: if the shapes do not fit together.
+    """
+    _check(logits, targets, mask, "logits")
+    real = mask > 0
+    # `where`, since 0 * inf is NaN; on the logits as well, since the gradient of a discarded NaN is 0 * NaN.
+    nll = _nll(tf.where(real[..., None], logits, tf.zeros_like(logits)), targets)
+    return _sums(tf.where(real, nll, tf.zeros_like(nll)), real)
+
+
+def gathered(hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, project: Projection) -> LossSums:
+    """The loss with logits for the real positions only.
+
+    Args:
+        hidden: [batch, time, units] float, the states before the projection to the vocabulary.
+        targets: [batch, time] int32 or int64.
+        mask: [batch, time], 1 at real targets, 0 at padding.
+        project: Maps [tokens, units] to logits [tokens, vocabulary].
+
+    Returns:
+        `LossSums`, the same as `reference(project(hidden), targets, mask)`.
+
+    Raises:
+        ValueError: if the shapes do not fit together.
+    """
+    _check(hidden, targets, mask, "hidden")
+    positions = _real_positions(mask)
+    nll = _nll(project(_take(hidden, positions)), tf.gather(_flat(targets), positions))
+    return _sums(nll, mask > 0)
+
+
+def scores(
+    hidden: tf.Tensor,
+    targets: tf.Tensor,
+    mask: tf.Tensor,
+    project: Projection,
+    vocabulary_size: int,
+) -> tf.Tensor:
+    """The negative log-likelihood of each token, in bounded memory; for scoring, not for gradients.
+
+    Args:
+        hidden: [batch, time, units] float, the states before the projection to the vocabulary.
+        targets: [batch, time] int32 or int64.
+        mask: [batch, time], 1 at real targets, 0 at padding.
+        project: Maps [tokens, units] to logits [tokens, vocabulary].
+        vocabulary_size: The number of logits of a token; it decides how many tokens are projected at a time.
+
+    Returns:
+        [batch, time] float32, nats ≥ 0; exactly 0 at padding. `tf.reduce_sum` of it is the `nll` of
+        `gathered`.
+
+    Raises:
+        ValueError: if the shapes do not fit together.
+    """
+    _check(hidden, targets, mask, "hidden")
+    positions = _real_positions(mask)
+    states, wanted = _take(hidden, positions), tf.gather(_flat(targets), positions)
+    chunk = max(1, SCORED_LOGITS // vocabulary_size)
+    total = tf.size(positions)
+    chunks = tf.maximum(1, -(-total // chunk))
+
+    def score_chunk(index: tf.Tensor, done: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        part = slice(index * chunk, tf.minimum((index + 1) * chunk, total))
+        return index + 1, done.write(index, tf.cast(_nll(project(states[part]), wanted[part]), tf.float32))
+
+    _, done = tf.while_loop(
+        lambda index, _: index < chunks,
+        score_chunk,
+        (tf.constant(0), tf.TensorArray(tf.float32, chunks, infer_shape=False, element_shape=[None])),
+        parallel_iterations=1,  # the point is to hold one chunk of logits
+    )
+    flat = tf.scatter_nd(positions[:, None], done.concat(), [tf.size(mask)])
+    return tf.reshape(flat, tf.shape(mask))
+
+
+def objective(sums: LossSums) -> tf.Tensor:
+    """The value to minimise: this replica's share of the mean over the *global* batch.
+
+    Each replica divides by the number of real tokens of all replicas, so that the gradients of N replicas,
+    added, are the gradient of one device that saw all sentences, however unevenly they were dealt out.
+
+    Args:
+        sums: The sums of this replica's sentences.
+
+    Returns:
+        float32 scalar, Σ nll of this replica / Σ tokens of all replicas; NaN if there are no tokens at all.
+    """
+    return sums.nll / all_replicas(sums.tokens)
+
+
+def all_replicas(value: tf.Tensor) -> tf.Tensor:
+    """Returns the sum of `value` over all replicas; the value itself outside a distribution strategy."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def _nll(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Returns minus log softmax(logits)[target], [...] in float32 or better, for logits [..., vocabulary]."""
+    if logits.dtype != tf.float64:
+        logits = tf.cast(logits, tf.float32)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits)
+
+
+def _sums(nll: tf.Tensor, real: tf.Tensor) -> LossSums:
+    return LossSums(tf.reduce_sum(nll), tf.reduce_sum(tf.cast(real, nll.dtype)))
+
+
+def _real_positions(mask: tf.Tensor) -> tf.Tensor:
+    """Returns [tokens] int32: where the flattened mask is 1."""
+    return tf.cast(tf.where(_flat(mask) > 0)[:, 0], tf.int32)
+
+
+def _take(hidden: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
+    """Returns [tokens, units]: the states at the positions of the flattened batch."""
+    units = hidden.shape[-1]
+    return tf.gather(tf.reshape(hidden, [-1, tf.shape(hidden)[-1] if units is None else units]), positions)
+
+
+def _flat(values: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(values, [-1])
+
+
+def _check(states: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, name: str) -> None:
+    if states.shape.rank != 3:
+        raise ValueError(f"{name} has shape {states.shape}: must be [batch, time, features]")
+    for other, label in ((targets, "targets"), (mask, "mask")):
+        if not other.shape.is_compatible_with(states.shape[:2]) or other.shape.rank != 2:
+            raise ValueError(f"{label} has shape {other.shape}: must be [batch, time] as in {name}, {states.shape[:2]}")

@@ -1,0 +1,155 @@
+"""The language model: embedding, stacked LSTM, projection to the vocabulary."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class LanguageModel(keras.Model):
+    """Embedding → dropout → (LSTM → dropout) for each layer → projection to the vocabulary.
+
+    **Masking.** The model takes no mask. It is causal and its input is padded on the right, so that padding
+    cannot reach a real step; only the loss leaves the padded steps out. An LSTM without a mask, with its
+    default activations and a bias, without recurrent dropout and not unrolled, runs as one cuDNN kernel on
+    a GPU.
+
+    **Tied weights.** With `tied_embedding` the output projection is the embedding matrix transposed, plus a
+    bias of its own (Press and Wolf 2017, https://arxiv.org/abs/1608.05859). If `embedding_units` differs
+    from `units`, a small linear layer without a bias maps the last states to `embedding_units` first.
+
+    **Dropout** is a function of the seed given with each call and not of a hidden generator, so that a
+    training that was resumed drops the same units as one that ran through.
+
+    Args:
+        vocabulary_size: Number of ids, the four reserved ones included.
+        embedding_units: Width of the embedding.
+        units: Width of each LSTM layer.
+        layers: Number of LSTM layers, ≥ 1.
+        dropout: Fraction of the units dropped after the embedding and after each LSTM layer, in training
+            only.
+        tied_embedding: Whether embedding and output projection share their weights.
+        use_cudnn: "auto" uses cuDNN where there is a GPU; False never does, which makes a graph that runs
+            anywhere.
+
+    Call arguments:
+        inputs: [batch, time] int32 or int64 ids, right-padded.
+
+    Returns of a call:
+        [batch, time, vocabulary_size] float32 logits. The loss does not need them all: see `hidden` and
+        `project`.
+
+    Example:
+        >>> model = LanguageModel(vocabulary_size=12, embedding_units=4, units=8, layers=2)
+        >>> model(tf.constant([[2, 7, 9, 0, 0]])).shape
+        TensorShape([1, 5, 12])
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        embedding_units: int,
+        units: int,
+        layers: int = 2,
+        dropout: float = 0.0,
+        tied_embedding: bool = True,
+        use_cudnn: bool | str = "auto",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.vocabulary_size = vocabulary_size
+        self.dropout = dropout
+        self.tied_embedding = tied_embedding
+        # A tied matrix is also the output projection, whose logits should start near 0 for any width.
+        self.embedding = keras.layers.Embedding(
+            vocabulary_size, embedding_units, keras.initializers.RandomUniform(-0.1, 0.1), name="embedding"
+        )
+        self.recurrent = [
+            keras.layers.LSTM(units, return_sequences=True, use_cudnn=use_cudnn, name=f"lstm_{index}")
+            for index in range(layers)
+        ]
+        self.adapter = None
+        if tied_embedding and embedding_units != units:
+            self.adapter = keras.layers.Dense(embedding_units, use_bias=False, name="adapter")
+        self._build_all(embedding_units, units)
+
+    def _build_all(self, embedding_units: int, units: int) -> None:
+        """Makes every variable now, so that they can be restored and counted before the first batch."""
+        self.embedding.build((None, None))
+        width = embedding_units
+        for layer in self.recurrent:
+            layer.build((None, None, width))
+            width = units
+        if self.adapter is not None:
+            self.adapter.build((None, units))
+        self.output_kernel = None
+        if not self.tied_embedding:
+            self.output_kernel = self.add_weight(
+                shape=(self.vocabulary_size, units), initializer="glorot_uniform", name="output_kernel"
+            )
+        self.output_bias = self.add_weight(shape=(self.vocabulary_size,), initializer="zeros", name="output_bias")
+        self.built = True
+
+    def hidden(self, inputs: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
+        """The states before the projection.
+
+        Args:
+            inputs: [batch, time] int32 or int64 ids, right-padded.
+            seed: [2] int32, what this step's dropout is drawn from; None for no dropout (validation,
+                scoring).
+
+        Returns:
+            [batch, time, units] in the compute dtype. The state at step t depends on inputs 0 … t only.
+
+        Raises:
+            ValueError: if `inputs` is not a matrix.
+        """
+        if inputs.shape.rank != 2:
+            raise ValueError(f"inputs has shape {inputs.shape}: must be [batch, time]")
+        states = self._drop(self.embedding(inputs), seed, 0)
+        for index, layer in enumerate(self.recurrent, start=1):
+            states = self._drop(layer(states), seed, index)
+        return states
+
+    def project(self, states: tf.Tensor) -> tf.Tensor:
+        """Logits of the next token.
+
+        Args:
+            states: [..., units], some of the states that `hidden` returned.
+
+        Returns:
+            [..., vocabulary_size] float32.
+        """
+        if self.adapter is not None:
+            states = self.adapter(states)
+        kernel = self.embedding.embeddings if self.tied_embedding else self.output_kernel
+        kernel = tf.cast(tf.convert_to_tensor(kernel), states.dtype)
+        logits = tf.linalg.matmul(states, kernel, transpose_b=True)
+        return tf.cast(logits, tf.float32) + tf.cast(tf.convert_to_tensor(self.output_bias), tf.float32)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns the logits of every position; see the class."""
+        states = self.hidden(inputs)
+        shape = tf.shape(states)
+        logits = self.project(tf.reshape(states, [-1, states.shape[-1]]))
+        logits = tf.reshape(logits, [shape[0], shape[1], self.vocabulary_size])
+        return tf.ensure_shape(logits, [*inputs.shape, self.vocabulary_size])
+
+    def start_from_frequencies(self, counts: np.ndarray) -> None:
+        """Sets the output bias so that the untrained model predicts like a unigram model.
+
+        It spares the first hundreds of steps, in which a model with a zero bias learns nothing but this.
+
+        Args:
+            counts: [vocabulary_size], how often each id is a target in the training data. One is added to
+                each, so that no logit is infinite.
+        """
+        smoothed = np.asarray(counts, np.float64) + 1.0
+        self.output_bias.assign(np.log(smoothed / smoothed.sum()).astype(np.float32))
+
+    def _drop(self, states: tf.Tensor, seed: tf.Tensor | None, site: int) -> tf.Tensor:
+        if seed is None or self.dropout == 0.0:
+            return states
+        site_seed = tf.random.experimental.stateless_fold_in(seed, site)
+        return tf.nn.experimental.stateless_dropout(states, rate=self.dropout, seed=site_seed)
