@@ -1,0 +1,220 @@
+"""The whole pipeline, run as a user runs it, on a made-up corpus."""
+
+import json
+import math
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.slow
+
+NODES = [
+    "TextExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "latest_blessed_model",
+    "Evaluator",
+    "Pusher",
+]
+
+CONFIG = """
+name: small
+data: {tokenizer: word, max_length: auto, eval_percent: 20}
+vocabulary: {size: 40}
+trainer: {embedding_units: 16, units: 16, layers: 1, epochs: 2, batch_tokens: 512, learning_rate: 0.02}
+gate: {max_perplexity: 45, tolerance: 0.5}
+"""
+
+
+def made_up_corpus(lines: int = 1500, seed: int = 7) -> str:
+    """Sentences of a tiny grammar, so that there is something to learn; some lines are odd on purpose."""
+    choose = random.Random(seed).choice
+    animals, verbs = ["cat", "dog", "bird", "fox", "owl"], ["sees", "likes", "chases", "hears"]
+    adjectives, places = ["old", "small", "red", "quick"], ["in the garden", "near the river", "at night", ""]
+    text = []
+    for number in range(lines):
+        sentence = (
+            f"The {choose(adjectives)} {choose(animals)} {choose(verbs)} a {choose(adjectives)} {choose(animals)}"
+        )
+        text.append(f"{sentence} {choose(places)} {number % 97}.")
+    text += [
+        "",
+        "   ",
+        "a <pad> in the text </s> and <s>.",
+        "猫は犬が好き。",
+        "owl 🦉 owl",
+        "nul\0inside",
+        "crlf line\r",
+    ]
+    text.append("long " * 300)
+    return "\n".join(text) + "\n"
+
+
+def tfx_lm(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess:
+    command = [str(Path(sys.executable).parent / "tfx-lm"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=600)
+
+
+class Run:
+    def __init__(self, folder: Path, *overrides: str) -> None:
+        self.output = folder / "output"
+        options = [part for override in overrides for part in ("--set", override)]
+        self.done = tfx_lm(
+            "run", "--config", str(folder / "small.yaml"), "--data", str(folder / "corpus.txt"),
+            "--output", str(self.output), *options,
+        )  # fmt: skip
+        assert self.done.returncode == 0, self.done.stdout + self.done.stderr
+        self.summary = json.loads((self.output / "summary.json").read_text())
+        self.states = {node["id"]: node["state"] for node in self.summary["nodes"]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("local_run")
+    (folder / "corpus.txt").write_text(made_up_corpus(), encoding="utf-8", newline="")
+    (folder / "small.yaml").write_text(CONFIG)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(folder) -> Run:
+    return Run(folder)
+
+
+@pytest.fixture(scope="module")
+def second(first, folder) -> Run:
+    return Run(folder)
+
+
+@pytest.fixture(scope="module")
+def changed(second, folder) -> Run:
+    return Run(folder, "trainer.learning_rate=0.03")
+
+
+def test_every_node_completes_and_the_model_is_pushed(first):
+    assert list(first.states) == NODES
+    assert {state for node, state in first.states.items() if node != "latest_blessed_model"} == {"COMPLETE"}
+    assert first.summary["schema"] == 1
+    assert first.summary["gate"]["blessed"] is True
+    assert first.summary["baseline"] is None
+    pushed = Path(first.summary["pushed_model"])
+    assert pushed.parent == first.output / "serving"
+    assert (pushed / "saved_model.pb").exists()
+
+
+def test_the_terminal_shows_progress_and_results_only(first):
+    assert first.done.stderr == ""
+    for noise in ("WARNING", "I0000", "tensorflow/core", "INFO:", "FutureWarning"):
+        assert noise not in first.done.stdout
+    assert "Perplexity per token" in first.done.stdout
+    assert len(first.done.stdout.splitlines()) < 60
+    (log,) = (first.output / "logs").glob("*.log")
+    assert log.stat().st_size > 1000
+
+
+def eval_lines(run: Run) -> list[bytes]:
+    import tensorflow as tf
+
+    (split,) = (run.output / "artifacts" / "TextExampleGen" / "examples").glob("*/Split-eval")
+    files = sorted(str(path) for path in split.iterdir())
+    records = tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator()
+    return [tf.train.Example.FromString(record).features.feature["text"].bytes_list.value[0] for record in records]
+
+
+def test_the_perplexity_is_that_of_the_pushed_models_own_token_scores(first):
+    import tensorflow as tf
+
+    model = tf.saved_model.load(first.summary["pushed_model"])
+    lines = eval_lines(first)
+    losses, tokens = 0.0, 0
+    for start in range(0, len(lines), 37):
+        scores = model.signatures["score"](text=tf.constant(lines[start : start + 37]))
+        mask = scores["mask"].numpy().astype(np.float64)
+        losses -= (scores["log_probabilities"].numpy().astype(np.float64) * mask).sum()
+        tokens += int(mask.sum())
+    evaluation = first.summary["evaluation"]
+    assert evaluation["tokens"] == tokens
+    assert evaluation["perplexity"] == pytest.approx(math.exp(losses / tokens), rel=1e-4)
+    low, high = evaluation["perplexity_ci95"]
+    assert low < evaluation["perplexity"] < high
+
+
+def test_training_evaluation_and_scoring_agree(first, folder):
+    """The Trainer's best validation loss, the Evaluator's and the command line's, on the same sentences."""
+    evaluation = first.summary["evaluation"]
+    (history,) = first.output.rglob("training.json")
+    epochs = json.loads(history.read_text())["epochs"]
+    best = min(epoch["validation_perplexity"] for epoch in epochs)
+    assert best == pytest.approx(evaluation["perplexity"], rel=1e-4)
+
+    text = folder / "eval.txt"
+    text.write_bytes(b"".join(line + b"\n" for line in eval_lines(first)))
+    done = tfx_lm("score", first.summary["pushed_model"], str(text))
+    assert done.returncode == 0, done.stderr
+    corpus = json.loads(done.stdout.splitlines()[-1])
+    for key in ("tokens", "oov_tokens", "truncated_tokens", "bytes"):
+        assert corpus[key] == evaluation[key]
+    assert corpus["perplexity"] == pytest.approx(evaluation["perplexity"], rel=1e-4)
+    assert corpus["bits_per_byte"] == pytest.approx(evaluation["bits_per_byte"], rel=1e-4)
+
+
+def test_the_model_completes_text_from_any_folder_above_it(first):
+    done = tfx_lm("complete", str(first.output / "serving"), "the old", "--top-k", "3", "--length", "4")
+    assert done.returncode == 0, done.stderr
+    *candidates, text = done.stdout.splitlines()
+    assert len(candidates) == 3
+    assert all(0.0 < float(line.split()[0]) < 1.0 for line in candidates)
+    assert text.startswith("the old ")
+
+
+def test_a_second_run_is_cached(second):
+    assert set(second.states.values()) == {"CACHED"}
+    assert second.summary["gate"]["blessed"] is True
+    assert second.summary["baseline"] is None
+
+
+def test_a_changed_hyperparameter_runs_the_trainer_and_what_follows(changed, first):
+    cached = {"TextExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform"}
+    assert {node for node, state in changed.states.items() if state == "CACHED"} - {"latest_blessed_model"} == cached
+    assert {changed.states[node] for node in ("Trainer", "Evaluator", "Pusher")} == {"COMPLETE"}
+    assert changed.summary["baseline"]["perplexity"] == pytest.approx(
+        first.summary["evaluation"]["perplexity"], rel=1e-4
+    )
+
+
+def test_a_failed_node_says_why_and_leaves_what_was_made(folder, changed):
+    bad = folder / "bad"
+    bad.mkdir()
+    (bad / "corpus.txt").write_bytes(made_up_corpus(200).encode() + b"broken \xff line\n")
+    (bad / "small.yaml").write_text(CONFIG)
+    done = tfx_lm(
+        "run", "--config", str(bad / "small.yaml"), "--data", str(bad / "corpus.txt"), "--output", str(bad / "output")
+    )
+    assert done.returncode == 1
+    line = (bad / "corpus.txt").read_bytes().count(b"\n")
+    assert f"corpus.txt:{line}" in done.stdout
+    assert "data.invalid_utf8" in done.stdout
+    summary = json.loads((bad / "output" / "summary.json").read_text())
+    assert [node["state"] for node in summary["nodes"]] == ["FAILED"] + ["SKIPPED"] * (len(NODES) - 1)
+    assert summary["pushed_model"] is None
+
+
+def test_part_of_the_pipeline(folder, changed):
+    run = tfx_lm(
+        "run", "--config", str(folder / "small.yaml"), "--data", str(folder / "corpus.txt"),
+        "--output", str(folder / "output"), "--from", "Evaluator", "--set", "gate.max_perplexity=1.5", "--require-push",
+    )  # fmt: skip
+    assert run.returncode == 3, run.stdout + run.stderr
+    assert "Not blessed" in run.stdout
+    summary = json.loads((folder / "output" / "summary.json").read_text())
+    states = {node["id"]: node["state"] for node in summary["nodes"]}
+    assert states["Trainer"] == "SKIPPED"
+    assert states["Evaluator"] == "COMPLETE"
+    assert any("gate.max_perplexity" in reason for reason in summary["gate"]["reasons"])
