@@ -1,0 +1,1 @@
+"""Text to ids: tokenisers, vocabulary, padding, and the function that TFX's Transform runs."""

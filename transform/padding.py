@@ -1,0 +1,67 @@
+"""Padding: ids of different lengths to the inputs, targets and mask of one batch. The only place for it."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from .vocabulary import PAD_ID, START_ID
+
+
+class PaddedBatch(NamedTuple):
+    """What a language model trains on: reads `inputs`, predicts `targets` wherever `mask` is 1.
+
+    Attributes:
+      inputs: int64 `[batch, T]`: `<s>`, then the targets but the last one; 0 on padding.
+      targets: int64 `[batch, T]`; 0 on padding.
+      mask: float32 `[batch, T]`: 1.0 on targets, 0.0 on padding. It comes from the lengths, never from
+        the ids, so nothing has to guess what an id 0 means.
+    """
+
+    inputs: tf.Tensor
+    targets: tf.Tensor
+    mask: tf.Tensor
+
+
+def pad_batch(ids: tf.RaggedTensor, length: int | tf.Tensor | None = None) -> PaddedBatch:
+    """Shifts and pads (on the right) a batch of target rows.
+
+    `"the cat"` with the = 7 and cat = 9 lies on disk as ids `[7, 9, 3]`. With `length=5`:
+
+        inputs   [2, 7, 9, 0, 0]
+        targets  [7, 9, 3, 0, 0]
+        mask     [1, 1, 1, 0, 0]
+
+    A row without ids becomes a row of padding throughout. Works eagerly, in `tf.data` and in
+    `tf.function`.
+
+    Args:
+      ids: `[batch, None]` integers, the targets of each line: its words, then `</s>` unless it was cut.
+      length: T; without it the longest row decides.
+
+    Returns:
+      The padded batch, `[batch, T]` each.
+
+    Raises:
+      tf.errors.InvalidArgumentError: If a row is longer than `length`.
+    """
+    lengths = ids.row_lengths()
+    longest = tf.reduce_max(tf.concat([lengths, [0]], axis=0))
+    if length is None:
+        steps = longest
+    else:
+        steps = tf.cast(length, lengths.dtype)
+        check = tf.debugging.assert_less_equal(
+            longest, steps, "a row is longer than length: cut it first, or give a larger length"
+        )
+        # In a graph nothing runs an assertion that nothing depends on; eagerly there is no operation.
+        with tf.control_dependencies([] if check is None else [check]):
+            steps = tf.identity(steps)
+    targets = tf.cast(ids.to_tensor(default_value=PAD_ID, shape=tf.stack([-1, steps])), tf.int64)
+    real = tf.sequence_mask(lengths, steps)
+    start = tf.fill([tf.shape(targets)[0], 1], tf.constant(START_ID, tf.int64))
+    # Shifting the padded rows would leave each `</s>` as an input on the first step of padding.
+    shifted = tf.concat([start, targets], axis=1)[:, :-1]
+    inputs = tf.where(real, shifted, tf.constant(PAD_ID, tf.int64))
+    if isinstance(length, int):
+        inputs, targets, real = (tf.ensure_shape(part, [ids.shape[0], length]) for part in (inputs, targets, real))
+    return PaddedBatch(inputs, targets, tf.cast(real, tf.float32))

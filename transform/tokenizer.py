@@ -1,0 +1,97 @@
+r"""Tokenisers: one line of text to its words, with core `tf.strings` operations only.
+
+Core operations only, so that an exported model tokenises on any TensorFlow server.
+
+| kind | words | white space |
+|---|---|---|
+| `whitespace` | whatever stands between white space | ASCII white space and NUL |
+| `word` | words; every punctuation mark, symbol, Han character and kana alone | Unicode, control characters, U+FEFF |
+| `byte` | every byte of the line, written `<0x41>` | a byte like any other |
+
+Two rules hold for `whitespace` and `word`:
+
+* A literal `<pad>`, `<s>` or `</s>` in the text becomes `<unk>`: text can never forge a control token.
+  A literal `<unk>` is the unknown word (the convention of the Penn Treebank files). `word` finds these
+  four wherever they stand, also within a word.
+* No word is empty or contains a line break, so a vocabulary file with one word a line keeps its numbering.
+
+Invalid UTF-8 never fails. `word`, and `whitespace` when it lower-cases, turn each malformed sequence into
+U+FFFD; `whitespace` without lower-casing and `byte` keep the bytes as they are.
+"""
+
+from typing import Literal, get_args
+
+import tensorflow as tf
+
+from . import vocabulary
+
+TokenizerKind = Literal["whitespace", "word", "byte"]
+KINDS: tuple[str, ...] = get_args(TokenizerKind)
+
+# Scripts that are written without spaces. U+30FC, the mark that lengthens a vowel, belongs to no script.
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\x{30FC}"
+_LETTER = rf"[^\p{{P}}\p{{S}}\p{{Z}}\p{{C}}{_UNSPACED}]"
+# RE2 has no look-around: what must stay whole (an apostrophe within a word, a reserved token) is matched
+# before the single characters that are split off. Accents and joiners stay with the character they follow.
+_ALONE = (
+    rf"{_LETTER}+(?:['’]{_LETTER}+)+"
+    r"|<pad>|<unk>|</?s>"
+    rf"|[\p{{P}}\p{{S}}{_UNSPACED}][\p{{M}}\x{{200D}}]*"
+)
+_SEPARATORS = r"[\p{Z}\p{Cc}\x{FEFF}]+"
+_BYTE_NAMES = tuple(f"<0x{value:02X}>" for value in range(256))
+
+
+def tokenize(text: tf.Tensor, kind: TokenizerKind, lowercase: bool) -> tf.RaggedTensor:
+    """Splits lines into words.
+
+    `"Don't stop, <pad>!"` in lower case:
+
+        whitespace   don't | stop, | <pad>!
+        word         don't | stop | , | <unk> | !
+        byte         <0x64> | <0x6F> | <0x6E> | <0x27> | ...
+
+    Args:
+      text: string `[batch]`, one line each, of any bytes.
+      kind: `"whitespace"`, `"word"` or `"byte"`.
+      lowercase: Whether to lower-case first: as Unicode does, for `byte` only A to Z.
+
+    Returns:
+      string `[batch, None]`, the words of each line in order; a row may be empty.
+
+    Raises:
+      ValueError: For an unknown kind, or a text that is not `[batch]`.
+    """
+    text = tf.convert_to_tensor(text, tf.string)
+    if text.shape.rank != 1:
+        raise ValueError(f"text has shape {text.shape}: must be [batch]; give one string for each line")
+    if kind == "byte":
+        return _split_bytes(tf.strings.lower(text) if lowercase else text)
+    if kind == "word":
+        # Before lower-casing, which in TensorFlow drops what follows a NUL.
+        text = tf.strings.regex_replace(text, _SEPARATORS, " ")
+        text = _lower(text) if lowercase else tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")
+        text = tf.strings.regex_replace(text, _ALONE, r" \0 ")
+    elif kind == "whitespace":
+        text = tf.strings.regex_replace(text, r"\x00", " ")
+        text = _lower(text) if lowercase else text
+    else:
+        raise ValueError(f"tokenizer={kind!r}: must be one of {', '.join(KINDS)}; set data.tokenizer")
+    return tf.ragged.map_flat_values(_replace_control_tokens, tf.strings.split(text))
+
+
+def _lower(text: tf.Tensor) -> tf.Tensor:
+    return tf.strings.lower(text, encoding="utf-8")
+
+
+def _split_bytes(text: tf.Tensor) -> tf.RaggedTensor:
+    """`[batch]` lines to `[batch, None]` names of their bytes."""
+    split = tf.strings.bytes_split(text)
+    values = tf.reshape(tf.io.decode_raw(split.flat_values, tf.uint8), [-1])
+    return split.with_flat_values(tf.gather(tf.constant(_BYTE_NAMES), tf.cast(values, tf.int32)))
+
+
+def _replace_control_tokens(words: tf.Tensor) -> tf.Tensor:
+    """`[words]` strings with `<unk>` in place of every `<pad>`, `<s>` and `</s>`."""
+    reserved = tf.reduce_any(words[:, tf.newaxis] == tf.constant(vocabulary.RESERVED), axis=1)
+    return tf.where(reserved, vocabulary.RESERVED[vocabulary.UNKNOWN_ID], words)
