@@ -1,0 +1,1 @@
+"""The component that turns text files into Examples."""

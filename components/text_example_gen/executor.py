@@ -1,0 +1,150 @@
+"""Reads, checks, splits and writes the Examples in one streaming Beam pipeline."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+from tfx import types
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+from tfx.v1 import proto
+
+from ..progress import report
+from .counts import Counts, MergeCounts
+from .errors import InputError
+from .files import files_of_splits
+from .input_config import Options
+from .problems import describe
+from .reading import open_stored, read_files
+from .splitting import HashSplit
+from .to_examples import COUNTS_TAG, ToExamples
+
+# Beside the splits' folders in the artifact.
+COUNTS_FILE = "counts.json"
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Executor of `TextExampleGen`.
+
+    Nothing is shuffled: on one worker the Examples come in the order of the files, and no runner has to hold the
+    corpus in memory, as TFX's own ExampleGens make a local one do. Training shuffles anyway.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the splits, or raises and leaves nothing.
+
+        Args:
+            input_dict: Nothing.
+            output_dict: `examples`: the artifact to fill.
+            exec_properties: `input_base`; `input_config`, `output_config` and `custom_config` as JSON.
+
+        Raises:
+            InputError: The input cannot be used; the message names files, line numbers and the remedy.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
+        input_config, output_config = proto.Input(), proto.Output()
+        proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], input_config)
+        proto_utils.json_to_proto(exec_properties[standard_component_specs.OUTPUT_CONFIG_KEY], output_config)
+        options = Options.from_json(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY))
+
+        base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+        hash_buckets = {split.name: split.hash_buckets for split in output_config.split_config.splits}
+        hash_split = HashSplit(hash_buckets) if hash_buckets else None
+        split_of = {split.name: options.input_splits.get(split.name, split.name) for split in input_config.splits}
+        files = files_of_splits(
+            (("" if hash_split else split_of[split.name]), posixpath.join(base, split.pattern))
+            for split in input_config.splits
+        )
+        names = hash_split.names if hash_split else tuple(dict.fromkeys(split_of.values()))
+        examples.split_names = artifact_utils.encode_split_names(list(names))
+        report(f"reading {len(files):,} files")
+        try:
+            self._write(files, names, hash_split, options, examples)
+            counts = _read_counts(examples)
+            _check(counts, names, options)
+        except BaseException:
+            _remove_output(examples)
+            raise
+        examples_utils.set_payload_format(examples, proto.PayloadFormat.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(examples, "tfrecords_gzip")
+        for name, value in _properties(counts).items():
+            examples.set_int_custom_property(name, value)
+        report(", ".join(f"{split} {counts.examples[split]:,} lines" for split in names))
+
+    def _write(
+        self,
+        files: Sequence[tuple[str, str]],
+        names: Sequence[str],
+        hash_split: HashSplit | None,
+        options: Options,
+        examples: types.Artifact,
+    ) -> None:
+        with self._make_beam_pipeline() as pipeline:
+            outputs = (
+                pipeline
+                | "ReadFiles" >> read_files(files, options.text_field)
+                | "ToExamples"
+                >> beam.ParDo(ToExamples(hash_split, drop_invalid_utf8=options.invalid_utf8 == "drop")).with_outputs(
+                    COUNTS_TAG, *names
+                )
+            )
+            for name in names:
+                prefix = posixpath.join(artifact_utils.get_split_uri([examples], name), "data_tfrecord")
+                _ = outputs[name] | f"WriteSplit[{name}]" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
+            # A file and not Beam's metrics, which count a bundle twice that was tried twice.
+            _ = (
+                outputs[COUNTS_TAG]
+                | "MergeCounts" >> beam.CombineGlobally(MergeCounts())
+                | "CountsToJson" >> beam.Map(Counts.to_json)
+                | "WriteCounts"
+                >> beam.io.WriteToText(posixpath.join(examples.uri, COUNTS_FILE), num_shards=1, shard_name_template="")
+            )
+
+
+def _read_counts(examples: types.Artifact) -> Counts:
+    with fileio.open(posixpath.join(examples.uri, COUNTS_FILE)) as file:
+        return Counts.from_json(file.read())
+
+
+def _check(counts: Counts, names: Sequence[str], options: Options) -> None:
+    problems = describe(counts, options.text_field, open_stored)
+    if problems:
+        raise InputError(problems)
+    empty = [name for name in names if not counts.examples.get(name)]
+    if empty:
+        dropped = f"{counts.empty_lines_dropped:,} empty and {counts.invalid_utf8_dropped:,} invalid lines dropped"
+        raise InputError(
+            f"split {', '.join(empty)} is empty ({counts.lines:,} lines read, {dropped}); "
+            "give more text, or set data.splits"
+        )
+
+
+def _properties(counts: Counts) -> Mapping[str, int]:
+    return {
+        "lines": counts.lines,
+        "empty_lines_dropped": counts.empty_lines_dropped,
+        "invalid_utf8_dropped": counts.invalid_utf8_dropped,
+        **{f"examples_{split}": count for split, count in counts.examples.items()},
+    }
+
+
+def _remove_output(examples: types.Artifact) -> None:
+    """Empties the artifact's folder, so that nobody takes a refused corpus for a whole one."""
+    for name in fileio.listdir(examples.uri) if fileio.exists(examples.uri) else ():
+        path = posixpath.join(examples.uri, name)
+        if fileio.isdir(path):
+            fileio.rmtree(path)
+        else:
+            fileio.remove(path)

@@ -1,0 +1,49 @@
+"""Which files a node reads."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Iterable
+
+from tfx.dsl.io import fileio
+
+from .errors import InputError
+from .file_types import ENDINGS, file_type
+
+
+def files_of_splits(patterns: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Finds the files of each split, with the file system that TFX's driver fingerprints them with.
+
+    Args:
+        patterns: Split and glob, in the order to read them; several globs may serve one split.
+
+    Returns:
+        Split and path of each file, sorted within a glob. A file that two globs of a split match is there once.
+        Hidden files and folders that a wildcard matches are left out.
+
+    Raises:
+        InputError: A glob matches no file, or a file is of no known type.
+    """
+    found: dict[tuple[str, str], None] = {}
+    for split, pattern in patterns:
+        paths = [path for path in sorted(map(str, fileio.glob(pattern))) if _is_meant(path, pattern)]
+        if not paths:
+            raise InputError(f"{pattern}: no file matches; set data.files or data.splits")
+        for path in paths:
+            file_type(path)
+        found.update(dict.fromkeys((split, path) for path in paths))
+    splits_of: dict[str, str] = {}
+    for split, path in found:
+        if splits_of.setdefault(path, split) != split:
+            # Somebody may want to see a model learn its own evaluation data, but nobody by accident.
+            logging.getLogger(__name__).warning("%s is in split %s and in split %s", path, splits_of[path], split)
+    return list(found)
+
+
+def _is_meant(path: str, pattern: str) -> bool:
+    name = posixpath.basename(path)
+    if name.startswith(".") and not posixpath.basename(pattern).startswith("."):
+        return False
+    # Only names of no known type are looked at: one question to a remote file system costs as much as a small file.
+    return name.lower().endswith(tuple(ENDINGS)) or not fileio.isdir(path)

@@ -1,0 +1,50 @@
+"""Lines of an open file, in memory that a file without any line break cannot exhaust."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+# A line is one example. 16 MiB is far beyond any sentence or paragraph, and small enough for every later step.
+MAX_LINE_BYTES = 16 * 2**20
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def raw_lines(file: BinaryIO, limit: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes | None]]:
+    r"""Reads the lines of a file from where it stands.
+
+    Only `\n` ends a line, so `a\rb` is one line; the last line needs no terminator.
+
+    Args:
+        file: A file open for reading bytes.
+        limit: Most bytes of a line without its `\n`.
+
+    Yields:
+        The bytes that the line takes in the file, and the line with its terminator, or None where it is longer
+        than `limit` (it is then skipped in pieces and never held in memory).
+    """
+    while piece := file.readline(limit + 1):
+        size = len(piece)
+        if size <= limit or piece.endswith(b"\n"):
+            yield size, piece
+            continue
+        while not piece.endswith(b"\n") and (piece := file.readline(2**16)):
+            size += len(piece)
+        yield size, None
+
+
+def content(raw_line: bytes, first_of_file: bool) -> bytes:
+    r"""Removes what belongs to the file and not to the line: its terminator, and a byte order mark.
+
+    `b"\xef\xbb\xbfthe cat\r\n"` as a file's first line is `b"the cat"`. Nothing else is stripped.
+
+    Args:
+        raw_line: A line with its terminator (`\n` or `\r\n`), if it has one.
+        first_of_file: Whether the line begins the file; a mark elsewhere is text and stays.
+
+    Returns:
+        The line's own bytes.
+    """
+    line = raw_line.removesuffix(b"\n").removesuffix(b"\r")
+    return line.removeprefix(BYTE_ORDER_MARK) if first_of_file else line

@@ -1,0 +1,88 @@
+"""From one record of a file to its text, or to what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import NamedTuple
+
+from .file_types import FileType
+from .lines import MAX_LINE_BYTES
+
+
+class Problem(Enum):
+    """What can be wrong with one record."""
+
+    INVALID_UTF8 = "invalid_utf8"
+    NOT_JSON = "not_json"
+    NO_TEXT = "no_text"
+    TOO_LONG = "too_long"
+
+
+class Parsed(NamedTuple):
+    """One record.
+
+    Attributes:
+        text: The text; empty where there is a problem.
+        problem: What is wrong, or None.
+    """
+
+    text: str
+    problem: Problem | None = None
+
+
+def parse_line(line: bytes | None, kind: FileType, text_field: str) -> Parsed:
+    """Reads one line of a text or JSON-lines file.
+
+    Args:
+        line: The line without terminator; None for a line that is too long to be held.
+        kind: The type of its file.
+        text_field: The field of a JSON record that holds the text.
+
+    Returns:
+        The text or the problem. A blank line of a JSON-lines file is an empty text.
+    """
+    if line is None:
+        return Parsed("", Problem.TOO_LONG)
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return Parsed("", Problem.INVALID_UTF8)
+    if kind is FileType.TEXT or not text.strip():
+        return Parsed(text)
+    return _parse_json(text, text_field)
+
+
+def _parse_json(line: str, text_field: str) -> Parsed:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return Parsed("", Problem.NOT_JSON)
+    text = record.get(text_field) if isinstance(record, dict) else None
+    if not isinstance(text, str):
+        return Parsed("", Problem.NO_TEXT)
+    try:
+        # "\ud800" is good JSON, but half a character: no UTF-8 can say it.
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return Parsed("", Problem.INVALID_UTF8)
+    return Parsed(text)
+
+
+def parse_value(value: bytes | None) -> Parsed:
+    """Reads one value of a Parquet column.
+
+    Args:
+        value: The bytes of the value; None for a null.
+
+    Returns:
+        The text or the problem. A null is an empty text, which is dropped and counted like an empty line.
+    """
+    if value is None:
+        return Parsed("")
+    if len(value) > MAX_LINE_BYTES:
+        return Parsed("", Problem.TOO_LONG)
+    try:
+        return Parsed(value.decode("utf-8"))
+    except UnicodeDecodeError:
+        return Parsed("", Problem.INVALID_UTF8)

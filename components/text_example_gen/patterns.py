@@ -1,0 +1,86 @@
+"""What a user writes to name input files: paths and globs, local or remote, with TFX's span markers."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from .errors import InputError
+
+_SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*://)(.*)$", re.DOTALL)
+# TFX replaces these by the newest span, date or version that is there.
+_SPAN_MARKER = re.compile(r"\{(SPAN|VERSION|YYYY|MM|DD)(:[^}]*)?\}")
+
+
+def is_remote(pattern: str) -> bool:
+    """Whether a pattern lies on another file system, such as `gs://bucket/*.txt`."""
+    return _SCHEME.match(pattern) is not None
+
+
+def absolute(pattern: str) -> str:
+    """Makes a local path or pattern absolute, and the path of a file that is there a pattern for just that file.
+
+    `data[1].txt` is the file of that name if there is one, and the pattern for `data1.txt` elsewhere. `~` is the
+    home folder. Remote patterns stay as they are.
+
+    Args:
+        pattern: A path or a glob.
+
+    Returns:
+        A glob.
+    """
+    if is_remote(pattern):
+        return pattern
+    home = pattern.startswith("~/")
+    path = str((Path(pattern).expanduser() if home else Path(pattern)).absolute())
+    return glob.escape(path) if os.path.lexists(path) else path
+
+
+def spans_as_wildcards(pattern: str) -> str:
+    """Replaces `{SPAN}` and its kin by `*`, for those who only want to know which files there may be."""
+    return _SPAN_MARKER.sub("*", pattern)
+
+
+def base_and_rests(patterns: Sequence[str]) -> tuple[str, list[str]]:
+    """Splits patterns into the deepest folder that they share and what remains of each.
+
+    `["/a/b/x.txt", "/a/c*/y.txt"]` is `("/a", ["b/x.txt", "c*/y.txt"])`.
+
+    Args:
+        patterns: Globs from `absolute`; at least one.
+
+    Returns:
+        The folder, which holds no wildcard and no span marker, and the rest of each pattern below it.
+
+    Raises:
+        InputError: The patterns lie on different file systems.
+    """
+    schemes, paths = [], []
+    for pattern in patterns:
+        match = _SCHEME.match(pattern)
+        schemes.append(match.group(1) if match else "/")
+        paths.append(PurePosixPath(match.group(2) if match else pattern.lstrip("/")).parts)
+    if len(set(schemes)) > 1:
+        raise InputError(
+            f"input files on different file systems ({', '.join(sorted(set(schemes)))}); copy them to one place"
+        )
+    folders = [_plain_folders(parts) for parts in paths]
+    shared = [
+        parts[0] for parts in itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    ]
+    rests = ["/".join(parts[len(shared) :]) for parts in paths]
+    return schemes[0] + "/".join(shared), rests
+
+
+def _plain_folders(parts: Sequence[str]) -> list[str]:
+    """The leading folders of a path that are plain names."""
+    folders: list[str] = []
+    for part in parts[:-1]:
+        if glob.has_magic(part) or "{" in part:
+            break
+        folders.append(part)
+    return folders

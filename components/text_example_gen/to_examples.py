@@ -1,0 +1,87 @@
+"""The step of the pipeline that decides about every record: dropped, refused, or an Example of a split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import apache_beam as beam
+import tensorflow as tf
+from apache_beam.transforms import window
+
+from ..progress import report
+from .counts import Counts, first_files
+from .parsing import Problem
+from .reading import Record
+from .splitting import HashSplit
+
+COUNTS_TAG = "counts of the input"
+_LINES_BETWEEN_REPORTS = 50_000
+
+
+class ToExamples(beam.DoFn):
+    """Turns records into serialized Examples.
+
+    Outputs:
+        One per split, named like it: bytes, each a tf.Example with the one feature `text`.
+        `COUNTS_TAG`: `Counts` of each bundle.
+    """
+
+    def __init__(self, hash_split: HashSplit | None, drop_invalid_utf8: bool) -> None:
+        """Configures the step.
+
+        Args:
+            hash_split: Decides the split by content; None where the record's file does.
+            drop_invalid_utf8: Whether such lines are dropped, and not errors.
+        """
+        self._hash_split = hash_split
+        self._drop_invalid_utf8 = drop_invalid_utf8
+
+    def start_bundle(self) -> None:
+        """Begins to count: what a bundle counts is kept only if the bundle is."""
+        self._lines = 0
+        self._empty = 0
+        self._invalid = 0
+        self._examples: Counter[str] = Counter()
+        self._problems: Counter[Problem] = Counter()
+        self._problem_files: Counter[tuple[Problem, str]] = Counter()
+        self._unreadable: dict[str, str] = {}
+
+    def process(self, record: Record) -> Iterator[beam.pvalue.TaggedOutput]:
+        """Decides about one record."""
+        if record.parsed is None:
+            self._unreadable[record.path] = record.why_unreadable
+            return
+        self._lines += 1
+        if self._lines % _LINES_BETWEEN_REPORTS == 0:
+            report(f"{self._lines:,} lines read")
+        text, problem = record.parsed
+        if problem is Problem.INVALID_UTF8 and self._drop_invalid_utf8:
+            self._invalid += 1
+        elif problem is not None:
+            self._problems[problem] += 1
+            self._problem_files[problem, record.path] += 1
+        elif not text or text.isspace():
+            self._empty += 1
+        else:
+            split = self._hash_split.split_of(text) if self._hash_split else record.split
+            self._examples[split] += 1
+            yield beam.pvalue.TaggedOutput(split, _example(text))
+
+    def finish_bundle(self) -> Iterator[beam.pvalue.TaggedOutput]:
+        """Gives the bundle's counts."""
+        counts = Counts(
+            lines=self._lines,
+            empty_lines_dropped=self._empty,
+            invalid_utf8_dropped=self._invalid,
+            examples=dict(self._examples),
+            problems=dict(self._problems),
+            problem_files=first_files(self._problem_files),
+            unreadable_files=dict(self._unreadable),
+        )
+        yield beam.pvalue.TaggedOutput(COUNTS_TAG, window.GlobalWindows.windowed_value_at_end_of_window(counts))
+
+
+def _example(text: str) -> bytes:
+    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode("utf-8")]))
+    return tf.train.Example(features=tf.train.Features(feature={"text": feature})).SerializeToString()
