@@ -37,7 +37,7 @@ def check_pinned_vocabulary(path: str) -> None:
     """Checks a vocabulary file that a user supplies, so that it fails here and not as wrong ids later.
 
     Args:
-      path: The file named in `data.vocabulary.file`.
+      path: The file named in `vocabulary.file`.
 
     Raises:
       ValueError: If it is missing, a folder, empty, does not begin with the four reserved tokens, holds
@@ -45,9 +45,9 @@ def check_pinned_vocabulary(path: str) -> None:
     """
     setting = f"vocabulary file {path}"
     if not tf.io.gfile.exists(path):
-        raise ValueError(f"{setting}: does not exist; set data.vocabulary.file to an existing text file")
+        raise ValueError(f"{setting}: does not exist; set vocabulary.file to an existing text file")
     if tf.io.gfile.isdir(path):
-        raise ValueError(f"{setting}: is a folder; set data.vocabulary.file to a text file, one word a line")
+        raise ValueError(f"{setting}: is a folder; set vocabulary.file to a text file, one word a line")
     words = read_vocabulary(path)
     expected = [token.encode() for token in RESERVED]
     head = "the lines " + " ".join(RESERVED)

@@ -1,0 +1,113 @@
+"""How long a line may be when `max_length` is `auto`: the exact answer, found while Beam reads the corpus."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+AUTO = "auto"
+MINIMUM = 2
+"""A shorter `max_length` would leave a line no word before its `</s>`."""
+
+KEPT_SHARE = Fraction(999, 1000)
+
+
+def smallest_length(lines: Mapping[int, int], kept_share: Fraction = KEPT_SHARE) -> int:
+    """Finds the smallest `max_length` that cuts no more tokens than allowed.
+
+    Ninety lines of 10 targets and one of 100 are 1000 tokens. Cut to 99 targets, 999 of them are kept:
+
+        smallest_length({10: 90, 100: 1})  ->  99
+
+    Args:
+      lines: How many lines there are of each length, in targets (words and `</s>`).
+      kept_share: The share of all targets that must be left, between 0 and 1. A `Fraction`, since a
+        binary fraction cannot express 99.9 % and would decide ties by chance.
+
+    Returns:
+      The length in targets, at least 2.
+    """
+    total = sum(length * count for length, count in lines.items())
+    needed = kept_share * total
+    # One step longer adds a token to each line that is longer, so between two lengths it grows evenly.
+    kept, reached, longer = 0, 0, sum(lines.values())
+    for length in sorted(lines):
+        if kept + longer * (length - reached) >= needed:
+            # Rounded up: `-(-a // b)`.
+            return max(MINIMUM, reached - (-(needed - kept) // longer))
+        kept += longer * (length - reached)
+        reached = length
+        longer -= lines[length]
+    return MINIMUM
+
+
+class SmallestLength(beam.CombineFn):
+    """Combines batches of line lengths into `smallest_length`; in any order, the result is the same.
+
+    The accumulator counts lines by length, so it is as large as there are different lengths, whatever
+    the number of lines.
+    """
+
+    def create_accumulator(self) -> Counter[int]:
+        """Returns the empty counts."""
+        return Counter()
+
+    def add_input(self, accumulator: Counter[int], lengths: np.ndarray) -> Counter[int]:
+        """Adds a batch: int64 `[batch]`, targets in each line."""
+        values, counts = np.unique(lengths, return_counts=True)
+        accumulator.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+        return accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[Counter[int]]) -> Counter[int]:
+        """Adds up counts of different shards."""
+        merged: Counter[int] = Counter()
+        for accumulator in accumulators:
+            merged.update(accumulator)
+        return merged
+
+    def extract_output(self, accumulator: Counter[int]) -> np.ndarray:
+        """Returns the length, an int64 scalar."""
+        return np.array(smallest_length(accumulator), np.int64)
+
+
+class _FindLength(beam.PTransform):
+    """From the batches that an analyzer receives (tuples with one array each) to the length."""
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        return batches | "Lengths" >> beam.Map(_first) | "Smallest" >> beam.CombineGlobally(SmallestLength())
+
+
+def _first(arrays: tuple[np.ndarray, ...]) -> np.ndarray:
+    return arrays[0]
+
+
+def maximum_length(setting: Any, lengths: tf.Tensor) -> tf.Tensor:
+    """Resolves `max_length` within a `preprocessing_fn`.
+
+    Args:
+      setting: The number itself, or `"auto"`: the smallest that keeps at least 99.9 % of the targets.
+      lengths: int64 `[batch]`, targets in each line before anything is cut.
+
+    Returns:
+      int64 scalar: the most targets a line may have.
+
+    Raises:
+      ValueError: If the setting is neither `"auto"` nor an integer from 2 up.
+    """
+    if setting == AUTO:
+        (found,) = tft.experimental.ptransform_analyzer(
+            inputs=[lengths],
+            ptransform=_FindLength(),
+            output_dtypes=[tf.int64],
+            output_shapes=[[]],
+            name="max_length",
+        )
+        return found
+    if isinstance(setting, bool) or not isinstance(setting, int) or setting < MINIMUM:
+        raise ValueError(f"max_length={setting!r}: must be >= {MINIMUM} or {AUTO}; set data.max_length")
+    return tf.constant(setting, tf.int64)

@@ -1,0 +1,117 @@
+"""The function that TFX's Transform runs: lines of text to ids."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+
+from . import lengths
+from .tokenizer import tokenize
+from .vocabulary import END_ID, RESERVED, UNKNOWN_ID, VOCABULARY_NAME, check_pinned_vocabulary
+
+TEXT = "text"
+"""The raw feature: one line, bytes."""
+
+IDS = "ids"
+"""The transformed feature, the only one: a variable number of int64 ids."""
+
+
+def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]) -> dict[str, tf.SparseTensor]:
+    """Turns lines into the targets of a language model.
+
+    The line `the cat` with the = 7, cat = 9 becomes `[7, 9, 3]`; with `max_length` 2 it becomes `[7, 9]`;
+    an empty line `[3]`. So a row is never empty, and one without a final 3 was cut. Inputs, padding and
+    mask are made from it by `padding.pad_batch` when a batch is formed.
+
+    Args:
+      inputs: `text`: string, one line per Example: dense `[batch]` or `[batch, 1]`, or sparse or ragged
+        with at most one value each (none is an empty line).
+      custom_config: `tokenizer` and `lowercase` (see `tokenizer.tokenize`); `max_length` in targets, or
+        `auto` (see `lengths.maximum_length`); `vocabulary` with `size` (most words besides the reserved
+        ones), `min_count` (occurrences that a word needs) and `file` (a vocabulary to use as it is; the
+        other two are then not looked at), each of which may be None. Other keys are ignored.
+
+    Returns:
+      `ids`: int64 sparse, to be read as `VarLenFeature`.
+
+    Raises:
+      ValueError: If a setting is missing or impossible.
+    """
+    if TEXT not in inputs:
+        raise ValueError(f"there is no feature {TEXT!r}, only {sorted(inputs)}; the examples must hold it")
+    lines = _one_line_each(inputs[TEXT])
+    tokens = tokenize(lines, _setting(custom_config, "tokenizer"), _setting(custom_config, "lowercase"))
+    max_length = lengths.maximum_length(_setting(custom_config, "max_length"), tokens.row_lengths() + 1)
+    vocabulary_file = _vocabulary(tokens.flat_values, _setting(custom_config, "vocabulary"))
+    # Cut before the look-up as well: a line may hold millions of words more than are kept.
+    ids = tft.apply_vocabulary(tokens[:, :max_length], vocabulary_file, default_value=UNKNOWN_ID)
+    end = tf.fill([tokens.nrows(), 1], tf.constant(END_ID, tf.int64))
+    return {IDS: tf.concat([ids, end], axis=1)[:, :max_length].to_sparse()}
+
+
+def _setting(custom_config: Mapping[str, Any], key: str) -> Any:
+    if not custom_config or key not in custom_config:
+        raise ValueError(f"custom_config has no {key!r}; give it to the Transform component")
+    return custom_config[key]
+
+
+def _one_line_each(text: Any) -> tf.Tensor:
+    """The feature in any form that Transform gives it, as a dense string `[batch]`."""
+    if isinstance(text, tf.RaggedTensor):
+        text = text.to_sparse()
+    if isinstance(text, tf.SparseTensor):
+        # A second value in an Example has no place in this shape, and is an error.
+        one_column = tf.stack([text.dense_shape[0], 1])
+        text = tf.sparse.to_dense(tf.SparseTensor(text.indices, text.values, one_column), default_value="")
+    return text if text.shape.rank == 1 else tf.squeeze(text, axis=1)
+
+
+def _vocabulary(words: tf.Tensor, settings: Mapping[str, Any]) -> tf.Tensor:
+    """Counts `[words]` (or takes the pinned file), and returns where the vocabulary's text file will be."""
+    if settings.get("file"):
+        check_pinned_vocabulary(settings["file"])
+        (path,) = tft.experimental.ptransform_analyzer(
+            inputs=[tf.size(words)],
+            ptransform=_KeepFile(settings["file"]),
+            output_dtypes=[tf.string],
+            output_shapes=[[]],
+            output_asset_default_values=["\n".join(RESERVED).encode()],
+            name=VOCABULARY_NAME,
+        )
+        return path
+    min_count = settings.get("min_count")
+    return tft.vocabulary(
+        # Transform drops reserved tokens from what it counted only after it picked the most frequent
+        # words, so a literal <unk> would take the place of one.
+        tf.boolean_mask(words, words != RESERVED[UNKNOWN_ID]),
+        top_k=settings.get("size"),
+        # A threshold of 1 keeps every word, as none does.
+        frequency_threshold=min_count if min_count and min_count > 1 else None,
+        vocab_filename=VOCABULARY_NAME,
+        reserved_tokens=RESERVED,
+        # A compressed file is read back as unknown words throughout unless its format is given again.
+        file_format="text",
+    )
+
+
+class _KeepFile(tft_beam.experimental.PTransformAnalyzer):
+    """Copies a vocabulary file under the name by which the Transform graph keeps and finds it."""
+
+    def __init__(self, source: str):
+        super().__init__()
+        self._source = source
+
+    def expand(self, batches):
+        pipeline = batches.pipeline
+        target = f"{self.base_temp_dir}/{VOCABULARY_NAME}"
+        return pipeline | "Source" >> beam.Create([self._source]) | "Copy" >> beam.Map(_copy, target)
+
+
+def _copy(source: str, target: str) -> np.ndarray:
+    tf.io.gfile.makedirs(target.rpartition("/")[0])
+    tf.io.gfile.copy(source, target, overwrite=True)
+    return np.array(target.encode())
