@@ -1,0 +1,56 @@
+"""What a SavedModel offers, read without loading it."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+
+EVALUATE = "evaluate"
+SCORE = "score"
+NEXT_WORD = "next_word"
+
+
+def signature_names(path: str) -> list[str]:
+    """Lists the signatures of a SavedModel, sorted.
+
+    Args:
+        path: The folder that holds `saved_model.pb`.
+
+    Raises:
+        ValueError: If there is no readable SavedModel.
+    """
+    file = f"{path}/saved_model.pb"
+    saved_model = saved_model_pb2.SavedModel()
+    try:
+        with tf.io.gfile.GFile(file, "rb") as stream:
+            saved_model.ParseFromString(stream.read())
+    except tf.errors.OpError as error:
+        raise ValueError(f"{path}: no SavedModel here (saved_model.pb cannot be read)") from error
+    except DecodeError as error:
+        raise ValueError(f"{file}: damaged, not a SavedModel; export or push the model again") from error
+    names = {name for graph in saved_model.meta_graphs for name in graph.signature_def}
+    return sorted(name for name in names if not name.startswith("__"))
+
+
+def check_signature(path: str, signature: str, role: str = "model") -> None:
+    """Makes sure that a SavedModel has a signature.
+
+    Args:
+        path: The folder that holds `saved_model.pb`.
+        signature: The name that must be there.
+        role: What the model is called in the message: `model` or `baseline`.
+
+    Raises:
+        ValueError: Names the model, the signature and the remedy.
+    """
+    remedy = {
+        "baseline": "start without it: remove its blessing, or run with another output folder or name",
+    }.get(role, "train and export it with this version of tfx_lm")
+    try:
+        names = signature_names(path)
+    except ValueError as error:
+        raise ValueError(f"{role} {error}; {remedy}") from error
+    if signature not in names:
+        there = ", ".join(names) or "none"
+        raise ValueError(f"{role} {path}: has no signature `{signature}` (there are: {there}); {remedy}")

@@ -1,0 +1,146 @@
+"""The sums that every score of a language model is derived from: one value type, added in float64.
+
+The Evaluator's metric, `tfx-lm score` and the run's summary all use this type, so a perplexity has one
+definition. It needs numpy only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+# The outputs of the model's `evaluate` and `score` signatures that are summed, each `[batch]`.
+MODEL_OUTPUTS = ("nll", "tokens", "bytes", "oov_tokens", "oov_nll", "truncated_tokens", "spelled_bytes")
+
+BITS_PER_SPELLED_BYTE = 8.0
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationSums:
+    """Sums over any set of sentences. `+` merges two disjoint sets; `EvaluationSums()` is the empty one.
+
+    Adding is associative and commutative up to float64 rounding, so neither batches nor shards nor their order
+    matter. Infinity and NaN are kept: a model that breaks on one sentence shows it in the total.
+
+    Worked example, two sentences scored by a model that is uniform over 16 words:
+
+        tokens 3 + 2 = 5, nll = 5 ln 16 nats, bytes 8 + 4 = 12, nothing unknown or cut
+        cross_entropy = ln 16 nats per token, perplexity = 16, bits_per_byte = 5 * 4 / 12 = 1.667
+
+    Attributes:
+        nll: Negative log-likelihood of the targets, in nats.
+        tokens: Scored targets: words and one `</s>` a sentence.
+        bytes: UTF-8 bytes of the lines, one newline each included.
+        oov_tokens: Targets that are the unknown word.
+        oov_nll: The part of `nll` that falls on unknown words, in nats.
+        truncated_tokens: Targets that `max_length` cut off; they are not in `tokens`.
+        spelled_bytes: Bytes of all unknown and all cut words, each with one byte for what separates it.
+        sentences: Number of lines.
+    """
+
+    nll: float = 0.0
+    tokens: float = 0.0
+    bytes: float = 0.0
+    oov_tokens: float = 0.0
+    oov_nll: float = 0.0
+    truncated_tokens: float = 0.0
+    spelled_bytes: float = 0.0
+    sentences: float = 0.0
+
+    @classmethod
+    def from_outputs(cls, outputs: Mapping[str, Any]) -> EvaluationSums:
+        """Sums what one call of the `evaluate` or `score` signature returned.
+
+        Args:
+            outputs: For each name in `MODEL_OUTPUTS` a scalar or an array `[batch]`, any numeric dtype; others are
+                ignored.
+
+        Raises:
+            ValueError: If an output is missing or its size differs from the others'.
+        """
+        missing = [name for name in MODEL_OUTPUTS if name not in outputs]
+        if missing:
+            raise ValueError(
+                f"model outputs lack {', '.join(missing)} (there are: {', '.join(sorted(outputs)) or 'none'}); "
+                "export the model with the `evaluate` signature of tfx_lm.components.trainer"
+            )
+        arrays = [np.asarray(outputs[name], dtype=np.float64).ravel() for name in MODEL_OUTPUTS]
+        sizes = {name: array.size for name, array in zip(MODEL_OUTPUTS, arrays, strict=True)}
+        if len(set(sizes.values())) > 1:
+            raise ValueError(f"model outputs differ in size: {sizes}; each must hold one value per sentence")
+        return cls(*(float(array.sum()) for array in arrays), sentences=float(arrays[0].size))
+
+    @classmethod
+    def merge(cls, parts: Iterable[EvaluationSums]) -> EvaluationSums:
+        """Adds any number of sums, read once; none give the empty one."""
+        total = cls()
+        for part in parts:
+            total += part
+        return total
+
+    def __add__(self, other: EvaluationSums) -> EvaluationSums:
+        if not isinstance(other, EvaluationSums):
+            return NotImplemented
+        return EvaluationSums(
+            self.nll + other.nll,
+            self.tokens + other.tokens,
+            self.bytes + other.bytes,
+            self.oov_tokens + other.oov_tokens,
+            self.oov_nll + other.oov_nll,
+            self.truncated_tokens + other.truncated_tokens,
+            self.spelled_bytes + other.spelled_bytes,
+            self.sentences + other.sentences,
+        )
+
+    @property
+    def cross_entropy(self) -> float:
+        """Nats per token; NaN without tokens."""
+        return _ratio(self.nll, self.tokens)
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nats per token), taken last; NaN without tokens, infinity where it is beyond float64."""
+        return exp(self.cross_entropy)
+
+    @property
+    def perplexity_without_oov(self) -> float:
+        """Perplexity of the targets that are known words; NaN where there are none."""
+        return exp(_ratio(self.nll - self.oov_nll, self.tokens - self.oov_tokens))
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Bits per byte of raw text, (nll / ln 2 + 8 * spelled_bytes) / bytes; NaN without tokens.
+
+        An unknown or cut word is charged for being spelled out with a uniform code over bytes, 8 bits each, beside
+        what the model gave to `<unk>`. So a smaller vocabulary or `max_length`, which makes token perplexity look
+        better, does not pay here, and models with different vocabularies can be compared.
+        """
+        if self.tokens == 0:
+            return math.nan
+        return _ratio(self.nll / math.log(2) + BITS_PER_SPELLED_BYTE * self.spelled_bytes, self.bytes)
+
+    @property
+    def oov_rate(self) -> float:
+        """Share of the scored targets that are the unknown word, 0.0 to 1.0; NaN without tokens."""
+        return _ratio(self.oov_tokens, self.tokens)
+
+    @property
+    def truncation_rate(self) -> float:
+        """Share of all targets that `max_length` cut off, 0.0 to 1.0; NaN without tokens."""
+        return _ratio(self.truncated_tokens, self.tokens + self.truncated_tokens)
+
+
+def exp(nats: float) -> float:
+    """Raises e to the power of `nats`; infinity, not an error, where float64 ends."""
+    try:
+        return math.exp(nats)
+    except OverflowError:
+        return math.inf
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator else math.nan

@@ -1,0 +1,97 @@
+"""From a model's tokens back to text, for each kind of tokenizer."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+# No space before these, no space after those, and none on either side of the last.
+_CLOSING = set(".,;:!?%)]}»”’…")
+_OPENING = set("([{«“‘$£€#@")
+_JOINING = set("-/'_–")
+
+_BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+
+
+def tokenizer_kind(probe_words: Sequence[str]) -> str:
+    """Tells a model's tokenizer from how it reads the text `a,b`.
+
+    | words | kind |
+    |---|---|
+    | `<0x61> <0x2C> <0x62> </s>` | `byte` |
+    | `a , b </s>` | `word` |
+    | `a,b </s>` | `whitespace` |
+
+    Args:
+        probe_words: The words of the `score` signature for `a,b`.
+
+    Returns:
+        `byte`, `word` or `whitespace`.
+    """
+    if any(_BYTE_TOKEN.fullmatch(word) for word in probe_words):
+        return "byte"
+    return "word" if "," in probe_words else "whitespace"
+
+
+def continue_text(text: bytes, words: Sequence[str], kind: str) -> bytes:
+    """Appends words so that the model's tokenizer reads them back as they are.
+
+    Args:
+        text: The text so far.
+        words: Tokens as the model proposes them.
+        kind: `byte`, `word` or `whitespace`.
+
+    Returns:
+        For `byte` the bytes that the tokens stand for are appended, otherwise a space and a word at a time.
+    """
+    if kind == "byte":
+        return text + b"".join(_raw_byte(word) for word in words)
+    encoded = [word.encode("utf-8", "surrogateescape") for word in words]
+    return b" ".join([text, *encoded] if text.strip() else encoded)
+
+
+def readable_text(text: str, words: Sequence[str], kind: str) -> str:
+    """Appends words the way people write them.
+
+    Example: `readable_text("the cat", [",", "he", "said"], "word")` is `"the cat, he said"`.
+
+    Args:
+        text: What comes first; it is kept as it is.
+        words: Tokens as the model proposes them.
+        kind: `byte`: their bytes are read as UTF-8, what is not UTF-8 becomes the replacement character.
+            `whitespace`: one space between words. `word`: also, punctuation is attached, and no space stands
+            between ideographs.
+
+    Returns:
+        The text with the words appended.
+    """
+    if kind == "byte":
+        return text + b"".join(_raw_byte(word) for word in words).decode("utf-8", "replace")
+    result = text
+    for word in words:
+        glued = not result or result[-1].isspace() or (kind == "word" and _attached(result, word))
+        result += word if glued else f" {word}"
+    return result
+
+
+def _attached(text: str, word: str) -> bool:
+    last = text[-1]
+    if word[:1] in _CLOSING | _JOINING or last in _OPENING | _JOINING:
+        return True
+    if word == '"' or last == '"':
+        # With an odd number of straight quotes so far, one is open.
+        return text.count('"') % 2 == 1
+    return _is_unspaced_script(last) and _is_unspaced_script(word[:1])
+
+
+def _is_unspaced_script(character: str) -> bool:
+    name = unicodedata.name(character, "") if character else ""
+    return name.startswith(("CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "FULLWIDTH"))
+
+
+def _raw_byte(word: str) -> bytes:
+    match = _BYTE_TOKEN.fullmatch(word)
+    if match is None:
+        raise ValueError(f"{word!r}: not a token of a byte model; such a model's vocabulary holds <0x00> to <0xFF>")
+    return bytes([int(match.group(1), 16)])

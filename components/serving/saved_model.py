@@ -1,0 +1,87 @@
+"""Finding and loading a pushed model."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ..evaluator.signatures import NEXT_WORD, SCORE, check_signature
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageModel:
+    """A loaded SavedModel.
+
+    Attributes:
+        path: The folder it was loaded from, a version's own.
+        loaded: What `tf.saved_model.load` returned; it keeps the variables alive.
+    """
+
+    path: str
+    loaded: Any
+
+    def call(self, signature: str, **inputs: tf.Tensor) -> dict[str, np.ndarray]:
+        """Calls a signature.
+
+        Args:
+            signature: Its name.
+            **inputs: Its inputs by name.
+
+        Returns:
+            Its outputs by name.
+
+        Raises:
+            ValueError: If the model does not have it.
+        """
+        if signature not in self.loaded.signatures:
+            check_signature(self.path, signature)
+        return {name: value.numpy() for name, value in self.loaded.signatures[signature](**inputs).items()}
+
+
+def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE, NEXT_WORD)) -> LanguageModel:
+    """Loads a pushed model.
+
+    Args:
+        path: A version's folder, or the folder of all versions, of which the newest complete one is taken; local
+            or anything else that TensorFlow reads.
+        signatures: Signatures that it must have.
+
+    Raises:
+        ValueError: If there is no complete SavedModel, it lacks a signature, or it cannot be loaded.
+    """
+    folder = _version_folder(os.fspath(path))
+    for signature in signatures:
+        check_signature(folder, signature)
+    try:
+        return LanguageModel(folder, tf.saved_model.load(folder))
+    except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+        raise ValueError(f"{folder}: cannot be loaded ({error}); push the model again") from error
+
+
+def _version_folder(path: str) -> str:
+    if _is_complete(path):
+        return path
+    if not tf.io.gfile.isdir(path):
+        raise ValueError(f"{path}: no such folder; give a pushed version's folder or the folder of all versions")
+    # Object stores list folders with a slash at their end.
+    names = [entry.rstrip("/") for entry in tf.io.gfile.listdir(path)]
+    versions = [name for name in names if name.isascii() and name.isdigit()]
+    for version in sorted(versions, key=int, reverse=True):
+        folder = f"{path}/{version}"
+        if _is_complete(folder):
+            return folder
+    raise ValueError(
+        f"{path}: no SavedModel here, neither saved_model.pb with its variables nor a numbered version that has "
+        "them; give a pushed version's folder or the folder of all versions"
+    )
+
+
+def _is_complete(path: str) -> bool:
+    """Whether a server could load it; a copy still under way lacks one of the two."""
+    files = (f"{path}/saved_model.pb", f"{path}/variables/variables.index")
+    return all(tf.io.gfile.exists(file) for file in files)

@@ -1,0 +1,136 @@
+"""Small SavedModels with known probabilities, for everything that reads an exported model."""
+
+import pytest
+import tensorflow as tf
+
+RESERVED = ["<pad>", "<unk>", "<s>", "</s>"]
+
+
+class TableModel(tf.Module):
+    """A bigram model: row `previous id` of the table holds the log-probabilities (nats) of the next id.
+
+    White space separates words; lines longer than `max_length` targets are cut. It has the signatures that the
+    Trainer exports, written independently of it.
+    """
+
+    def __init__(self, words, table, max_length=64):
+        super().__init__()
+        self.table = tf.Variable(tf.constant(table, tf.float32))
+        self.vocabulary = tf.constant(RESERVED + list(words))
+        self.max_length = max_length
+        size = len(RESERVED) + len(words)
+        initializer = tf.lookup.KeyValueTensorInitializer(list(words), tf.range(4, size, dtype=tf.int64))
+        self.ids = tf.lookup.StaticHashTable(initializer, default_value=1)
+
+    def _scores(self, text):
+        raw = tf.strings.split(text)
+        looked_up = tf.RaggedTensor.from_row_splits(self.ids.lookup(raw.values), raw.row_splits)
+        ends = tf.fill([tf.shape(text)[0], 1], "</s>")
+        words = tf.concat([raw, ends], axis=1)
+        ids = tf.concat([looked_up, tf.fill([tf.shape(text)[0], 1], tf.constant(3, tf.int64))], axis=1)
+        kept_words, kept = words[:, : self.max_length], ids[:, : self.max_length]
+        mask = tf.ones_like(kept, tf.float32).to_tensor(0.0)
+        targets = kept.to_tensor(0)
+        inputs = tf.concat([tf.fill([tf.shape(text)[0], 1], tf.constant(2, tf.int64)), targets[:, :-1]], axis=1)
+        log_probabilities = tf.where(mask > 0, tf.gather_nd(self.table, tf.stack([inputs, targets], axis=-1)), 0.0)
+        unknown = tf.cast(targets == 1, tf.float32) * mask
+        spelled = tf.cast(tf.strings.length(raw) + 1, tf.float32)
+        unread = (looked_up == 1) | (tf.ragged.range(raw.row_lengths()) >= self.max_length)
+        cut = ids.row_lengths() - kept.row_lengths()
+        sums = {
+            "nll": -tf.reduce_sum(log_probabilities, axis=1),
+            "tokens": tf.reduce_sum(mask, axis=1),
+            "bytes": tf.cast(tf.strings.length(text) + 1, tf.float32),
+            "oov_tokens": tf.reduce_sum(unknown, axis=1),
+            "oov_nll": -tf.reduce_sum(tf.where(unknown > 0, log_probabilities, 0.0), axis=1),
+            "truncated_tokens": tf.cast(cut, tf.float32),
+            "spelled_bytes": tf.reduce_sum(tf.where(unread, spelled, tf.zeros_like(spelled)), axis=1),
+        }
+        return sums, kept_words.to_tensor(""), targets, log_probabilities, mask
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def evaluate(self, examples):
+        text = tf.io.parse_example(examples, {"text": tf.io.FixedLenFeature([], tf.string)})["text"]
+        return self._scores(text)[0]
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def score(self, text):
+        sums, words, ids, log_probabilities, mask = self._scores(text)
+        return {**sums, "words": words, "ids": ids, "log_probabilities": log_probabilities, "mask": mask}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text"), tf.TensorSpec([], tf.int32, name="k")])
+    def next_word(self, text, k):
+        raw = tf.strings.split(text)
+        ids = self.ids.lookup(raw.to_tensor("</s>"))
+        ids = tf.concat([tf.fill([tf.shape(text)[0], 1], tf.constant(2, tf.int64)), ids], axis=1)
+        last = tf.gather(ids, raw.row_lengths(), axis=1, batch_dims=1)
+        rows = tf.gather(self.table, last)[:, 4:]
+        values, positions = tf.math.top_k(rows, tf.minimum(k, tf.shape(rows)[1]))
+        return {"words": tf.gather(self.vocabulary, positions + 4), "log_probabilities": values}
+
+    def save(self, path):
+        signatures = {"evaluate": self.evaluate, "score": self.score, "next_word": self.next_word}
+        tf.saved_model.save(self, str(path), signatures=signatures)
+        return str(path)
+
+
+@pytest.fixture(scope="session")
+def save_table_model(tmp_path_factory):
+    """A function that saves a TableModel and returns its folder."""
+
+    def save(words, table, path=None, **options):
+        folder = path or tmp_path_factory.mktemp("model") / "saved"
+        return TableModel(words, table, **options).save(folder)
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def save_uniform_model(save_table_model):
+    """A function that saves a model with the same probability for each of `size` words, reserved ones included."""
+
+    def save(size=16, log_probability=None, **options):
+        words = [f"w{index}" for index in range(size - 4)]
+        value = -tf.math.log(float(size)).numpy() if log_probability is None else log_probability
+        return save_table_model(words, [[value] * size] * size, **options)
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def bigram_table():
+    """Words and log-probabilities whose perplexity is worked out by hand in the tests.
+
+    From <s>: the 1/2, cat 1/4, <unk> 1/8, </s> 1/8. From the: cat 1/2, <unk> 1/4, the 1/8, </s> 1/8. From cat:
+    </s> 1/2, the 1/4, cat 1/8, <unk> 1/8. From <unk>: </s> 1/2, the 1/8, cat 1/8, <unk> 1/4.
+    """
+    half, quarter, eighth = (-tf.math.log(2.0).numpy() * power for power in (1, 2, 3))
+    never = -100.0
+    #        pad    unk      s      /s       the      cat
+    rows = {
+        0: [never, never, never, never, never, never],
+        1: [never, quarter, never, half, eighth, eighth],
+        2: [never, eighth, never, eighth, half, quarter],
+        3: [never, never, never, never, never, never],
+        4: [never, quarter, never, eighth, eighth, half],
+        5: [never, eighth, never, half, quarter, eighth],
+    }
+    return ["the", "cat"], [rows[index] for index in range(6)]
+
+
+@pytest.fixture(scope="session")
+def uniform_model(save_uniform_model):
+    """Uniform over 16 words."""
+    return save_uniform_model(16)
+
+
+@pytest.fixture(scope="session")
+def nan_model(save_uniform_model):
+    """A broken model: every log-probability is NaN."""
+    return save_uniform_model(8, log_probability=float("nan"))
+
+
+@pytest.fixture(scope="session")
+def bigram_model(save_table_model, bigram_table):
+    """The model of `bigram_table`."""
+    return save_table_model(*bigram_table)
