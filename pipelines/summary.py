@@ -39,9 +39,7 @@ def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], 
         evaluation_artifact = records.output("Evaluator", "evaluation")
         blessing_artifact = records.output("Evaluator", "blessing")
         if evaluation_artifact is not None and blessing_artifact is not None:
-            evaluation = results.summarize_evaluation(
-                evaluation_artifact.uri, blessing_artifact.uri, tolerance=config.gate.tolerance
-            )
+            evaluation = results.summarize_evaluation(evaluation_artifact.uri, blessing_artifact.uri)
     return {
         "schema": SCHEMA,
         "run_id": run_id,
