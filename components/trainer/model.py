@@ -58,6 +58,13 @@ class LanguageModel(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.architecture = {
+            "vocabulary_size": vocabulary_size,
+            "embedding_units": embedding_units,
+            "units": units,
+            "layers": layers,
+            "tied_embedding": tied_embedding,
+        }
         self.vocabulary_size = vocabulary_size
         self.dropout = dropout
         self.tied_embedding = tied_embedding
@@ -147,6 +154,13 @@ class LanguageModel(keras.Model):
         """
         smoothed = np.asarray(counts, np.float64) + 1.0
         self.output_bias.assign(np.log(smoothed / smoothed.sum()).astype(np.float32))
+
+    def for_serving(self) -> LanguageModel:
+        """Returns a copy in float32 whose graph has no cuDNN kernel, so that it runs on every device."""
+        copy = LanguageModel(**self.architecture, use_cudnn=False, dtype="float32")
+        for mine, other in zip(self.weights, copy.weights, strict=True):
+            other.assign(tf.cast(mine.value, tf.float32))
+        return copy
 
     def _drop(self, states: tf.Tensor, seed: tf.Tensor | None, site: int) -> tf.Tensor:
         if seed is None or self.dropout == 0.0:

@@ -1,0 +1,110 @@
+"""What a killed training needs to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import logging
+import os
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+@dataclasses.dataclass
+class TrainingState:
+    """Everything that `fit` decides by, apart from the variables of the model and its optimizer.
+
+    Attributes:
+        epochs_done: Epochs that are finished, validation included.
+        best_perplexity: The lowest validation perplexity so far; infinite before the first epoch.
+        best_epoch: The epoch, counted from 1, that it belongs to; 0 before the first.
+        best_weights: The weights of that epoch, in the order of `model.weights`.
+        epochs_since_best: Epochs without a better one, which early stopping counts.
+        epochs_since_change: The same since the learning rate was last cut, which the plateau rule counts.
+        stopped: Whether early stopping has ended the training.
+        records: One mapping for each finished epoch, as `training.json` lists them.
+    """
+
+    epochs_done: int = 0
+    best_perplexity: float = float("inf")
+    best_epoch: int = 0
+    best_weights: list[np.ndarray] = dataclasses.field(default_factory=list)
+    epochs_since_best: int = 0
+    epochs_since_change: int = 0
+    stopped: bool = False
+    records: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+
+class Backup:
+    """Saves model, optimizer and `TrainingState` together in one file, replaced at once.
+
+    Keras's own `BackupAndRestore` keeps the weights only: after it, early stopping and the learning rate's
+    plateau begin anew and the best weights so far are gone. And an orchestrator gives a retried trainer a new
+    output folder, so that a backup there would never be found. This one lies in a folder of its own, under a
+    name made of all that the training depends on: a training with other options never resumes from it.
+
+    Args:
+        directory: Where backups are kept; local or on any file system that TensorFlow writes to.
+        identity: What the training depends on, JSON types.
+    """
+
+    def __init__(self, directory: str, identity: Mapping[str, Any]):
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        self.path = os.path.join(directory, f"training-{digest}.npz")  # noqa: PTH118, may be a URI
+
+    def save(self, model: keras.Model, state: TrainingState) -> None:
+        """Replaces the backup; a kill at any moment leaves the old or the new one."""
+        facts = dataclasses.asdict(state)
+        arrays = {f"best_{i:03}": value for i, value in enumerate(facts.pop("best_weights"))}
+        arrays |= {f"variable_{i:03}": value.numpy() for i, value in enumerate(_variables(model))}
+        content = io.BytesIO()
+        np.savez(content, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)
+        tf.io.gfile.makedirs(os.path.dirname(self.path))  # noqa: PTH120
+        with tf.io.gfile.GFile(f"{self.path}.partial", "wb") as file:
+            file.write(content.getvalue())
+        tf.io.gfile.rename(f"{self.path}.partial", self.path, overwrite=True)
+
+    def restore(self, model: keras.Model) -> TrainingState:
+        """Sets model and optimizer to the backup, if there is one.
+
+        Args:
+            model: Compiled, with its optimizer built.
+
+        Returns:
+            The state to go on from; a new one if there is no backup, or none that can be read.
+        """
+        if not tf.io.gfile.exists(self.path):
+            return TrainingState()
+        variables = _variables(model)
+        try:
+            with tf.io.gfile.GFile(self.path, "rb") as file:
+                content = np.load(io.BytesIO(file.read()), allow_pickle=False)
+            facts = json.loads(content["facts"].tobytes())
+            values = [content[f"variable_{i:03}"] for i in range(len(variables))]
+            best = [content[name] for name in sorted(content.files) if name.startswith("best_")]
+            if any(tuple(old.shape) != new.shape for old, new in zip(variables, values, strict=True)):
+                raise ValueError("its variables have other shapes")
+            state = TrainingState(**facts, best_weights=best)
+        except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            logging.getLogger(__name__).warning("backup %s cannot be used (%s); training starts anew", self.path, error)
+            return TrainingState()
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return state
+
+    def delete(self) -> None:
+        """Removes the backup, once what it was for is done."""
+        for path in (self.path, f"{self.path}.partial"):
+            if tf.io.gfile.exists(path):
+                tf.io.gfile.remove(path)
+
+
+def _variables(model: keras.Model) -> list[tf.Variable]:
+    return [variable.value for variable in [*model.weights, *model.optimizer.variables]]

@@ -1,0 +1,204 @@
+"""What happens around the epochs of `fit`: progress, schedule, records, backup."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ..progress import report
+from .backup import Backup, TrainingState
+from .options import TrainerOptions
+
+# `report` is called this often, seconds.
+REPORT_EVERY = 1.0
+
+
+class Progress(keras.callbacks.Callback):
+    """Reports `epoch 2/5  loss 5.21  perplexity 183  4,480 tokens/s` once a second.
+
+    The tokens are real ones, padding does not count. It also ends the training with an error as soon as a
+    loss is not finite, since nothing that follows could repair the weights.
+
+    Args:
+        options: The trainer's options, for the number of epochs and the remedy in the error.
+        batches: Batches of an epoch.
+    """
+
+    def __init__(self, options: TrainerOptions, batches: int):
+        super().__init__()
+        self.options = options
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts the epoch's clock."""
+        self.epoch = epoch
+        self.reported = self.started = time.monotonic()
+        self.started_at_tokens = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Reports, if the last report is long enough ago."""
+        if batch == 0:
+            # Building the graph is not training speed.
+            self.reported = self.started = time.monotonic()
+            self.started_at_tokens = float(logs["tokens"])
+        now = time.monotonic()
+        if now - self.reported < REPORT_EVERY:
+            return
+        self.reported = now
+        self._check_finite(float(logs["loss"]), f"at batch {batch + 1} of {self.batches}")
+        speed = (float(logs["tokens"]) - self.started_at_tokens) / max(now - self.started, 1e-9)
+        report(
+            f"epoch {self.epoch + 1}/{self.options.epochs}  loss {float(logs['loss']):.2f}  "
+            f"perplexity {float(logs['perplexity']):.4g}  {speed:,.0f} tokens/s",
+            (self.epoch + (batch + 1) / self.batches) / self.options.epochs,
+        )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Reports the validation of the epoch."""
+        self._check_finite(float(logs["loss"]), "at its end")
+        self._check_finite(float(logs["val_loss"]), "in the validation")
+        report(
+            f"epoch {epoch + 1}/{self.options.epochs}  loss {logs['loss']:.2f}  "
+            f"validation perplexity {logs['val_perplexity']:.4g}",
+            (epoch + 1) / self.options.epochs,
+        )
+
+    def _check_finite(self, loss: float, where: str) -> None:
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"loss={loss} in epoch {self.epoch + 1} {where}: the training diverged, nothing is exported; "
+                f"lower trainer.learning_rate ({self.options.learning_rate:g}) "
+                f"or trainer.clip_norm ({self.options.clip_norm:g})"
+            )
+
+
+class Schedule(keras.callbacks.Callback):
+    """Follows the validation perplexity: keeps the best weights, cuts the learning rate, stops.
+
+    One callback and not Keras's three, so that what they count survives a kill (`TrainingState`).
+
+    Args:
+        options: The trainer's options.
+        state: Updated in place.
+    """
+
+    def __init__(self, options: TrainerOptions, state: TrainingState):
+        super().__init__()
+        self.options = options
+        self.state = state
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Compares the epoch with the best one so far."""
+        state, options = self.state, self.options
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        state.epochs_done = epoch + 1
+        state.epochs_since_best += 1
+        state.epochs_since_change += 1
+        if logs["val_perplexity"] < state.best_perplexity:
+            state.best_perplexity = float(logs["val_perplexity"])
+            state.best_epoch = epoch + 1
+            state.best_weights = self.model.get_weights()
+            state.epochs_since_best = state.epochs_since_change = 0
+        if state.epochs_since_change >= options.plateau_patience:
+            self.model.optimizer.learning_rate = logs["learning_rate"] * options.plateau_factor
+            state.epochs_since_change = 0
+        if state.epochs_since_best >= options.early_stopping_patience:
+            state.stopped = True
+            self.model.stop_training = True
+
+
+class Records(keras.callbacks.Callback):
+    """Writes what every epoch reached, to `training.json` and for TensorBoard.
+
+    Args:
+        directory: Where to; the epochs before a resume are written again, since it may be a new folder.
+        facts: What `training.json` says beside the epochs.
+        state: Its `records` are appended to.
+    """
+
+    def __init__(self, directory: str, facts: dict[str, Any], state: TrainingState):
+        super().__init__()
+        self.directory = directory
+        self.facts = facts
+        self.state = state
+        self.writers = {
+            name: tf.summary.create_file_writer(os.path.join(directory, name))  # noqa: PTH118, may be a URI
+            for name in ("train", "validation")
+        }
+        for record in state.records:
+            self._write_scalars(record)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Starts the epoch's clock."""
+        self.started = time.monotonic()
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Stops the clock of the training."""
+        self.trained = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Appends the epoch."""
+        seconds = self.trained - self.started
+        record = {
+            "epoch": epoch + 1,
+            "loss": float(logs["loss"]),
+            "perplexity": float(logs["perplexity"]),
+            "tokens": float(logs["tokens"]),
+            "validation_loss": float(logs["val_loss"]),
+            "validation_perplexity": float(logs["val_perplexity"]),
+            "validation_tokens": float(logs["val_tokens"]),
+            "learning_rate": float(logs["learning_rate"]),
+            "seconds": round(seconds, 3),
+            "validation_seconds": round(time.monotonic() - self.trained, 3),
+            "tokens_per_second": round(float(logs["tokens"]) / seconds, 1),
+        }
+        self.state.records.append(record)
+        self._write_scalars(record)
+        self.write()
+
+    def write(self) -> None:
+        """Writes `training.json` as it stands."""
+        document = {
+            "schema": 1,
+            **self.facts,
+            "best_epoch": self.state.best_epoch,
+            "stopped_early": self.state.stopped,
+            "epochs": self.state.records,
+        }
+        tf.io.gfile.makedirs(self.directory)
+        with tf.io.gfile.GFile(os.path.join(self.directory, "training.json"), "w") as file:  # noqa: PTH118
+            file.write(json.dumps(document, indent=1) + "\n")
+
+    def _write_scalars(self, record: dict[str, Any]) -> None:
+        for name, prefix in (("train", ""), ("validation", "validation_")):
+            with self.writers[name].as_default(step=record["epoch"]):
+                tf.summary.scalar("loss", record[f"{prefix}loss"])
+                tf.summary.scalar("perplexity", record[f"{prefix}perplexity"])
+                if name == "train":
+                    tf.summary.scalar("learning_rate", record["learning_rate"])
+                    tf.summary.scalar("tokens_per_second", record["tokens_per_second"])
+            self.writers[name].flush()
+
+
+class SaveBackup(keras.callbacks.Callback):
+    """Saves the backup after each epoch; it must be the last callback, when all others have counted it.
+
+    Args:
+        backup: Where to save.
+        state: What to save with the model.
+    """
+
+    def __init__(self, backup: Backup, state: TrainingState):
+        super().__init__()
+        self.backup = backup
+        self.state = state
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Saves."""
+        self.backup.save(self.model, self.state)

@@ -1,0 +1,145 @@
+"""The entry point that TFX's Trainer calls, by its import path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from . import input_pipeline
+from .backup import Backup
+from .buckets import choose_buckets
+from .callbacks import Progress, Records, SaveBackup, Schedule
+from .export import export_model
+from .options import TrainerOptions
+from .text_transform import TextTransform
+from .training import TrainableLanguageModel
+
+
+def run_fn(fn_args: Any) -> None:
+    """Trains a language model and exports its best epoch.
+
+    Args:
+        fn_args: TFX's `FnArgs`. Used are `train_files` and `eval_files` (patterns of transformed examples),
+            `transform_output`, `model_run_dir` (for `training.json` and TensorBoard), `serving_model_dir` and
+            `custom_config`: `trainer` (see `TrainerOptions`), `transform` (the Transform component's own
+            `custom_config`) and, optional, `backup_directory` (a folder that stays the same when the
+            orchestrator starts the trainer again; without it backups lie in `model_run_dir`). The numbers of
+            steps are not used: an epoch is one pass over the data.
+
+    Raises:
+        ValueError: for bad options, or a split without sentences.
+        FloatingPointError: if the loss stops being finite. Nothing is exported then.
+    """
+    config = fn_args.custom_config or {}
+    for key in ("trainer", "transform"):
+        if key not in config:
+            raise ValueError(f"custom_config has no {key!r}: give it to the Trainer component")
+    options = TrainerOptions.from_config(config["trainer"])
+    transform = TextTransform(fn_args.transform_output)
+    train_files = input_pipeline.list_files(fn_args.train_files, "train")
+    eval_files = input_pipeline.list_files(fn_args.eval_files, "eval")
+    backup = Backup(
+        config.get("backup_directory") or os.path.join(fn_args.model_run_dir, "backup"),  # noqa: PTH118
+        {
+            "trainer": config["trainer"],
+            "transform": config["transform"],
+            "transform_output": fn_args.transform_output,
+            "files": [train_files, eval_files],
+        },
+    )
+    model = train(options, train_files, eval_files, transform.vocabulary_size, backup, fn_args.model_run_dir)
+    export_model(model, transform, config["transform"], fn_args.serving_model_dir)
+    backup.delete()
+
+
+def train(
+    options: TrainerOptions,
+    train_files: list[str],
+    eval_files: list[str],
+    vocabulary_size: int,
+    backup: Backup,
+    directory: str,
+) -> TrainableLanguageModel:
+    """Trains until the epochs are over or the validation perplexity no longer falls.
+
+    Args:
+        options: The trainer's options.
+        train_files: TFRecord files of transformed examples.
+        eval_files: The same, to validate with.
+        vocabulary_size: The number of ids.
+        backup: Saved after each epoch, and resumed from where there is one.
+        directory: Where `training.json` and the TensorBoard logs go.
+
+    Returns:
+        The model with the weights of its best epoch.
+    """
+    train_counts = input_pipeline.count_corpus(train_files, vocabulary_size, "train")
+    eval_counts = input_pipeline.count_corpus(eval_files, vocabulary_size, "eval")
+    train_buckets = choose_buckets(train_counts.lengths, options.batch_tokens)
+    eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
+
+    keras.utils.set_random_seed(options.seed)
+    model = build_model(options, vocabulary_size)
+    model.start_from_frequencies(train_counts.targets)
+    state = backup.restore(model)
+    resumed_at = state.epochs_done
+    facts = {
+        "options": dict(vars(options)),
+        "vocabulary_size": vocabulary_size,
+        "parameters": int(sum(np.prod(variable.shape) for variable in model.trainable_variables)),
+        "train": _describe(train_counts, train_buckets),
+        "eval": _describe(eval_counts, eval_buckets),
+        "resumed_after_epoch": resumed_at,
+    }
+    records = Records(directory, facts, state)
+    if not state.stopped and resumed_at < options.epochs:
+        model.fit(
+            input_pipeline.training_batches(train_files, train_buckets, options.seed, resumed_at, options.epochs),
+            steps_per_epoch=train_buckets.batches,
+            initial_epoch=resumed_at,
+            epochs=options.epochs,
+            validation_data=input_pipeline.evaluation_batches(eval_files, eval_buckets),
+            callbacks=[
+                Progress(options, train_buckets.batches),
+                Schedule(options, state),
+                records,
+                SaveBackup(backup, state),
+            ],
+            verbose=0,
+        )
+    records.write()
+    model.set_weights(state.best_weights)
+    return model
+
+
+def build_model(options: TrainerOptions, vocabulary_size: int) -> TrainableLanguageModel:
+    """Returns the untrained model, compiled, with all variables made."""
+    model = TrainableLanguageModel(
+        clip_norm=options.clip_norm,
+        seed=options.seed,
+        vocabulary_size=vocabulary_size,
+        embedding_units=options.embedding_units,
+        units=options.units,
+        layers=options.layers,
+        dropout=options.dropout,
+        tied_embedding=options.tied_embedding,
+    )
+    # Each batch has a shape of its own; XLA would compile each of them.
+    model.compile(optimizer=keras.optimizers.Adam(options.learning_rate), jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _describe(counts: input_pipeline.CorpusCounts, buckets: Any) -> Mapping[str, Any]:
+    """What `training.json` says about a split."""
+    return {
+        "sentences": counts.sentences,
+        "tokens": counts.tokens,
+        "batches": buckets.batches,
+        "bucket_boundaries": buckets.boundaries,
+        "padding": round(buckets.padding, 5),
+    }
