@@ -74,6 +74,8 @@ def _checked_files(key: str, patterns: Sequence[str], text_field: str) -> list[s
 
 
 def _matched(key: str, pattern: str) -> list[str]:
+    if not pattern:
+        raise InputError(f"{key}: an empty path")
     # Path.glob takes no absolute pattern.
     found = sorted(glob.glob(spans_as_wildcards(absolute(pattern))))  # noqa: PTH207
     if not found:

@@ -1,0 +1,244 @@
+import gzip
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from tfx_lm.components.text_example_gen import inputs
+from tfx_lm.components.text_example_gen.inputs import InputError, check_inputs
+
+SPLIT = {"train": 9, "eval": 1}
+GOOD = "".join(f"line number {number}\n" for number in range(100)).encode()
+
+
+def _check(*files, text_field="text"):
+    check_inputs([str(file) for file in files], None, SPLIT, text_field)
+
+
+def _refused(*files, text_field="text") -> str:
+    with pytest.raises(InputError) as refused:
+        _check(*files, text_field=text_field)
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name: str, content: bytes) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+def _parquet(path: Path, **columns) -> Path:
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    return path
+
+
+def test_every_known_type_is_accepted(write, tmp_path):
+    texts = GOOD.decode().splitlines()
+    json_lines = "".join(f'{{"text": "{text}"}}\n' for text in texts).encode()
+    _check(write("a.txt", GOOD))
+    _check(write("a.txt.gz", gzip.compress(GOOD)))
+    _check(write("a.jsonl", json_lines))
+    _check(write("A.JSONL.GZ", gzip.compress(json_lines)))
+    _check(_parquet(tmp_path / "a.parquet", text=texts))
+    _check(_parquet(tmp_path / "b.parquet", body=pyarrow.array(texts).dictionary_encode()), text_field="body")
+    check_inputs(None, {"train": [str(tmp_path / "a.txt")], "eval": [str(tmp_path / "*.jsonl")]}, {}, "text")
+
+
+def test_patterns(write, tmp_path, monkeypatch):
+    write("data/one.txt", GOOD)
+    write("data/two[1].txt", GOOD)
+    (tmp_path / "data" / "folder").mkdir()
+    _check(tmp_path / "data" / "*")
+    _check(tmp_path / "data" / "two[1].txt")
+    _check(write("spans/span-7/x.txt", GOOD).parent.parent / "span-{SPAN}" / "x.txt")
+    monkeypatch.chdir(tmp_path)
+    _check("data/*.txt")
+
+
+def test_remote_files_are_left_to_the_node():
+    check_inputs(["gs://bucket/x.unknown"], None, SPLIT, "text")
+    check_inputs(None, {"train": ["gs://bucket/*.txt"], "eval": ["gs://bucket/x.txt"]}, {}, "text")
+
+
+@pytest.mark.parametrize(("files", "splits"), [(None, None), ([], {}), (["x.txt"], {"train": ["x.txt"]})])
+def test_exactly_one_of_files_and_splits(files, splits):
+    with pytest.raises(InputError, match=r"set either data\.files or data\.splits"):
+        check_inputs(files, splits, SPLIT, "text")
+
+
+def test_no_file_matches(tmp_path):
+    assert _refused(tmp_path / "*.txt") == f"data.files: no file matches {tmp_path}/*.txt"
+    assert _refused(tmp_path / "missing.txt") == f"data.files: no file matches {tmp_path}/missing.txt"
+    assert "no file matches" in _refused("x" * 5000 + ".txt")
+    assert "no file matches" in _refused("x\x00.txt")
+    assert _refused("") == "data.files: an empty path"
+    with pytest.raises(InputError, match=r"data\.splits\.eval: no file matches"):
+        check_inputs(None, {"eval": [str(tmp_path / "x.txt")]}, {}, "text")
+    with pytest.raises(InputError, match=r"data\.splits\.eval: no file given"):
+        check_inputs(None, {"eval": []}, {}, "text")
+
+
+def test_a_directory(tmp_path):
+    (tmp_path / "corpus.txt").mkdir()
+    assert _refused(tmp_path) == f"data.files: {tmp_path} is a directory; give its files, such as {tmp_path}/*.txt"
+    assert "is a directory" in _refused(f"{tmp_path}/")
+    assert "is a directory" in _refused(tmp_path / "corpus.txt")
+
+
+@pytest.mark.parametrize("name", ["ptb.train", "README", "x.csv", "x.gz", "x.txt.bz2"])
+def test_unknown_type(write, name):
+    message = _refused(write(name, GOOD))
+    assert "unknown file type" in message
+    assert ".txt, .txt.gz, .jsonl, .jsonl.gz, .parquet" in message
+
+
+def _zip() -> bytes:
+    with zipfile.ZipFile(archive := io.BytesIO(), "w") as file:
+        file.writestr("x", GOOD)
+    return archive.getvalue()
+
+
+def _tar() -> bytes:
+    with tarfile.open(fileobj=(archive := io.BytesIO()), mode="w") as file:
+        file.addfile(tarfile.TarInfo("x"), io.BytesIO())
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (gzip.compress(GOOD), "gzip data"),
+        (_zip(), "a zip archive"),
+        (_tar(), "a tar archive"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(20), "a PNG image"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (Path(sys.executable).read_bytes()[:100_000], "a program"),
+        ("the cat\n".encode("utf-16"), "iconv -f UTF-16"),
+        (GOOD + b"\x00\xff", "binary data"),
+    ],
+)
+@pytest.mark.parametrize("ending", [".txt", ".jsonl", ".txt.gz"])
+def test_binary_files(write, content, what, ending):
+    packed = gzip.compress(content) if ending.endswith(".gz") else content
+    message = _refused(write(f"x{ending}", packed))
+    assert "not text but" in message
+    assert what in message
+
+
+def test_a_nul_or_an_invalid_byte_alone_is_text(write):
+    _check(write("nul.txt", b"a\x00b\n" + GOOD))
+    _check(write("latin1.txt", b"caf\xe9\n" + GOOD))
+    # The look ends in the middle of a character.
+    _check(write("cut.txt", b"\x00" + "猫".encode() * 30_000 + b"\n" + GOOD))
+
+
+def test_what_is_no_gzip(write):
+    assert "not a complete gzip file" in _refused(write("x.txt.gz", GOOD))
+    assert "not a complete gzip file" in _refused(write("cut.txt.gz", gzip.compress(GOOD)[:-30]))
+    damaged = bytearray(gzip.compress(GOOD))
+    damaged[30] ^= 255
+    assert "not a complete gzip file" in _refused(write("damaged.txt.gz", bytes(damaged)))
+
+
+def test_what_is_no_parquet(write):
+    assert "cannot be read as Parquet" in _refused(write("x.parquet", GOOD))
+    assert "cannot be read as Parquet" in _refused(write("empty.parquet", b""))
+
+
+def test_parquet_columns(tmp_path):
+    path = _parquet(tmp_path / "x.parquet", body=["a"], size=[1])
+    assert _refused(path) == (
+        f"{path}: no column 'text'; the columns are body (string), size (int64); set data.text_field"
+    )
+    assert "column 'size' holds int64, not strings" in _refused(path, text_field="size")
+
+
+def test_records_without_text(write):
+    path = write("x.jsonl", b'\n{"text": "a"}\n{"body": "b"}\n')
+    assert _refused(path) == (
+        f"{path} line 3: without a string in field 'text'; set data.text_field to the field that holds the text"
+    )
+    path = write("y.jsonl", b"the cat\n")
+    assert _refused(path) == f"{path} line 1: not valid JSON; each line must hold one JSON object"
+
+
+def test_a_line_that_is_no_line(write):
+    assert "longer than 16 MiB" in _refused(write("x.txt", b"word " * (4 * 2**20)))
+
+
+def test_an_unreadable_file(write, monkeypatch):
+    path = write("x.txt", GOOD)
+
+    def denied(self, *args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", denied)
+    assert _refused(path) == f"{path}: cannot be read (Permission denied)"
+
+
+def test_a_pipe_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "x.txt")
+    assert "not a regular file" in _refused(tmp_path / "x.txt")
+    (tmp_path / "dangling.txt").symlink_to(tmp_path / "nothing")
+    assert "cannot be read (No such file" in _refused(tmp_path / "dangling.txt")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b" \t\r\n\xe3\x80\x80\n", b"\xef\xbb\xbf\n"])
+def test_an_empty_corpus(write, content):
+    message = _refused(write("x.txt", content), write("x.txt.gz", gzip.compress(content)))
+    assert "the corpus is empty" in message
+
+
+def test_a_corpus_of_another_encoding(write):
+    message = _refused(write("x.txt", "Öl für die Ölmühle\n".encode("latin-1") * 3 + b"\n"))
+    assert "of 4 lines, 3 are not UTF-8 and the rest empty" in message
+
+
+def test_an_empty_split_of_a_corpus(write):
+    message = _refused(write("x.txt", b"the cat\n" * 1000))
+    assert "split train would be empty: none of the 1000 usable lines falls there by its hash" in message
+    assert "split eval" in _refused(write("y.txt", b"sat\n"))
+
+
+def test_an_empty_split_by_pattern(write):
+    good, empty = write("x.txt", GOOD), write("y.txt", b"\n \n")
+    with pytest.raises(
+        InputError, match=r"data\.splits\.eval: the split would be empty: .*y\.txt has only empty lines"
+    ):
+        check_inputs(None, {"train": [str(good)], "eval": [str(empty)]}, {}, "text")
+
+
+def test_reading_ends_as_soon_as_every_split_has_a_line(write, monkeypatch):
+    seen = []
+    original = inputs.numbered_records
+
+    def watched(*args):
+        for item in original(*args):
+            seen.append(item[0])
+            yield item
+
+    monkeypatch.setattr(inputs, "numbered_records", watched)
+    _check(write("x.txt", GOOD * 100))
+    assert len(seen) < 50
+
+
+def test_the_checks_import_no_tensorflow():
+    code = (
+        "import sys; import tfx_lm.components.text_example_gen.inputs; "
+        "print([name for name in ('tfx', 'tensorflow', 'apache_beam', 'pyarrow') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"

@@ -1,0 +1,55 @@
+import posixpath
+from pathlib import Path
+
+import pytest
+from tfx_lm.components.text_example_gen.errors import InputError
+from tfx_lm.components.text_example_gen.patterns import absolute, base_and_rests, is_remote, spans_as_wildcards
+
+
+def test_one_file():
+    assert base_and_rests(["/a/b/x.txt"]) == ("/a/b", ["x.txt"])
+
+
+def test_the_deepest_shared_folder():
+    assert base_and_rests(["/a/b/x.txt", "/a/c*/y.txt"]) == ("/a", ["b/x.txt", "c*/y.txt"])
+    assert base_and_rests(["/a/x.txt", "/a/x.txt"]) == ("/a", ["x.txt", "x.txt"])
+    assert base_and_rests(["/ab/x.txt", "/ac/x.txt"]) == ("/", ["ab/x.txt", "ac/x.txt"])
+
+
+def test_the_base_has_no_wildcard_and_no_span():
+    assert base_and_rests(["/a/*/c/x.txt"]) == ("/a", ["*/c/x.txt"])
+    assert base_and_rests(["/a/span-{SPAN}/x.txt"]) == ("/a", ["span-{SPAN}/x.txt"])
+    assert base_and_rests(["/a/d[[]1]/x.txt"]) == ("/a", ["d[[]1]/x.txt"])
+
+
+def test_remote_patterns():
+    assert base_and_rests(["gs://bucket/a/x.txt", "gs://bucket/b/*.txt"]) == ("gs://bucket", ["a/x.txt", "b/*.txt"])
+    base, rests = base_and_rests(["gs://one/x.txt", "gs://two/x.txt"])
+    assert [posixpath.join(base, rest) for rest in rests] == ["gs://one/x.txt", "gs://two/x.txt"]
+    with pytest.raises(InputError, match="different file systems"):
+        base_and_rests(["gs://one/x.txt", "/a/x.txt"])
+
+
+def test_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    Path("data[1].txt").write_text("the cat\n")
+    assert absolute("x.txt") == f"{tmp_path}/x.txt"
+    assert absolute("./*.txt") == f"{tmp_path}/*.txt"
+    assert absolute("~/x.txt") == "/home/somebody/x.txt"
+    assert absolute("data[1].txt") == f"{tmp_path}/data[[]1].txt"
+    assert absolute("data[2].txt") == f"{tmp_path}/data[2].txt"
+    assert absolute("gs://bucket/x.txt") == "gs://bucket/x.txt"
+
+
+def test_is_remote():
+    assert is_remote("gs://bucket/x.txt")
+    assert is_remote("hdfs://host:1/x.txt")
+    assert not is_remote("/a/b.txt")
+    assert not is_remote("C/x.txt")
+
+
+def test_spans_as_wildcards():
+    assert spans_as_wildcards("/a/{SPAN}/v{VERSION:2}/x.txt") == "/a/*/v*/x.txt"
+    assert spans_as_wildcards("/a/{YYYY}-{MM}-{DD}.txt") == "/a/*-*-*.txt"
+    assert spans_as_wildcards("/a/{x}.txt") == "/a/{x}.txt"
