@@ -1,0 +1,241 @@
+"""The masked loss on literal arrays, and its faster versions against the reference."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tfx_lm.components.trainer import loss
+from tfx_lm.transform.padding import pad_batch
+
+# "the cat" with the = 7 and cat = 9, as in `transform.padding`.
+THE_CAT = tf.ragged.constant([[7, 9, 3]], tf.int64)
+
+
+def numpy_nll(logits, targets):
+    """Minus log softmax in float64, by its definition."""
+    logits = np.asarray(logits, np.float64)
+    log_sums = np.log(np.sum(np.exp(logits - logits.max(-1, keepdims=True)), -1)) + logits.max(-1)
+    return log_sums - np.take_along_axis(logits, np.asarray(targets)[..., None], -1)[..., 0]
+
+
+def masked_nll(hidden, kernel, bias, targets, mask):
+    """The loss of each token, 0 at padding, of a linear projection."""
+    logits = np.einsum("btu,vu->btv", hidden.numpy(), kernel.numpy()) + bias.numpy()
+    return numpy_nll(logits, targets) * mask.numpy()
+
+
+def random_problem(batch, time, units, vocabulary, lengths, seed=0):
+    """Hidden states, kernel, bias, targets and mask as float64 or int64 tensors."""
+    rng = np.random.default_rng(seed)
+    mask = (np.arange(time)[None, :] < np.asarray(lengths)[:, None]).astype(np.float64)
+    return (
+        tf.constant(rng.normal(size=(batch, time, units))),
+        tf.constant(rng.normal(size=(vocabulary, units))),
+        tf.constant(rng.normal(size=vocabulary)),
+        tf.constant(rng.integers(0, vocabulary, (batch, time))),
+        tf.constant(mask),
+    )
+
+
+def with_gradients(version, hidden, kernel, bias, targets, mask):
+    """The sums of a version of the loss, and the gradients of nll by hidden states, kernel and bias."""
+    with tf.GradientTape() as tape:
+        tape.watch([hidden, kernel, bias])
+
+        def project(states):
+            return tf.linalg.matmul(states, kernel, transpose_b=True) + bias
+
+        if version is loss.reference:
+            flat = tf.reshape(hidden, [-1, hidden.shape[-1]])
+            logits = tf.reshape(project(flat), [*hidden.shape[:2], kernel.shape[0]])
+            sums = loss.reference(logits, targets, mask)
+        else:
+            sums = version(hidden, targets, mask, project)
+    gradients = tape.gradient(sums.nll, [hidden, kernel, bias])
+    return sums, [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+
+
+def test_two_padded_steps_of_five_leave_exactly_the_sum_of_the_real_ones():
+    batch = pad_batch(THE_CAT, 5)
+    logits = np.random.default_rng(0).normal(size=(1, 5, 12)).astype(np.float32)
+    each = numpy_nll(logits, batch.targets)
+    sums = loss.reference(tf.constant(logits), batch.targets, batch.mask)
+    assert float(sums.tokens) == 3.0
+    np.testing.assert_allclose(sums.nll, each[0, :3].sum(), rtol=1e-6)
+    np.testing.assert_allclose(sums.mean, each[0, :3].mean(), rtol=1e-6)
+
+
+def test_without_padding_it_is_the_plain_sum():
+    targets = tf.constant([[7, 9, 4, 5, 3]], tf.int64)
+    logits = np.random.default_rng(1).normal(size=(1, 5, 12)).astype(np.float32)
+    plain = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits)
+    sums = loss.reference(tf.constant(logits), targets, tf.ones([1, 5]))
+    assert float(sums.tokens) == 5.0
+    np.testing.assert_allclose(sums.nll, tf.reduce_sum(plain), rtol=1e-7)
+
+
+def test_known_probabilities():
+    # Probabilities 1/2, 1/4, 1/8, 1/8 at each of three steps, of which the last is padding.
+    logits = tf.math.log(tf.constant([[[0.5, 0.25, 0.125, 0.125]] * 3]))
+    sums = loss.reference(logits, tf.constant([[1, 2, 0]]), tf.constant([[1.0, 1.0, 0.0]]))
+    np.testing.assert_allclose(sums.nll, np.log(4) + np.log(8), rtol=1e-6)
+
+
+def test_gathered_on_the_same_example():
+    batch = pad_batch(THE_CAT, 5)
+    hidden = tf.constant(np.random.default_rng(2).normal(size=(1, 5, 12)).astype(np.float32))
+    seen = []
+
+    def project(states):
+        seen.append(tuple(states.shape))
+        return states
+
+    sums = loss.gathered(hidden, batch.targets, batch.mask, project)
+    assert seen == [(3, 12)]
+    assert float(sums.tokens) == 3.0
+    np.testing.assert_allclose(sums.nll, loss.reference(hidden, batch.targets, batch.mask).nll, rtol=1e-6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4),
+    vocabulary=st.integers(2, 40),
+    units=st.integers(1, 5),
+    extra=st.integers(0, 4),
+    seed=st.integers(0, 2**16),
+)
+def test_gathered_is_the_reference_and_padding_changes_nothing(lengths, vocabulary, units, extra, seed):
+    time = max(1, *lengths)
+    problem = random_problem(len(lengths), time, units, vocabulary, lengths, seed)
+    hidden, kernel, bias, targets, mask = problem
+    expected, expected_gradients = with_gradients(loss.reference, *problem)
+    np.testing.assert_allclose(expected.nll, masked_nll(*problem).sum(), rtol=1e-9)
+    found, gradients = with_gradients(loss.gathered, *problem)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    for mine, reference in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(mine, reference, rtol=1e-9, atol=1e-12)
+
+    more = [[0, 0], [0, extra]]
+    padded = (
+        tf.pad(hidden, [*more, [0, 0]], constant_values=3.0),
+        kernel,
+        bias,
+        tf.pad(targets, more),
+        tf.pad(mask, more),
+    )
+    for version in (loss.reference, loss.gathered):
+        found, gradients = with_gradients(version, *padded)
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+        np.testing.assert_allclose(gradients[0][:, :time], expected_gradients[0], rtol=1e-9, atol=1e-12)
+        assert not gradients[0][:, time:].any()
+        for mine, reference in zip(gradients[1:], expected_gradients[1:], strict=True):
+            np.testing.assert_allclose(mine, reference, rtol=1e-9, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4),
+    held=st.integers(1, 60),
+    seed=st.integers(0, 2**16),
+)
+def test_scores_are_the_reference_token_by_token_for_any_chunk(lengths, held, seed):
+    vocabulary = 7
+    hidden, kernel, bias, targets, mask = random_problem(len(lengths), max(1, *lengths), 3, vocabulary, lengths, seed)
+    original, loss.SCORED_LOGITS = loss.SCORED_LOGITS, held
+    try:
+        found = loss.scores(hidden, targets, mask, lambda states: states @ tf.transpose(kernel) + bias, vocabulary)
+    finally:
+        loss.SCORED_LOGITS = original
+    each = masked_nll(hidden, kernel, bias, targets, mask)
+    assert found.dtype == tf.float32
+    np.testing.assert_allclose(found, each, rtol=1e-5, atol=1e-6)
+    assert not np.asarray(found)[np.asarray(mask) == 0].any()
+
+
+def test_scores_never_hold_the_logits_of_more_than_a_chunk(monkeypatch):
+    monkeypatch.setattr(loss, "SCORED_LOGITS", 20)
+    seen = []
+
+    def project(states):
+        seen.append(states.shape[0])
+        return tf.zeros([tf.shape(states)[0], 5])
+
+    found = loss.scores(tf.zeros([3, 4, 2]), tf.zeros([3, 4], tf.int64), tf.ones([3, 4]), project, 5)
+    assert seen == [4, 4, 4]
+    np.testing.assert_allclose(found, np.full((3, 4), np.log(5)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("junk", [np.inf, -np.inf, np.nan])
+def test_what_stands_at_padding_reaches_neither_loss_nor_gradients(junk):
+    batch = pad_batch(THE_CAT, 5)
+    clean = np.random.default_rng(3).normal(size=(1, 5, 12)).astype(np.float32)
+    dirty = clean.copy()
+    dirty[:, 3:] = junk
+    for version in (
+        loss.reference,
+        lambda logits, targets, mask: loss.gathered(logits, targets, mask, lambda states: states),
+    ):
+        results = []
+        for values in (clean, dirty):
+            logits = tf.constant(values)
+            with tf.GradientTape() as tape:
+                tape.watch(logits)
+                sums = version(logits, batch.targets, batch.mask)
+            results.append((sums.nll.numpy(), tf.convert_to_tensor(tape.gradient(sums.nll, logits)).numpy()))
+        assert results[0][0] == results[1][0]
+        np.testing.assert_array_equal(results[0][1], results[1][1])
+        assert not results[1][1][:, 3:].any()
+
+
+def test_a_nan_at_a_real_token_surfaces():
+    batch = pad_batch(THE_CAT, 5)
+    logits = np.zeros((1, 5, 12), np.float32)
+    logits[0, 1, 4] = np.nan
+    assert np.isnan(loss.reference(tf.constant(logits), batch.targets, batch.mask).nll)
+    assert np.isnan(loss.gathered(tf.constant(logits), batch.targets, batch.mask, tf.identity).nll)
+
+
+def test_merging_unequal_batches_is_the_sum_over_all_tokens():
+    small = loss.LossSums(tf.constant(6.0), tf.constant(1.0))
+    large = loss.LossSums(tf.constant(2.0), tf.constant(3.0))
+    assert float(small.merge(large).mean) == 2.0  # and not (6 + 2/3) / 2
+    assert [float(x) for x in small.merge(large)] == [float(x) for x in large.merge(small)]
+    assert [float(x) for x in loss.LossSums.empty().merge(small)] == [6.0, 1.0]
+
+
+def test_no_tokens_have_no_mean():
+    nothing = loss.gathered(tf.zeros([2, 3, 4]), tf.zeros([2, 3], tf.int64), tf.zeros([2, 3]), tf.identity)
+    assert [float(x) for x in nothing] == [0.0, 0.0]
+    assert np.isnan(nothing.mean)
+    assert np.isnan(loss.objective(nothing))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_states_still_sum_in_float32(dtype):
+    rng = np.random.default_rng(4)
+    hidden = tf.cast(rng.normal(size=(8, 50, 300)), dtype)
+    targets, mask = tf.constant(rng.integers(0, 300, (8, 50))), tf.ones([8, 50])
+    sums = loss.gathered(hidden, targets, mask, tf.identity)
+    assert sums.nll.dtype == sums.tokens.dtype == tf.float32
+    np.testing.assert_allclose(sums.nll, numpy_nll(tf.cast(hidden, tf.float64), targets).sum(), rtol=1e-6)
+    np.testing.assert_allclose(loss.reference(hidden, targets, mask).nll, sums.nll, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "targets", "mask", "named"),
+    [
+        ([2, 5], [2, 5], [2, 5], "hidden has shape"),
+        ([2, 5, 3], [2, 4], [2, 5], "targets has shape"),
+        ([2, 5, 3], [2, 5], [2, 5, 1], "mask has shape"),
+        ([2, 5, 3], [10], [2, 5], "targets has shape"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_errors(hidden, targets, mask, named):
+    arguments = tf.zeros(hidden), tf.zeros(targets, tf.int64), tf.zeros(mask)
+    with pytest.raises(ValueError, match=named):
+        loss.gathered(*arguments, tf.identity)
+    with pytest.raises(ValueError, match=named):
+        loss.scores(*arguments, tf.identity, 3)
+    with pytest.raises(ValueError, match=named.replace("hidden", "logits")):
+        loss.reference(*arguments)
