@@ -51,16 +51,17 @@ def summarize_evaluation(evaluation_uri: str, blessing_uri: str, split: str = "e
     return {
         "evaluation": evaluation,
         "baseline": None if baseline is None else _summary(baseline, split),
-        "gate": {"blessed": blessed, "reasons": _reasons(config, candidate, baseline, blessed)},
+        "gate": {"blessed": blessed, "reasons": reasons(config, candidate, baseline, blessed)},
     }
 
 
-_Scores = dict[str, tuple[float, list[float]]]
+# Metric name -> value and 95 % interval.
+Scores = dict[str, tuple[float, list[float]]]
 
 
-def _scores(evaluation_uri: str) -> dict[str, _Scores]:
+def _scores(evaluation_uri: str) -> dict[str, Scores]:
     """Value and 95 % interval of each metric over all sentences, by model name."""
-    scores: dict[str, _Scores] = {}
+    scores: dict[str, Scores] = {}
     for slice_metrics in tfma.load_metrics(evaluation_uri):
         if slice_metrics.slice_key.single_slice_keys or slice_metrics.HasField("cross_slice_key"):
             continue
@@ -78,7 +79,7 @@ def _interval(item: metrics_for_slice_pb2.MetricKeyAndValue) -> list[float]:
     return [interval.lower_bound.double_value.value, interval.upper_bound.double_value.value]
 
 
-def _summary(scores: _Scores, split: str) -> dict[str, Any]:
+def _summary(scores: Scores, split: str) -> dict[str, Any]:
     missing = (math.nan, [math.nan, math.nan])
     summary: dict[str, Any] = {"split": split}
     for name in _SUMMARY:
@@ -95,7 +96,20 @@ def _summary(scores: _Scores, split: str) -> dict[str, Any]:
     return summary
 
 
-def _reasons(config: config_pb2.EvalConfig, candidate: _Scores, baseline: _Scores | None, blessed: bool) -> list[str]:
+def reasons(config: config_pb2.EvalConfig, candidate: Scores, baseline: Scores | None, blessed: bool) -> list[str]:
+    """Says in plain words why a model was blessed or not.
+
+    Example: `["perplexity 812.34 > gate.max_perplexity 500", "no baseline: the comparison was skipped"]`.
+
+    Args:
+        config: The Evaluator's configuration.
+        candidate: The candidate's scores; empty where no sentence was scored.
+        baseline: The baseline's scores, or None.
+        blessed: The Evaluator's verdict.
+
+    Returns:
+        Each threshold that was met if blessed, each that was not otherwise.
+    """
     if not candidate:
         return [NO_SENTENCES]
     met: list[str] = []
@@ -110,8 +124,8 @@ def _reasons(config: config_pb2.EvalConfig, candidate: _Scores, baseline: _Score
             tolerance = threshold.change_threshold.relative.value
             within = (value - reference) / reference <= tolerance if reference else False
             (met if within else failed).append(_change_reason(name, value, reference, tolerance))
-    reasons = met if blessed else failed
-    return [*reasons, NO_BASELINE] if baseline is None else reasons
+    chosen = met if blessed else failed
+    return [*chosen, NO_BASELINE] if baseline is None else chosen
 
 
 def _thresholds(config: config_pb2.EvalConfig) -> list[tuple[str, config_pb2.MetricThreshold]]:
@@ -139,10 +153,11 @@ def _change_reason(name: str, value: float, reference: float, tolerance: float) 
     baseline = f"the baseline's {_number(reference)}"
     if math.isnan(change):
         return f"{words} {_number(value)} cannot be compared with {baseline}"
-    side = "above" if change > 0 else "below"
+    if change <= 0:
+        how = f"is {-100 * change:.3g} % below" if change < 0 else "equals"
+        return f"{words} {_number(value)} {how} {baseline}"
     return (
-        f"{words} {_number(value)} is {100 * abs(change):.3g} % {side} {baseline}; "
-        f"{TOLERANCE} allows {100 * tolerance:.3g} %"
+        f"{words} {_number(value)} is {100 * change:.3g} % above {baseline}; {TOLERANCE} allows {100 * tolerance:.3g} %"
     )
 
 
