@@ -1,0 +1,150 @@
+import gzip
+import json
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from tfx.components.util import examples_utils
+from tfx_lm.components import progress
+from tfx_lm.components.text_example_gen.errors import InputError
+from tfx_lm.components.text_example_gen.splitting import HashSplit
+
+
+def test_every_type_and_every_kind_of_line(run_component, tmp_path):
+    megabyte = b"x" * 2**20
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfthe cat\r\n\n \t\nno\x00 end\n" + megabyte + b"\nlast")
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress("猫が座った\n🐈\n\u3000\n".encode()))
+    (tmp_path / "c.jsonl").write_text('{"id": 1, "text": "in json"}\n\n{"text": "", "id": 2}\n')
+    (tmp_path / "d.jsonl.gz").write_bytes(gzip.compress(b'{"text": "two\\nlines"}\n'))
+    table = pyarrow.table({"id": [1, 2, 3], "text": ["in parquet", None, " spaces kept "]})
+    pyarrow.parquet.write_table(table, tmp_path / "e.parquet")
+    (tmp_path / "valid.txt").write_text("held out\n")
+    (tmp_path / ".hidden.csv").write_text("not meant\n")
+    (tmp_path / "folder").mkdir()
+
+    splits = {"train": [str(tmp_path / "[a-e].*"), str(tmp_path / "a.txt")], "eval": [str(tmp_path / "val*")]}
+    said = []
+    with progress.listening(lambda text, fraction: said.append(text)):
+        output = run_component(splits=splits)
+
+    assert output.texts("train") == [
+        b"the cat",
+        b"no\x00 end",
+        megabyte,
+        b"last",
+        "猫が座った".encode(),
+        "🐈".encode(),
+        b"in json",
+        b"two\nlines",
+        b"in parquet",
+        b" spaces kept ",
+    ]
+    assert output.texts("eval") == [b"held out"]
+    assert output.artifact.split_names == '["train", "eval"]'
+    assert examples_utils.get_payload_format_string(output.artifact) == "FORMAT_TF_EXAMPLE"
+    assert examples_utils.get_file_format(output.artifact) == "tfrecords_gzip"
+    assert output.count("lines") == 17
+    assert output.count("empty_lines_dropped") == 6
+    assert output.count("invalid_utf8_dropped") == 0
+    assert output.count("examples_train") == 10
+    assert output.count("examples_eval") == 1
+    assert json.loads((output.folder / "counts.json").read_text())["lines"] == 17
+    assert sorted(path.name for path in output.folder.iterdir()) == ["Split-eval", "Split-train", "counts.json"]
+    assert said == ["reading 6 files", "train 10 lines, eval 1 lines"]
+
+
+def test_content_split_of_several_files(run_component, tmp_path):
+    lines = [f"line number {number}" for number in range(1500)]
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "x.txt").write_text("\n".join(lines[:1000] + lines[:50]) + "\n")
+    (tmp_path / "y.jsonl").write_text("".join(json.dumps({"text": line}) + "\n" for line in lines[900:]))
+    files = [tmp_path / "one" / "*.txt", tmp_path / "y.jsonl"]
+    buckets = {"train": 8, "eval": 1, "test": 1}
+    output = run_component(files, hash_buckets=buckets)
+
+    expected = {name: [] for name in buckets}
+    split = HashSplit(buckets)
+    for line in lines[:1000] + lines[:50] + lines[900:]:
+        expected[split.split_of(line)].append(line.encode())
+    # In the order of the input; a line that is there twice is twice in one split.
+    assert {name: output.texts(name) for name in buckets} == expected
+    assert not set(expected["train"]) & set(expected["eval"])
+    assert [output.count(f"examples_{name}") for name in buckets] == [len(of) for of in expected.values()]
+
+    again = run_component(files, hash_buckets=buckets)
+    for name in buckets:
+        assert [p.read_bytes() for p in again.files(name)] == [p.read_bytes() for p in output.files(name)]
+
+
+def test_two_workers_read_the_same_lines(run_component, tmp_path):
+    # Beam splits files of more than a mebibyte.
+    lines = [f"{number} " + "word " * 200 for number in range(4_000)]
+    (tmp_path / "x.txt").write_text("\n".join(lines))
+    beam_args = ["--direct_num_workers=2", "--direct_running_mode=multi_threading"]
+    output = run_component([tmp_path / "x.txt"], beam_args=beam_args)
+    assert sorted(output.texts("train") + output.texts("eval")) == sorted(line.encode() for line in lines)
+    assert output.count("lines") == output.count("examples_train") + output.count("examples_eval") == 4_000
+
+
+BROKEN = {
+    "a.txt": b"good\ncaf\xe9\nbad \xff\n",
+    "b.jsonl": b'{"text": "good"}\n{"text": 3}\n{oops\n',
+    "c.txt.gz": gzip.compress(b"good\n" * 100)[:-9],
+    "d.txt": b"x" * (17 * 2**20),
+}
+
+
+def test_everything_wrong_is_named_and_nothing_is_left(run_component, tmp_path):
+    for name, content in BROKEN.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError) as refused:
+        run_component([tmp_path / name for name in BROKEN])
+    lines = str(refused.value).splitlines()
+    assert lines[0].startswith(f"{tmp_path}/c.txt.gz: not a complete gzip file (")
+    assert sorted(lines[1:]) == sorted(
+        [
+            f"2 lines not valid UTF-8: {tmp_path}/a.txt line 2, {tmp_path}/a.txt line 3; "
+            "repair the text, or set data.invalid_utf8: drop",
+            f"1 line without a string in field 'text': {tmp_path}/b.jsonl line 2; "
+            "set data.text_field to the field that holds the text",
+            f"1 line not valid JSON: {tmp_path}/b.jsonl line 3; each line must hold one JSON object",
+            f"1 line longer than 16 MiB: {tmp_path}/d.txt line 1; "
+            "a line is one example: break the text into sentences or paragraphs",
+        ]
+    )
+    assert list((tmp_path / "output-1").iterdir()) == []
+
+
+def test_invalid_utf8_is_dropped_and_counted(run_component, tmp_path):
+    (tmp_path / "x.txt").write_bytes(BROKEN["a.txt"] + b"better\n")
+    (tmp_path / "y.jsonl").write_bytes(b'{"body": "\\ud800"}\n{"body": "held out"}\n')
+    splits = {"train": [str(tmp_path / "x.txt")], "eval": [str(tmp_path / "y.jsonl")]}
+    output = run_component(splits=splits, invalid_utf8="drop", text_field="body")
+    assert output.texts("train") == [b"good", b"better"]
+    assert output.texts("eval") == [b"held out"]
+    assert output.count("invalid_utf8_dropped") == 3
+    assert output.count("lines") == 6
+
+
+def test_an_empty_split_is_refused(run_component, tmp_path):
+    (tmp_path / "x.txt").write_text("the cat\n")
+    (tmp_path / "y.txt").write_text("")
+    splits = {"train": [str(tmp_path / "x.txt")], "eval": [str(tmp_path / "y.txt")]}
+    with pytest.raises(InputError, match=r"split eval is empty \(1 lines read"):
+        run_component(splits=splits)
+    assert list((tmp_path / "output-1").iterdir()) == []
+
+
+def test_files_are_checked_before_the_pipeline(run_component, tmp_path):
+    with pytest.raises(InputError, match=r"\*\.txt: no file matches"):
+        run_component([tmp_path / "*.txt"])
+    (tmp_path / "ptb.train").write_text("the cat\n")
+    with pytest.raises(InputError, match="unknown file type; the known endings are"):
+        run_component([tmp_path / "ptb.*"])
+
+
+def test_a_file_in_two_splits_is_read_for_both_with_a_warning(run_component, tmp_path, caplog):
+    (tmp_path / "x.txt").write_text("the cat\n")
+    output = run_component(splits={"train": [str(tmp_path / "x.txt")], "eval": [str(tmp_path / "*.txt")]})
+    assert output.texts("train") == output.texts("eval") == [b"the cat"]
+    assert "x.txt is in split train and in split eval" in caplog.text
