@@ -72,7 +72,8 @@ class EvaluationSums:
         sizes = {name: array.size for name, array in zip(MODEL_OUTPUTS, arrays, strict=True)}
         if len(set(sizes.values())) > 1:
             raise ValueError(f"model outputs differ in size: {sizes}; each must hold one value per sentence")
-        return cls(*(float(array.sum()) for array in arrays), sentences=float(arrays[0].size))
+        totals = {name: float(array.sum()) for name, array in zip(MODEL_OUTPUTS, arrays, strict=True)}
+        return cls(**totals, sentences=float(arrays[0].size))
 
     @classmethod
     def merge(cls, parts: Iterable[EvaluationSums]) -> EvaluationSums:
