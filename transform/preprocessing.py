@@ -1,4 +1,21 @@
-"""The function that TFX's Transform runs: lines of text to ids."""
+"""The function that TFX's Transform runs: lines of text to ids.
+
+What lies on disk is one feature of variable length, the targets of a line. It is the smallest that can be
+read, and leaves the trainer free to pad each batch to its own longest row. Measured on PTB train, 2-core CPU
+(42,068 lines, 10,000 words; `benchmarks/disk_format.py`, batches of 256 brought to the same inputs, targets
+and mask; ms of processor time for a pass, medians of 15):
+
+    max_length  layout                      raw MB   gzip MB   parse raw   parse gzip
+            32  targets, variable             2.57      1.34         166          175
+            32  targets, padded               3.04      1.39         135          143
+            32  inputs, targets, mask        11.79      1.92         147          163
+           128  targets, variable             2.64      1.40         186          199
+           128  targets, padded               7.30      1.51         157          170
+           128  inputs, targets, mask       36.40      2.34         183          248
+
+Padded rows parse about 18 % faster, 0.7 microseconds a line, which does not show beside a training step; raw,
+they are 1.2 to 2.8 times as large, and they fix the padding before anyone knows the batch.
+"""
 
 from collections.abc import Mapping
 from typing import Any
