@@ -10,6 +10,7 @@ from tfx.dsl.io import fileio
 
 from .errors import InputError
 from .file_types import ENDINGS, file_type
+from .patterns import is_remote
 
 
 def files_of_splits(patterns: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -45,5 +46,7 @@ def _is_meant(path: str, pattern: str) -> bool:
     name = posixpath.basename(path)
     if name.startswith(".") and not posixpath.basename(pattern).startswith("."):
         return False
-    # Only names of no known type are looked at: one question to a remote file system costs as much as a small file.
-    return name.lower().endswith(tuple(ENDINGS)) or not fileio.isdir(path)
+    # One question to a remote file system costs as much as a small file, so it is asked only where it matters.
+    if is_remote(path) and name.lower().endswith(tuple(ENDINGS)):
+        return True
+    return not fileio.isdir(path)

@@ -21,6 +21,7 @@ def test_every_type_and_every_kind_of_line(run_component, tmp_path):
     (tmp_path / "valid.txt").write_text("held out\n")
     (tmp_path / ".hidden.csv").write_text("not meant\n")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "b.folder.txt").mkdir()
 
     splits = {"train": [str(tmp_path / "[a-e].*"), str(tmp_path / "a.txt")], "eval": [str(tmp_path / "val*")]}
     said = []
