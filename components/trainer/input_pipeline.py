@@ -63,7 +63,7 @@ def list_files(patterns: Sequence[str], split: str) -> list[str]:
     """
     files = sorted({name for pattern in patterns for name in tf.io.gfile.glob(pattern)})
     if not files:
-        raise ValueError(f"{split}: no files match {', '.join(patterns)}; does the corpus have a {split} split?")
+        raise ValueError(f"{split}: no files match {', '.join(patterns)}; does the corpus have this split?")
     return files
 
 

@@ -68,17 +68,22 @@ class LanguageModel(keras.Model):
         self.vocabulary_size = vocabulary_size
         self.dropout = dropout
         self.tied_embedding = tied_embedding
+        policy = self.dtype_policy
         # A tied matrix is also the output projection, whose logits should start near 0 for any width.
         self.embedding = keras.layers.Embedding(
-            vocabulary_size, embedding_units, keras.initializers.RandomUniform(-0.1, 0.1), name="embedding"
+            vocabulary_size,
+            embedding_units,
+            keras.initializers.RandomUniform(-0.1, 0.1),
+            dtype=policy,
+            name="embedding",
         )
         self.recurrent = [
-            keras.layers.LSTM(units, return_sequences=True, use_cudnn=use_cudnn, name=f"lstm_{index}")
+            keras.layers.LSTM(units, return_sequences=True, use_cudnn=use_cudnn, dtype=policy, name=f"lstm_{index}")
             for index in range(layers)
         ]
         self.adapter = None
         if tied_embedding and embedding_units != units:
-            self.adapter = keras.layers.Dense(embedding_units, use_bias=False, name="adapter")
+            self.adapter = keras.layers.Dense(embedding_units, use_bias=False, dtype=policy, name="adapter")
         self._build_all(embedding_units, units)
 
     def _build_all(self, embedding_units: int, units: int) -> None:

@@ -1,0 +1,104 @@
+"""From transformed examples to padded batches: everything once, little padding, the same order again."""
+
+import random
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx_lm.components.trainer import input_pipeline
+from tfx_lm.components.trainer.buckets import choose_buckets
+
+BATCH_TOKENS = 60
+
+
+@pytest.fixture(scope="module")
+def rows():
+    draw = random.Random(5)
+    return [[draw.randrange(4, 50) for _ in range(draw.randrange(0, 20))] + [3] for _ in range(300)]
+
+
+@pytest.fixture(scope="module")
+def files(rows, write_examples, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("examples")
+    write_examples(folder / "a.gz", rows[:170])
+    write_examples(folder / "b.gz", rows[170:])
+    return input_pipeline.list_files([str(folder / "*")], "train")
+
+
+@pytest.fixture(scope="module")
+def buckets(rows):
+    return choose_buckets(np.bincount([len(row) for row in rows]), BATCH_TOKENS)
+
+
+def targets_of(batch):
+    return [row[mask > 0].tolist() for row, mask in zip(batch.targets.numpy(), batch.mask.numpy(), strict=True)]
+
+
+def all_targets(batches):
+    return [row for batch in batches for row in targets_of(batch)]
+
+
+def test_counts(rows, files):
+    counts = input_pipeline.count_corpus(files, 50, "train")
+    assert counts.sentences == 300
+    assert counts.tokens == sum(map(len, rows))
+    np.testing.assert_array_equal(counts.lengths, np.bincount([len(row) for row in rows]))
+    np.testing.assert_array_equal(counts.targets, np.bincount(np.concatenate(rows), minlength=50))
+
+
+def test_every_sentence_once_in_each_epoch_in_the_promised_number_of_batches(rows, files, buckets):
+    batches = list(input_pipeline.training_batches(files, buckets, seed=1, first_epoch=0, epochs=2))
+    assert len(batches) == 2 * buckets.batches
+    first, second = all_targets(batches[: buckets.batches]), all_targets(batches[buckets.batches :])
+    assert sorted(first) == sorted(second) == sorted(rows)
+    assert first != second
+    for batch in batches:
+        assert batch.mask.shape[0] == 1 or tf.size(batch.mask) <= BATCH_TOKENS
+        assert np.all(batch.mask.numpy().sum(axis=1) >= 1)
+        assert np.all(batch.inputs.numpy()[:, 0] == 2)
+
+
+def test_the_order_depends_on_seed_and_epoch_alone(files, buckets):
+    def order(seed, first_epoch, epochs):
+        return all_targets(input_pipeline.training_batches(files, buckets, seed, first_epoch, epochs))
+
+    both = order(1, 0, 2)
+    assert order(1, 0, 2) == both
+    assert order(1, 1, 2) == both[300:]
+    assert order(2, 0, 1) != both[:300]
+
+
+def test_evaluation_reads_everything_once_in_one_order(rows, files, buckets):
+    first = all_targets(input_pipeline.evaluation_batches(files, buckets))
+    assert sorted(first) == sorted(rows)
+    assert first == all_targets(input_pipeline.evaluation_batches(files, buckets))
+
+
+def test_batches_are_mostly_real_tokens(files, buckets):
+    batches = list(input_pipeline.training_batches(files, buckets, 1, 0, 1))
+    real = sum(float(tf.reduce_sum(batch.mask)) for batch in batches)
+    assert real / sum(int(tf.size(batch.mask)) for batch in batches) > 0.95
+
+
+def test_uncompressed_files_are_read_too(tmp_path):
+    with tf.io.TFRecordWriter(str(tmp_path / "plain")) as writer:
+        ids = tf.train.Feature(int64_list=tf.train.Int64List(value=[7, 3]))
+        writer.write(tf.train.Example(features=tf.train.Features(feature={"ids": ids})).SerializeToString())
+    assert input_pipeline.count_corpus([str(tmp_path / "plain")], 8, "train").tokens == 2
+
+
+def test_no_files(tmp_path):
+    with pytest.raises(ValueError, match=r"eval: no files match .*nothing.*; does the corpus have this split\?"):
+        input_pipeline.list_files([str(tmp_path / "nothing*")], "eval")
+
+
+def test_no_sentences(write_examples, tmp_path):
+    write_examples(tmp_path / "empty.gz", [])
+    with pytest.raises(ValueError, match="eval: the files hold no sentences"):
+        input_pipeline.count_corpus([str(tmp_path / "empty.gz")], 8, "eval")
+
+
+def test_ids_of_another_vocabulary(write_examples, tmp_path):
+    write_examples(tmp_path / "other.gz", [[4, 9, 3]])
+    with pytest.raises(ValueError, match="train: id 9 is outside the vocabulary of 8"):
+        input_pipeline.count_corpus([str(tmp_path / "other.gz")], 8, "train")

@@ -1,0 +1,122 @@
+"""A training from transformed examples to the exported model, and all that can go wrong with it."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx_lm.components import progress
+from tfx_lm.components.trainer.run_fn import run_fn
+
+
+def training_json(fn_args):
+    return json.loads((pathlib.Path(fn_args.model_run_dir) / "training.json").read_text())
+
+
+def unigram_entropy(corpus):
+    """Nats per token of the eval split under the word frequencies of the train split."""
+    counts = np.bincount(np.concatenate(corpus.ids["train"]), minlength=corpus.vocabulary_size) + 1.0
+    return -np.log(counts / counts.sum())[np.concatenate(corpus.ids["eval"])].mean()
+
+
+def test_the_model_learns_more_than_word_frequencies(trained, corpus):
+    epochs = training_json(trained)["epochs"]
+    assert min(epoch["validation_loss"] for epoch in epochs) < 0.6 * unigram_entropy(corpus)
+    # The frequencies are where it starts from.
+    assert epochs[0]["loss"] < unigram_entropy(corpus) * 1.05
+
+
+def test_training_json_says_what_was_done(trained, corpus):
+    document = training_json(trained)
+    assert document["schema"] == 1
+    assert document["vocabulary_size"] == corpus.vocabulary_size
+    assert document["train"]["sentences"] == 600
+    assert document["train"]["tokens"] == sum(map(len, corpus.ids["train"]))
+    assert document["train"]["padding"] < 0.05
+    assert [epoch["epoch"] for epoch in document["epochs"]] == list(range(1, len(document["epochs"]) + 1))
+    for epoch in document["epochs"]:
+        assert epoch["tokens"] == document["train"]["tokens"]
+        assert epoch["validation_tokens"] == document["eval"]["tokens"]
+        assert epoch["perplexity"] == pytest.approx(np.exp(epoch["loss"]))
+        assert epoch["tokens_per_second"] > 0
+    best = min(document["epochs"], key=lambda epoch: epoch["validation_perplexity"])
+    assert document["best_epoch"] == best["epoch"]
+
+
+def test_tensorboard_has_a_point_for_each_epoch(trained):
+    for name in ("train", "validation"):
+        (path,) = (pathlib.Path(trained.model_run_dir) / name).iterdir()
+        steps = [
+            event.step
+            for event in tf.compat.v1.train.summary_iterator(str(path))
+            for value in event.summary.value
+            if value.tag == "perplexity"
+        ]
+        assert steps == [epoch["epoch"] for epoch in training_json(trained)["epochs"]]
+
+
+def test_the_validation_of_the_best_epoch_is_what_the_exported_model_says(trained, corpus):
+    model = tf.saved_model.load(trained.serving_model_dir)
+    sums = model.signatures["score"](text=tf.constant(corpus.lines["eval"]))
+    perplexity = np.exp(np.sum(sums["nll"]) / np.sum(sums["tokens"]))
+    document = training_json(trained)
+    best = document["epochs"][document["best_epoch"] - 1]
+    assert perplexity == pytest.approx(best["validation_perplexity"], rel=1e-4)
+
+
+def test_progress_is_reported_with_the_fraction_done(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("tfx_lm.components.trainer.callbacks.REPORT_EVERY", 0.0)
+    said = []
+    with progress.listening(lambda text, fraction: said.append((text, fraction))):
+        run_fn(corpus.fn_args(tmp_path, epochs=2, layers=1, tied_embedding=False))
+    texts = [text for text, _ in said]
+    assert any(text.startswith("epoch 1/2  loss ") and text.endswith(" tokens/s") for text in texts)
+    assert any("epoch 2/2  loss" in text and "validation perplexity" in text for text in texts)
+    fractions = [fraction for _, fraction in said if fraction is not None]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+
+
+def test_a_diverging_training_says_so_and_exports_nothing(corpus, tmp_path):
+    fn_args = corpus.fn_args(tmp_path, learning_rate=1e30, clip_norm=1e30, epochs=2)
+    with pytest.raises(FloatingPointError, match=r"loss=nan in epoch 1 .*lower trainer.learning_rate \(1e\+30\)"):
+        run_fn(fn_args)
+    assert not pathlib.Path(fn_args.serving_model_dir).exists()
+
+
+def test_it_stops_when_the_validation_gets_no_better(corpus, tmp_path):
+    fn_args = corpus.fn_args(tmp_path, learning_rate=1e-12, epochs=50, early_stopping_patience=2, layers=1)
+    run_fn(fn_args)
+    document = training_json(fn_args)
+    assert document["stopped_early"]
+    assert len(document["epochs"]) < 50
+    assert len(document["epochs"]) == document["best_epoch"] + 2
+    rates = [epoch["learning_rate"] for epoch in document["epochs"]]
+    assert rates[-1] == pytest.approx(rates[0] / 2)
+
+
+def test_the_same_seed_gives_the_same_model(corpus, tmp_path):
+    losses = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        fn_args = corpus.fn_args(tmp_path / name, epochs=1, seed=seed)
+        run_fn(fn_args)
+        losses.append(training_json(fn_args)["epochs"][0]["validation_loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert losses[0] != pytest.approx(losses[2], rel=1e-4)
+
+
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_a_split_without_sentences_is_an_error(corpus, write_examples, tmp_path, split):
+    write_examples(tmp_path / "empty.gz", [])
+    fn_args = corpus.fn_args(tmp_path)
+    setattr(fn_args, f"{split}_files", [str(tmp_path / "empty.gz")])
+    with pytest.raises(ValueError, match=f"{split}: the files hold no sentences"):
+        run_fn(fn_args)
+
+
+def test_a_missing_configuration_is_an_error(corpus, tmp_path):
+    fn_args = corpus.fn_args(tmp_path)
+    del fn_args.custom_config["transform"]
+    with pytest.raises(ValueError, match="custom_config has no 'transform'"):
+        run_fn(fn_args)
