@@ -1,0 +1,120 @@
+"""One optimizer step: the gradient of the mean over real tokens, clipped, on one device or several."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx_lm.components.trainer import loss
+from tfx_lm.components.trainer.training import TrainableLanguageModel
+from tfx_lm.transform.padding import pad_batch
+
+ROWS = tf.ragged.constant([[7, 9, 3], [4, 3], [5, 6, 7, 8, 3], [3]], tf.int64)
+
+
+def model_with_sgd(clip_norm=1e9, **options):
+    keras.utils.set_random_seed(3)
+    model = TrainableLanguageModel(
+        clip_norm=clip_norm,
+        seed=1,
+        **{"vocabulary_size": 10, "embedding_units": 4, "units": 6, "layers": 2, **options},
+    )
+    model.compile(optimizer=keras.optimizers.SGD(1.0), jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def weights(model):
+    return [variable.numpy() for variable in model.trainable_variables]
+
+
+def reference_gradients(model, batch):
+    with tf.GradientTape() as tape:
+        mean = loss.reference(model(batch.inputs), batch.targets, batch.mask).mean
+    return [
+        tf.convert_to_tensor(gradient).numpy()
+        for gradient in tape.gradient(mean, [variable.value for variable in model.trainable_variables])
+    ]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("length", [5, 9])
+def test_a_step_follows_the_gradient_of_the_reference(tied, length):
+    model = model_with_sgd(tied_embedding=tied)
+    batch = pad_batch(ROWS, length)
+    before, expected = weights(model), reference_gradients(model, batch)
+    logs = model.train_step(batch)
+    for old, new, gradient in zip(before, weights(model), expected, strict=True):
+        np.testing.assert_allclose(old - new, gradient, rtol=1e-4, atol=1e-6)
+    assert float(logs["tokens"]) == 11.0
+
+
+def test_the_global_norm_is_clipped():
+    model = model_with_sgd(clip_norm=0.01)
+    batch = pad_batch(ROWS)
+    before, expected = weights(model), reference_gradients(model, batch)
+    model.train_step(batch)
+    steps = [old - new for old, new in zip(before, weights(model), strict=True)]
+    assert np.sqrt(sum((step**2).sum() for step in steps)) == pytest.approx(0.01, rel=1e-3)
+    scale = 0.01 / np.sqrt(sum((gradient**2).sum() for gradient in expected))
+    for step, gradient in zip(steps, expected, strict=True):
+        np.testing.assert_allclose(step, gradient * scale, rtol=1e-3, atol=1e-7)
+
+
+def test_validation_is_the_reference_without_dropout():
+    model = model_with_sgd(dropout=0.5)
+    batch = pad_batch(ROWS, 7)
+    logs = model.test_step(batch)
+    expected = loss.reference(model(batch.inputs), batch.targets, batch.mask)
+    np.testing.assert_allclose(logs["loss"], expected.mean, rtol=1e-5)
+    np.testing.assert_allclose(logs["perplexity"], np.exp(expected.mean), rtol=1e-5)
+    assert float(logs["tokens"]) == float(expected.tokens) == 11.0
+
+
+def test_each_step_drops_other_units():
+    model = model_with_sgd(dropout=0.5)
+    seeds = []
+    for _ in range(2):
+        seeds.append(tuple(model._dropout_seed().numpy()))
+        model.train_step(pad_batch(ROWS))
+    assert len(set(seeds)) == 2
+
+
+REPLICAS = """
+import json, sys
+import keras, numpy as np, tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from tfx_lm.components.trainer.training import TrainableLanguageModel
+from tfx_lm.transform.padding import PaddedBatch, pad_batch
+
+ROWS = tf.ragged.constant([[7, 9, 3], [4, 3], [5, 6, 7, 8, 3], [3]], tf.int64)
+batch = pad_batch(ROWS)
+
+def train(strategy):
+    with strategy.scope():
+        keras.utils.set_random_seed(3)
+        model = TrainableLanguageModel(
+            clip_norm=0.05, seed=1, vocabulary_size=10, embedding_units=4, units=6, layers=2)
+        model.compile(optimizer=keras.optimizers.SGD(1.0), jit_compile=False)
+    # The first replica has five real tokens, the second six.
+    data = tf.data.Dataset.from_tensors(batch).unbatch().batch(4).repeat(20)
+    history = model.fit(data, verbose=0)
+    return [w.tolist() for w in model.get_weights()], {k: v[0] for k, v in history.history.items()}
+
+print(json.dumps([train(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])), train(tf.distribute.get_strategy())]))
+"""
+
+
+@pytest.mark.slow
+def test_two_replicas_take_the_steps_of_one_device():
+    run = subprocess.run([sys.executable, "-c", REPLICAS], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    (two, two_logs), (one, one_logs) = json.loads(run.stdout.splitlines()[-1])
+    for mine, other in zip(two, one, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-5)
+    assert two_logs["tokens"] == one_logs["tokens"] == 20 * 11.0
+    assert two_logs["loss"] == pytest.approx(one_logs["loss"], rel=1e-5)
