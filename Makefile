@@ -13,6 +13,7 @@ export UV_COMPILE_BYTECODE := 1
 help:
 	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=2' changes it)"
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
+	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
 	@echo "make check   lint, format, types"
 	@echo "make install the environment alone, into $(VENV)"
 
@@ -41,6 +42,10 @@ test-fast: install
 
 test-newest:
 	@.ci/newest python -m pytest $(ARGS)
+
+# `make bench-disk_format DATA=corpus.txt`: prints a table and writes benchmarks/out/disk_format.json.
+bench-%: install
+	@$(RUN) benchmarks/$*.py $(if $(DATA),--data $(DATA)) $(ARGS)
 
 # The type checker must see the checkout under its import name.
 .cache/types/tfx_lm:

@@ -10,9 +10,7 @@ VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "__init__.py").read_text
 
 # The packages that are installed; tests and benchmarks stay in the checkout.
 SHIPPED = ("components", "pipelines", "transform")
-SUBPACKAGES = find_packages(
-    where=str(HERE), include=[pattern for top in SHIPPED for pattern in (top, f"{top}.*")]
-)
+SUBPACKAGES = find_packages(where=str(HERE), include=[pattern for top in SHIPPED for pattern in (top, f"{top}.*")])
 
 # Each supported Python has exactly one TFX generation; the markers pick it.
 OLD_STACK = "python_version < '3.11'"
@@ -33,6 +31,8 @@ setup(
         # tensorflow-transform 1.16 imports dill, which Beam dropped after 2.68.
         f"apache-beam[gcp]==2.61.0; {OLD_STACK}",
         f"apache-beam[gcp]; {NEW_STACK}",
+        # tf.summary, which writes the training's curves, needs it; TensorFlow 2.21 no longer brings it.
+        "tensorboard",
         "tensorflow",
         "tensorflow-transform",
         "tensorflow-model-analysis",
@@ -43,7 +43,7 @@ setup(
     ],
     extras_require={
         "airflow": ["apache-airflow>=2.10"],
-        "dev": ["hypothesis", "mypy", "pytest", "ruff", "types-PyYAML", "types-setuptools"],
+        "dev": ["hypothesis", "mypy", "psutil", "pytest", "ruff", "types-PyYAML", "types-setuptools"],
         "kubeflow": ["kfp"],
     },
     entry_points={"console_scripts": ["tfx-lm=tfx_lm.pipelines.cli:main"]},

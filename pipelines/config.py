@@ -36,7 +36,7 @@ class DataConfig(Section):
     # Files or patterns (.txt .txt.gz .jsonl .jsonl.gz .parquet), split into train and eval by a hash of each line.
     files: Patterns = ()
     # Instead of `files`: the corpus's own splits, for example {train: [train.txt], eval: [valid.txt]}.
-    splits: dict[Literal["train", "eval"], Patterns] = Field(default_factory=dict)
+    splits: dict[str, Patterns] = Field(default_factory=dict)
     # The share of distinct lines that `files` gives to the eval split, in per cent.
     eval_percent: int = Field(10, ge=1, le=99)
     # The field of .jsonl records or column of .parquet files that holds the text.

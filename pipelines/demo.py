@@ -85,10 +85,9 @@ def show(config: PipelineConfig, summary: dict[str, Any]) -> None:
     from .unigram import unigram_perplexity
 
     records = open_records(config.metadata_file(), config.name, summary["run_id"])
-    unigram = unigram_perplexity(
-        records.output("Transform", "transformed_examples").uri,
-        records.output("Transform", "transform_graph").uri,
-    )
+    examples, graph = (records.output("Transform", key) for key in ("transformed_examples", "transform_graph"))
+    assert examples is not None and graph is not None
+    unigram = unigram_perplexity(examples.uri, graph.uri)
     click.echo(
         f"\nHeld-out masked perplexity {summary['evaluation']['perplexity']:.1f}; a unigram model's: {unigram:.1f}"
     )

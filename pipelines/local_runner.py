@@ -125,5 +125,5 @@ def _run_node(ir: Any, node: Any, deployment: Any, connection: Any, run_id: str)
     # The launcher returns normally where a node was cached, or where its inputs could not be resolved.
     with metadata.Metadata(connection) as handle:
         state = RunRecords(handle.store, ir.pipeline_info.id, run_id).state(node_id)
-    error = f"{node_id} ended without output; the log says why" if state == "FAILED" else None
-    return NodeResult(node_id, state, time.monotonic() - begin, error)
+    message = f"{node_id} ended without output; the log says why" if state == "FAILED" else None
+    return NodeResult(node_id, state, time.monotonic() - begin, message)

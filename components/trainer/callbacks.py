@@ -35,13 +35,13 @@ class Progress(keras.callbacks.Callback):
         self.options = options
         self.batches = batches
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
         """Starts the epoch's clock."""
         self.epoch = epoch
         self.reported = self.started = time.monotonic()
         self.started_at_tokens = 0.0
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         """Reports, if the last report is long enough ago."""
         if batch == 0:
             # Building the graph is not training speed.
@@ -59,7 +59,7 @@ class Progress(keras.callbacks.Callback):
             (self.epoch + (batch + 1) / self.batches) / self.options.epochs,
         )
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Reports the validation of the epoch."""
         self._check_finite(float(logs["loss"]), "at its end")
         self._check_finite(float(logs["val_loss"]), "in the validation")
@@ -93,7 +93,7 @@ class Schedule(keras.callbacks.Callback):
         self.options = options
         self.state = state
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Compares the epoch with the best one so far."""
         state, options = self.state, self.options
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
@@ -134,15 +134,15 @@ class Records(keras.callbacks.Callback):
         for record in state.records:
             self._write_scalars(record)
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
         """Starts the epoch's clock."""
         self.started = time.monotonic()
 
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_test_begin(self, logs: dict[str, Any]) -> None:
         """Stops the clock of the training."""
         self.trained = time.monotonic()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Appends the epoch."""
         seconds = self.trained - self.started
         record = {
@@ -199,6 +199,6 @@ class SaveBackup(keras.callbacks.Callback):
         self.backup = backup
         self.state = state
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Saves."""
         self.backup.save(self.model, self.state)

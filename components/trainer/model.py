@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -58,7 +60,7 @@ class LanguageModel(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.architecture = {
+        self.architecture: dict[str, Any] = {
             "vocabulary_size": vocabulary_size,
             "embedding_units": embedding_units,
             "units": units,

@@ -75,7 +75,7 @@ class TrainerOptions:
         Raises:
             ValueError: for a missing or unknown key, a value of another type or out of its range.
         """
-        fields = {field.name: field.type for field in dataclasses.fields(cls)}
+        fields = {field.name: str(field.type) for field in dataclasses.fields(cls)}
         missing = sorted(fields.keys() - config.keys())
         unknown = sorted(config.keys() - fields.keys())
         if missing:

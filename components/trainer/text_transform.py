@@ -21,12 +21,15 @@ class TextTransform:
         trackable: What a SavedModel must hold for the graph to work: its tables and their files.
 
     Raises:
-        ValueError: if the graph has no input `text`.
+        ValueError: if the graph has no vocabulary or no input `text`.
     """
 
     def __init__(self, directory: str):
         output = tft.TFTransformOutput(directory)
-        self.vocabulary_path = output.vocabulary_file_by_name(VOCABULARY_NAME)
+        vocabulary_path = output.vocabulary_file_by_name(VOCABULARY_NAME)
+        if vocabulary_path is None:
+            raise ValueError(f"the transform graph in {directory} has no vocabulary {VOCABULARY_NAME!r}")
+        self.vocabulary_path = vocabulary_path
         self.vocabulary_size = len(read_vocabulary(self.vocabulary_path))
         self.trackable = tf.saved_model.load(output.transform_savedmodel_dir)
         (self._inputs,), _ = self.trackable.transform_fn.structured_input_signature
