@@ -43,7 +43,7 @@ setup(
     ],
     extras_require={
         "airflow": ["apache-airflow>=2.10"],
-        "dev": ["hypothesis", "mypy", "psutil", "pytest", "ruff", "types-PyYAML", "types-setuptools"],
+        "dev": ["build", "hypothesis", "mypy", "psutil", "pytest", "ruff", "twine", "types-PyYAML", "types-setuptools"],
         "kubeflow": ["kfp"],
     },
     entry_points={"console_scripts": ["tfx-lm=tfx_lm.pipelines.cli:main"]},
