@@ -100,7 +100,8 @@ class Schedule(keras.callbacks.Callback):
         state.epochs_done = epoch + 1
         state.epochs_since_best += 1
         state.epochs_since_change += 1
-        if logs["val_perplexity"] < state.best_perplexity:
+        # The first epoch is the best so far even where its perplexity is too large for a float.
+        if state.best_epoch == 0 or logs["val_perplexity"] < state.best_perplexity:
             state.best_perplexity = float(logs["val_perplexity"])
             state.best_epoch = epoch + 1
             state.best_weights = self.model.get_weights()

@@ -232,6 +232,7 @@ print(json.dumps([found["nll"].numpy().tolist(), next_words["words"].numpy().ast
 """
 
 
+@pytest.mark.slow
 def test_it_answers_where_there_is_only_tensorflow(model, trained):
     lines = ["The cat sees the sun.", "a dog"]
     run = subprocess.run(

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tfx_lm.components import progress
-from tfx_lm.components.trainer.run_fn import run_fn
+from tfx_lm.components.trainer import input_pipeline
+from tfx_lm.components.trainer.backup import Backup
+from tfx_lm.components.trainer.options import TrainerOptions
+from tfx_lm.components.trainer.run_fn import run_fn, train
 
 
 def training_json(fn_args):
@@ -65,6 +68,7 @@ def test_the_validation_of_the_best_epoch_is_what_the_exported_model_says(traine
     assert perplexity == pytest.approx(best["validation_perplexity"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_progress_is_reported_with_the_fraction_done(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr("tfx_lm.components.trainer.callbacks.REPORT_EVERY", 0.0)
     said = []
@@ -78,6 +82,7 @@ def test_progress_is_reported_with_the_fraction_done(corpus, tmp_path, monkeypat
     assert fractions[-1] == 1.0
 
 
+@pytest.mark.slow
 def test_a_diverging_training_says_so_and_exports_nothing(corpus, tmp_path):
     fn_args = corpus.fn_args(tmp_path, learning_rate=1e30, clip_norm=1e30, epochs=2)
     with pytest.raises(FloatingPointError, match=r"loss=nan in epoch 1 .*lower trainer.learning_rate \(1e\+30\)"):
@@ -85,6 +90,7 @@ def test_a_diverging_training_says_so_and_exports_nothing(corpus, tmp_path):
     assert not pathlib.Path(fn_args.serving_model_dir).exists()
 
 
+@pytest.mark.slow
 def test_it_stops_when_the_validation_gets_no_better(corpus, tmp_path):
     fn_args = corpus.fn_args(tmp_path, learning_rate=1e-12, epochs=50, early_stopping_patience=2, layers=1)
     run_fn(fn_args)
@@ -96,11 +102,14 @@ def test_it_stops_when_the_validation_gets_no_better(corpus, tmp_path):
     assert rates[-1] == pytest.approx(rates[0] / 2)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model(corpus, tmp_path):
     losses = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        fn_args = corpus.fn_args(tmp_path / name, epochs=1, seed=seed)
-        run_fn(fn_args)
+        fn_args = corpus.fn_args(tmp_path / name, epochs=1, seed=seed, layers=1)
+        options = TrainerOptions.from_config(fn_args.custom_config["trainer"])
+        files = [input_pipeline.list_files(corpus.patterns[split], split) for split in ("train", "eval")]
+        train(options, *files, corpus.vocabulary_size, Backup(str(tmp_path / name), {}), fn_args.model_run_dir)
         losses.append(training_json(fn_args)["epochs"][0]["validation_loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert losses[0] != pytest.approx(losses[2], rel=1e-4)

@@ -60,3 +60,9 @@ def test_it_stops_and_remembers_the_best_epoch():
     assert (schedule.state.best_epoch, schedule.state.best_perplexity) == (2, 8.0)
     bias = schedule.model.weights.index(schedule.model.output_bias)
     assert schedule.state.best_weights[bias].tolist() == [1.0] * 6
+
+
+def test_the_first_epoch_counts_even_if_its_perplexity_overflows():
+    schedule, _ = course([float("inf"), float("inf")])
+    assert schedule.state.best_epoch == 1
+    assert schedule.state.best_weights
