@@ -114,7 +114,8 @@ class LanguageModel(keras.Model):
                 scoring).
 
         Returns:
-            [batch, time, units] in the compute dtype. The state at step t depends on inputs 0 … t only.
+            [batch, time, width] in the compute dtype, the width that `output_weights` has. The state at
+            step t depends on inputs 0 … t only.
 
         Raises:
             ValueError: if `inputs` is not a matrix.
@@ -124,23 +125,25 @@ class LanguageModel(keras.Model):
         states = self._drop(self.embedding(inputs), seed, 0)
         for index, layer in enumerate(self.recurrent, start=1):
             states = self._drop(layer(states), seed, index)
-        return states
+        return states if self.adapter is None else self.adapter(states)
+
+    def output_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """The projection: kernel [vocabulary_size, width] and bias [vocabulary_size], float32."""
+        kernel = self.embedding.embeddings if self.tied_embedding else self.output_kernel
+        return tf.convert_to_tensor(kernel), tf.convert_to_tensor(self.output_bias)
 
     def project(self, states: tf.Tensor) -> tf.Tensor:
         """Logits of the next token.
 
         Args:
-            states: [..., units], some of the states that `hidden` returned.
+            states: [..., width], some of the states that `hidden` returned.
 
         Returns:
-            [..., vocabulary_size] float32.
+            [..., vocabulary_size] float32: states · kernelᵀ + bias.
         """
-        if self.adapter is not None:
-            states = self.adapter(states)
-        kernel = self.embedding.embeddings if self.tied_embedding else self.output_kernel
-        kernel = tf.cast(tf.convert_to_tensor(kernel), states.dtype)
-        logits = tf.linalg.matmul(states, kernel, transpose_b=True)
-        return tf.cast(logits, tf.float32) + tf.cast(tf.convert_to_tensor(self.output_bias), tf.float32)
+        kernel, bias = self.output_weights()
+        logits = tf.linalg.matmul(states, tf.cast(kernel, states.dtype), transpose_b=True)
+        return tf.cast(logits, tf.float32) + bias
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the logits of every position; see the class."""

@@ -46,7 +46,7 @@ class TrainableLanguageModel(LanguageModel):
         inputs, targets, mask = batch
         with tf.GradientTape() as tape:
             hidden = self.hidden(inputs, seed=self._dropout_seed())
-            sums = loss.gathered(hidden, targets, mask, self.project)
+            sums = loss.chunked(hidden, targets, mask, *self.output_weights())
             objective = loss.objective(sums)
         variables = self.trainable_variables
         # Dense, since the norm of IndexedSlices is not that of the gradient where an id occurs twice.

@@ -1,5 +1,7 @@
 """The masked loss on literal arrays, and its faster versions against the reference."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,6 +19,15 @@ def numpy_nll(logits, targets):
     logits = np.asarray(logits, np.float64)
     log_sums = np.log(np.sum(np.exp(logits - logits.max(-1, keepdims=True)), -1)) + logits.max(-1)
     return log_sums - np.take_along_axis(logits, np.asarray(targets)[..., None], -1)[..., 0]
+
+
+@contextlib.contextmanager
+def chunks_of(tokens):
+    """Makes the chunks of `loss` this small."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loss, "CHUNK_TOKENS", tokens)
+        patch.setattr(loss, "CHUNK_LOGITS", 1)
+        yield
 
 
 def masked_nll(hidden, kernel, bias, targets, mask):
@@ -38,7 +49,7 @@ def random_problem(batch, time, units, vocabulary, lengths, seed=0):
     )
 
 
-def with_gradients(version, hidden, kernel, bias, targets, mask):
+def flat_gradients(version, hidden, kernel, bias, targets, mask):
     """The sums of a version of the loss, and the gradients of nll by hidden states, kernel and bias."""
     with tf.GradientTape() as tape:
         tape.watch([hidden, kernel, bias])
@@ -50,10 +61,18 @@ def with_gradients(version, hidden, kernel, bias, targets, mask):
             flat = tf.reshape(hidden, [-1, hidden.shape[-1]])
             logits = tf.reshape(project(flat), [*hidden.shape[:2], kernel.shape[0]])
             sums = loss.reference(logits, targets, mask)
+        elif version is loss.chunked:
+            sums = loss.chunked(hidden, targets, mask, kernel, bias)
         else:
             sums = version(hidden, targets, mask, project)
     gradients = tape.gradient(sums.nll, [hidden, kernel, bias])
-    return sums, [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+    return sums, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+
+def with_gradients(version, *problem):
+    """The same with the gradients as arrays."""
+    sums, gradients = flat_gradients(version, *problem)
+    return sums, [gradient.numpy() for gradient in gradients]
 
 
 def test_two_padded_steps_of_five_leave_exactly_the_sum_of_the_real_ones():
@@ -103,19 +122,15 @@ def test_gathered_on_the_same_example():
     vocabulary=st.integers(2, 40),
     units=st.integers(1, 5),
     extra=st.integers(0, 4),
+    chunk=st.integers(1, 9),
     seed=st.integers(0, 2**16),
 )
-def test_gathered_is_the_reference_and_padding_changes_nothing(lengths, vocabulary, units, extra, seed):
+def test_every_version_is_the_reference_and_padding_changes_nothing(lengths, vocabulary, units, extra, chunk, seed):
     time = max(1, *lengths)
     problem = random_problem(len(lengths), time, units, vocabulary, lengths, seed)
     hidden, kernel, bias, targets, mask = problem
     expected, expected_gradients = with_gradients(loss.reference, *problem)
     np.testing.assert_allclose(expected.nll, masked_nll(*problem).sum(), rtol=1e-9)
-    found, gradients = with_gradients(loss.gathered, *problem)
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
-    for mine, reference in zip(gradients, expected_gradients, strict=True):
-        np.testing.assert_allclose(mine, reference, rtol=1e-9, atol=1e-12)
-
     more = [[0, 0], [0, extra]]
     padded = (
         tf.pad(hidden, [*more, [0, 0]], constant_values=3.0),
@@ -124,8 +139,9 @@ def test_gathered_is_the_reference_and_padding_changes_nothing(lengths, vocabula
         tf.pad(targets, more),
         tf.pad(mask, more),
     )
-    for version in (loss.reference, loss.gathered):
-        found, gradients = with_gradients(version, *padded)
+    for version in (loss.reference, loss.gathered, loss.chunked):
+        with chunks_of(chunk):
+            found, gradients = with_gradients(version, *padded)
         np.testing.assert_allclose(found, expected, rtol=1e-9)
         np.testing.assert_allclose(gradients[0][:, :time], expected_gradients[0], rtol=1e-9, atol=1e-12)
         assert not gradients[0][:, time:].any()
@@ -136,25 +152,59 @@ def test_gathered_is_the_reference_and_padding_changes_nothing(lengths, vocabula
 @settings(deadline=None, max_examples=40)
 @given(
     lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4),
-    held=st.integers(1, 60),
+    chunk=st.integers(1, 9),
     seed=st.integers(0, 2**16),
 )
-def test_scores_are_the_reference_token_by_token_for_any_chunk(lengths, held, seed):
+def test_scores_are_the_reference_token_by_token_for_any_chunk(lengths, chunk, seed):
     vocabulary = 7
     hidden, kernel, bias, targets, mask = random_problem(len(lengths), max(1, *lengths), 3, vocabulary, lengths, seed)
-    original, loss.SCORED_LOGITS = loss.SCORED_LOGITS, held
-    try:
+    with chunks_of(chunk):
         found = loss.scores(hidden, targets, mask, lambda states: states @ tf.transpose(kernel) + bias, vocabulary)
-    finally:
-        loss.SCORED_LOGITS = original
     each = masked_nll(hidden, kernel, bias, targets, mask)
     assert found.dtype == tf.float32
     np.testing.assert_allclose(found, each, rtol=1e-5, atol=1e-6)
     assert not np.asarray(found)[np.asarray(mask) == 0].any()
 
 
+@pytest.mark.parametrize(("batch", "time", "vocabulary"), [(1, 1, 2), (4, 30, 50_000), (40, 20, 1000)])
+def test_chunked_in_float32_in_a_graph_is_the_reference_in_float64(batch, time, vocabulary):
+    lengths = np.random.default_rng(0).integers(1, time + 1, batch)
+    problem = random_problem(batch, time, 8, vocabulary, lengths)
+    expected, expected_gradients = with_gradients(loss.reference, *problem)
+    single = [tf.cast(values, tf.float32) if values.dtype == tf.float64 else values for values in problem]
+    with chunks_of(100):
+        found, gradients = tf.function(lambda *inputs: flat_gradients(loss.chunked, *inputs))(*single)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    for mine, reference in zip(gradients, expected_gradients, strict=True):
+        assert np.linalg.norm(mine - reference) <= 1e-5 * np.linalg.norm(reference)
+
+
+def test_chunked_scales_its_gradients_by_what_follows():
+    problem = random_problem(2, 4, 3, 7, [4, 2])
+    hidden, kernel, bias, targets, mask = problem
+    _, expected = with_gradients(loss.reference, *problem)
+    with tf.GradientTape() as tape:
+        tape.watch(kernel)
+        mean = loss.objective(loss.chunked(hidden, targets, mask, kernel, bias))
+    np.testing.assert_allclose(tape.gradient(mean, kernel), expected[1] / 6, rtol=1e-9)
+
+
+def test_chunked_in_half_precision_still_sums_in_float32():
+    hidden, kernel, bias, targets, mask = random_problem(4, 30, 16, 300, [30, 20, 10, 1])
+    with tf.GradientTape() as tape:
+        states, weights = tf.cast(hidden, tf.bfloat16), tf.cast(kernel, tf.float32)
+        tape.watch([states, weights])
+        sums = loss.chunked(states, targets, mask, weights, tf.cast(bias, tf.float32))
+    by_states, by_weights = tape.gradient(sums.nll, [states, weights])
+    assert (sums.nll.dtype, by_states.dtype, by_weights.dtype) == (tf.float32, tf.bfloat16, tf.float32)
+    expected, (_, by_kernel, _) = with_gradients(loss.reference, hidden, kernel, bias, targets, mask)
+    np.testing.assert_allclose(sums.nll, expected.nll, rtol=0.01)
+    assert np.linalg.norm(by_weights - by_kernel) <= 0.05 * np.linalg.norm(by_kernel)
+
+
 def test_scores_never_hold_the_logits_of_more_than_a_chunk(monkeypatch):
-    monkeypatch.setattr(loss, "SCORED_LOGITS", 20)
+    monkeypatch.setattr(loss, "CHUNK_TOKENS", 1)
+    monkeypatch.setattr(loss, "CHUNK_LOGITS", 20)
     seen = []
 
     def project(states):
@@ -237,5 +287,14 @@ def test_shapes_that_do_not_fit_are_errors(hidden, targets, mask, named):
         loss.gathered(*arguments, tf.identity)
     with pytest.raises(ValueError, match=named):
         loss.scores(*arguments, tf.identity, 3)
+    with pytest.raises(ValueError, match=named):
+        loss.chunked(*arguments, tf.zeros([9, 3]), tf.zeros([9]))
     with pytest.raises(ValueError, match=named.replace("hidden", "logits")):
         loss.reference(*arguments)
+
+
+def test_a_kernel_that_does_not_fit_is_an_error():
+    arguments = tf.zeros([2, 5, 3]), tf.zeros([2, 5], tf.int64), tf.zeros([2, 5])
+    for kernel, bias in (([9, 4], [9]), ([9, 3], [8])):
+        with pytest.raises(ValueError, match="kernel has shape"):
+            loss.chunked(*arguments, tf.zeros(kernel), tf.zeros(bias))

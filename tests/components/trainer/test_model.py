@@ -29,7 +29,7 @@ def test_shapes_and_parameters(options, parameters):
     assert model(inputs).shape == (2, 5, 12)
     assert model(inputs).dtype == tf.float32
     hidden = model.hidden(inputs)
-    assert hidden.shape == (2, 5, 8)
+    assert hidden.shape == (2, 5, model.output_weights()[0].shape[1])
     np.testing.assert_allclose(model.project(hidden), model(inputs), rtol=1e-5, atol=1e-6)
 
 
@@ -72,7 +72,7 @@ def test_the_lstm_gets_no_mask_and_is_eligible_for_cudnn(monkeypatch):
 
 
 def test_dropout_follows_its_seed():
-    model = small_model(dropout=0.5)
+    model = small_model(dropout=0.5, embedding_units=8)
     inputs = tf.constant([[2, 7, 9, 3]])
     one, again, other = (model.hidden(inputs, tf.constant(seed)) for seed in ([1, 5], [1, 5], [1, 6]))
     np.testing.assert_array_equal(one, again)
