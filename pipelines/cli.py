@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
+import warnings
 from typing import Any, NoReturn
 
 import click
@@ -76,6 +78,7 @@ def score(model: str, file: Any) -> None:
 
     MODEL is a pushed version's folder, or the folder of all versions, of which the newest is taken.
     """
+    _quiet_tensorflow()
     from ..components.serving import scoring
 
     try:
@@ -102,6 +105,7 @@ def complete(model: str, text: str, top_k: int, length: int, temperature: float,
 
     MODEL is as for `tfx-lm score`.
     """
+    _quiet_tensorflow()
     from ..components.serving import completion, scoring
 
     try:
@@ -112,6 +116,13 @@ def complete(model: str, text: str, top_k: int, length: int, temperature: float,
         click.echo(f"{math.exp(log_probability):8.4f}  {word}")
     if length:
         click.echo(completion.complete(loaded, text, length, temperature=temperature, top_k=top_k, seed=seed))
+
+
+def _quiet_tensorflow() -> None:
+    """Keeps TensorFlow's start-up messages out of a terminal that shows results; must come before its import."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # google.api_core tells users of Python 3.10 to upgrade, each time that TensorFlow imports it.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
 
 
 def _refuse(error: Exception) -> NoReturn:

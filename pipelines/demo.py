@@ -15,6 +15,7 @@ from .config import PipelineConfig, load_config
 from .errors import ConfigurationError
 from .preflight import check_run
 from .run import run_locally
+from .terminal import output_to
 
 # Spoken, modern English; about 630,000 of the package's 2 million words, which keeps the demo under 8 minutes.
 FIRST_YEAR = 1945
@@ -80,23 +81,23 @@ def main(speeches: Path, output: str, overrides: tuple[str, ...]) -> None:
 
 def show(config: PipelineConfig, summary: dict[str, Any]) -> None:
     """Prints the model's perplexity beside a unigram model's, and completions by the pushed model."""
-    from ..components.serving import completion, scoring
-    from .run_records import open_records
-    from .unigram import unigram_perplexity
+    with output_to(Path(config.output) / "logs" / "demo.log") as terminal:
+        from ..components.serving import completion, scoring
+        from .run_records import open_records
+        from .unigram import unigram_perplexity
 
-    records = open_records(config.metadata_file(), config.name, summary["run_id"])
-    examples, graph = (records.output("Transform", key) for key in ("transformed_examples", "transform_graph"))
-    assert examples is not None and graph is not None
-    unigram = unigram_perplexity(examples.uri, graph.uri)
-    click.echo(
-        f"\nHeld-out masked perplexity {summary['evaluation']['perplexity']:.1f}; a unigram model's: {unigram:.1f}"
-    )
-    pushed = summary["pushed_model"]
-    if pushed is None:
-        return
-    model = scoring.load_model(pushed)
-    for seed, prompt in enumerate(PROMPTS):
-        click.echo(f"  {completion.complete(model, prompt, 20, seed=seed)}")
+        records = open_records(config.metadata_file(), config.name, summary["run_id"])
+        examples, graph = (records.output("Transform", key) for key in ("transformed_examples", "transform_graph"))
+        assert examples is not None and graph is not None
+        unigram = unigram_perplexity(examples.uri, graph.uri)
+        perplexity = summary["evaluation"]["perplexity"]
+        click.echo(f"Held-out masked perplexity {perplexity:.1f}; a unigram model's: {unigram:.1f}", terminal)
+        if summary["pushed_model"] is None:
+            return
+        click.echo("The pushed model continues:", terminal)
+        model = scoring.load_model(summary["pushed_model"])
+        for seed, prompt in enumerate(PROMPTS):
+            click.echo(f"  {completion.complete(model, prompt, 20, seed=seed)}", terminal)
 
 
 if __name__ == "__main__":

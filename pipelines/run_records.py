@@ -32,33 +32,46 @@ class RunRecords:
 
     def state(self, node_id: str) -> str:
         """How a node that was launched ended: COMPLETE, CACHED, FAILED or SKIPPED (it recorded nothing)."""
-        execution = self._execution(node_id)
-        if execution is None:
+        executions = self._executions(node_id)
+        if not executions:
             return "SKIPPED"
+        *earlier, execution = executions
         states = metadata_store_pb2.Execution
         if execution.last_known_state == states.CACHED:
             return "CACHED"
-        return "COMPLETE" if execution.last_known_state == states.COMPLETE else "FAILED"
+        if execution.last_known_state != states.COMPLETE:
+            return "FAILED"
+        # TFX asks a resolver anew in each run; where the answer is the old one, nothing follows from it.
+        (kind,) = self._store.get_execution_types_by_id([execution.type_id])
+        is_resolver = kind.name.endswith(".Resolver")
+        if is_resolver and earlier and self._output_ids(earlier[-1]) == self._output_ids(execution):
+            return "CACHED"
+        return "COMPLETE"
 
     def output(self, node_id: str, key: str) -> metadata_store_pb2.Artifact | None:
         """The artifact that a node made, or took from the cache, under an output key; None where there is none."""
-        execution = self._execution(node_id)
-        if execution is None:
+        executions = self._executions(node_id)
+        if not executions:
             return None
-        ids = [
-            event.artifact_id
-            for event in self._store.get_events_by_execution_ids([execution.id])
-            if event.type == metadata_store_pb2.Event.OUTPUT and event.path.steps[0].key == key
-        ]
-        artifacts = self._store.get_artifacts_by_id(ids)
+        artifacts = self._store.get_artifacts_by_id(self._output_ids(executions[-1]).get(key, []))
         return artifacts[0] if artifacts else None
 
-    def _execution(self, node_id: str) -> metadata_store_pb2.Execution | None:
-        """The node's newest execution in this run."""
+    def _output_ids(self, execution: metadata_store_pb2.Execution) -> dict[str, list[int]]:
+        """The ids of an execution's output artifacts, by output key."""
+        ids: dict[str, list[int]] = {}
+        for event in self._store.get_events_by_execution_ids([execution.id]):
+            if event.type == metadata_store_pb2.Event.OUTPUT:
+                ids.setdefault(event.path.steps[0].key, []).append(event.artifact_id)
+        return ids
+
+    def _executions(self, node_id: str) -> list[metadata_store_pb2.Execution]:
+        """The node's executions up to its newest of this run, the oldest first; none if it has none in this run."""
         run = self._store.get_context_by_type_and_name("pipeline_run", self._run_id)
         node = self._store.get_context_by_type_and_name("node", f"{self._pipeline_name}.{node_id}")
         if run is None or node is None:
-            return None
-        of_node = {execution.id for execution in self._store.get_executions_by_context(node.id)}
-        of_run = [e for e in self._store.get_executions_by_context(run.id) if e.id in of_node]
-        return max(of_run, key=lambda execution: execution.id, default=None)
+            return []
+        of_run = {execution.id for execution in self._store.get_executions_by_context(run.id)}
+        executions = sorted(self._store.get_executions_by_context(node.id), key=lambda execution: execution.id)
+        while executions and executions[-1].id not in of_run:
+            executions.pop()
+        return executions
