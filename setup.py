@@ -25,6 +25,10 @@ setup(
     package_dir={"tfx_lm": "."},
     packages=["tfx_lm", *(f"tfx_lm.{name}" for name in SUBPACKAGES)],
     package_data={"tfx_lm.pipelines": ["configs/*.yaml"]},
+    # Only what is named above; otherwise setuptools takes the folder of the YAML files for a forgotten package.
+    include_package_data=False,
+    # This file lies in the root package's folder; setuptools leaves it out of the package if it knows the name.
+    script_name="setup.py",
     install_requires=[
         f"tfx==1.16.0; {OLD_STACK}",
         f"tfx==1.21.0; {NEW_STACK}",
@@ -48,7 +52,6 @@ setup(
     },
     entry_points={"console_scripts": ["tfx-lm=tfx_lm.pipelines.cli:main"]},
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Operating System :: MacOS",
         "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3",
