@@ -192,14 +192,15 @@ def test_a_changed_hyperparameter_runs_the_trainer_and_what_follows(changed, fir
 def test_a_failed_node_says_why_and_leaves_what_was_made(folder, changed):
     bad = folder / "bad"
     bad.mkdir()
-    (bad / "corpus.txt").write_bytes(made_up_corpus(200).encode() + b"broken \xff line\n")
+    # Without the NUL: a file with both would be refused as binary before the run.
+    (bad / "corpus.txt").write_bytes(made_up_corpus(200).replace("\0", " ").encode() + b"broken \xff line\n")
     (bad / "small.yaml").write_text(CONFIG)
     done = tfx_lm(
         "run", "--config", str(bad / "small.yaml"), "--data", str(bad / "corpus.txt"), "--output", str(bad / "output")
     )
     assert done.returncode == 1
     line = (bad / "corpus.txt").read_bytes().count(b"\n")
-    assert f"corpus.txt:{line}" in done.stdout
+    assert f"corpus.txt line {line}" in done.stdout
     assert "data.invalid_utf8" in done.stdout
     summary = json.loads((bad / "output" / "summary.json").read_text())
     assert [node["state"] for node in summary["nodes"]] == ["FAILED"] + ["SKIPPED"] * (len(NODES) - 1)

@@ -14,8 +14,8 @@ def test_numbers_and_quotes_do_not_end_a_sentence():
 def test_the_corpus_starts_at_a_year_and_is_not_touched_when_unchanged(tmp_path):
     speeches = tmp_path / "speeches"
     speeches.mkdir()
-    (speeches / "1944-A-1.txt").write_text("Too old.")
-    (speeches / "1945-B-1.txt").write_text("First one. Second one.")
+    (speeches / "1960-A-1.txt").write_text("Too old.")
+    (speeches / "1961-B-1.txt").write_text("First one. Second one.")
     (speeches / "2001-C-1.txt").write_text("Third one.")
     corpus = tmp_path / "out" / "corpus.txt"
     write_corpus(speeches, corpus)
@@ -26,5 +26,5 @@ def test_the_corpus_starts_at_a_year_and_is_not_touched_when_unchanged(tmp_path)
 
 
 def test_no_speeches_is_an_error(tmp_path):
-    with pytest.raises(ConfigurationError, match="no speech from 1945 on"):
+    with pytest.raises(ConfigurationError, match="no speech from 1961 on"):
         write_corpus(tmp_path, tmp_path / "corpus.txt")
