@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
 from ..components.text_example_gen.inputs import InputError, check_inputs
 from .config import PipelineConfig
 from .errors import ConfigurationError
+from .terminal import output_to
 
 
 def check_run(config: PipelineConfig) -> None:
@@ -31,9 +33,9 @@ def check_run(config: PipelineConfig) -> None:
     except InputError as error:
         raise ConfigurationError(str(error)) from error
     if config.vocabulary.file is not None:
-        # Imports TensorFlow, so only where it is needed.
-        from ..transform.vocabulary import check_pinned_vocabulary
-
+        # Imports TensorFlow, so only where it is needed, and without its start-up messages.
+        with output_to(Path(os.devnull)):
+            from ..transform.vocabulary import check_pinned_vocabulary
         try:
             check_pinned_vocabulary(config.vocabulary.file)
         except ValueError as error:
