@@ -16,6 +16,29 @@ SUBPACKAGES = find_packages(where=str(HERE), include=[pattern for top in SHIPPED
 OLD_STACK = "python_version < '3.11'"
 NEW_STACK = "python_version >= '3.11'"
 
+# tensorflow-metadata 1.16 needs protobuf 3.20; these releases still work with it. TFX and Beam bring every one of the
+# packages anyway: the bounds are for pip, which otherwise tries one older release after the other, for more than half an
+# hour. uv needs none of them.
+FOR_PROTOBUF_3 = (
+    "protobuf<4",
+    "grpcio-status<=1.48.2",
+    "google-api-core<=2.29.0",
+    "googleapis-common-protos<=1.73.0",
+    "proto-plus<=1.27.1",
+    "grpc-google-iam-v1<=0.14.3",
+    "google-cloud-bigquery-storage<=2.36.2",
+    "google-cloud-bigtable<=2.36.0",
+    "google-cloud-datastore<=2.23.0",
+    "google-cloud-dlp<=3.34.0",
+    "google-cloud-language<=2.19.0",
+    "google-cloud-monitoring<=2.29.1",
+    "google-cloud-pubsub<=2.36.0",
+    "google-cloud-resource-manager<=1.16.0",
+    "google-cloud-spanner<=3.64.0",
+    "google-cloud-videointelligence<=2.18.0",
+    "google-cloud-vision<=3.12.1",
+)
+
 setup(
     version=VERSION,
     description="TFX and Beam pipeline components for language models with a masked loss",
@@ -34,6 +57,7 @@ setup(
         f"tfx==1.21.0; {NEW_STACK}",
         # tensorflow-transform 1.16 imports dill, which Beam dropped after 2.68.
         f"apache-beam[gcp]==2.61.0; {OLD_STACK}",
+        *(f"{requirement}; {OLD_STACK}" for requirement in FOR_PROTOBUF_3),
         f"apache-beam[gcp]; {NEW_STACK}",
         # tf.summary, which writes the training's curves, needs it; TensorFlow 2.21 no longer brings it.
         "tensorboard",
