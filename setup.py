@@ -17,8 +17,8 @@ OLD_STACK = "python_version < '3.11'"
 NEW_STACK = "python_version >= '3.11'"
 
 # tensorflow-metadata 1.16 needs protobuf 3.20; these releases still work with it. TFX and Beam bring every one of the
-# packages anyway: the bounds are for pip, which otherwise tries one older release after the other, for more than half an
-# hour. uv needs none of them.
+# packages anyway: the bounds are for pip, which otherwise tries one older release after the other, for half an hour and
+# more. uv needs none of them.
 FOR_PROTOBUF_3 = (
     "protobuf<4",
     "grpcio-status<=1.48.2",
@@ -60,7 +60,8 @@ setup(
         *(f"{requirement}; {OLD_STACK}" for requirement in FOR_PROTOBUF_3),
         f"apache-beam[gcp]; {NEW_STACK}",
         # tf.summary, which writes the training's curves, needs it; TensorFlow 2.21 no longer brings it.
-        "tensorboard",
+        f"tensorboard; {OLD_STACK}",
+        f"tensorboard>=2.20; {NEW_STACK}",
         "tensorflow",
         "tensorflow-transform",
         "tensorflow-model-analysis",
