@@ -71,9 +71,10 @@ setup(
         "rich>=13",
     ],
     extras_require={
-        "airflow": ["apache-airflow>=2.10"],
+        # TFX's own upper bounds, which it declares only for its extras of the same purpose.
+        "airflow": ["apache-airflow>=2.10,<3"],
         "dev": ["build", "hypothesis", "mypy", "psutil", "pytest", "ruff", "twine", "types-PyYAML", "types-setuptools"],
-        "kubeflow": ["kfp"],
+        "kubeflow": ["kfp>=2.5,<2.17"],
     },
     entry_points={"console_scripts": ["tfx-lm=tfx_lm.pipelines.cli:main"]},
     classifiers=[
