@@ -71,7 +71,7 @@ setup(
         "rich>=13",
     ],
     extras_require={
-        # TFX's own upper bounds, which it declares only for its extras of the same purpose.
+        # The upper bounds are those of TFX's own extras; kfp's is TFX 1.21's, TFX 1.16 has none.
         "airflow": ["apache-airflow>=2.10,<3"],
         "dev": ["build", "hypothesis", "mypy", "psutil", "pytest", "ruff", "twine", "types-PyYAML", "types-setuptools"],
         "kubeflow": ["kfp>=2.5,<2.17"],
