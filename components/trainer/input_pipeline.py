@@ -137,8 +137,9 @@ def evaluation_batches(files: Sequence[str], buckets: Buckets) -> tf.data.Datase
     Returns:
         A dataset of `PaddedBatch`, each tensor [batch, time].
     """
-    batches = _bucketed(_records(files), buckets)
-    return batches.map(_padded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    batches = _bucketed(_records(files), buckets).map(_padded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    # Where Keras doesn't know how many there are, it warns at the last one that the input ran out.
+    return batches.apply(tf.data.experimental.assert_cardinality(buckets.batches)).prefetch(tf.data.AUTOTUNE)
 
 
 def _records(files: Sequence[str], seed: tf.Tensor | None = None) -> tf.data.Dataset:

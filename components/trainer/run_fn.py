@@ -102,6 +102,7 @@ def train(
             steps_per_epoch=train_buckets.batches,
             initial_epoch=resumed_at,
             epochs=options.epochs,
+            shuffle=False,  # The batches come shuffled.
             validation_data=input_pipeline.evaluation_batches(eval_files, eval_buckets),
             callbacks=[
                 Progress(options, train_buckets.batches),
