@@ -81,14 +81,32 @@ class TrainerConfig(Section):
     layers: int = Field(2, ge=1, le=16)
     # Share of activations dropped between layers while training.
     dropout: float = Field(0.2, ge=0.0, lt=1.0)
+    # Whether all steps of a sentence drop the same activations.
+    variational_dropout: bool = False
     # Whether the output layer uses the embedding's weights.
     tied_embedding: bool = True
+    # full: a softmax over the whole vocabulary; adaptive: over frequent words and clusters of rarer ones (faster).
+    output: Literal["full", "adaptive"] = "full"
+    # With adaptive: the ids at which a cluster begins; ids rise from the most frequent word to the rarest.
+    adaptive_cutoffs: tuple[Annotated[int, Field(ge=5)], ...] = (2000, 10000)
+    # bfloat16: products in it, weights and sums in float32; for processors that are faster in it.
+    precision: Literal["float32", "bfloat16"] = "float32"
+    # auto: a TPU, several workers (TF_CONFIG), several GPUs or one device, the first of these that is there.
+    distribution: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = "auto"
     # Real and padded tokens in a batch; the number of sentences follows from their length.
     batch_tokens: int = Field(2048, ge=2)
     # Most passes over the training data.
     epochs: int = Field(10, ge=1)
-    # Adam's initial learning rate.
+    # adamw: Adam with decoupled weight decay; sgd: plain stochastic gradient descent.
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    # The optimizer's learning rate, after the warm-up.
     learning_rate: float = Field(0.003, gt=0.0)
+    # What each step takes off the weights, times the learning rate; biases are left alone.
+    weight_decay: float = Field(0.0, ge=0.0)
+    # plateau: cut the learning rate where the validation stands still; cosine: let it fall to 0 over all epochs.
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    # With cosine: steps over which the learning rate first rises from 0.
+    warmup_steps: int = Field(0, ge=0)
     # Largest global norm of the gradients.
     clip_norm: float = Field(1.0, gt=0.0)
     # Epochs without a better validation perplexity before the learning rate is cut ...

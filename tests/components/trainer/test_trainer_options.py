@@ -8,10 +8,19 @@ GOOD = {
     "units": 200,
     "layers": 2,
     "dropout": 0.2,
+    "variational_dropout": False,
     "tied_embedding": True,
+    "output": "full",
+    "adaptive_cutoffs": [8],
+    "precision": "float32",
+    "distribution": "auto",
     "batch_tokens": 2048,
     "epochs": 10,
+    "optimizer": "adamw",
     "learning_rate": 0.003,
+    "weight_decay": 0.0,
+    "schedule": "plateau",
+    "warmup_steps": 0,
     "clip_norm": 1.0,
     "plateau_patience": 1,
     "plateau_factor": 0.5,
@@ -46,6 +55,9 @@ def test_an_unknown_key_is_named():
         ("learning_rate", 0, "learning_rate=0.0: must be > 0"),
         ("learning_rate", float("nan"), "learning_rate=nan: must be > 0"),
         ("plateau_factor", 1.5, "plateau_factor=1.5: must be > 0 and < 1"),
+        ("weight_decay", -0.1, r"weight_decay=-0.1: must be >= 0 and finite"),
+        ("optimizer", "adam", r"optimizer=adam: must be one of adamw, sgd; set trainer\.optimizer"),
+        ("schedule", 3, "schedule=3: must be of type str"),
         ("seed", -1, "seed=-1: must be >= 0"),
         ("epochs", 2.5, "epochs=2.5: must be of type int"),
         ("epochs", True, "epochs=True: must be of type int"),
@@ -56,3 +68,10 @@ def test_an_unknown_key_is_named():
 def test_a_bad_value_is_named_with_what_is_allowed(name, value, said):
     with pytest.raises(ValueError, match=said):
         TrainerOptions.from_config({**GOOD, name: value})
+
+
+@pytest.mark.parametrize("cutoffs", [[], [4], [20, 20], [30, 20]])
+def test_cutoffs_must_rise_where_they_count(cutoffs):
+    TrainerOptions.from_config({**GOOD, "adaptive_cutoffs": cutoffs})
+    with pytest.raises(ValueError, match="adaptive_cutoffs=.* must be rising ids above 4"):
+        TrainerOptions.from_config({**GOOD, "output": "adaptive", "adaptive_cutoffs": cutoffs})
