@@ -106,7 +106,7 @@ class Schedule(keras.callbacks.Callback):
             state.best_epoch = epoch + 1
             state.best_weights = self.model.get_weights()
             state.epochs_since_best = state.epochs_since_change = 0
-        if state.epochs_since_change >= options.plateau_patience:
+        if options.schedule == "plateau" and state.epochs_since_change >= options.plateau_patience:
             self.model.optimizer.learning_rate = logs["learning_rate"] * options.plateau_factor
             state.epochs_since_change = 0
         if state.epochs_since_best >= options.early_stopping_patience:

@@ -31,6 +31,8 @@ class LanguageModel(keras.Model):
         layers: Number of LSTM layers, ≥ 1.
         dropout: Fraction of the units dropped after the embedding and after each LSTM layer, in training
             only.
+        variational_dropout: Whether all steps of a sentence drop the same units (Gal and Ghahramani 2016,
+            https://arxiv.org/abs/1512.05287, for the connections between layers).
         tied_embedding: Whether embedding and output projection share their weights.
         use_cudnn: "auto" uses cuDNN where there is a GPU; False never does, which makes a graph that runs
             anywhere.
@@ -55,6 +57,7 @@ class LanguageModel(keras.Model):
         units: int,
         layers: int = 2,
         dropout: float = 0.0,
+        variational_dropout: bool = False,
         tied_embedding: bool = True,
         use_cudnn: bool | str = "auto",
         **kwargs,
@@ -69,6 +72,7 @@ class LanguageModel(keras.Model):
         }
         self.vocabulary_size = vocabulary_size
         self.dropout = dropout
+        self.variational_dropout = variational_dropout
         self.tied_embedding = tied_embedding
         policy = self.dtype_policy
         # A tied matrix is also the output projection, whose logits should start near 0 for any width.
@@ -176,4 +180,7 @@ class LanguageModel(keras.Model):
         if seed is None or self.dropout == 0.0:
             return states
         site_seed = tf.random.experimental.stateless_fold_in(seed, site)
-        return tf.nn.experimental.stateless_dropout(states, rate=self.dropout, seed=site_seed)
+        shape = tf.shape(states)
+        if self.variational_dropout:
+            shape = tf.stack([shape[0], 1, shape[2]])
+        return tf.nn.experimental.stateless_dropout(states, rate=self.dropout, seed=site_seed, noise_shape=shape)

@@ -14,6 +14,7 @@ from .backup import Backup
 from .buckets import choose_buckets
 from .callbacks import Progress, Records, SaveBackup, Schedule
 from .export import export_model
+from .optimizer import build_optimizer
 from .options import TrainerOptions
 from .text_transform import TextTransform
 from .training import TrainableLanguageModel
@@ -83,7 +84,7 @@ def train(
     eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
 
     keras.utils.set_random_seed(options.seed)
-    model = build_model(options, vocabulary_size)
+    model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs)
     model.start_from_frequencies(train_counts.targets)
     state = backup.restore(model)
     resumed_at = state.epochs_done
@@ -117,8 +118,14 @@ def train(
     return model
 
 
-def build_model(options: TrainerOptions, vocabulary_size: int) -> TrainableLanguageModel:
-    """Returns the untrained model, compiled, with all variables made."""
+def build_model(options: TrainerOptions, vocabulary_size: int, steps: int) -> TrainableLanguageModel:
+    """Returns the untrained model, compiled, with all variables made.
+
+    Args:
+        options: The trainer's options.
+        vocabulary_size: The number of ids.
+        steps: How many optimizer steps the whole training takes.
+    """
     model = TrainableLanguageModel(
         clip_norm=options.clip_norm,
         seed=options.seed,
@@ -127,10 +134,11 @@ def build_model(options: TrainerOptions, vocabulary_size: int) -> TrainableLangu
         units=options.units,
         layers=options.layers,
         dropout=options.dropout,
+        variational_dropout=options.variational_dropout,
         tied_embedding=options.tied_embedding,
     )
     # Each batch has a shape of its own; XLA would compile each of them.
-    model.compile(optimizer=keras.optimizers.Adam(options.learning_rate), jit_compile=False)
+    model.compile(optimizer=build_optimizer(options, steps), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
 

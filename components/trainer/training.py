@@ -47,11 +47,9 @@ class TrainableLanguageModel(LanguageModel):
         with tf.GradientTape() as tape:
             hidden = self.hidden(inputs, seed=self._dropout_seed())
             sums = loss.chunked(hidden, targets, mask, *self.output_weights())
-            objective = loss.objective(sums)
         variables = self.trainable_variables
-        # Dense, since the norm of IndexedSlices is not that of the gradient where an id occurs twice.
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(objective, [v.value for v in variables])]
-        gradients, _ = tf.clip_by_global_norm(loss.all_replicas(gradients), self.clip_norm)
+        gradients = tape.gradient(sums.nll, [variable.value for variable in variables])
+        gradients = self._clipped_mean(gradients, sums.tokens)
         # Keras adds the gradients of the replicas up; these are the global ones already.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         self.optimizer.apply([g / replicas for g in gradients] if replicas > 1 else gradients, variables)
@@ -65,6 +63,17 @@ class TrainableLanguageModel(LanguageModel):
         nll = loss.scores(hidden, targets, mask, self.project, self.vocabulary_size)
         self.perplexity.update_state(loss.LossSums(tf.reduce_sum(nll), tf.reduce_sum(mask)))
         return self.perplexity.result()
+
+    def _clipped_mean(self, gradients: list[tf.Tensor | tf.IndexedSlices], tokens: tf.Tensor) -> list[tf.Tensor]:
+        """Returns the gradients of the loss per token of the global batch, from those of this replica's sum.
+
+        Dividing and clipping are one product: each more would be a pass over all weights.
+        """
+        # Dense, since the norm of IndexedSlices is not that of the gradient where an id occurs twice.
+        *gradients, tokens = loss.all_replicas([*map(tf.convert_to_tensor, gradients), tokens])
+        norm = tf.linalg.global_norm(gradients) / tokens
+        scale = tf.minimum(1.0, self.clip_norm / norm) / tokens
+        return [gradient * scale for gradient in gradients]
 
     def _dropout_seed(self) -> tf.Tensor | None:
         if self.dropout == 0.0:

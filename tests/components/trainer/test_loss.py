@@ -185,7 +185,7 @@ def test_chunked_scales_its_gradients_by_what_follows():
     _, expected = with_gradients(loss.reference, *problem)
     with tf.GradientTape() as tape:
         tape.watch(kernel)
-        mean = loss.objective(loss.chunked(hidden, targets, mask, kernel, bias))
+        mean = loss.chunked(hidden, targets, mask, kernel, bias).mean
     np.testing.assert_allclose(tape.gradient(mean, kernel), expected[1] / 6, rtol=1e-9)
 
 
@@ -258,7 +258,6 @@ def test_no_tokens_have_no_mean():
     nothing = loss.gathered(tf.zeros([2, 3, 4]), tf.zeros([2, 3], tf.int64), tf.zeros([2, 3]), tf.identity)
     assert [float(x) for x in nothing] == [0.0, 0.0]
     assert np.isnan(nothing.mean)
-    assert np.isnan(loss.objective(nothing))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

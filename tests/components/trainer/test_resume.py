@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfx_lm.components.trainer.backup import Backup, TrainingState
 from tfx_lm.components.trainer.options import TrainerOptions
 from tfx_lm.components.trainer.run_fn import build_model, run_fn
+from tfx_lm.pipelines.config import TrainerConfig
 
 # Dies without any warning in the middle of the third epoch.
 KILLED = """
@@ -63,20 +64,10 @@ def test_a_killed_training_ends_like_one_that_ran_through(trained, corpus, tmp_p
     assert not list(kept.iterdir())
 
 
-OPTIONS = TrainerOptions(
-    embedding_units=3,
-    units=4,
-    layers=1,
-    dropout=0.0,
-    tied_embedding=True,
-    batch_tokens=10,
-    epochs=3,
-    learning_rate=0.1,
-    clip_norm=1.0,
-    plateau_patience=1,
-    plateau_factor=0.5,
-    early_stopping_patience=3,
-    seed=1,
+OPTIONS = TrainerOptions.from_config(
+    TrainerConfig(
+        embedding_units=3, units=4, layers=1, dropout=0.0, batch_tokens=10, epochs=3, learning_rate=0.1
+    ).model_dump()
 )
 
 
@@ -86,7 +77,7 @@ def values(model):
 
 def test_everything_comes_back(tmp_path):
     keras.utils.set_random_seed(1)
-    model = build_model(OPTIONS, 9)
+    model = build_model(OPTIONS, 9, 10)
     for variable in model.optimizer.variables:
         variable.assign(tf.ones_like(variable.value) * 3)
     state = TrainingState(
@@ -97,7 +88,7 @@ def test_everything_comes_back(tmp_path):
     backup.save(model, state)
     backup.save(model, state)
 
-    other = build_model(OPTIONS, 9)
+    other = build_model(OPTIONS, 9, 10)
     restored = backup.restore(other)
     for mine, theirs in zip(values(model), values(other), strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -113,7 +104,7 @@ def test_everything_comes_back(tmp_path):
 
 
 def test_a_training_of_something_else_is_not_resumed(tmp_path):
-    model = build_model(OPTIONS, 9)
+    model = build_model(OPTIONS, 9, 10)
     Backup(str(tmp_path), {"files": ["a"]}).save(model, TrainingState(epochs_done=1))
     assert Backup(str(tmp_path), {"files": ["b"]}).restore(model).epochs_done == 0
     assert Backup(str(tmp_path), {"files": ["a"]}).restore(model).epochs_done == 1
@@ -121,7 +112,7 @@ def test_a_training_of_something_else_is_not_resumed(tmp_path):
 
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "other shapes"])
 def test_a_backup_that_cannot_be_read_is_left_alone_and_said(tmp_path, caplog, damage):
-    model = build_model(OPTIONS, 9)
+    model = build_model(OPTIONS, 9, 10)
     backup = Backup(str(tmp_path), {})
     backup.save(model, TrainingState(epochs_done=1))
     path = pathlib.Path(backup.path)
@@ -130,7 +121,7 @@ def test_a_backup_that_cannot_be_read_is_left_alone_and_said(tmp_path, caplog, d
     elif damage == "garbage":
         path.write_bytes(b"not a backup")
     else:
-        model = build_model(OPTIONS, 10)
+        model = build_model(OPTIONS, 10, 10)
     before = values(model)
     assert backup.restore(model).epochs_done == 0
     assert "cannot be used" in caplog.text

@@ -6,30 +6,17 @@ from tfx_lm.components.trainer.backup import TrainingState
 from tfx_lm.components.trainer.callbacks import Schedule
 from tfx_lm.components.trainer.options import TrainerOptions
 from tfx_lm.components.trainer.run_fn import build_model
+from tfx_lm.pipelines.config import TrainerConfig
 
-OPTIONS = {
-    "embedding_units": 2,
-    "units": 2,
-    "layers": 1,
-    "dropout": 0.0,
-    "tied_embedding": True,
-    "batch_tokens": 10,
-    "epochs": 10,
-    "learning_rate": 0.8,
-    "clip_norm": 1.0,
-    "plateau_patience": 1,
-    "plateau_factor": 0.5,
-    "early_stopping_patience": 3,
-    "seed": 1,
-}
+TINY = {"embedding_units": 2, "units": 2, "layers": 1, "dropout": 0.0, "batch_tokens": 10, "learning_rate": 0.8}
 
 
 def course(perplexities, **changed):
     """Runs the schedule over the perplexities; returns it and the learning rate of each epoch."""
-    options = TrainerOptions(**{**OPTIONS, **changed})
+    options = TrainerOptions.from_config(TrainerConfig(**{**TINY, **changed}).model_dump())
     keras.utils.set_random_seed(1)
     schedule = Schedule(options, TrainingState())
-    schedule.set_model(build_model(options, 6))
+    schedule.set_model(build_model(options, 6, 10))
     schedule.model.stop_training = False
     rates = []
     for epoch, perplexity in enumerate(perplexities):
