@@ -36,6 +36,7 @@ class LanguageModel(keras.Model):
         tied_embedding: Whether embedding and output projection share their weights.
         use_cudnn: "auto" uses cuDNN where there is a GPU; False never does, which makes a graph that runs
             anywhere.
+        lstm_layer: The class of the LSTM layers.
 
     Call arguments:
         inputs: [batch, time] int32 or int64 ids, right-padded.
@@ -60,6 +61,7 @@ class LanguageModel(keras.Model):
         variational_dropout: bool = False,
         tied_embedding: bool = True,
         use_cudnn: bool | str = "auto",
+        lstm_layer: type[keras.layers.LSTM] = keras.layers.LSTM,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -84,7 +86,7 @@ class LanguageModel(keras.Model):
             name="embedding",
         )
         self.recurrent = [
-            keras.layers.LSTM(units, return_sequences=True, use_cudnn=use_cudnn, dtype=policy, name=f"lstm_{index}")
+            lstm_layer(units, return_sequences=True, use_cudnn=use_cudnn, dtype=policy, name=f"lstm_{index}")
             for index in range(layers)
         ]
         self.adapter = None
@@ -126,7 +128,11 @@ class LanguageModel(keras.Model):
         """
         if inputs.shape.rank != 2:
             raise ValueError(f"inputs has shape {inputs.shape}: must be [batch, time]")
-        states = self._drop(self.embedding(inputs), seed, 0)
+        return self.hidden_of(self.embedding(inputs), seed)
+
+    def hidden_of(self, embedded: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
+        """The states before the projection, from the embedded inputs [batch, time, embedding_units]; see `hidden`."""
+        states = self._drop(embedded, seed, 0)
         for index, layer in enumerate(self.recurrent, start=1):
             states = self._drop(layer(states), seed, index)
         return states if self.adapter is None else self.adapter(states)

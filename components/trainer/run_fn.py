@@ -8,15 +8,18 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from . import input_pipeline
 from .backup import Backup
 from .buckets import choose_buckets
 from .callbacks import Progress, Records, SaveBackup, Schedule
 from .export import export_model
+from .lstm import ProcessorLSTM
 from .optimizer import build_optimizer
 from .options import TrainerOptions
 from .text_transform import TextTransform
+from .threads import deal_threads
 from .training import TrainableLanguageModel
 
 
@@ -40,6 +43,7 @@ def run_fn(fn_args: Any) -> None:
         if key not in config:
             raise ValueError(f"custom_config has no {key!r}: give it to the Trainer component")
     options = TrainerOptions.from_config(config["trainer"])
+    shares = deal_threads(options.batch_tokens)
     transform = TextTransform(fn_args.transform_output)
     train_files = input_pipeline.list_files(fn_args.train_files, "train")
     eval_files = input_pipeline.list_files(fn_args.eval_files, "eval")
@@ -52,7 +56,7 @@ def run_fn(fn_args: Any) -> None:
             "files": [train_files, eval_files],
         },
     )
-    model = train(options, train_files, eval_files, transform.vocabulary_size, backup, fn_args.model_run_dir)
+    model = train(options, train_files, eval_files, transform.vocabulary_size, backup, fn_args.model_run_dir, shares)
     export_model(model, transform, config["transform"], fn_args.serving_model_dir)
     backup.delete()
 
@@ -64,6 +68,7 @@ def train(
     vocabulary_size: int,
     backup: Backup,
     directory: str,
+    shares: int = 1,
 ) -> TrainableLanguageModel:
     """Trains until the epochs are over or the validation perplexity no longer falls.
 
@@ -74,6 +79,7 @@ def train(
         vocabulary_size: The number of ids.
         backup: Saved after each epoch, and resumed from where there is one.
         directory: Where `training.json` and the TensorBoard logs go.
+        shares: Into how many shares a batch is dealt; see `threads`.
 
     Returns:
         The model with the weights of its best epoch.
@@ -84,7 +90,7 @@ def train(
     eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
 
     keras.utils.set_random_seed(options.seed)
-    model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs)
+    model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs, shares)
     model.start_from_frequencies(train_counts.targets)
     state = backup.restore(model)
     resumed_at = state.epochs_done
@@ -118,17 +124,21 @@ def train(
     return model
 
 
-def build_model(options: TrainerOptions, vocabulary_size: int, steps: int) -> TrainableLanguageModel:
+def build_model(options: TrainerOptions, vocabulary_size: int, steps: int, shares: int = 1) -> TrainableLanguageModel:
     """Returns the untrained model, compiled, with all variables made.
 
     Args:
         options: The trainer's options.
         vocabulary_size: The number of ids.
         steps: How many optimizer steps the whole training takes.
+        shares: Into how many shares a batch is dealt; see `threads`.
     """
+    on_processor = not any(tf.config.list_physical_devices(kind) for kind in ("GPU", "TPU"))
     model = TrainableLanguageModel(
         clip_norm=options.clip_norm,
         seed=options.seed,
+        shares=shares,
+        lstm_layer=ProcessorLSTM if on_processor else keras.layers.LSTM,
         vocabulary_size=vocabulary_size,
         embedding_units=options.embedding_units,
         units=options.units,
