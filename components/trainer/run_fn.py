@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from . import input_pipeline
+from .adaptive import fitting_cutoffs
 from .backup import Backup
 from .buckets import choose_buckets
 from .callbacks import Progress, Records, SaveBackup, Schedule
@@ -119,6 +120,7 @@ def train(
 
 def build_model(options: TrainerOptions, vocabulary_size: int) -> TrainableLanguageModel:
     """Returns the untrained model, compiled, with all variables made."""
+    cutoffs = fitting_cutoffs(options.adaptive_cutoffs, vocabulary_size) if options.output == "adaptive" else ()
     model = TrainableLanguageModel(
         clip_norm=options.clip_norm,
         seed=options.seed,
@@ -128,6 +130,7 @@ def build_model(options: TrainerOptions, vocabulary_size: int) -> TrainableLangu
         layers=options.layers,
         dropout=options.dropout,
         tied_embedding=options.tied_embedding,
+        adaptive_cutoffs=cutoffs,
     )
     # Each batch has a shape of its own; XLA would compile each of them.
     model.compile(optimizer=keras.optimizers.Adam(options.learning_rate), jit_compile=False)

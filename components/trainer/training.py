@@ -46,7 +46,7 @@ class TrainableLanguageModel(LanguageModel):
         inputs, targets, mask = batch
         with tf.GradientTape() as tape:
             hidden = self.hidden(inputs, seed=self._dropout_seed())
-            sums = loss.chunked(hidden, targets, mask, *self.output_weights())
+            sums = self.softmax.loss_sums(hidden, targets, mask)
             objective = loss.objective(sums)
         variables = self.trainable_variables
         # Dense, since the norm of IndexedSlices is not that of the gradient where an id occurs twice.
@@ -62,7 +62,7 @@ class TrainableLanguageModel(LanguageModel):
         """Scores a batch without dropout; arguments and result as in `train_step`."""
         inputs, targets, mask = batch
         hidden = self.hidden(inputs)
-        nll = loss.scores(hidden, targets, mask, self.project, self.vocabulary_size)
+        nll = self.softmax.nll(hidden, targets, mask)
         self.perplexity.update_state(loss.LossSums(tf.reduce_sum(nll), tf.reduce_sum(mask)))
         return self.perplexity.result()
 

@@ -73,5 +73,5 @@ def test_a_bad_value_is_named_with_what_is_allowed(name, value, said):
 @pytest.mark.parametrize("cutoffs", [[], [4], [20, 20], [30, 20]])
 def test_cutoffs_must_rise_where_they_count(cutoffs):
     TrainerOptions.from_config({**GOOD, "adaptive_cutoffs": cutoffs})
-    with pytest.raises(ValueError, match="adaptive_cutoffs=.* must be rising ids above 4"):
+    with pytest.raises(ValueError, match=r"adaptive_cutoffs=.* must be rising ids above 4"):
         TrainerOptions.from_config({**GOOD, "output": "adaptive", "adaptive_cutoffs": cutoffs})
