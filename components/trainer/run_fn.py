@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from . import input_pipeline
+from .adaptive import fitting_cutoffs
 from .backup import Backup
 from .buckets import choose_buckets
 from .callbacks import Progress, Records, SaveBackup, Schedule
@@ -134,6 +135,7 @@ def build_model(options: TrainerOptions, vocabulary_size: int, steps: int, share
         shares: Into how many shares a batch is dealt; see `threads`.
     """
     on_processor = not any(tf.config.list_physical_devices(kind) for kind in ("GPU", "TPU"))
+    cutoffs = fitting_cutoffs(options.adaptive_cutoffs, vocabulary_size) if options.output == "adaptive" else ()
     model = TrainableLanguageModel(
         clip_norm=options.clip_norm,
         seed=options.seed,
@@ -146,6 +148,7 @@ def build_model(options: TrainerOptions, vocabulary_size: int, steps: int, share
         dropout=options.dropout,
         variational_dropout=options.variational_dropout,
         tied_embedding=options.tied_embedding,
+        adaptive_cutoffs=cutoffs,
     )
     # Each batch has a shape of its own; XLA would compile each of them.
     model.compile(optimizer=build_optimizer(options, steps), jit_compile=False)

@@ -74,7 +74,7 @@ class TrainableLanguageModel(LanguageModel):
     def test_step(self, batch: PaddedBatch) -> dict[str, tf.Tensor]:
         """Scores a batch without dropout; arguments and result as in `train_step`."""
         for inputs, targets, mask in self._dealt(*batch):
-            nll = loss.scores(self.hidden(inputs), targets, mask, self.project, self.vocabulary_size)
+            nll = self.softmax.nll(self.hidden(inputs), targets, mask)
             self.perplexity.update_state(loss.LossSums(tf.reduce_sum(nll), tf.reduce_sum(mask)))
         return self.perplexity.result()
 
@@ -84,7 +84,7 @@ class TrainableLanguageModel(LanguageModel):
         for share, (part, wanted, real) in enumerate(self._dealt(embedded, targets, mask)):
             own_seed = None if seed is None else tf.random.experimental.stateless_fold_in(seed, share)
             hidden = self.hidden_of(part, own_seed)
-            sums = sums.merge(loss.chunked(hidden, wanted, real, *self.output_weights()))
+            sums = sums.merge(self.softmax.loss_sums(hidden, wanted, real))
         return sums
 
     def _dealt(self, *batch: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
