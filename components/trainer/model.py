@@ -47,8 +47,8 @@ class LanguageModel(keras.Model):
         inputs: [batch, time] int32 or int64 ids, right-padded.
 
     Returns of a call:
-        [batch, time, vocabulary_size] float32 logits, normalised: they are log-probabilities. The loss does not need them all: see `hidden`
-        and `softmax`.
+        [batch, time, vocabulary_size] float32 logits, normalised: they are log-probabilities. The loss does not
+        need them all: see `hidden` and `softmax`.
 
     Example:
         >>> model = LanguageModel(vocabulary_size=12, embedding_units=4, units=8, layers=2)
