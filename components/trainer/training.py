@@ -8,6 +8,8 @@ from ...transform.padding import PaddedBatch
 from . import loss
 from .metric import MaskedPerplexity
 from .model import LanguageModel
+from .replica_batches import compiles
+from .replica_step import apply_reduced, on_all_replicas
 
 
 class TrainableLanguageModel(LanguageModel):
@@ -46,13 +48,14 @@ class TrainableLanguageModel(LanguageModel):
         inputs, targets, mask = batch
         with tf.GradientTape() as tape:
             hidden = self.hidden(inputs, seed=self._dropout_seed())
-            sums = loss.chunked(hidden, targets, mask, *self.output_weights())
+            if self.static_shapes:
+                sums = loss.reference(self.project(hidden), targets, mask)
+            else:
+                sums = loss.chunked(hidden, targets, mask, *self.output_weights())
         variables = self.trainable_variables
         gradients = tape.gradient(sums.nll, [variable.value for variable in variables])
-        gradients = self._clipped_mean(gradients, sums.tokens)
-        # Keras adds the gradients of the replicas up; these are the global ones already.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        self.optimizer.apply([g / replicas for g in gradients] if replicas > 1 else gradients, variables)
+        gradients, sums = self._clipped_mean(gradients, sums)
+        apply_reduced(self.optimizer, gradients, variables)
         self.perplexity.update_state(sums)
         return self.perplexity.result()
 
@@ -60,20 +63,45 @@ class TrainableLanguageModel(LanguageModel):
         """Scores a batch without dropout; arguments and result as in `train_step`."""
         inputs, targets, mask = batch
         hidden = self.hidden(inputs)
-        nll = loss.scores(hidden, targets, mask, self.project, self.vocabulary_size)
-        self.perplexity.update_state(loss.LossSums(tf.reduce_sum(nll), tf.reduce_sum(mask)))
+        if self.static_shapes:
+            sums = loss.reference(self.project(hidden), targets, mask)
+        else:
+            nll = loss.scores(hidden, targets, mask, self.project, self.vocabulary_size)
+            sums = loss.LossSums(tf.reduce_sum(nll), tf.reduce_sum(mask))
+        self.perplexity.update_state(loss.LossSums(*loss.all_replicas(list(sums))))
         return self.perplexity.result()
 
-    def _clipped_mean(self, gradients: list[tf.Tensor | tf.IndexedSlices], tokens: tf.Tensor) -> list[tf.Tensor]:
+    def make_train_function(self, force: bool = False) -> None:
+        """Makes what `fit` calls for each training step."""
+        if self.distribute_strategy.num_replicas_in_sync == 1:
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+            self.train_function = on_all_replicas(self.distribute_strategy, self.train_step)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Makes what `fit` and `evaluate` call for each validation step."""
+        if self.distribute_strategy.num_replicas_in_sync == 1:
+            super().make_test_function(force)
+        elif self.test_function is None or force:
+            self.test_function = on_all_replicas(self.distribute_strategy, self.test_step)
+
+    @property
+    def static_shapes(self) -> bool:
+        """Whether XLA compiles the steps: it cannot leave the padding out of the logits."""
+        return self.jit_compile or compiles(self.distribute_strategy)
+
+    def _clipped_mean(
+        self, gradients: list[tf.Tensor | tf.IndexedSlices], sums: loss.LossSums
+    ) -> tuple[list[tf.Tensor], loss.LossSums]:
         """Returns the gradients of the loss per token of the global batch, from those of this replica's sum.
 
-        Dividing and clipping are one product: each more would be a pass over all weights.
+        The sums of the global batch are returned, too. Dividing and clipping are one product: each more would be a pass over all weights.
         """
         # Dense, since the norm of IndexedSlices is not that of the gradient where an id occurs twice.
-        *gradients, tokens = loss.all_replicas([*map(tf.convert_to_tensor, gradients), tokens])
+        *gradients, nll, tokens = loss.all_replicas([*map(tf.convert_to_tensor, gradients), *sums])
         norm = tf.linalg.global_norm(gradients) / tokens
         scale = tf.minimum(1.0, self.clip_norm / norm) / tokens
-        return [gradient * scale for gradient in gradients]
+        return [gradient * scale for gradient in gradients], loss.LossSums(nll, tokens)
 
     def _dropout_seed(self) -> tf.Tensor | None:
         if self.dropout == 0.0:
