@@ -16,6 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .distribution import from_chief
+
 
 @dataclasses.dataclass
 class TrainingState:
@@ -74,18 +76,25 @@ class Backup:
     def restore(self, model: keras.Model) -> TrainingState:
         """Sets model and optimizer to the backup, if there is one.
 
+        Of several workers the chief reads it and sends it to the others, so that all go on from the same state.
+        All of them must call this, under the strategy that they train under.
+
         Args:
             model: Compiled, with its optimizer built.
 
         Returns:
             The state to go on from; a new one if there is no backup, or none that can be read.
         """
-        if not tf.io.gfile.exists(self.path):
+        saved = b""
+        if tf.io.gfile.exists(self.path):
+            with tf.io.gfile.GFile(self.path, "rb") as file:
+                saved = file.read()
+        saved = from_chief(tf.distribute.get_strategy(), saved)
+        if not saved:
             return TrainingState()
         variables = _variables(model)
         try:
-            with tf.io.gfile.GFile(self.path, "rb") as file:
-                content = np.load(io.BytesIO(file.read()), allow_pickle=False)
+            content = np.load(io.BytesIO(saved), allow_pickle=False)
             facts = json.loads(content["facts"].tobytes())
             values = [content[f"variable_{i:03}"] for i in range(len(variables))]
             best = [content[name] for name in sorted(content.files) if name.startswith("best_")]

@@ -11,9 +11,10 @@ from .loss import LossSums
 class MaskedPerplexity(keras.metrics.Metric):
     """Mean loss and perplexity per real token, over all batches since the last reset.
 
-    The state is two sums in float64, so that batches of any size weigh by their real tokens, adding
-    billions of tokens loses none, and several replicas merge by adding. The mask was applied before: the
-    metric takes `LossSums`, which hold nothing of the padding.
+    The state is two sums in float64, so that batches of any size weigh by their real tokens, and adding
+    billions of tokens loses none. The mask was applied before: the metric takes `LossSums`, which hold nothing
+    of the padding. Under a distribution strategy every replica must add the sums of the *global* batch: so the
+    result is the same in all of them, is never that of a replica without a token, and takes no communication.
 
     `result()` is a mapping, which Keras takes into its logs as it is:
         `loss`: Σ nll / Σ tokens, nats per token.
@@ -31,8 +32,8 @@ class MaskedPerplexity(keras.metrics.Metric):
 
     def __init__(self, name: str = "masked_perplexity"):
         super().__init__(name=name, dtype="float64")
-        self.nll = self.add_variable((), "zeros", dtype="float64", name="nll")
-        self.tokens = self.add_variable((), "zeros", dtype="float64", name="tokens")
+        self.nll = self.add_variable((), "zeros", dtype="float64", aggregation="only_first_replica", name="nll")
+        self.tokens = self.add_variable((), "zeros", dtype="float64", aggregation="only_first_replica", name="tokens")
 
     def update_state(self, sums: LossSums) -> None:
         """Adds the sums of a batch."""

@@ -15,10 +15,12 @@ from .adaptive import fitting_cutoffs
 from .backup import Backup
 from .buckets import choose_buckets
 from .callbacks import Progress, Records, SaveBackup, Schedule
+from .distribution import choose_strategy, from_chief, is_chief
 from .export import export_model
 from .lstm import ProcessorLSTM
 from .optimizer import build_optimizer
 from .options import TrainerOptions
+from .replica_batches import distribute
 from .text_transform import TextTransform
 from .threads import deal_threads
 from .training import TrainableLanguageModel
@@ -26,6 +28,8 @@ from .training import TrainableLanguageModel
 
 def run_fn(fn_args: Any) -> None:
     """Trains a language model and exports its best epoch.
+
+    Where several workers train together, each of them calls this; only the chief writes.
 
     Args:
         fn_args: TFX's `FnArgs`. Used are `train_files` and `eval_files` (patterns of transformed examples),
@@ -44,7 +48,9 @@ def run_fn(fn_args: Any) -> None:
         if key not in config:
             raise ValueError(f"custom_config has no {key!r}: give it to the Trainer component")
     options = TrainerOptions.from_config(config["trainer"])
+    # Threads and workers are set up before TensorFlow runs anything else.
     shares = deal_threads(options.batch_tokens)
+    strategy = choose_strategy(options.distribution)
     transform = TextTransform(fn_args.transform_output)
     train_files = input_pipeline.list_files(fn_args.train_files, "train")
     eval_files = input_pipeline.list_files(fn_args.eval_files, "eval")
@@ -57,9 +63,14 @@ def run_fn(fn_args: Any) -> None:
             "files": [train_files, eval_files],
         },
     )
-    model = train(options, train_files, eval_files, transform.vocabulary_size, backup, fn_args.model_run_dir, shares)
-    export_model(model, transform, config["transform"], fn_args.serving_model_dir)
-    backup.delete()
+    run_dir, vocabulary_size = fn_args.model_run_dir, transform.vocabulary_size
+    with strategy.scope():
+        model = train(options, train_files, eval_files, vocabulary_size, backup, run_dir, shares)
+    if is_chief(strategy):
+        export_model(model, transform, config["transform"], fn_args.serving_model_dir)
+        backup.delete()
+    # TFX looks for the exported model as soon as a worker is done, so all wait for it.
+    from_chief(strategy, b"")
 
 
 def train(
@@ -72,6 +83,10 @@ def train(
     shares: int = 1,
 ) -> TrainableLanguageModel:
     """Trains until the epochs are over or the validation perplexity no longer falls.
+
+    To be called under the scope of the distribution strategy. Every worker follows the same epochs: what they
+    decide by, the perplexity of the global batches, is the same on all of them. Only the chief writes, for which
+    it needs no other: each worker has all of the weights.
 
     Args:
         options: The trainer's options.
@@ -90,6 +105,7 @@ def train(
     train_buckets = choose_buckets(train_counts.lengths, options.batch_tokens)
     eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
 
+    strategy = tf.distribute.get_strategy()
     keras.utils.set_random_seed(options.seed)
     model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs, shares)
     model.start_from_frequencies(train_counts.targets)
@@ -103,24 +119,27 @@ def train(
         "eval": _describe(eval_counts, eval_buckets),
         "resumed_after_epoch": resumed_at,
     }
-    records = Records(directory, facts, state)
+    callbacks = [Progress(options, train_buckets.batches), Schedule(options, state)]
+    if is_chief(strategy):
+        records = Records(directory, facts, state)
+        callbacks += [records, SaveBackup(backup, state)]
     if not state.stopped and resumed_at < options.epochs:
+        batches = input_pipeline.training_batches(train_files, train_buckets, options.seed, resumed_at, options.epochs)
         model.fit(
-            input_pipeline.training_batches(train_files, train_buckets, options.seed, resumed_at, options.epochs),
+            distribute(strategy, batches, train_buckets),
             steps_per_epoch=train_buckets.batches,
             initial_epoch=resumed_at,
             epochs=options.epochs,
             shuffle=False,  # The batches come shuffled.
-            validation_data=input_pipeline.evaluation_batches(eval_files, eval_buckets),
-            callbacks=[
-                Progress(options, train_buckets.batches),
-                Schedule(options, state),
-                records,
-                SaveBackup(backup, state),
-            ],
+            validation_data=distribute(
+                strategy, input_pipeline.evaluation_batches(eval_files, eval_buckets), eval_buckets
+            ),
+            validation_steps=eval_buckets.batches,
+            callbacks=callbacks,
             verbose=0,
         )
-    records.write()
+    if is_chief(strategy):
+        records.write()
     model.set_weights(state.best_weights)
     return model
 
@@ -149,6 +168,7 @@ def build_model(options: TrainerOptions, vocabulary_size: int, steps: int, share
         variational_dropout=options.variational_dropout,
         tied_embedding=options.tied_embedding,
         adaptive_cutoffs=cutoffs,
+        dtype="mixed_bfloat16" if options.precision == "bfloat16" else "float32",
     )
     # Each batch has a shape of its own; XLA would compile each of them.
     model.compile(optimizer=build_optimizer(options, steps), jit_compile=False)

@@ -8,6 +8,8 @@ from ...transform.padding import PaddedBatch
 from . import loss
 from .metric import MaskedPerplexity
 from .model import LanguageModel
+from .replica_batches import compiles
+from .replica_step import apply_reduced, on_all_replicas
 
 
 class TrainableLanguageModel(LanguageModel):
@@ -64,19 +66,42 @@ class TrainableLanguageModel(LanguageModel):
         gradients[embedding] = tf.tensor_scatter_nd_add(
             gradients[embedding], inputs[..., None], tf.cast(by_embedded, gradients[embedding].dtype)
         )
-        gradients = self._clipped_mean(gradients, sums.tokens)
-        # Keras adds the gradients of the replicas up; these are the global ones already.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        self.optimizer.apply([g / replicas for g in gradients] if replicas > 1 else gradients, variables)
+        gradients, sums = self._clipped_mean(gradients, sums)
+        apply_reduced(self.optimizer, gradients, variables)
         self.perplexity.update_state(sums)
         return self.perplexity.result()
 
     def test_step(self, batch: PaddedBatch) -> dict[str, tf.Tensor]:
         """Scores a batch without dropout; arguments and result as in `train_step`."""
+        sums = loss.LossSums.empty()
         for inputs, targets, mask in self._dealt(*batch):
-            nll = self.softmax.nll(self.hidden(inputs), targets, mask)
-            self.perplexity.update_state(loss.LossSums(tf.reduce_sum(nll), tf.reduce_sum(mask)))
+            hidden = self.hidden(inputs)
+            if self.static_shapes:
+                sums = sums.merge(loss.reference(self.softmax.log_probabilities(hidden), targets, mask))
+            else:
+                nll = self.softmax.nll(hidden, targets, mask)
+                sums = sums.merge(loss.LossSums(tf.reduce_sum(nll), tf.reduce_sum(mask)))
+        self.perplexity.update_state(loss.LossSums(*loss.all_replicas(list(sums))))
         return self.perplexity.result()
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Makes what `fit` calls for each training step."""
+        if self.distribute_strategy.num_replicas_in_sync == 1:
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+            self.train_function = on_all_replicas(self.distribute_strategy, self.train_step)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Makes what `fit` and `evaluate` call for each validation step."""
+        if self.distribute_strategy.num_replicas_in_sync == 1:
+            super().make_test_function(force)
+        elif self.test_function is None or force:
+            self.test_function = on_all_replicas(self.distribute_strategy, self.test_step)
+
+    @property
+    def static_shapes(self) -> bool:
+        """Whether XLA compiles the steps: it cannot leave the padding out of the logits."""
+        return self.jit_compile or compiles(self.distribute_strategy)
 
     def _sums(self, embedded: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor | None) -> loss.LossSums:
         """Returns the sums of a batch, from its embedded inputs [batch, time, embedding_units]."""
@@ -84,7 +109,10 @@ class TrainableLanguageModel(LanguageModel):
         for share, (part, wanted, real) in enumerate(self._dealt(embedded, targets, mask)):
             own_seed = None if seed is None else tf.random.experimental.stateless_fold_in(seed, share)
             hidden = self.hidden_of(part, own_seed)
-            sums = sums.merge(self.softmax.loss_sums(hidden, wanted, real))
+            if self.static_shapes:
+                sums = sums.merge(loss.reference(self.softmax.log_probabilities(hidden), wanted, real))
+            else:
+                sums = sums.merge(self.softmax.loss_sums(hidden, wanted, real))
         return sums
 
     def _dealt(self, *batch: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
@@ -95,15 +123,16 @@ class TrainableLanguageModel(LanguageModel):
         cuts = [sentences * index // self.shares for index in range(self.shares + 1)]
         return [tuple(tensor[cuts[i] : cuts[i + 1]] for tensor in batch) for i in range(self.shares)]
 
-    def _clipped_mean(self, gradients: list[tf.Tensor], tokens: tf.Tensor) -> list[tf.Tensor]:
+    def _clipped_mean(self, gradients: list[tf.Tensor], sums: loss.LossSums) -> tuple[list[tf.Tensor], loss.LossSums]:
         """Returns the gradients of the loss per token of the global batch, from those of this replica's sum.
 
-        Dividing and clipping are one product: each more would be a pass over all weights.
+        The sums of the global batch are returned, too. Dividing and clipping are one product: each more would be a
+        pass over all weights.
         """
-        *gradients, tokens = loss.all_replicas([*gradients, tokens])
+        *gradients, nll, tokens = loss.all_replicas([*gradients, *sums])
         norm = tf.linalg.global_norm(gradients) / tokens
         scale = tf.minimum(1.0, self.clip_norm / norm) / tokens
-        return [gradient * scale for gradient in gradients]
+        return [gradient * scale for gradient in gradients], loss.LossSums(nll, tokens)
 
     def _dropout_seed(self) -> tf.Tensor | None:
         if self.dropout == 0.0:

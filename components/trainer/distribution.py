@@ -1,0 +1,155 @@
+"""On which devices the training runs: one, several GPUs, several workers or a TPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from urllib.parse import urlparse
+
+import tensorflow as tf
+
+# Seconds in which a TPU host must answer.
+TPU_TIMEOUT = 10.0
+
+
+def choose_strategy(name: str) -> tf.distribute.Strategy:
+    """Returns the strategy to build and train the model under.
+
+    Workers can be set up only before TensorFlow has run anything in the process: call this first.
+
+    Args:
+        name: One of
+            `one_device`: the first GPU, or the processor;
+            `mirrored`: all GPUs of this machine (or all logical devices of its processor), a copy of the model
+            on each;
+            `multi_worker`: all workers that the environment variable `TF_CONFIG` names, each with all of its GPUs;
+            `tpu`: the TPU that `TPU_NAME`, `KUBE_GOOGLE_CLOUD_TPU_ENDPOINTS` or `COLAB_TPU_ADDR` names, or the
+            one of this machine;
+            `auto`: the first that there is of TPU, several workers, several GPUs and one device.
+
+    Returns:
+        The strategy; TensorFlow's default one for one device.
+
+    Raises:
+        ValueError: if what is asked for is not there.
+    """
+    workers = _workers() if name in ("auto", "multi_worker") else []
+    tpu = _tpu_address() if name in ("auto", "tpu") else None
+    if name == "tpu" or tpu is not None:
+        return _tpu(tpu)
+    if name == "multi_worker" or len(workers) > 1:
+        return _multi_worker(workers)
+    gpus = tf.config.list_physical_devices("GPU")
+    if name == "mirrored" or (name == "auto" and len(gpus) > 1):
+        return _mirrored()
+    return tf.distribute.get_strategy()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Returns whether this process is the one that writes files; of several workers it is the first."""
+    return strategy.extended.should_checkpoint
+
+
+def from_chief(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
+    """Returns the chief's `content` on every worker. All of them must call it, and each waits for all others.
+
+    Args:
+        strategy: What `choose_strategy` returned.
+        content: What the chief has; that of the other workers is ignored. A process without others gets it back.
+    """
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return content
+    # Workers can only add numbers; all but the chief's first replica add zeros.
+    size = int(_of_first_replica(strategy, tf.constant([len(content)], tf.int64))[0])
+    if size == 0:
+        return b""
+    padded = (content if is_chief(strategy) else b"")[:size].ljust(-(-size // 8) * 8, b"\0")
+    return _of_first_replica(strategy, tf.io.decode_raw(padded, tf.int64)).numpy().tobytes()[:size]
+
+
+def _of_first_replica(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.Tensor:
+    """Returns the value, [n] int64, that the first replica of all workers has."""
+
+    @tf.function
+    def on_each_replica() -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        own = value if context.replica_id_in_sync_group == 0 else tf.zeros_like(value)
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, own)
+
+    return strategy.experimental_local_results(strategy.run(on_each_replica))[0]
+
+
+def _workers() -> list[str]:
+    """Returns the addresses of the workers of `TF_CONFIG`, the chief's first; none where it is not set."""
+    text = os.environ.get("TF_CONFIG", "")
+    try:
+        config = json.loads(text or "{}")
+        cluster, task = config.get("cluster", {}), config.get("task", {})
+        workers = [*cluster.get("chief", []), *cluster.get("worker", [])]
+        if len(workers) > 1 and not 0 <= int(task["index"]) < len(cluster[task["type"]]):
+            raise ValueError("its task is none of its cluster")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"TF_CONFIG={text}: {error!r}; it must be of the form "
+            '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}, or not be set'
+        ) from error
+    if len(workers) > 1 and task["type"] not in ("chief", "worker"):
+        raise ValueError(f"TF_CONFIG has the task type {task['type']!r}: only chief and worker train; start no others")
+    return workers
+
+
+def _multi_worker(workers: list[str]) -> tf.distribute.Strategy:
+    if len(workers) < 2:
+        raise ValueError(
+            f"distribution=multi_worker: TF_CONFIG names {len(workers)} workers, must be several; set TF_CONFIG in "
+            "each worker's environment, or trainer.distribution=one_device"
+        )
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise ValueError(
+            f"distribution=multi_worker: {error}; TensorFlow has run something in this process already: start each "
+            "worker's training in a process of its own"
+        ) from error
+
+
+def _mirrored() -> tf.distribute.Strategy:
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(devices) < 2:
+        raise ValueError(
+            f"distribution=mirrored: found only {devices[0].name.removeprefix('/device:')}, must be several devices; "
+            "set trainer.distribution=one_device, or make more GPUs visible"
+        )
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def _tpu_address() -> str | None:
+    """Returns what `TPUClusterResolver` finds the TPU by; None where there is none."""
+    for variable in ("TPU_NAME", "KUBE_GOOGLE_CLOUD_TPU_ENDPOINTS"):
+        if os.environ.get(variable):
+            return os.environ[variable]
+    if os.environ.get("COLAB_TPU_ADDR"):
+        return f"grpc://{os.environ['COLAB_TPU_ADDR']}"
+    return "local" if tf.config.list_physical_devices("TPU") else None
+
+
+def _tpu(address: str | None) -> tf.distribute.Strategy:
+    if address is None:
+        raise ValueError(
+            "distribution=tpu: found no TPU; set TPU_NAME to its name or grpc://HOST:PORT, or trainer.distribution=auto"
+        )
+    try:
+        url = urlparse(address)
+        # TensorFlow itself would wait for minutes.
+        if url.scheme == "grpc":
+            socket.create_connection((url.hostname, url.port), TPU_TIMEOUT).close()
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(address)
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+        raise ValueError(
+            f"distribution=tpu: the TPU {address} cannot be used ({error}); mend or unset TPU_NAME, "
+            "or set trainer.distribution=one_device"
+        ) from error
+    return tf.distribute.TPUStrategy(resolver)
