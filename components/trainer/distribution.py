@@ -143,7 +143,7 @@ def _tpu(address: str | None) -> tf.distribute.Strategy:
         url = urlparse(address)
         # TensorFlow itself would wait for minutes.
         if url.scheme == "grpc":
-            socket.create_connection((url.hostname, url.port), TPU_TIMEOUT).close()
+            socket.create_connection((url.hostname, url.port or 8470), TPU_TIMEOUT).close()
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(address)
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)

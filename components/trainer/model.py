@@ -111,7 +111,7 @@ class LanguageModel(keras.Model):
             width = units
         if self.adapter is not None:
             self.adapter.build((None, units))
-        self.output_kernel = None
+        self.output_kernel: Any = None
         if not self.tied_embedding:
             self.output_kernel = self.add_weight(
                 shape=(self.vocabulary_size, units), initializer="glorot_uniform", name="output_kernel"

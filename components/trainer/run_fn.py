@@ -14,7 +14,7 @@ from . import input_pipeline
 from .adaptive import fitting_cutoffs
 from .backup import Backup
 from .buckets import choose_buckets
-from .callbacks import Progress, Records, SaveBackup, Schedule
+from .callbacks import Position, Progress, Records, SaveBackup, Schedule
 from .distribution import choose_strategy, from_chief, is_chief
 from .export import export_model
 from .lstm import ProcessorLSTM
@@ -93,7 +93,7 @@ def train(
         train_files: TFRecord files of transformed examples.
         eval_files: The same, to validate with.
         vocabulary_size: The number of ids.
-        backup: Saved after each epoch, and resumed from where there is one.
+        backup: Saved every ten minutes and after each epoch, and resumed from where there is one.
         directory: Where `training.json` and the TensorBoard logs go.
         shares: Into how many shares a batch is dealt; see `threads`.
 
@@ -110,34 +110,42 @@ def train(
     model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs, shares)
     model.start_from_frequencies(train_counts.targets)
     state = backup.restore(model)
-    resumed_at = state.epochs_done
     facts = {
         "options": dict(vars(options)),
         "vocabulary_size": vocabulary_size,
         "parameters": int(sum(np.prod(variable.shape) for variable in model.trainable_variables)),
         "train": _describe(train_counts, train_buckets),
         "eval": _describe(eval_counts, eval_buckets),
-        "resumed_after_epoch": resumed_at,
+        "resumed_after_epoch": state.epochs_done,
+        "resumed_after_batch": state.batches_done,
     }
-    callbacks = [Progress(options, train_buckets.batches), Schedule(options, state)]
+    callbacks = [Position(state), Progress(options, train_buckets.batches, state), Schedule(options, state)]
     if is_chief(strategy):
         records = Records(directory, facts, state)
         callbacks += [records, SaveBackup(backup, state)]
-    if not state.stopped and resumed_at < options.epochs:
-        batches = input_pipeline.training_batches(train_files, train_buckets, options.seed, resumed_at, options.epochs)
+
+    def fit(last_epoch: int) -> None:
+        """Trains from where the state is to the end of that epoch."""
+        first = (state.epochs_done, state.batches_done)
+        batches = input_pipeline.training_batches(train_files, train_buckets, options.seed, *first, last_epoch)
+        validation = input_pipeline.evaluation_batches(eval_files, eval_buckets)
         model.fit(
             distribute(strategy, batches, train_buckets),
-            steps_per_epoch=train_buckets.batches,
-            initial_epoch=resumed_at,
-            epochs=options.epochs,
+            steps_per_epoch=train_buckets.batches - state.batches_done,
+            initial_epoch=state.epochs_done,
+            epochs=last_epoch,
             shuffle=False,  # The batches come shuffled.
-            validation_data=distribute(
-                strategy, input_pipeline.evaluation_batches(eval_files, eval_buckets), eval_buckets
-            ),
+            validation_data=distribute(strategy, validation, eval_buckets),
             validation_steps=eval_buckets.batches,
             callbacks=callbacks,
             verbose=0,
         )
+
+    if state.batches_done:
+        # Keras takes all epochs to be of one length, and the rest of this one is shorter.
+        fit(state.epochs_done + 1)
+    if not state.stopped and state.epochs_done < options.epochs:
+        fit(options.epochs)
     if is_chief(strategy):
         records.write()
     model.set_weights(state.best_weights)

@@ -88,14 +88,14 @@ class TrainableLanguageModel(LanguageModel):
         """Makes what `fit` calls for each training step."""
         if self.distribute_strategy.num_replicas_in_sync == 1:
             super().make_train_function(force)
-        elif self.train_function is None or force:
+        elif force or getattr(self, "train_function", None) is None:
             self.train_function = on_all_replicas(self.distribute_strategy, self.train_step)
 
     def make_test_function(self, force: bool = False) -> None:
         """Makes what `fit` and `evaluate` call for each validation step."""
         if self.distribute_strategy.num_replicas_in_sync == 1:
             super().make_test_function(force)
-        elif self.test_function is None or force:
+        elif force or getattr(self, "test_function", None) is None:
             self.test_function = on_all_replicas(self.distribute_strategy, self.test_step)
 
     @property
