@@ -85,6 +85,9 @@ class TrainableLanguageModel(LanguageModel):
         elif self.test_function is None or force:
             self.test_function = on_all_replicas(self.distribute_strategy, self.test_step)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
+        """Does nothing: Keras would read a batch to make variables from, which are there; and not on several workers."""
+
     @property
     def static_shapes(self) -> bool:
         """Whether XLA compiles the steps: it cannot leave the padding out of the logits."""
