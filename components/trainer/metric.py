@@ -32,12 +32,8 @@ class MaskedPerplexity(keras.metrics.Metric):
 
     def __init__(self, name: str = "masked_perplexity"):
         super().__init__(name=name, dtype="float64")
-        self.nll = self.add_variable(
-            (), "zeros", dtype="float64", aggregation="only_first_replica", name="nll"
-        )
-        self.tokens = self.add_variable(
-            (), "zeros", dtype="float64", aggregation="only_first_replica", name="tokens"
-        )
+        self.nll = self.add_variable((), "zeros", dtype="float64", aggregation="only_first_replica", name="nll")
+        self.tokens = self.add_variable((), "zeros", dtype="float64", aggregation="only_first_replica", name="tokens")
 
     def update_state(self, sums: LossSums) -> None:
         """Adds the sums of a batch."""

@@ -124,7 +124,9 @@ def train(
             initial_epoch=resumed_at,
             epochs=options.epochs,
             shuffle=False,  # The batches come shuffled.
-            validation_data=distribute(strategy, input_pipeline.evaluation_batches(eval_files, eval_buckets), eval_buckets),
+            validation_data=distribute(
+                strategy, input_pipeline.evaluation_batches(eval_files, eval_buckets), eval_buckets
+            ),
             validation_steps=eval_buckets.batches,
             callbacks=callbacks,
             verbose=0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from ...transform.padding import PaddedBatch
@@ -24,6 +26,10 @@ class TrainableLanguageModel(LanguageModel):
         seed: Seed of the dropout. What is dropped depends on it, on the optimizer's step and on the replica.
         **model: The arguments of `LanguageModel`.
     """
+
+    # What Keras keeps the functions of the steps in.
+    train_function: Any
+    test_function: Any
 
     def __init__(self, clip_norm: float, seed: int, **model):
         super().__init__(**model)
@@ -86,7 +92,7 @@ class TrainableLanguageModel(LanguageModel):
             self.test_function = on_all_replicas(self.distribute_strategy, self.test_step)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
-        """Does nothing: Keras would read a batch to make variables from, which are there; and not on several workers."""
+        """Does nothing: Keras would read a batch to make variables from, which are there, and fail on a worker."""
 
     @property
     def static_shapes(self) -> bool:
@@ -98,7 +104,8 @@ class TrainableLanguageModel(LanguageModel):
     ) -> tuple[list[tf.Tensor], loss.LossSums]:
         """Returns the gradients of the loss per token of the global batch, from those of this replica's sum.
 
-        The sums of the global batch are returned, too. Dividing and clipping are one product: each more would be a pass over all weights.
+        And the sums of the global batch. Dividing and clipping are one product: each more would be a pass over all
+        weights.
         """
         # Dense, since the norm of IndexedSlices is not that of the gradient where an id occurs twice.
         *gradients, nll, tokens = loss.all_replicas([*map(tf.convert_to_tensor, gradients), *sums])
