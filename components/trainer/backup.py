@@ -25,6 +25,9 @@ class TrainingState:
 
     Attributes:
         epochs_done: Epochs that are finished, validation included.
+        batches_done: Batches of the epoch after those that are finished.
+        epoch_nll: The sum of their losses, nats.
+        epoch_tokens: Their real tokens.
         best_perplexity: The lowest validation perplexity so far; infinite before the first epoch.
         best_epoch: The epoch, counted from 1, that it belongs to; 0 before the first.
         best_weights: The weights of that epoch, in the order of `model.weights`.
@@ -35,6 +38,9 @@ class TrainingState:
     """
 
     epochs_done: int = 0
+    batches_done: int = 0
+    epoch_nll: float = 0.0
+    epoch_tokens: float = 0.0
     best_perplexity: float = float("inf")
     best_epoch: int = 0
     best_weights: list[np.ndarray] = dataclasses.field(default_factory=list)

@@ -17,6 +17,34 @@ from .options import TrainerOptions
 
 # `report` is called this often, seconds.
 REPORT_EVERY = 1.0
+# A backup is saved this often within an epoch, seconds.
+BACKUP_EVERY = 600.0
+
+
+class Position(keras.callbacks.Callback):
+    """Counts the batches of the epoch, and goes on counting where a killed training stopped; the first callback.
+
+    Args:
+        state: Updated in place.
+    """
+
+    def __init__(self, state: TrainingState):
+        super().__init__()
+        self.state = state
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Gives the metric, which Keras has just reset, the sums of the batches that are done."""
+        self.before = self.state.batches_done
+        self.model.perplexity.nll.assign(self.state.epoch_nll)
+        self.model.perplexity.tokens.assign(self.state.epoch_tokens)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
+        """Counts."""
+        self.state.batches_done = self.before + batch + 1
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Begins anew."""
+        self.state.batches_done, self.state.epoch_nll, self.state.epoch_tokens = 0, 0.0, 0.0
 
 
 class Progress(keras.callbacks.Callback):
@@ -28,10 +56,12 @@ class Progress(keras.callbacks.Callback):
     Args:
         options: The trainer's options, for the number of epochs and the remedy in the error.
         batches: Batches of an epoch.
+        state: Tells how many of them are done.
     """
 
-    def __init__(self, options: TrainerOptions, batches: int):
+    def __init__(self, options: TrainerOptions, batches: int, state: TrainingState):
         super().__init__()
+        self.state = state
         self.options = options
         self.batches = batches
 
@@ -51,12 +81,12 @@ class Progress(keras.callbacks.Callback):
         if now - self.reported < REPORT_EVERY:
             return
         self.reported = now
-        self._check_finite(float(logs["loss"]), f"at batch {batch + 1} of {self.batches}")
+        self._check_finite(float(logs["loss"]), f"at batch {self.state.batches_done} of {self.batches}")
         speed = (float(logs["tokens"]) - self.started_at_tokens) / max(now - self.started, 1e-9)
         report(
             f"epoch {self.epoch + 1}/{self.options.epochs}  loss {float(logs['loss']):.2f}  "
             f"perplexity {float(logs['perplexity']):.4g}  {speed:,.0f} tokens/s",
-            (self.epoch + (batch + 1) / self.batches) / self.options.epochs,
+            (self.epoch + self.state.batches_done / self.batches) / self.options.epochs,
         )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
@@ -138,6 +168,7 @@ class Records(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
         """Starts the epoch's clock."""
         self.started = time.monotonic()
+        self.tokens_before = self.state.epoch_tokens
 
     def on_test_begin(self, logs: dict[str, Any]) -> None:
         """Stops the clock of the training."""
@@ -157,7 +188,7 @@ class Records(keras.callbacks.Callback):
             "learning_rate": float(logs["learning_rate"]),
             "seconds": round(seconds, 3),
             "validation_seconds": round(time.monotonic() - self.trained, 3),
-            "tokens_per_second": round(float(logs["tokens"]) / seconds, 1),
+            "tokens_per_second": round((float(logs["tokens"]) - self.tokens_before) / seconds, 1),
         }
         self.state.records.append(record)
         self._write_scalars(record)
@@ -188,7 +219,7 @@ class Records(keras.callbacks.Callback):
 
 
 class SaveBackup(keras.callbacks.Callback):
-    """Saves the backup after each epoch; it must be the last callback, when all others have counted it.
+    """Saves the backup, after each epoch and in long ones; the last callback, when all others have counted.
 
     Args:
         backup: Where to save.
@@ -199,7 +230,19 @@ class SaveBackup(keras.callbacks.Callback):
         super().__init__()
         self.backup = backup
         self.state = state
+        self.saved = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
+        """Saves, if the last time is long enough ago."""
+        if time.monotonic() - self.saved >= BACKUP_EVERY:
+            self.state.epoch_nll = float(self.model.perplexity.nll)
+            self.state.epoch_tokens = float(self.model.perplexity.tokens)
+            self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Saves."""
+        self._save()
+
+    def _save(self) -> None:
         self.backup.save(self.model, self.state)
+        self.saved = time.monotonic()

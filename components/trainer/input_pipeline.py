@@ -100,7 +100,7 @@ def count_corpus(files: Sequence[str], vocabulary_size: int, split: str) -> Corp
 
 
 def training_batches(
-    files: Sequence[str], buckets: Buckets, seed: int, first_epoch: int, epochs: int
+    files: Sequence[str], buckets: Buckets, seed: int, first_epoch: int, first_batch: int, epochs: int
 ) -> tf.data.Dataset:
     """The batches of the epochs first_epoch … epochs - 1, one epoch after the other.
 
@@ -111,6 +111,7 @@ def training_batches(
         buckets: Chosen from the lengths of these very files.
         seed: Seed of the order.
         first_epoch: Number of the first epoch, counted from 0.
+        first_batch: How many batches of it to leave out: those before the point where a training was killed.
         epochs: Number after the last epoch.
 
     Returns:
@@ -123,7 +124,7 @@ def training_batches(
         records = _records(files, seeds[0]).shuffle(SHUFFLED_SENTENCES, seeds[1], reshuffle_each_iteration=False)
         return _bucketed(records, buckets).shuffle(SHUFFLED_BATCHES, seeds[2], reshuffle_each_iteration=False)
 
-    batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
+    batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch).skip(first_batch)
     return batches.map(_padded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 

@@ -8,6 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .adaptive import AdaptiveSoftmax
+from .softmax import FullSoftmax
+
 
 class LanguageModel(keras.Model):
     """Embedding → dropout → (LSTM → dropout) for each layer → projection to the vocabulary.
@@ -34,15 +37,18 @@ class LanguageModel(keras.Model):
         variational_dropout: Whether all steps of a sentence drop the same units (Gal and Ghahramani 2016,
             https://arxiv.org/abs/1512.05287, for the connections between layers).
         tied_embedding: Whether embedding and output projection share their weights.
+        adaptive_cutoffs: The ids at which the clusters of an adaptive softmax begin; empty for a softmax over the
+            whole vocabulary.
         use_cudnn: "auto" uses cuDNN where there is a GPU; False never does, which makes a graph that runs
             anywhere.
+        lstm_layer: The class of the LSTM layers.
 
     Call arguments:
         inputs: [batch, time] int32 or int64 ids, right-padded.
 
     Returns of a call:
-        [batch, time, vocabulary_size] float32 logits. The loss does not need them all: see `hidden` and
-        `project`.
+        [batch, time, vocabulary_size] float32 logits, normalised: they are log-probabilities. The loss does not
+        need them all: see `hidden` and `softmax`.
 
     Example:
         >>> model = LanguageModel(vocabulary_size=12, embedding_units=4, units=8, layers=2)
@@ -59,7 +65,9 @@ class LanguageModel(keras.Model):
         dropout: float = 0.0,
         variational_dropout: bool = False,
         tied_embedding: bool = True,
+        adaptive_cutoffs: tuple[int, ...] = (),
         use_cudnn: bool | str = "auto",
+        lstm_layer: type[keras.layers.LSTM] = keras.layers.LSTM,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -69,6 +77,7 @@ class LanguageModel(keras.Model):
             "units": units,
             "layers": layers,
             "tied_embedding": tied_embedding,
+            "adaptive_cutoffs": adaptive_cutoffs,
         }
         self.vocabulary_size = vocabulary_size
         self.dropout = dropout
@@ -84,13 +93,14 @@ class LanguageModel(keras.Model):
             name="embedding",
         )
         self.recurrent = [
-            keras.layers.LSTM(units, return_sequences=True, use_cudnn=use_cudnn, dtype=policy, name=f"lstm_{index}")
+            lstm_layer(units, return_sequences=True, use_cudnn=use_cudnn, dtype=policy, name=f"lstm_{index}")
             for index in range(layers)
         ]
         self.adapter = None
         if tied_embedding and embedding_units != units:
             self.adapter = keras.layers.Dense(embedding_units, use_bias=False, dtype=policy, name="adapter")
         self._build_all(embedding_units, units)
+        self.softmax = self._build_softmax(adaptive_cutoffs)
 
     def _build_all(self, embedding_units: int, units: int) -> None:
         """Makes every variable now, so that they can be restored and counted before the first batch."""
@@ -101,13 +111,27 @@ class LanguageModel(keras.Model):
             width = units
         if self.adapter is not None:
             self.adapter.build((None, units))
-        self.output_kernel = None
+        self.output_kernel: Any = None
         if not self.tied_embedding:
             self.output_kernel = self.add_weight(
                 shape=(self.vocabulary_size, units), initializer="glorot_uniform", name="output_kernel"
             )
         self.output_bias = self.add_weight(shape=(self.vocabulary_size,), initializer="zeros", name="output_bias")
         self.built = True
+
+    def _build_softmax(self, cutoffs: tuple[int, ...]) -> FullSoftmax | AdaptiveSoftmax:
+        """Returns what turns states into probabilities, with variables of its own if it needs some."""
+        kernel = self.embedding.embeddings if self.tied_embedding else self.output_kernel
+        if not cutoffs:
+            return FullSoftmax(kernel, self.output_bias)
+        clusters = len(cutoffs)
+        return AdaptiveSoftmax(
+            kernel,
+            self.output_bias,
+            self.add_weight(shape=(clusters, kernel.shape[1]), initializer="zeros", name="cluster_kernel"),
+            self.add_weight(shape=(clusters,), initializer="zeros", name="cluster_bias"),
+            cutoffs,
+        )
 
     def hidden(self, inputs: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         """The states before the projection.
@@ -118,7 +142,7 @@ class LanguageModel(keras.Model):
                 scoring).
 
         Returns:
-            [batch, time, width] in the compute dtype, the width that `output_weights` has. The state at
+            [batch, time, width] in the compute dtype, the width that `softmax` takes. The state at
             step t depends on inputs 0 … t only.
 
         Raises:
@@ -126,48 +150,33 @@ class LanguageModel(keras.Model):
         """
         if inputs.shape.rank != 2:
             raise ValueError(f"inputs has shape {inputs.shape}: must be [batch, time]")
-        states = self._drop(self.embedding(inputs), seed, 0)
+        return self.hidden_of(self.embedding(inputs), seed)
+
+    def hidden_of(self, embedded: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
+        """The states before the projection, from the embedded inputs [batch, time, embedding_units]; see `hidden`."""
+        states = self._drop(embedded, seed, 0)
         for index, layer in enumerate(self.recurrent, start=1):
             states = self._drop(layer(states), seed, index)
         return states if self.adapter is None else self.adapter(states)
 
-    def output_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """The projection: kernel [vocabulary_size, width] and bias [vocabulary_size], float32."""
-        kernel = self.embedding.embeddings if self.tied_embedding else self.output_kernel
-        return tf.convert_to_tensor(kernel), tf.convert_to_tensor(self.output_bias)
-
-    def project(self, states: tf.Tensor) -> tf.Tensor:
-        """Logits of the next token.
-
-        Args:
-            states: [..., width], some of the states that `hidden` returned.
-
-        Returns:
-            [..., vocabulary_size] float32: states · kernelᵀ + bias.
-        """
-        kernel, bias = self.output_weights()
-        logits = tf.linalg.matmul(states, tf.cast(kernel, states.dtype), transpose_b=True)
-        return tf.cast(logits, tf.float32) + bias
-
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Returns the logits of every position; see the class."""
+        """Returns the log-probabilities at every position; see the class."""
         states = self.hidden(inputs)
         shape = tf.shape(states)
-        logits = self.project(tf.reshape(states, [-1, states.shape[-1]]))
-        logits = tf.reshape(logits, [shape[0], shape[1], self.vocabulary_size])
-        return tf.ensure_shape(logits, [*inputs.shape, self.vocabulary_size])
+        flat = self.softmax.log_probabilities(tf.reshape(states, [-1, states.shape[-1]]))
+        found = tf.reshape(flat, [shape[0], shape[1], self.vocabulary_size])
+        return tf.ensure_shape(found, [*inputs.shape, self.vocabulary_size])
 
     def start_from_frequencies(self, counts: np.ndarray) -> None:
-        """Sets the output bias so that the untrained model predicts like a unigram model.
+        """Sets the output biases so that the untrained model predicts like a unigram model.
 
-        It spares the first hundreds of steps, in which a model with a zero bias learns nothing but this.
+        It spares the first hundreds of steps, in which a model with zero biases learns nothing but this.
 
         Args:
             counts: [vocabulary_size], how often each id is a target in the training data. One is added to
                 each, so that no logit is infinite.
         """
-        smoothed = np.asarray(counts, np.float64) + 1.0
-        self.output_bias.assign(np.log(smoothed / smoothed.sum()).astype(np.float32))
+        self.softmax.start_from_frequencies(counts)
 
     def for_serving(self) -> LanguageModel:
         """Returns a copy in float32 whose graph has no cuDNN kernel, so that it runs on every device."""

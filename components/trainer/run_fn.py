@@ -11,15 +11,18 @@ import numpy as np
 import tensorflow as tf
 
 from . import input_pipeline
+from .adaptive import fitting_cutoffs
 from .backup import Backup
 from .buckets import choose_buckets
-from .callbacks import Progress, Records, SaveBackup, Schedule
+from .callbacks import Position, Progress, Records, SaveBackup, Schedule
 from .distribution import choose_strategy, from_chief, is_chief
 from .export import export_model
+from .lstm import ProcessorLSTM
 from .optimizer import build_optimizer
 from .options import TrainerOptions
 from .replica_batches import distribute
 from .text_transform import TextTransform
+from .threads import deal_threads
 from .training import TrainableLanguageModel
 
 
@@ -45,7 +48,8 @@ def run_fn(fn_args: Any) -> None:
         if key not in config:
             raise ValueError(f"custom_config has no {key!r}: give it to the Trainer component")
     options = TrainerOptions.from_config(config["trainer"])
-    # Workers are set up before TensorFlow runs anything else.
+    # Threads and workers are set up before TensorFlow runs anything else.
+    shares = deal_threads(options.batch_tokens)
     strategy = choose_strategy(options.distribution)
     transform = TextTransform(fn_args.transform_output)
     train_files = input_pipeline.list_files(fn_args.train_files, "train")
@@ -59,8 +63,9 @@ def run_fn(fn_args: Any) -> None:
             "files": [train_files, eval_files],
         },
     )
+    run_dir, vocabulary_size = fn_args.model_run_dir, transform.vocabulary_size
     with strategy.scope():
-        model = train(options, train_files, eval_files, transform.vocabulary_size, backup, fn_args.model_run_dir)
+        model = train(options, train_files, eval_files, vocabulary_size, backup, run_dir, shares)
     if is_chief(strategy):
         export_model(model, transform, config["transform"], fn_args.serving_model_dir)
         backup.delete()
@@ -75,6 +80,7 @@ def train(
     vocabulary_size: int,
     backup: Backup,
     directory: str,
+    shares: int = 1,
 ) -> TrainableLanguageModel:
     """Trains until the epochs are over or the validation perplexity no longer falls.
 
@@ -87,8 +93,9 @@ def train(
         train_files: TFRecord files of transformed examples.
         eval_files: The same, to validate with.
         vocabulary_size: The number of ids.
-        backup: Saved after each epoch, and resumed from where there is one.
+        backup: Saved every ten minutes and after each epoch, and resumed from where there is one.
         directory: Where `training.json` and the TensorBoard logs go.
+        shares: Into how many shares a batch is dealt; see `threads`.
 
     Returns:
         The model with the weights of its best epoch.
@@ -100,54 +107,67 @@ def train(
 
     strategy = tf.distribute.get_strategy()
     keras.utils.set_random_seed(options.seed)
-    model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs)
+    model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs, shares)
     model.start_from_frequencies(train_counts.targets)
     state = backup.restore(model)
-    resumed_at = state.epochs_done
     facts = {
         "options": dict(vars(options)),
         "vocabulary_size": vocabulary_size,
         "parameters": int(sum(np.prod(variable.shape) for variable in model.trainable_variables)),
         "train": _describe(train_counts, train_buckets),
         "eval": _describe(eval_counts, eval_buckets),
-        "resumed_after_epoch": resumed_at,
+        "resumed_after_epoch": state.epochs_done,
+        "resumed_after_batch": state.batches_done,
     }
-    callbacks = [Progress(options, train_buckets.batches), Schedule(options, state)]
+    callbacks = [Position(state), Progress(options, train_buckets.batches, state), Schedule(options, state)]
     if is_chief(strategy):
         records = Records(directory, facts, state)
         callbacks += [records, SaveBackup(backup, state)]
-    if not state.stopped and resumed_at < options.epochs:
-        batches = input_pipeline.training_batches(train_files, train_buckets, options.seed, resumed_at, options.epochs)
+
+    def fit(last_epoch: int) -> None:
+        """Trains from where the state is to the end of that epoch."""
+        first = (state.epochs_done, state.batches_done)
+        batches = input_pipeline.training_batches(train_files, train_buckets, options.seed, *first, last_epoch)
+        validation = input_pipeline.evaluation_batches(eval_files, eval_buckets)
         model.fit(
             distribute(strategy, batches, train_buckets),
-            steps_per_epoch=train_buckets.batches,
-            initial_epoch=resumed_at,
-            epochs=options.epochs,
+            steps_per_epoch=train_buckets.batches - state.batches_done,
+            initial_epoch=state.epochs_done,
+            epochs=last_epoch,
             shuffle=False,  # The batches come shuffled.
-            validation_data=distribute(
-                strategy, input_pipeline.evaluation_batches(eval_files, eval_buckets), eval_buckets
-            ),
+            validation_data=distribute(strategy, validation, eval_buckets),
             validation_steps=eval_buckets.batches,
             callbacks=callbacks,
             verbose=0,
         )
+
+    if state.batches_done:
+        # Keras takes all epochs to be of one length, and the rest of this one is shorter.
+        fit(state.epochs_done + 1)
+    if not state.stopped and state.epochs_done < options.epochs:
+        fit(options.epochs)
     if is_chief(strategy):
         records.write()
     model.set_weights(state.best_weights)
     return model
 
 
-def build_model(options: TrainerOptions, vocabulary_size: int, steps: int) -> TrainableLanguageModel:
+def build_model(options: TrainerOptions, vocabulary_size: int, steps: int, shares: int = 1) -> TrainableLanguageModel:
     """Returns the untrained model, compiled, with all variables made.
 
     Args:
         options: The trainer's options.
         vocabulary_size: The number of ids.
         steps: How many optimizer steps the whole training takes.
+        shares: Into how many shares a batch is dealt; see `threads`.
     """
+    on_processor = not any(tf.config.list_physical_devices(kind) for kind in ("GPU", "TPU"))
+    cutoffs = fitting_cutoffs(options.adaptive_cutoffs, vocabulary_size) if options.output == "adaptive" else ()
     model = TrainableLanguageModel(
         clip_norm=options.clip_norm,
         seed=options.seed,
+        shares=shares,
+        lstm_layer=ProcessorLSTM if on_processor else keras.layers.LSTM,
         vocabulary_size=vocabulary_size,
         embedding_units=options.embedding_units,
         units=options.units,
@@ -155,6 +175,7 @@ def build_model(options: TrainerOptions, vocabulary_size: int, steps: int) -> Tr
         dropout=options.dropout,
         variational_dropout=options.variational_dropout,
         tied_embedding=options.tied_embedding,
+        adaptive_cutoffs=cutoffs,
         dtype="mixed_bfloat16" if options.precision == "bfloat16" else "float32",
     )
     # Each batch has a shape of its own; XLA would compile each of them.

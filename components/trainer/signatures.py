@@ -1,7 +1,7 @@
 """What the exported model answers: plain TensorFlow functions of raw text.
 
 Each function is traced once with the input signature that stands beside it and saved under its own name. All
-of them go through `_score`, and this through `loss.scores`, so that they cannot disagree.
+of them go through the softmax that the model was trained with, so that they cannot disagree.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ...transform import accounting, padding, tokenizer, vocabulary
-from . import loss
 from .model import LanguageModel
 from .text_transform import TextTransform
 
@@ -150,7 +149,7 @@ class Signatures:
         padded = inputs.to_tensor(vocabulary.PAD_ID, shape=tf.stack([-1, _steps(inputs)]))
         states = self._model.hidden(padded)
         last = tf.gather(states, tf.cast(inputs.row_lengths(), tf.int32) - 1, batch_dims=1)
-        log_probabilities = tf.nn.log_softmax(self._model.project(last))
+        log_probabilities = self._model.softmax.log_probabilities(last)
         reserved = len(vocabulary.RESERVED)
         k = tf.minimum(k, self._model.vocabulary_size - reserved)
         best, index = tf.math.top_k(log_probabilities[:, reserved:], k)
@@ -162,7 +161,7 @@ class Signatures:
         ids = self._transform.ids(text)
         batch = padding.pad_batch(ids, _steps(ids))
         hidden = self._model.hidden(batch.inputs)
-        nll = loss.scores(hidden, batch.targets, batch.mask, self._model.project, self._model.vocabulary_size)
+        nll = self._model.softmax.nll(hidden, batch.targets, batch.mask)
         line = accounting.line_sums(text, tokens, ids, self._kind)
         unknown = batch.targets == vocabulary.UNKNOWN_ID
         sums = {

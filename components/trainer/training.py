@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from ...transform.padding import PaddedBatch
@@ -23,16 +21,17 @@ class TrainableLanguageModel(LanguageModel):
 
     Args:
         clip_norm: The largest global norm of the gradients.
-        seed: Seed of the dropout. What is dropped depends on it, on the optimizer's step and on the replica.
+        seed: Seed of the dropout. What is dropped depends on it, on the optimizer's step, on the replica and on
+            the share.
+        shares: Into how many shares of like size a batch's sentences are dealt, which a device computes side by
+            side. More than one pays on a processor, whose cores are idle less if each has operations of its own
+            than if all work on one operation.
         **model: The arguments of `LanguageModel`.
     """
 
-    # What Keras keeps the functions of the steps in.
-    train_function: Any
-    test_function: Any
-
-    def __init__(self, clip_norm: float, seed: int, **model):
+    def __init__(self, clip_norm: float, seed: int, shares: int = 1, **model):
         super().__init__(**model)
+        self.shares = shares
         self.clip_norm = clip_norm
         self.seed = seed
         self.perplexity = MaskedPerplexity()
@@ -52,14 +51,21 @@ class TrainableLanguageModel(LanguageModel):
             `loss`, `perplexity` and `tokens` since the start of the epoch.
         """
         inputs, targets, mask = batch
+        embedded = self.embedding(inputs)
         with tf.GradientTape() as tape:
-            hidden = self.hidden(inputs, seed=self._dropout_seed())
-            if self.static_shapes:
-                sums = loss.reference(self.project(hidden), targets, mask)
-            else:
-                sums = loss.chunked(hidden, targets, mask, *self.output_weights())
+            tape.watch(embedded)
+            sums = self._sums(embedded, targets, mask, self._dropout_seed())
         variables = self.trainable_variables
-        gradients = tape.gradient(sums.nll, [variable.value for variable in variables])
+        *gradients, by_embedded = tape.gradient(
+            sums.nll,
+            [*(variable.value for variable in variables), embedded],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        # Into the gradient that the tied matrix has as the projection: on its own it would be as large again.
+        embedding = [variable is self.embedding.embeddings for variable in variables].index(True)
+        gradients[embedding] = tf.tensor_scatter_nd_add(
+            gradients[embedding], inputs[..., None], tf.cast(by_embedded, gradients[embedding].dtype)
+        )
         gradients, sums = self._clipped_mean(gradients, sums)
         apply_reduced(self.optimizer, gradients, variables)
         self.perplexity.update_state(sums)
@@ -67,13 +73,14 @@ class TrainableLanguageModel(LanguageModel):
 
     def test_step(self, batch: PaddedBatch) -> dict[str, tf.Tensor]:
         """Scores a batch without dropout; arguments and result as in `train_step`."""
-        inputs, targets, mask = batch
-        hidden = self.hidden(inputs)
-        if self.static_shapes:
-            sums = loss.reference(self.project(hidden), targets, mask)
-        else:
-            nll = loss.scores(hidden, targets, mask, self.project, self.vocabulary_size)
-            sums = loss.LossSums(tf.reduce_sum(nll), tf.reduce_sum(mask))
+        sums = loss.LossSums.empty()
+        for inputs, targets, mask in self._dealt(*batch):
+            hidden = self.hidden(inputs)
+            if self.static_shapes:
+                sums = sums.merge(loss.reference(self.softmax.log_probabilities(hidden), targets, mask))
+            else:
+                nll = self.softmax.nll(hidden, targets, mask)
+                sums = sums.merge(loss.LossSums(tf.reduce_sum(nll), tf.reduce_sum(mask)))
         self.perplexity.update_state(loss.LossSums(*loss.all_replicas(list(sums))))
         return self.perplexity.result()
 
@@ -81,14 +88,14 @@ class TrainableLanguageModel(LanguageModel):
         """Makes what `fit` calls for each training step."""
         if self.distribute_strategy.num_replicas_in_sync == 1:
             super().make_train_function(force)
-        elif self.train_function is None or force:
+        elif force or getattr(self, "train_function", None) is None:
             self.train_function = on_all_replicas(self.distribute_strategy, self.train_step)
 
     def make_test_function(self, force: bool = False) -> None:
         """Makes what `fit` and `evaluate` call for each validation step."""
         if self.distribute_strategy.num_replicas_in_sync == 1:
             super().make_test_function(force)
-        elif self.test_function is None or force:
+        elif force or getattr(self, "test_function", None) is None:
             self.test_function = on_all_replicas(self.distribute_strategy, self.test_step)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
@@ -99,16 +106,33 @@ class TrainableLanguageModel(LanguageModel):
         """Whether XLA compiles the steps: it cannot leave the padding out of the logits."""
         return self.jit_compile or compiles(self.distribute_strategy)
 
-    def _clipped_mean(
-        self, gradients: list[tf.Tensor | tf.IndexedSlices], sums: loss.LossSums
-    ) -> tuple[list[tf.Tensor], loss.LossSums]:
+    def _sums(self, embedded: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor | None) -> loss.LossSums:
+        """Returns the sums of a batch, from its embedded inputs [batch, time, embedding_units]."""
+        sums = loss.LossSums.empty()
+        for share, (part, wanted, real) in enumerate(self._dealt(embedded, targets, mask)):
+            own_seed = None if seed is None else tf.random.experimental.stateless_fold_in(seed, share)
+            hidden = self.hidden_of(part, own_seed)
+            if self.static_shapes:
+                sums = sums.merge(loss.reference(self.softmax.log_probabilities(hidden), wanted, real))
+            else:
+                sums = sums.merge(self.softmax.loss_sums(hidden, wanted, real))
+        return sums
+
+    def _dealt(self, *batch: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
+        """Returns the shares of [batch, ...] tensors; with fewer sentences than shares, some have none."""
+        if self.shares == 1:
+            return [batch]
+        sentences = tf.shape(batch[0])[0]
+        cuts = [sentences * index // self.shares for index in range(self.shares + 1)]
+        return [tuple(tensor[cuts[i] : cuts[i + 1]] for tensor in batch) for i in range(self.shares)]
+
+    def _clipped_mean(self, gradients: list[tf.Tensor], sums: loss.LossSums) -> tuple[list[tf.Tensor], loss.LossSums]:
         """Returns the gradients of the loss per token of the global batch, from those of this replica's sum.
 
-        And the sums of the global batch. Dividing and clipping are one product: each more would be a pass over all
-        weights.
+        The sums of the global batch are returned, too. Dividing and clipping are one product: each more would be a
+        pass over all weights.
         """
-        # Dense, since the norm of IndexedSlices is not that of the gradient where an id occurs twice.
-        *gradients, nll, tokens = loss.all_replicas([*map(tf.convert_to_tensor, gradients), *sums])
+        *gradients, nll, tokens = loss.all_replicas([*gradients, *sums])
         norm = tf.linalg.global_norm(gradients) / tokens
         scale = tf.minimum(1.0, self.clip_norm / norm) / tokens
         return [gradient * scale for gradient in gradients], loss.LossSums(nll, tokens)

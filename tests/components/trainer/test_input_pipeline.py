@@ -47,7 +47,7 @@ def test_counts(rows, files):
 
 
 def test_every_sentence_once_in_each_epoch_in_the_promised_number_of_batches(rows, files, buckets):
-    batches = list(input_pipeline.training_batches(files, buckets, seed=1, first_epoch=0, epochs=2))
+    batches = list(input_pipeline.training_batches(files, buckets, seed=1, first_epoch=0, first_batch=0, epochs=2))
     assert len(batches) == 2 * buckets.batches
     first, second = all_targets(batches[: buckets.batches]), all_targets(batches[buckets.batches :])
     assert sorted(first) == sorted(second) == sorted(rows)
@@ -59,13 +59,16 @@ def test_every_sentence_once_in_each_epoch_in_the_promised_number_of_batches(row
 
 
 def test_the_order_depends_on_seed_and_epoch_alone(files, buckets):
-    def order(seed, first_epoch, epochs):
-        return all_targets(input_pipeline.training_batches(files, buckets, seed, first_epoch, epochs))
+    def order(seed, first_epoch, epochs, first_batch=0):
+        return all_targets(input_pipeline.training_batches(files, buckets, seed, first_epoch, first_batch, epochs))
 
     both = order(1, 0, 2)
     assert order(1, 0, 2) == both
     assert order(1, 1, 2) == both[300:]
     assert order(2, 0, 1) != both[:300]
+    rest = order(1, 0, 2, first_batch=3)
+    assert 0 < len(rest) < len(both)
+    assert rest == both[-len(rest) :]
 
 
 def test_evaluation_reads_everything_once_in_one_order(rows, files, buckets):
@@ -75,7 +78,7 @@ def test_evaluation_reads_everything_once_in_one_order(rows, files, buckets):
 
 
 def test_batches_are_mostly_real_tokens(files, buckets):
-    batches = list(input_pipeline.training_batches(files, buckets, 1, 0, 1))
+    batches = list(input_pipeline.training_batches(files, buckets, 1, 0, 0, 1))
     real = sum(float(tf.reduce_sum(batch.mask)) for batch in batches)
     assert real / sum(int(tf.size(batch.mask)) for batch in batches) > 0.95
 

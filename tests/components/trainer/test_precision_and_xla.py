@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx_lm.components.trainer import loss
 from tfx_lm.components.trainer.buckets import Buckets
 from tfx_lm.components.trainer.options import TrainerOptions
 from tfx_lm.components.trainer.replica_batches import fill
@@ -43,8 +42,8 @@ def test_bfloat16_trains_like_float32(tied):
     exact, thin = (small_model(precision=precision, tied_embedding=tied) for precision in ("float32", "bfloat16"))
     hidden = thin.hidden(BATCH.inputs)
     assert hidden.dtype == tf.bfloat16
-    assert thin.project(hidden).dtype == tf.float32
-    sums = loss.chunked(hidden, BATCH.targets, BATCH.mask, *thin.output_weights())
+    assert thin.softmax.log_probabilities(hidden).dtype == tf.float32
+    sums = thin.softmax.loss_sums(hidden, BATCH.targets, BATCH.mask)
     assert sums.nll.dtype == sums.tokens.dtype == tf.float32
     assert all(variable.dtype == "float32" for variable in [*thin.weights, *thin.optimizer.variables[2:]])
     assert float(thin.test_step(BATCH)["loss"]) == pytest.approx(float(exact.test_step(BATCH)["loss"]), rel=0.02)

@@ -23,9 +23,11 @@ from tfx_lm.components import progress
 from tfx_lm.components.trainer import callbacks, run_fn
 
 callbacks.REPORT_EVERY = 0.0
+callbacks.BACKUP_EVERY = float(sys.argv[2])
 
 def die(text, fraction):
-    if text.startswith("epoch 3/") and text.endswith("tokens/s"):
+    # After 2 epochs and at least a third of the next one.
+    if text.startswith("epoch 3/") and text.endswith("tokens/s") and fraction > 2.4 / 5:
         os.kill(os.getpid(), signal.SIGKILL)
 
 with progress.listening(die):
@@ -38,11 +40,15 @@ def epochs(fn_args):
 
 
 @pytest.mark.slow
-def test_a_killed_training_ends_like_one_that_ran_through(trained, corpus, tmp_path):
+@pytest.mark.parametrize("backup_every", [0, 600])
+def test_a_killed_training_ends_like_one_that_ran_through(backup_every, trained, corpus, tmp_path):
     kept = tmp_path / "backup"
     killed = corpus.fn_args(tmp_path / "killed", backup_directory=kept)
     run = subprocess.run(
-        [sys.executable, "-c", KILLED, json.dumps(vars(killed))], capture_output=True, text=True, check=False
+        [sys.executable, "-c", KILLED, json.dumps(vars(killed)), str(backup_every)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == -signal.SIGKILL, run.stderr
     assert len(epochs(killed)) == 2
@@ -54,6 +60,7 @@ def test_a_killed_training_ends_like_one_that_ran_through(trained, corpus, tmp_p
     run_fn(resumed)
     document = json.loads((pathlib.Path(resumed.model_run_dir) / "training.json").read_text())
     assert document["resumed_after_epoch"] == 2
+    assert (document["resumed_after_batch"] >= document["train"]["batches"] / 3) == (backup_every == 0)
     assert len(document["epochs"]) == len(epochs(trained))
     for mine, other in zip(document["epochs"], epochs(trained), strict=True):
         for name in ("epoch", "loss", "validation_loss", "tokens", "learning_rate"):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tfx_lm.components.trainer import loss
+from tfx_lm.components.trainer.lstm import ProcessorLSTM
 from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.transform.padding import pad_batch
 
@@ -37,9 +38,12 @@ def reference_gradients(model, batch):
 
 
 @pytest.mark.parametrize("tied", [True, False])
-@pytest.mark.parametrize("length", [5, 9])
-def test_a_step_follows_the_gradient_of_the_reference(tied, length):
-    model = model_with_sgd(tied_embedding=tied)
+@pytest.mark.parametrize(
+    ("length", "shares", "lstm_layer"),
+    [(5, 1, keras.layers.LSTM), (9, 1, ProcessorLSTM), (5, 3, ProcessorLSTM), (5, 7, ProcessorLSTM)],
+)
+def test_a_step_follows_the_gradient_of_the_reference(tied, length, shares, lstm_layer):
+    model = model_with_sgd(tied_embedding=tied, shares=shares, lstm_layer=lstm_layer)
     batch = pad_batch(ROWS, length)
     before, expected = weights(model), reference_gradients(model, batch)
     logs = model.train_step(batch)
@@ -60,8 +64,9 @@ def test_the_global_norm_is_clipped():
         np.testing.assert_allclose(step, gradient * scale, rtol=1e-3, atol=1e-7)
 
 
-def test_validation_is_the_reference_without_dropout():
-    model = model_with_sgd(dropout=0.5)
+@pytest.mark.parametrize("shares", [1, 3, 7])
+def test_validation_is_the_reference_without_dropout(shares):
+    model = model_with_sgd(dropout=0.5, shares=shares, lstm_layer=ProcessorLSTM)
     batch = pad_batch(ROWS, 7)
     logs = model.test_step(batch)
     expected = loss.reference(model(batch.inputs), batch.targets, batch.mask)
