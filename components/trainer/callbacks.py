@@ -126,7 +126,7 @@ class Schedule(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Compares the epoch with the best one so far."""
         state, options = self.state, self.options
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["learning_rate"] = float(tf.convert_to_tensor(self.model.optimizer.learning_rate))
         state.epochs_done = epoch + 1
         state.epochs_since_best += 1
         state.epochs_since_change += 1

@@ -9,7 +9,8 @@ from urllib.parse import urlparse
 
 import tensorflow as tf
 
-# Seconds in which a TPU host must answer.
+# Where a TPU host listens, unless its address says otherwise, and the seconds in which it must answer.
+TPU_PORT = 8470
 TPU_TIMEOUT = 10.0
 
 
@@ -140,10 +141,10 @@ def _tpu(address: str | None) -> tf.distribute.Strategy:
             "distribution=tpu: found no TPU; set TPU_NAME to its name or grpc://HOST:PORT, or trainer.distribution=auto"
         )
     try:
-        url = urlparse(address)
+        url = urlparse(address.split(",")[0])
         # TensorFlow itself would wait for minutes.
         if url.scheme == "grpc":
-            socket.create_connection((url.hostname, url.port or 8470), TPU_TIMEOUT).close()
+            socket.create_connection((url.hostname or "", url.port or TPU_PORT), TPU_TIMEOUT).close()
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(address)
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)

@@ -31,9 +31,8 @@ def distribute(strategy: tf.distribute.Strategy, batches: tf.data.Dataset, bucke
         own = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * own
 
-        def shares(*batch: tf.Tensor) -> tf.data.Dataset:
-            whole = fill(PaddedBatch(*batch), buckets) if compiles(strategy) else PaddedBatch(*batch)
-            dealt = deal(whole, replicas)
+        def shares(batch: PaddedBatch) -> tf.data.Dataset:
+            dealt = deal(fill(batch, buckets) if compiles(strategy) else batch, replicas)
             return tf.data.Dataset.from_tensor_slices(PaddedBatch(*(part[first : first + own] for part in dealt)))
 
         return batches.repeat().flat_map(shares).prefetch(tf.data.AUTOTUNE)

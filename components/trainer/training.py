@@ -98,6 +98,9 @@ class TrainableLanguageModel(LanguageModel):
         elif force or getattr(self, "test_function", None) is None:
             self.test_function = on_all_replicas(self.distribute_strategy, self.test_step)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
+        """Does nothing: Keras would read a batch to make variables from, which are there, and fail on a worker."""
+
     @property
     def static_shapes(self) -> bool:
         """Whether XLA compiles the steps: it cannot leave the padding out of the logits."""

@@ -1,5 +1,7 @@
 """The language model: shapes, causality, what keeps cuDNN eligible, dropout."""
 
+import importlib
+
 import keras
 import numpy as np
 import pytest
@@ -52,13 +54,14 @@ def test_padding_and_later_words_reach_no_earlier_state():
 
 
 def test_the_lstm_gets_no_mask_and_is_eligible_for_cudnn(monkeypatch):
+    rnn = importlib.import_module("keras.src.backend.tensorflow.rnn")
+    monkeypatch.setattr(rnn, "_is_gpu_available", lambda: True)
+    assert not rnn.cudnn_ok(keras.activations.relu, keras.activations.sigmoid, False, True)
     model = small_model(dropout=0.5)
     masks = []
     for layer in model.recurrent:
-        assert layer.activation is keras.activations.tanh
-        assert layer.recurrent_activation is keras.activations.sigmoid
-        assert layer.use_bias
-        assert not layer.unroll
+        # What Keras itself asks, on a machine with a GPU.
+        assert rnn.cudnn_ok(layer.activation, layer.recurrent_activation, layer.unroll, layer.use_bias)
         assert not layer.go_backwards
         assert layer.recurrent_dropout == 0
         assert layer.use_cudnn == "auto"

@@ -1,8 +1,4 @@
-"""One optimizer step: the gradient of the mean over real tokens, clipped, on one device or several."""
-
-import json
-import subprocess
-import sys
+"""One optimizer step: the gradient of the mean over real tokens, clipped."""
 
 import keras
 import numpy as np
@@ -86,41 +82,3 @@ def test_each_step_drops_other_units():
         seeds.append(tuple(model._dropout_seed().numpy()))
         model.train_step(pad_batch(ROWS))
     assert len(set(seeds)) == 2
-
-
-REPLICAS = """
-import json, sys
-import keras, numpy as np, tensorflow as tf
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-from tfx_lm.components.trainer.lstm import ProcessorLSTM
-from tfx_lm.components.trainer.training import TrainableLanguageModel
-from tfx_lm.transform.padding import PaddedBatch, pad_batch
-
-ROWS = tf.ragged.constant([[7, 9, 3], [4, 3], [5, 6, 7, 8, 3], [3]], tf.int64)
-batch = pad_batch(ROWS)
-
-def train(strategy):
-    with strategy.scope():
-        keras.utils.set_random_seed(3)
-        model = TrainableLanguageModel(
-            clip_norm=0.05, seed=1, vocabulary_size=10, embedding_units=4, units=6, layers=2)
-        model.compile(optimizer=keras.optimizers.SGD(1.0), jit_compile=False)
-    # The first replica has five real tokens, the second six.
-    data = tf.data.Dataset.from_tensors(batch).unbatch().batch(4).repeat(20)
-    history = model.fit(data, verbose=0)
-    return [w.tolist() for w in model.get_weights()], {k: v[0] for k, v in history.history.items()}
-
-print(json.dumps([train(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])), train(tf.distribute.get_strategy())]))
-"""
-
-
-@pytest.mark.slow
-def test_two_replicas_take_the_steps_of_one_device():
-    run = subprocess.run([sys.executable, "-c", REPLICAS], capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    (two, two_logs), (one, one_logs) = json.loads(run.stdout.splitlines()[-1])
-    for mine, other in zip(two, one, strict=True):
-        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-5)
-    assert two_logs["tokens"] == one_logs["tokens"] == 20 * 11.0
-    assert two_logs["loss"] == pytest.approx(one_logs["loss"], rel=1e-5)
