@@ -18,6 +18,7 @@ The worked example, 12 ids with cutoffs (6, 9), for the sentence of `loss`:
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -63,8 +64,8 @@ class AdaptiveSoftmax:
         """The loss of each token, in bounded memory; arguments and result as in `FullSoftmax`."""
         return tf.add_n(
             [
-                loss.scores(hidden, *part, lambda states, w=weights: project(states, *w), weights[0].shape[0])
-                for part, weights in zip(share_out(targets, mask, self._cutoffs), self._weights(), strict=True)
+                loss.scores(hidden, *part, functools.partial(project, kernel=kernel, bias=bias), kernel.shape[0])
+                for part, (kernel, bias) in zip(share_out(targets, mask, self._cutoffs), self._weights(), strict=True)
             ]
         )
 
