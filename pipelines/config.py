@@ -88,6 +88,7 @@ class TrainerConfig(Section):
     # full: a softmax over the whole vocabulary; adaptive: over frequent words and clusters of rarer ones (faster).
     output: Literal["full", "adaptive"] = "full"
     # With adaptive: the ids at which a cluster begins; ids rise from the most frequent word to the rarest.
+    # Those beyond the vocabulary are dropped; one at least must lie inside.
     adaptive_cutoffs: tuple[Annotated[int, Field(ge=5)], ...] = (2000, 10000)
     # bfloat16: products in it, weights and sums in float32; for processors that are faster in it.
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -64,10 +64,8 @@ class AdaptiveSoftmax:
         """The loss of each token, in bounded memory; arguments and result as in `FullSoftmax`."""
         return tf.add_n(
             [
-                loss.scores(
-                    hidden, *part, functools.partial(project, kernel=weights[0], bias=weights[1]), weights[0].shape[0]
-                )
-                for part, weights in zip(share_out(targets, mask, self._cutoffs), self._weights(), strict=True)
+                loss.scores(hidden, *part, functools.partial(project, kernel=kernel, bias=bias), kernel.shape[0])
+                for part, (kernel, bias) in zip(share_out(targets, mask, self._cutoffs), self._weights(), strict=True)
             ]
         )
 

@@ -121,7 +121,7 @@ class LanguageModel(keras.Model):
 
     def _build_softmax(self, cutoffs: tuple[int, ...]) -> FullSoftmax | AdaptiveSoftmax:
         """Returns what turns states into probabilities, with variables of its own if it needs some."""
-        kernel = self.embedding.embeddings if self.tied_embedding else self.output_kernel
+        kernel = self.embedding.embeddings if self.output_kernel is None else self.output_kernel
         if not cutoffs:
             return FullSoftmax(kernel, self.output_bias)
         clusters = len(cutoffs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,8 @@ class FullSoftmax:
             [batch, time] float32, nats; exactly 0 at padding.
         """
         kernel, bias = self.weights()
-        return loss.scores(hidden, targets, mask, lambda states: project(states, kernel, bias), kernel.shape[0])
+        projection = functools.partial(project, kernel=kernel, bias=bias)
+        return loss.scores(hidden, targets, mask, projection, kernel.shape[0])
 
     def log_probabilities(self, states: tf.Tensor) -> tf.Tensor:
         """The log-probability of each id.

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfx_lm.components.trainer.run_fn import run_fn
 from tfx_lm.components.trainer.signatures import PREFIX_WORDS
 
 LINES = [
@@ -29,6 +30,16 @@ def parameters(model):
     return {name: variable.numpy().astype(np.float64) for name, variable in model.parameters.items()}
 
 
+@pytest.fixture(scope="module")
+def adaptive(corpus, tmp_path_factory):
+    """A model with an adaptive softmax, hardly trained; the last cutoff lies beyond the vocabulary."""
+    fn_args = corpus.fn_args(
+        tmp_path_factory.mktemp("adaptive"), output="adaptive", adaptive_cutoffs=[8, 14, 1000], epochs=1
+    )
+    run_fn(fn_args)
+    return tf.saved_model.load(fn_args.serving_model_dir)
+
+
 def answers(model, name, **inputs):
     found = model.signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
     return {key: value.numpy() for key, value in found.items()}
@@ -45,8 +56,8 @@ def examples(lines):
     ]
 
 
-def numpy_log_probabilities(parameters, inputs):
-    """[time, vocabulary]: the whole model in numpy, from the exported variables, for one line of input ids."""
+def numpy_projected(parameters, inputs):
+    """[time, width]: the states before the projection in numpy, from the exported variables, for one line of ids."""
 
     def sigmoid(x):
         return 1 / (1 + np.exp(-x))
@@ -64,10 +75,18 @@ def numpy_log_probabilities(parameters, inputs):
             h = sigmoid(o) * np.tanh(c)
             outputs.append(h)
         states = np.array(outputs)
-    projected = states @ parameters["adapter/kernel"] @ parameters["embedding/embeddings"].T
-    logits = projected + parameters["output_bias"]
-    logits -= logits.max(axis=1, keepdims=True)
+    return states @ parameters["adapter/kernel"]
+
+
+def numpy_log_softmax(logits):
+    logits = logits - logits.max(axis=1, keepdims=True)
     return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def numpy_log_probabilities(parameters, inputs):
+    """[time, vocabulary]: the whole model in numpy, for one line of input ids."""
+    projected = numpy_projected(parameters, inputs) @ parameters["embedding/embeddings"].T
+    return numpy_log_softmax(projected + parameters["output_bias"])
 
 
 def test_score_is_an_independent_computation_from_the_variables(model, parameters):
@@ -115,6 +134,32 @@ def test_evaluate_is_the_sums_of_score(model):
     np.testing.assert_allclose(sums["oov_nll"], -(scored["log_probabilities"] * unknown).sum(axis=1), rtol=1e-6)
     assert sums["bytes"].tolist() == [len(line) + 1 for line in LINES]
     assert sums["truncated_tokens"].tolist() == [0, 0, 0, 7, 0]
+
+
+def test_with_an_adaptive_softmax_all_signatures_agree(adaptive, corpus):
+    parameters = {name: variable.numpy().astype(np.float64) for name, variable in adaptive.parameters.items()}
+    assert parameters["cluster_kernel"].shape == (2, 12)
+    scored = answers(adaptive, "score", text=LINES)
+    for row in range(len(LINES)):
+        ids = scored["ids"][row][scored["mask"][row] > 0]
+        states = numpy_projected(parameters, [2, *ids[:-1]])
+        logits = states @ parameters["embedding/embeddings"].T + parameters["output_bias"]
+        clusters = states @ parameters["cluster_kernel"].T + parameters["cluster_bias"]
+        head = numpy_log_softmax(np.concatenate([logits[:, :8], clusters], axis=1))
+        inside = [numpy_log_softmax(logits[:, 8:14]), numpy_log_softmax(logits[:, 14:])]
+        table = np.concatenate([head[:, :8], head[:, 8:9] + inside[0], head[:, 9:] + inside[1]], axis=1)
+        np.testing.assert_allclose(np.exp(table).sum(axis=1), 1.0, rtol=1e-9)
+        expected = table[np.arange(len(ids)), ids]
+        np.testing.assert_allclose(scored["log_probabilities"][row][: len(ids)], expected, rtol=1e-4)
+        if row == 1:  # The empty line: what its `next_word` says is the first row.
+            proposed = answers(adaptive, "next_word", text=[LINES[row]], k=1000)
+            assert proposed["words"].shape == (1, corpus.vocabulary_size - 4)
+            best = np.sort(table[0, 4:])[::-1]
+            np.testing.assert_allclose(proposed["log_probabilities"][0], best, rtol=1e-4)
+    sums = answers(adaptive, "evaluate", examples=examples(LINES))
+    served = answers(adaptive, "serving_default", text=LINES)
+    np.testing.assert_allclose(sums["nll"], -scored["log_probabilities"].sum(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(served["log_probability"], -sums["nll"], rtol=1e-6)
 
 
 def test_serving_default_is_the_sums_of_score(model):
