@@ -92,9 +92,9 @@ class Settings:
 
     phases: Mapping[str, Phase] = field(
         default_factory=lambda: {
-            "10k": Phase(10_000, 10, [name for name in CONTESTANTS if name != "ours_adaptive"]),
+            "10k": Phase(10_000, 8, [name for name in CONTESTANTS if name != "ours_adaptive"]),
             "33k": Phase(33_000, 6, [name for name in CONTESTANTS if name != "pytorch_default_allocator"]),
-            "100k": Phase(100_000, 6, ["ours"], timed=False),
+            "100k": Phase(100_000, 4, ["ours"], timed=False),
         }
     )
     units: int = 200
@@ -180,15 +180,17 @@ def measure(workers: Mapping[str, Worker], rounds: int, console: Console) -> dic
 
     Returns:
         By contestant: what it said at the start, `memory` (bytes: `loaded` before the first round and `peak` in it),
-        `rates` (tokens or FLOPs per second of each round that counts) and the `loss` of the last round.
+        `rates` (tokens or FLOPs per second of each round that counts), `other_cores` (that other processes kept busy
+        in it) and the `loss` of the last round.
     """
-    found = {name: {**worker.ready(), "rates": []} for name, worker in workers.items()}
+    found = {name: {**worker.ready(), "rates": [], "other_cores": []} for name, worker in workers.items()}
     for name, worker in workers.items():
         found[name]["memory"] = worker.round()["memory"]
     for number in range(1, rounds + 1):
         for name, worker in workers.items():
             answer = worker.round()
             found[name]["rates"].append(answer["work"] / answer["seconds"])
+            found[name]["other_cores"].append(answer["other_cores"])
             found[name]["loss"] = answer.get("loss")
         console.print(f"  round {number} of {rounds}")
     return found

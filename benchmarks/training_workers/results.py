@@ -18,6 +18,9 @@ SPEEDS = {
     "pytorch_allocator": ("pytorch", "pytorch_default_allocator"),
 }
 
+COLUMNS = ("", "contestant", "tokens/s", "slowest", "fastest", "GFLOP/s", "others", "MB over", "MB beyond")
+NOTE = "others: cores that other processes kept busy; MB over the loaded process; MB beyond parameters and optimizer state"
+
 Figures = Mapping[str, Any]
 
 
@@ -76,20 +79,23 @@ def beyond_state(contestant: Figures) -> int:
 
 def contestants_table(phases: Mapping[str, Figures]) -> Table:
     """Speed and memory of each contestant."""
-    shown = Table(title="medians of the rounds; MB over the loaded process, and beyond parameters and optimizer state")
-    for column in ("vocabulary", "contestant", "tokens/s", "slowest", "fastest", "GFLOP/s", "MB over", "MB beyond"):
+    shown = Table(title="medians of the rounds", caption=NOTE)
+    for column in COLUMNS:
         shown.add_column(column, justify="left" if column == "contestant" else "right")
     for label, phase in phases.items():
         for name, figures in phase["contestants"].items():
             rates = figures["rates"]
-            work = [f"{value:,.0f}" for value in (rate(figures), min(rates), max(rates))] if rates else ["", "", ""]
+            work = [""] * 5
+            if "version" in figures:
+                work[3] = f"{rate(figures) / 1e9:.1f}"
+            elif rates:
+                work[:3] = (f"{value:,.0f}" for value in (rate(figures), min(rates), max(rates)))
+            if rates:
+                work[4] = f"{statistics.median(figures['other_cores']):.1f}"
             sizes = ["", ""]
             if "state_bytes" in figures and figures["memory"]:
                 sizes = [f"{size / 1e6:,.0f}" for size in (over_loaded(figures), beyond_state(figures))]
-            if "version" in figures:
-                shown.add_row(label, name, "", "", "", f"{rate(figures) / 1e9:.1f}", *sizes)
-            else:
-                shown.add_row(label, name, *work, "", *sizes)
+            shown.add_row(label, name, *work, *sizes)
     return shown
 
 

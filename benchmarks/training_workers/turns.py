@@ -23,6 +23,9 @@ class Turns:
     allocator keeps of freed blocks goes back to the system and the kernel's mark of the highest resident size
     is reset (Linux; elsewhere there are no memory figures), so that the mark after the round is the peak of
     the training steps. Later rounds leave the allocator alone.
+
+    **Other work.** Each answer says how many cores other processes kept busy meanwhile (Linux): a figure that was
+    taken beside other work is worth little, least of all PyTorch's, whose threads wait for each other all the time.
     """
 
     def __init__(self):
@@ -41,19 +44,21 @@ class Turns:
             sys.exit(0)
         if self._memory == {}:
             self._memory["loaded"] = _reset_peak()
+        self._others = _seconds_of_others()
         self._started = time.perf_counter()
 
     def end(self, work: int, **facts: Any) -> None:
-        """Stops the clock and answers with `seconds` and, after the first round, the bytes of memory.
+        """Stops the clock and answers: `seconds`, `work`, `other_cores`, and the bytes of memory of the first round.
 
         Args:
             work: Real tokens that were trained on, or FLOPs.
             **facts: What else the answer says.
         """
         seconds = time.perf_counter() - self._started
+        others = (_seconds_of_others() - self._others) / seconds
         if self._memory and "peak" not in self._memory:
             self._memory["peak"] = _status_bytes("VmHWM")
-        self._answer({"seconds": seconds, "memory": self._memory, "work": work, **facts})
+        self._answer({"seconds": seconds, "memory": self._memory, "work": work, "other_cores": others, **facts})
 
     def _answer(self, facts: dict[str, Any]) -> None:
         self._answers.write(json.dumps(facts) + "\n")
@@ -72,6 +77,17 @@ def _reset_peak() -> int:
         trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     return _status_bytes("VmRSS")
+
+
+def _seconds_of_others() -> float:
+    """Returns the seconds of processor time that all other processes have had; 0 where there is no /proc."""
+    if not STATUS.exists():
+        return 0.0
+    user, nice, system, _, _, interrupts, soft_interrupts, stolen = (
+        int(value) for value in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    )
+    busy = user + nice + system + interrupts + soft_interrupts + stolen
+    return busy / os.sysconf("SC_CLK_TCK") - time.process_time()
 
 
 def _status_bytes(field: str) -> int:
