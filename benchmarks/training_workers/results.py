@@ -19,7 +19,7 @@ SPEEDS = {
 }
 
 COLUMNS = ("", "contestant", "tokens/s", "slowest", "fastest", "GFLOP/s", "others", "MB over", "MB beyond")
-NOTE = "others: cores that other processes kept busy; MB over the loaded process; MB beyond parameters and optimizer state"
+NOTE = "others: cores that other processes kept busy; MB over the loaded process, and beyond parameters and optimizer"
 
 Figures = Mapping[str, Any]
 
