@@ -10,6 +10,7 @@ from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.buckets import Buckets
 from tfx_lm.components.trainer.options import TrainerOptions
 from tfx_lm.components.trainer.run_fn import build_model
+from tfx_lm.components.trainer.threads import deal_threads
 from tfx_lm.pipelines.config import TrainerConfig
 from turns import Turns, specification
 
@@ -42,15 +43,17 @@ def main() -> None:
             "adaptive_cutoffs": asked["adaptive_cutoffs"],
         }
     )
+    # Before TensorFlow runs anything else, as in `run_fn`.
+    shares = deal_threads(options.batch_tokens)
     files = [write_examples(sentences, Path(asked["folder"]) / "sentences.gz")]
     counts = input_pipeline.count_corpus(files, asked["vocabulary"], "train")
     keras.utils.set_random_seed(options.seed)
-    model = build_model(options, asked["vocabulary"], buckets.batches * options.epochs)
+    model = build_model(options, asked["vocabulary"], buckets.batches * options.epochs, shares)
     model.start_from_frequencies(counts.targets)
     state = [*model.trainable_variables, *model.optimizer.variables]
     turns.ready(state_bytes=sum(variable.value.dtype.size * int(tf.size(variable.value)) for variable in state))
     model.fit(
-        input_pipeline.training_batches(files, buckets, options.seed, 0, options.epochs),
+        input_pipeline.training_batches(files, buckets, options.seed, 0, 0, options.epochs),
         steps_per_epoch=buckets.batches,
         epochs=options.epochs,
         shuffle=False,
