@@ -55,7 +55,8 @@ class Turns:
             **facts: What else the answer says.
         """
         seconds = time.perf_counter() - self._started
-        others = (_seconds_of_others() - self._others) / seconds
+        # The kernel counts in hundredths of a second, so that a difference may come out below 0.
+        others = max(0.0, (_seconds_of_others() - self._others) / seconds)
         if self._memory and "peak" not in self._memory:
             self._memory["peak"] = _status_bytes("VmHWM")
         self._answer({"seconds": seconds, "memory": self._memory, "work": work, "other_cores": others, **facts})
