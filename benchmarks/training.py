@@ -1,0 +1,244 @@
+"""How fast training is, and how much memory it takes: ours, Keras padded to 64, PyTorch packed, the machine's limit.
+
+    ours            the Trainer's own code on its length buckets; also with untied weights, and (33k) adaptive
+    keras_padded    sentences padded to 64, `Embedding(mask_zero=True)`, `SparseCategoricalCrossentropy`, `fit`
+    pytorch         packed batches of our buckets, logits of real positions only, tied and untied, fused Adam
+    sgemm           products of 2048 x 2048 float32 matrices, by TensorFlow and by PyTorch
+
+Each contestant is a process of its own. They take turns, round by round, on the same sentences of the text; a
+speed is the median of the rounds, in real tokens (padding does not count) per second. The model is the same:
+embedding of 200, two LSTM layers of 200, dropout 0.2, Adam, gradients clipped to a global norm of 1.
+
+    python benchmarks/training.py --data corpus.txt
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from training_workers import results, sample
+from training_workers.process import Worker, WorkerError
+
+NAME = "training"
+OUTPUT = Path(__file__).parent / "out" / f"{NAME}.json"
+TORCH_PYTHON = Path(__file__).parents[1] / ".cache" / "torch" / "bin" / "python"
+# Blocks are kept and not given back to the system between steps: the settings that make PyTorch fastest.
+ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184", "MALLOC_ARENA_MAX": "1"}
+MOST_ROUNDS = 1000
+TEXT_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A worker and what it is asked for."""
+
+    script: str
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    torch: bool = False
+
+
+CONTESTANTS = {
+    "ours": Contestant("ours.py", {"tied": True, "output": "full"}),
+    "ours_untied": Contestant("ours.py", {"tied": False, "output": "full"}),
+    "ours_adaptive": Contestant("ours.py", {"tied": True, "output": "adaptive"}),
+    "keras_padded": Contestant("keras_padded.py"),
+    "pytorch": Contestant("pytorch.py", {"tied": True}, ALLOCATOR, torch=True),
+    "pytorch_untied": Contestant("pytorch.py", {"tied": False}, ALLOCATOR, torch=True),
+    "pytorch_default_allocator": Contestant("pytorch.py", {"tied": True}, torch=True),
+    "sgemm_tensorflow": Contestant("sgemm.py", {"library": "tensorflow"}),
+    "sgemm_pytorch": Contestant("sgemm.py", {"library": "pytorch"}, ALLOCATOR, torch=True),
+}
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Contestants that take turns at one vocabulary.
+
+    Attributes:
+        vocabulary: The number of ids.
+        batches: The batches of our buckets that a round has.
+        contestants: Who takes part.
+        timed: Whether rounds follow the first one, which measures the memory.
+    """
+
+    vocabulary: int
+    batches: int
+    contestants: Sequence[str]
+    timed: bool = True
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The sizes of the benchmark; its test has smaller ones.
+
+    Attributes:
+        phases: By the label of the vocabulary.
+        units: Width of the embedding and of each LSTM layer.
+        batch_tokens: Positions of a batch.
+        adaptive_cutoffs: Of `ours_adaptive`.
+        products: Matrix products of a round.
+    """
+
+    phases: Mapping[str, Phase] = field(
+        default_factory=lambda: {
+            "10k": Phase(10_000, 8, [name for name in CONTESTANTS if name != "ours_adaptive"]),
+            "33k": Phase(33_000, 6, [name for name in CONTESTANTS if name != "pytorch_default_allocator"]),
+            "100k": Phase(100_000, 4, ["ours"], timed=False),
+        }
+    )
+    units: int = 200
+    batch_tokens: int = 2048
+    adaptive_cutoffs: Sequence[int] = (2000, 10_000)
+    products: int = 8
+
+
+def run(
+    data: Path, rounds: int, contestants: Sequence[str], torch_python: str, settings: Settings, console: Console
+) -> dict[str, Any]:
+    """Measures everything.
+
+    Args:
+        data: The text, one sentence a line.
+        rounds: How many rounds count.
+        contestants: Those that take part.
+        torch_python: An interpreter that has PyTorch.
+        settings: The sizes.
+        console: Where progress is shown.
+
+    Returns:
+        What the JSON file holds.
+
+    Raises:
+        WorkerError: if a contestant cannot run.
+        ValueError: if the text is too short.
+    """
+    lines = sample.read_words(data)
+    phases: dict[str, dict[str, Any]] = {}
+    versions: dict[str, str] = {}
+    for label, phase in settings.phases.items():
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            taken = sample.write(lines, phase.vocabulary, settings.batch_tokens, phase.batches, folder / "sample.json")
+            console.print(f"{phase.vocabulary:,} words, {taken['tokens']:,} tokens a round: warm-up")
+            workers = {}
+            for name in phase.contestants:
+                if name in contestants:
+                    workers[name] = start(name, phase.vocabulary, torch_python, folder, settings)
+                    stack.callback(workers[name].close)
+            found = measure(workers, rounds if phase.timed else 0, console)
+        facts = {key: taken[key] for key in ("tokens", "mean_length", "corpus_mean_length")}
+        phases[label] = {"vocabulary": phase.vocabulary, **facts, "contestants": found}
+        versions |= {name: figures["version"] for name, figures in found.items() if "version" in figures}
+    return {
+        "name": NAME,
+        "ratios": results.ratios(phases, settings.units),
+        "figures": {"lines": len(lines), "rounds": rounds, "batch_tokens": settings.batch_tokens, "phases": phases},
+        "machine": {
+            "cores": os.cpu_count(),
+            "system": platform.platform(),
+            "python": platform.python_version(),
+            **{name.removeprefix("sgemm_"): version for name, version in versions.items()},
+        },
+    }
+
+
+def start(name: str, vocabulary: int, torch_python: str, folder: Path, settings: Settings) -> Worker:
+    """Returns the worker of a contestant; it may still be building."""
+    contestant = CONTESTANTS[name]
+    own = folder / name
+    own.mkdir()
+    asked = {
+        "vocabulary": vocabulary,
+        "sample": str(folder / "sample.json"),
+        "folder": str(own),
+        "units": settings.units,
+        "dropout": 0.2,
+        "batch_tokens": settings.batch_tokens,
+        "padded_length": sample.MOST_TOKENS,
+        "adaptive_cutoffs": settings.adaptive_cutoffs,
+        "most_rounds": MOST_ROUNDS,
+        "products": settings.products,
+        **contestant.asked,
+    }
+    python = torch_python if contestant.torch else sys.executable
+    return Worker(name, contestant.script, python, asked, contestant.environment)
+
+
+def measure(workers: Mapping[str, Worker], rounds: int, console: Console) -> dict[str, dict[str, Any]]:
+    """A round to warm up, which also measures the memory, then the rounds that count.
+
+    Returns:
+        By contestant: what it said at the start, `memory` (bytes: `loaded` before the first round and `peak` in it),
+        `rates` (tokens or FLOPs per second of each round that counts), `other_cores` (that other processes kept busy
+        in it) and the `loss` of the last round.
+    """
+    found = {name: {**worker.ready(), "rates": [], "other_cores": []} for name, worker in workers.items()}
+    for name, worker in workers.items():
+        found[name]["memory"] = worker.round()["memory"]
+    for number in range(1, rounds + 1):
+        for name, worker in workers.items():
+            answer = worker.round()
+            found[name]["rates"].append(answer["work"] / answer["seconds"])
+            found[name]["other_cores"].append(answer["other_cores"])
+            found[name]["loss"] = answer.get("loss")
+        console.print(f"  round {number} of {rounds}")
+    return found
+
+
+def check_torch(python: str) -> None:
+    """Raises a usage error if the interpreter has no PyTorch: a contestant is never left out silently."""
+    try:
+        found = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True)
+        reason = found.stderr.strip().split("\n")[-1] if found.returncode else ""
+    except OSError as error:
+        reason = str(error)
+    if reason:
+        raise click.UsageError(
+            f"--torch-python {python}: has no PyTorch ({reason}); `make bench-training DATA=FILE` makes an environment "
+            "that has it; or name an interpreter that has it, or leave PyTorch out with --contestants"
+        )
+
+
+@click.command(help=__doc__)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="Text, one sentence a line.",
+)
+@click.option("--rounds", type=click.IntRange(min=5), default=5, show_default=True)
+@click.option("--contestants", default=",".join(CONTESTANTS), show_default=True, help="Who takes part.")
+@click.option("--torch-python", default=str(TORCH_PYTHON), show_default=True, help="An interpreter that has PyTorch.")
+def main(data: Path, rounds: int, contestants: str, torch_python: str) -> None:
+    """Measures, prints the tables, writes the JSON file."""
+    names = contestants.split(",")
+    unknown = [name for name in names if name not in CONTESTANTS]
+    if unknown:
+        raise click.UsageError(f"--contestants {', '.join(unknown)}: unknown; known are {', '.join(CONTESTANTS)}")
+    if any(CONTESTANTS[name].torch for name in names):
+        check_torch(torch_python)
+    console = Console()
+    try:
+        report = run(data, rounds, names, torch_python, Settings(), console)
+    except (WorkerError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+    console.print(results.contestants_table(report["figures"]["phases"]))
+    console.print(results.ratios_table(report["ratios"]))
+    OUTPUT.parent.mkdir(exist_ok=True)
+    OUTPUT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    console.print(f"written to {OUTPUT}")
+
+
+if __name__ == "__main__":
+    main()

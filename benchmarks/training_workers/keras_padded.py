@@ -1,0 +1,72 @@
+"""Contestant: what most people write. Sentences padded to one length, `mask_zero=True`, `fit`.
+
+Keras hands the embedding's mask through the layers to the loss, which leaves the padding out. A batch has as many
+sentences as make the positions of one of ours.
+"""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from epochs import TakeTurns
+from turns import Turns, specification
+
+
+def build_model(vocabulary: int, units: int, dropout: float) -> keras.Model:
+    """Returns the model, compiled."""
+    model = keras.Sequential(
+        [
+            keras.layers.Embedding(vocabulary, units, mask_zero=True),
+            keras.layers.Dropout(dropout),
+            keras.layers.LSTM(units, return_sequences=True),
+            keras.layers.Dropout(dropout),
+            keras.layers.LSTM(units, return_sequences=True),
+            keras.layers.Dropout(dropout),
+            keras.layers.Dense(vocabulary),
+        ]
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(0.003, global_clipnorm=1.0),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    return model
+
+
+def padded(sentences: list[list[int]], length: int, start_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and targets, [sentences, length] int64, 0 on padding.
+
+    Example: targets 7, 9, 3 with length 5 and start 2 are inputs 2, 7, 9, 0, 0 and targets 7, 9, 3, 0, 0.
+    """
+    targets = keras.utils.pad_sequences(sentences, length, dtype="int64", padding="post", truncating="post")
+    inputs = keras.utils.pad_sequences(
+        [[start_id, *ids[:-1]] for ids in sentences], length, dtype="int64", padding="post", truncating="post"
+    )
+    return inputs, targets
+
+
+def main() -> None:
+    """Trains epoch by epoch, each when it is its turn."""
+    turns, asked = Turns(), specification()
+    sample = json.loads(Path(asked["sample"]).read_text())
+    sentences = [ids for batch in sample["batches"] for ids in batch]
+    keras.utils.set_random_seed(1)
+    inputs, targets = padded(sentences, asked["padded_length"], sample["start_id"])
+    model = build_model(asked["vocabulary"], asked["units"], asked["dropout"])
+    model.build(inputs.shape)
+    model.optimizer.build(model.trainable_variables)
+    state = [*model.trainable_variables, *model.optimizer.variables]
+    turns.ready(state_bytes=sum(variable.value.dtype.size * int(tf.size(variable.value)) for variable in state))
+    model.fit(
+        inputs,
+        targets,
+        batch_size=max(1, asked["batch_tokens"] // asked["padded_length"]),
+        epochs=asked["most_rounds"],
+        callbacks=[TakeTurns(turns, int(np.count_nonzero(targets)))],
+        verbose=0,
+    )
+
+
+if __name__ == "__main__":
+    main()

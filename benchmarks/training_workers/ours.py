@@ -1,0 +1,66 @@
+"""Contestant: this package, by the code that the Trainer runs: input pipeline, `build_model`, `fit`."""
+
+import json
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from epochs import TakeTurns
+from tfx_lm.components.trainer import input_pipeline
+from tfx_lm.components.trainer.buckets import Buckets
+from tfx_lm.components.trainer.options import TrainerOptions
+from tfx_lm.components.trainer.run_fn import build_model
+from tfx_lm.components.trainer.threads import deal_threads
+from tfx_lm.pipelines.config import TrainerConfig
+from turns import Turns, specification
+
+
+def write_examples(sentences: list[list[int]], path: Path) -> str:
+    """Writes transformed examples as Transform does, and returns the name of the file."""
+    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
+        for ids in sentences:
+            feature = tf.train.Feature(int64_list=tf.train.Int64List(value=ids))
+            writer.write(tf.train.Example(features=tf.train.Features(feature={"ids": feature})).SerializeToString())
+    return str(path)
+
+
+def main() -> None:
+    """Trains epoch by epoch, each when it is its turn."""
+    turns, asked = Turns(), specification()
+    sample = json.loads(Path(asked["sample"]).read_text())
+    sentences = [ids for batch in sample["batches"] for ids in batch]
+    # The boundaries of the whole corpus; the sample fills every batch.
+    buckets = Buckets(tuple(sample["boundaries"]), tuple(sample["sizes"]), len(sample["batches"]), padding=0.0)
+    options = TrainerOptions.from_config(
+        TrainerConfig().model_dump()
+        | {
+            "embedding_units": asked["units"],
+            "units": asked["units"],
+            "batch_tokens": asked["batch_tokens"],
+            "epochs": asked["most_rounds"],
+            "tied_embedding": asked["tied"],
+            "output": asked["output"],
+            "adaptive_cutoffs": asked["adaptive_cutoffs"],
+        }
+    )
+    # Before TensorFlow runs anything else, as in `run_fn`.
+    shares = deal_threads(options.batch_tokens)
+    files = [write_examples(sentences, Path(asked["folder"]) / "sentences.gz")]
+    counts = input_pipeline.count_corpus(files, asked["vocabulary"], "train")
+    keras.utils.set_random_seed(options.seed)
+    model = build_model(options, asked["vocabulary"], buckets.batches * options.epochs, shares)
+    model.start_from_frequencies(counts.targets)
+    state = [*model.trainable_variables, *model.optimizer.variables]
+    turns.ready(state_bytes=sum(variable.value.dtype.size * int(tf.size(variable.value)) for variable in state))
+    model.fit(
+        input_pipeline.training_batches(files, buckets, options.seed, 0, 0, options.epochs),
+        steps_per_epoch=buckets.batches,
+        epochs=options.epochs,
+        shuffle=False,
+        callbacks=[TakeTurns(turns, counts.tokens)],
+        verbose=0,
+    )
+
+
+if __name__ == "__main__":
+    main()

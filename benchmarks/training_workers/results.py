@@ -1,0 +1,108 @@
+"""From what the contestants answered to ratios and tables."""
+
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+# By key: the contestant above the line and the one below it.
+SPEEDS = {
+    "vs_keras_padded": ("ours", "keras_padded"),
+    "vs_pytorch": ("ours", "pytorch"),
+    "vs_pytorch_untied": ("ours_untied", "pytorch_untied"),
+    "of_sgemm": ("ours", "sgemm_tensorflow"),
+    "of_sgemm_untied": ("ours_untied", "sgemm_tensorflow"),
+    "adaptive_vs_full": ("ours_adaptive", "ours"),
+    "pytorch_of_sgemm": ("pytorch", "sgemm_pytorch"),
+    "pytorch_allocator": ("pytorch", "pytorch_default_allocator"),
+}
+
+COLUMNS = ("", "contestant", "tokens/s", "slowest", "fastest", "GFLOP/s", "others", "MB over", "MB beyond")
+NOTE = "others: cores that other processes kept busy; MB over the loaded process, and beyond parameters and optimizer"
+
+Figures = Mapping[str, Any]
+
+
+def matmul_flops(vocabulary: int, units: int) -> int:
+    """FLOPs of a token's matrix products, forwards and backwards: 6 for each weight.
+
+    Example: 10,000 ids and 200 units are 6 * (2,000,000 + 2 * 320,000) = 15,840,000.
+    """
+    return 6 * (vocabulary * units + 2 * (2 * units * 4 * units))
+
+
+def ratios(phases: Mapping[str, Figures], units: int) -> dict[str, float]:
+    """The ratios between the contestants that took part, each key with the label of its vocabulary.
+
+    Args:
+        phases: By label of the vocabulary: `vocabulary` (its size) and `contestants`, by name with `rates` (work per
+            second of each round), `memory` (bytes: `loaded` and `peak`, or none) and `state_bytes`.
+        units: Width of the model.
+
+    Returns:
+        Ratios of the medians of the rates; of_sgemm is the share of the library's FLOPs per second that the matrix
+        products of the training reach. Ratios of peaks of memory over the loaded process (memory_vs_keras), and for
+        the larger vocabularies over the first one of what is used beyond parameters and optimizer state.
+    """
+    found: dict[str, float] = {}
+    for label, phase in phases.items():
+        by_name = phase["contestants"]
+        for key, (one, other) in SPEEDS.items():
+            if all(by_name.get(name, {}).get("rates") for name in (one, other)):
+                flops = matmul_flops(phase["vocabulary"], units) if "sgemm" in key else 1
+                found[f"{key}_{label}"] = flops * rate(by_name[one]) / rate(by_name[other])
+        pair = [by_name.get(name) for name in ("ours", "keras_padded")]
+        if all(each and each["memory"] for each in pair):
+            found[f"memory_vs_keras_{label}"] = over_loaded(pair[0]) / over_loaded(pair[1])
+    first, *others = ((label, phase["contestants"].get("ours")) for label, phase in phases.items())
+    for label, ours in others:
+        if all(each and each["memory"] for each in (ours, first[1])):
+            found[f"memory_{label}_vs_{first[0]}"] = beyond_state(ours) / beyond_state(first[1])
+    return {key: round(value, 3) for key, value in found.items()}
+
+
+def rate(contestant: Figures) -> float:
+    """The median of the rounds, in work per second."""
+    return statistics.median(contestant["rates"])
+
+
+def over_loaded(contestant: Figures) -> int:
+    """Bytes at the peak of the training steps over the process that has built model and optimizer."""
+    return contestant["memory"]["peak"] - contestant["memory"]["loaded"]
+
+
+def beyond_state(contestant: Figures) -> int:
+    """Bytes at the peak of the training steps beyond parameters and optimizer state, libraries included."""
+    return contestant["memory"]["peak"] - contestant["state_bytes"]
+
+
+def contestants_table(phases: Mapping[str, Figures]) -> Table:
+    """Speed and memory of each contestant."""
+    shown = Table(title="medians of the rounds", caption=NOTE)
+    for column in COLUMNS:
+        shown.add_column(column, justify="left" if column == "contestant" else "right")
+    for label, phase in phases.items():
+        for name, figures in phase["contestants"].items():
+            rates = figures["rates"]
+            work = [""] * 5
+            if "version" in figures:
+                work[3] = f"{rate(figures) / 1e9:.1f}"
+            elif rates:
+                work[:3] = (f"{value:,.0f}" for value in (rate(figures), min(rates), max(rates)))
+            if rates:
+                work[4] = f"{statistics.median(figures['other_cores']):.1f}"
+            sizes = ["", ""]
+            if "state_bytes" in figures and figures["memory"]:
+                sizes = [f"{size / 1e6:,.0f}" for size in (over_loaded(figures), beyond_state(figures))]
+            shown.add_row(label, name, *work, *sizes)
+    return shown
+
+
+def ratios_table(found: Mapping[str, float]) -> Table:
+    """The ratios as people read them."""
+    shown = Table("ratio", title="ratios of medians")
+    shown.add_column("value", justify="right")
+    for key, value in found.items():
+        shown.add_row(key, f"{value:.3f}")
+    return shown

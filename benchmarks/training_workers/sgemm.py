@@ -1,0 +1,42 @@
+"""The limit of the machine: products of square float32 matrices, by TensorFlow or PyTorch, on all cores."""
+
+import os
+from collections.abc import Callable
+
+from turns import Turns, specification
+
+SIZE = 2048
+FLOPS = 2 * SIZE**3
+
+
+def tensorflow_product() -> tuple[Callable[[], object], str]:
+    """Returns a function that multiplies once, and the version of the library."""
+    import tensorflow as tf
+
+    left, right = tf.random.normal([SIZE, SIZE]), tf.random.normal([SIZE, SIZE])
+    return lambda: tf.matmul(left, right), tf.__version__
+
+
+def pytorch_product() -> tuple[Callable[[], object], str]:
+    """The same with PyTorch."""
+    import torch
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    left, right = torch.randn(SIZE, SIZE), torch.randn(SIZE, SIZE)
+    return lambda: torch.matmul(left, right), torch.__version__
+
+
+def main() -> None:
+    """Multiplies round by round."""
+    turns, asked = Turns(), specification()
+    product, version = {"tensorflow": tensorflow_product, "pytorch": pytorch_product}[asked["library"]]()
+    turns.ready(version=version)
+    while True:
+        turns.begin()
+        for _ in range(asked["products"]):
+            product()
+        turns.end(work=asked["products"] * FLOPS)
+
+
+if __name__ == "__main__":
+    main()
