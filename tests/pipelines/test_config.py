@@ -1,6 +1,8 @@
+import pathlib
 import textwrap
 
 import pytest
+from tfx_lm.pipelines import config
 from tfx_lm.pipelines.config import PipelineConfig, load_config
 from tfx_lm.pipelines.errors import ConfigurationError
 
@@ -101,3 +103,10 @@ def test_a_missing_file():
 def test_an_empty_file_leaves_the_defaults(tmp_path):
     (tmp_path / "empty.yaml").write_text("")
     assert load_config(tmp_path / "empty.yaml", [GATE]) == load_config(None, [GATE])
+
+
+def test_every_configuration_that_is_shipped_loads():
+    paths = sorted(pathlib.Path(config.__file__).parent.glob("configs/*.yaml"))
+    assert len(paths) >= 2
+    for path in paths:
+        assert load_config(path).trainer.epochs <= 20
