@@ -44,11 +44,11 @@ def apply_reduced(
         variables: The variable of each gradient.
 
     Raises:
-        NotImplementedError: if this Keras adds them up in a way that is not known here.
+        RuntimeError: if this Keras adds them up in a way that is not known here.
     """
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         if not hasattr(optimizer, "_all_reduce_sum_gradients"):
-            raise NotImplementedError(
+            raise RuntimeError(
                 f"keras=={keras.__version__}: no way is known to tell its optimizers that the gradients are added up; "
                 "use Keras 3.12 to 3.15, or set trainer.distribution=one_device"
             )

@@ -22,7 +22,7 @@ from .optimizer import build_optimizer
 from .options import TrainerOptions
 from .replica_batches import distribute
 from .text_transform import TextTransform
-from .threads import deal_threads
+from .threads import deal_threads, on_processor
 from .training import TrainableLanguageModel
 
 
@@ -161,13 +161,12 @@ def build_model(options: TrainerOptions, vocabulary_size: int, steps: int, share
         steps: How many optimizer steps the whole training takes.
         shares: Into how many shares a batch is dealt; see `threads`.
     """
-    on_processor = not any(tf.config.list_physical_devices(kind) for kind in ("GPU", "TPU"))
     cutoffs = fitting_cutoffs(options.adaptive_cutoffs, vocabulary_size) if options.output == "adaptive" else ()
     model = TrainableLanguageModel(
         clip_norm=options.clip_norm,
         seed=options.seed,
         shares=shares,
-        lstm_layer=ProcessorLSTM if on_processor else keras.layers.LSTM,
+        lstm_layer=ProcessorLSTM if on_processor() else keras.layers.LSTM,
         vocabulary_size=vocabulary_size,
         embedding_units=options.embedding_units,
         units=options.units,

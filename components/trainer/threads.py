@@ -28,7 +28,7 @@ def deal_threads(batch_tokens: int) -> int:
         Into how many shares to deal a batch: one on an accelerator, else as many as there are cores if each has
         enough to do.
     """
-    if any(tf.config.list_physical_devices(kind) for kind in ("GPU", "TPU")):
+    if not on_processor():
         return 1
     cores = os.cpu_count() or 1
     shares = max(1, min(cores, batch_tokens // SHARE_TOKENS))
@@ -36,3 +36,8 @@ def deal_threads(batch_tokens: int) -> int:
         with contextlib.suppress(RuntimeError):  # TensorFlow is at work already.
             tf.config.threading.set_intra_op_parallelism_threads(max(1, cores // shares))
     return shares
+
+
+def on_processor() -> bool:
+    """Returns whether training runs on the processor, since TensorFlow sees no accelerator."""
+    return not any(tf.config.list_physical_devices(kind) for kind in ("GPU", "TPU"))

@@ -238,6 +238,26 @@ def test_what_stands_at_padding_reaches_neither_loss_nor_gradients(junk):
         assert not results[1][1][:, 3:].any()
 
 
+def test_a_probability_too_small_for_a_float_keeps_its_loss_and_gradients():
+    # Both tokens have the logits 0 and 200; the target of the second one has a probability of e^-200.
+    hidden = tf.constant([[[0.0, 1.0], [1.0, 0.0]]])
+    kernel, bias = tf.constant([[0.0, 0.0], [200.0, 200.0]]), tf.constant([0.0, 0.0])
+    targets, mask = tf.constant([[1, 0]]), tf.ones([1, 2])
+    assert float(loss.chunked(hidden, targets, mask, kernel, bias).nll) == pytest.approx(200.0, rel=1e-6)
+    each = loss.scores(hidden, targets, mask, _projected(kernel, bias), 2)
+    np.testing.assert_allclose(each, [[0.0, 200.0]], rtol=1e-6)
+    with tf.GradientTape() as tape:
+        tape.watch([kernel, bias])
+        sums = loss.chunked(hidden, targets, mask, kernel, bias)
+    by_kernel, by_bias = tape.gradient(sums.nll, [kernel, bias])
+    np.testing.assert_allclose(by_kernel, [[-1.0, 0.0], [1.0, 0.0]], atol=1e-6)
+    np.testing.assert_allclose(by_bias, [-1.0, 1.0], atol=1e-6)
+
+
+def _projected(kernel, bias):
+    return lambda states: tf.matmul(states, kernel, transpose_b=True) + bias
+
+
 def test_a_nan_at_a_real_token_surfaces():
     batch = pad_batch(THE_CAT, 5)
     logits = np.zeros((1, 5, 12), np.float32)

@@ -87,6 +87,15 @@ def test_dropout_follows_its_seed():
     assert not np.any(model.hidden(inputs).numpy() == 0)
 
 
+@pytest.mark.parametrize("variational", [False, True])
+def test_variational_dropout_drops_the_same_units_at_all_steps(variational):
+    model = LanguageModel(12, embedding_units=40, units=4, dropout=0.5, variational_dropout=variational)
+    dropped = model._drop(tf.ones([3, 6, 40]), tf.constant([1, 2]), 0).numpy()
+    assert set(np.unique(dropped)) == {0.0, 2.0}
+    assert np.all(dropped == dropped[:, :1]) == variational
+    assert not np.array_equal(dropped[0], dropped[1])
+
+
 def test_the_untrained_model_predicts_the_word_frequencies():
     model = small_model()
     counts = np.array([0, 2, 0, 30, 40, 20, 10, 5, 5, 4, 3, 1])
