@@ -52,10 +52,10 @@ class AdaptiveSoftmax:
         self._cutoffs = tuple(cutoffs)
         self._sizes = [high - low for low, high in itertools.pairwise((0, *cutoffs, kernel.shape[0]))]
 
-    def loss_sums(self, hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor) -> loss.LossSums:
+    def loss_sums(self, hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, lanes: int = 1) -> loss.LossSums:
         """The loss, with gradients; arguments and result as in `FullSoftmax`."""
         head, *clusters = (
-            loss.chunked(hidden, *part, *weights)
+            loss.chunked(hidden, *part, *weights, lanes=lanes)
             for part, weights in zip(share_out(targets, mask, self._cutoffs), self._weights(), strict=True)
         )
         return loss.LossSums(tf.add_n([head.nll, *(cluster.nll for cluster in clusters)]), head.tokens)

@@ -24,6 +24,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from .kernel_gradient import KernelGradient
+
 Projection = Callable[[tf.Tensor], tf.Tensor]
 
 # Logits of a chunk: 2**22 float32 values are 16 MiB, which a processor's caches still help with. Measured
@@ -33,7 +35,7 @@ CHUNK_LOGITS = 2**22
 # Far above the smallest normal float32, 1.2e-38, below which digits are lost.
 SMALLEST_PROBABILITY = 1e-30
 # Fewer tokens than this would make the products of a chunk too thin to be fast.
-CHUNK_TOKENS = 64
+CHUNK_TOKENS = 32
 
 
 class LossSums(NamedTuple):
@@ -105,10 +107,13 @@ def gathered(hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, project: Pr
     return _sums(nll, mask > 0)
 
 
-def chunked(hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> LossSums:
+def chunked(
+    hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, lanes: int = 1
+) -> LossSums:
     """The loss for a linear projection of any size: no [tokens, vocabulary] tensor is larger than a chunk.
 
-    The gradients are formed with the loss, while the logits of a chunk are there; nothing is computed twice.
+    The gradients are formed with the loss, while the logits of a chunk are there; nothing is computed twice. The
+    gradient of the kernel is held once, and added to in place.
 
     Args:
         hidden: [batch, time, units] float, the states before the projection to the vocabulary.
@@ -116,6 +121,7 @@ def chunked(hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, kernel: tf.T
         mask: [batch, time], 1 at real targets, 0 at padding.
         kernel: [vocabulary, units]; logits are states · kernelᵀ + bias.
         bias: [vocabulary].
+        lanes: How many chunks are computed side by side; more than one pays where each operation has one thread.
 
     Returns:
         `LossSums`, the same as those of `reference` and `gathered`; so are the gradients of `nll`, of which
@@ -131,56 +137,81 @@ def chunked(hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, kernel: tf.T
             f"for hidden {hidden.shape}"
         )
     positions = _real_positions(mask)
-    nll = _chunked_nll(_take(hidden, positions), kernel, bias, tf.gather(_flat(targets), positions))
+    states, wanted = _take(hidden, positions), tf.gather(_flat(targets), positions)
+
+    @tf.custom_gradient
+    def nll_of(*inputs: tf.Tensor):
+        return _chunked_nll(lanes, *inputs)
+
+    nll = nll_of(states, kernel, bias, wanted)
     return LossSums(nll, tf.reduce_sum(tf.cast(mask > 0, nll.dtype)))
 
 
-@tf.custom_gradient
-def _chunked_nll(states: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, targets: tf.Tensor):
-    """Returns Σ nll of [tokens, units] states, and the function of its gradients.
-
-    The gradient by the logits is softmax - onehot(target). The one-hot part is left to the end, where it takes
-    a row per token: subtracting it from each chunk would copy the chunk.
-    """
-    chunk, chunks = _chunks(targets, kernel.shape[0])
+def _chunked_nll(lanes: int, states: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, targets: tf.Tensor):
+    """Returns Σ nll of [tokens, units] states, and the function of its gradients."""
+    chunk, steps = _chunks(targets, kernel.shape[0], lanes)
     thin_kernel = tf.cast(kernel, states.dtype)
+    gradient = KernelGradient(kernel)
 
-    def one_chunk(index, nll, by_states, by_kernel, by_bias):
-        part = slice(index * chunk, (index + 1) * chunk)
+    def one_lane(number):
+        part = slice(number * chunk, (number + 1) * chunk)
         wanted = targets[part]
         logits = tf.nn.bias_add(_precise(tf.matmul(states[part], thin_kernel, transpose_b=True)), _precise(bias))
         probabilities = tf.nn.softmax(logits)
-        by_products = tf.cast(probabilities, states.dtype)
+        nll = _nll_of(probabilities, logits, wanted)
+        with tf.control_dependencies([nll]):
+            by_logits = _less_one_hot(probabilities, wanted)
+        return states[part], by_logits, tf.reduce_sum(nll)
+
+    def one_step(step, nll, by_states, by_kernel, by_bias):
+        numbers = [step * lanes + lane for lane in range(lanes)]
+        done = [one_lane(number) for number in numbers]
+        for number, (_, by_logits, _) in zip(numbers, done, strict=True):
+            by_states = by_states.write(number, tf.matmul(tf.cast(by_logits, states.dtype), thin_kernel))
         return (
-            index + 1,
-            nll + tf.reduce_sum(_nll_of(probabilities, logits, wanted)),
-            by_states.write(index, tf.matmul(by_products, thin_kernel) - tf.gather(thin_kernel, wanted)),
-            by_kernel + _precise(tf.matmul(by_products, states[part], transpose_a=True)),
-            by_bias + tf.reduce_sum(probabilities, axis=0),
+            step + 1,
+            tf.add_n([nll, *(losses for *_, losses in done)]),
+            by_states,
+            gradient.add(by_kernel, [(by_logits, part) for part, by_logits, _ in done]),
+            tf.add_n([by_bias, *(tf.reduce_sum(by_logits, axis=0) for _, by_logits, _ in done)]),
         )
 
     _, nll, by_states, by_kernel, by_bias = tf.while_loop(
-        lambda index, *_: index < chunks,
-        one_chunk,
+        lambda step, *_: step < steps,
+        one_step,
         (
             tf.constant(0),
             tf.reduce_sum(_precise(bias[:0])),
-            _rows(states.dtype, chunks, [None, states.shape[1]]),
-            tf.zeros_like(_precise(kernel)),
+            _rows(states.dtype, steps * lanes, [None, states.shape[1]]),
+            gradient.zeros(),
             tf.zeros_like(_precise(bias)),
         ),
         parallel_iterations=1,
     )
-    by_states = by_states.concat()
-    rows = targets[:, None]
-    by_kernel = tf.tensor_scatter_nd_sub(by_kernel, rows, _precise(states))
-    by_bias = tf.tensor_scatter_nd_sub(by_bias, rows, tf.ones_like(targets, by_bias.dtype))
 
     def gradients(upstream):
-        by_all = ((by_states, states), (by_kernel, kernel), (by_bias, bias))
-        return *(tf.cast(upstream * _precise(value), of.dtype) for value, of in by_all), None
+        # The kernel's is multiplied in the form in which that needs no second tensor of its size.
+        by_whole_kernel = gradient.whole(upstream * by_kernel)
+        by_all = (
+            (upstream * _precise(by_states.concat()), states),
+            (by_whole_kernel, kernel),
+            (upstream * by_bias, bias),
+        )
+        return *(tf.cast(value, of.dtype) for value, of in by_all), None
 
     return nll, gradients
+
+
+def _less_one_hot(probabilities: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Returns probabilities - onehot(targets), the gradient by the logits, in the memory of the probabilities.
+
+    They must not be used any more. Anything else would copy the chunk.
+    """
+    tokens, vocabulary_size = tf.shape(probabilities)[0], probabilities.shape[1]
+    flat = tf.reshape(probabilities, [-1, 1])
+    wanted = tf.range(tokens) * vocabulary_size + tf.cast(targets, tf.int32)
+    flat = tf.raw_ops.InplaceSub(x=flat, i=wanted, v=tf.ones([tokens, 1], flat.dtype))
+    return tf.reshape(flat, [tokens, vocabulary_size])
 
 
 def _nll_of(probabilities: tf.Tensor, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
@@ -221,7 +252,7 @@ def scores(
     _check(hidden, targets, mask, "hidden")
     positions = _real_positions(mask)
     states, wanted = _take(hidden, positions), tf.gather(_flat(targets), positions)
-    chunk, chunks = _chunks(wanted, vocabulary_size)
+    chunk, chunks = _chunks(wanted, vocabulary_size, lanes=1)
 
     def one_chunk(index, done):
         part = slice(index * chunk, (index + 1) * chunk)
@@ -261,10 +292,15 @@ def _precise(values: tf.Tensor) -> tf.Tensor:
     return values if values.dtype == tf.float64 else tf.cast(values, tf.float32)
 
 
-def _chunks(targets: tf.Tensor, vocabulary_size: int) -> tuple[int, tf.Tensor]:
-    """Returns how many tokens a chunk has and how many chunks there are: at least one, empty if need be."""
-    chunk = max(CHUNK_TOKENS, CHUNK_LOGITS // vocabulary_size)
-    return chunk, tf.maximum(1, -(-tf.size(targets) // chunk))
+def _chunks(targets: tf.Tensor, vocabulary_size: int, lanes: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns how many tokens a chunk has, and how many times `lanes` chunks there are: at least one, maybe empty.
+
+    Chunks are as large as each other, so that no lane waits for another.
+    """
+    largest = max(CHUNK_TOKENS, CHUNK_LOGITS // vocabulary_size)
+    tokens = tf.maximum(1, tf.size(targets))
+    steps = -(-tokens // (largest * lanes))
+    return -(-tokens // (steps * lanes)), steps
 
 
 def _rows(dtype: tf.DType, chunks: tf.Tensor, shape: list[int | None]) -> tf.TensorArray:

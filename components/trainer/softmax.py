@@ -30,18 +30,19 @@ class FullSoftmax:
         """Returns kernel and bias as float32 tensors."""
         return tf.convert_to_tensor(self._kernel), tf.convert_to_tensor(self._bias)
 
-    def loss_sums(self, hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor) -> loss.LossSums:
+    def loss_sums(self, hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, lanes: int = 1) -> loss.LossSums:
         """The loss, with gradients.
 
         Args:
             hidden: [batch, time, width] states, in the compute dtype.
             targets: [batch, time] int32 or int64.
             mask: [batch, time], 1 at real targets, 0 at padding.
+            lanes: As in `loss.chunked`.
 
         Returns:
             The sums over the real targets.
         """
-        return loss.chunked(hidden, targets, mask, *self.weights())
+        return loss.chunked(hidden, targets, mask, *self.weights(), lanes=lanes)
 
     def nll(self, hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """The loss of each token, in bounded memory and without gradients.

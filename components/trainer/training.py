@@ -108,15 +108,15 @@ class TrainableLanguageModel(LanguageModel):
 
     def _sums(self, embedded: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor | None) -> loss.LossSums:
         """Returns the sums of a batch, from its embedded inputs [batch, time, embedding_units]."""
-        sums = loss.LossSums.empty()
-        for share, (part, wanted, real) in enumerate(self._dealt(embedded, targets, mask)):
+        states = []
+        for share, (part,) in enumerate(self._dealt(embedded)):
             own_seed = None if seed is None else tf.random.experimental.stateless_fold_in(seed, share)
-            hidden = self.hidden_of(part, own_seed)
-            if self.static_shapes:
-                sums = sums.merge(loss.reference(self.softmax.log_probabilities(hidden), wanted, real))
-            else:
-                sums = sums.merge(self.softmax.loss_sums(hidden, wanted, real))
-        return sums
+            states.append(self.hidden_of(part, own_seed))
+        # One loss, since each would have a gradient as large as the output layer.
+        hidden = tf.concat(states, axis=0)
+        if self.static_shapes:
+            return loss.reference(self.softmax.log_probabilities(hidden), targets, mask)
+        return self.softmax.loss_sums(hidden, targets, mask, lanes=self.shares)
 
     def _dealt(self, *batch: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
         """Returns the shares of [batch, ...] tensors; with fewer sentences than shares, some have none."""

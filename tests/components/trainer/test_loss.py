@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfx_lm.components.trainer import loss
+from tfx_lm.components.trainer import kernel_gradient, loss
 from tfx_lm.transform.padding import pad_batch
 
 # "the cat" with the = 7 and cat = 9, as in `transform.padding`.
@@ -317,3 +317,37 @@ def test_a_kernel_that_does_not_fit_is_an_error():
     for kernel, bias in (([9, 4], [9]), ([9, 3], [8])):
         with pytest.raises(ValueError, match="kernel has shape"):
             loss.chunked(*arguments, tf.zeros(kernel), tf.zeros(bias))
+
+
+@pytest.mark.parametrize("lanes", [2, 3])
+@pytest.mark.parametrize("vocabulary", [2, 97, 1000])
+def test_lanes_and_blocks_change_nothing(monkeypatch, lanes, vocabulary):
+    """Blocks of the kernel that do not divide it, chunks that do not divide the tokens, lanes without any."""
+    monkeypatch.setattr(kernel_gradient, "BLOCK_BYTES", 1024)
+    monkeypatch.setattr(loss, "CHUNK_TOKENS", 5)
+    monkeypatch.setattr(loss, "CHUNK_LOGITS", 5)
+    generator = np.random.default_rng(1)
+    hidden, kernel = (tf.constant(generator.normal(size=shape)) for shape in ((4, 9, 8), (vocabulary, 8)))
+    bias = tf.constant(generator.normal(size=vocabulary))
+    targets = tf.constant(generator.integers(0, vocabulary, (4, 9)))
+    for mask in (generator.integers(0, 2, (4, 9)), np.zeros((4, 9)), np.eye(4, 9)):
+        real = tf.constant(mask, tf.float64)
+        found = []
+        for options in ({"lanes": lanes}, None):
+
+            @tf.function
+            def of(hidden, kernel, bias, real, options=options):
+                with tf.GradientTape() as tape:
+                    tape.watch([hidden, kernel, bias])
+                    if options is None:
+                        logits = tf.einsum("btu,vu->btv", hidden, kernel) + bias
+                        nll = loss.reference(logits, targets, real).nll
+                    else:
+                        nll = loss.chunked(hidden, targets, real, kernel, bias, **options).nll
+                    scaled = 3.0 * nll
+                return [nll, *map(tf.convert_to_tensor, tape.gradient(scaled, [hidden, kernel, bias]))]
+
+            of(hidden, kernel, bias, real)
+            found.append(of(hidden, kernel, bias, real))  # A second call must not find what the first one added.
+        for ours, exact in zip(*found, strict=True):
+            np.testing.assert_allclose(ours, exact, rtol=1e-12, atol=1e-12)
