@@ -95,27 +95,35 @@ def score(model: str, file: Any) -> None:
 @main.command()
 @click.argument("model", type=click.Path())
 @click.argument("text")
-@click.option("--top-k", type=click.IntRange(min=1), default=10, show_default=True,
-              help="List this many candidates, and sample from as many.")  # fmt: skip
 @click.option("--length", type=click.IntRange(min=0), default=20, show_default=True, help="Words to add.")
-@click.option("--temperature", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
-def complete(model: str, text: str, top_k: int, length: int, temperature: float, seed: int) -> None:
+@click.option("--greedy", is_flag=True, help="Always take the likeliest word.")
+@click.option("--temperature", type=click.FloatRange(min=0), default=1.0, show_default=True,
+              help="Below 1 the likely words become likelier; 0 is --greedy.")  # fmt: skip
+@click.option("--top-k", type=click.IntRange(min=1), default=10, show_default=True,
+              help="List this many candidates, and draw from as many.")  # fmt: skip
+@click.option("--top-p", type=click.FloatRange(min=0, min_open=True, max=1), default=1.0, show_default=True,
+              help="Of these, draw from the fewest that have this share of the probability together.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the draws; the same text for the same seed.")
+def complete(
+    model: str, text: str, length: int, greedy: bool, temperature: float, top_k: int, top_p: float, seed: int
+) -> None:
     """Lists the likeliest next words of TEXT with their probabilities, then continues it.
 
     MODEL is as for `tfx-lm score`.
     """
     _quiet_tensorflow()
+    from ..components.evaluator.signatures import NEXT_WORD, SCORE, STEP, TOKENIZE
     from ..components.serving import completion, scoring
 
     try:
-        loaded = scoring.load_model(model)
+        loaded = scoring.load_model(model, (SCORE, NEXT_WORD, TOKENIZE, STEP))
+        for word, log_probability in completion.candidates(loaded, text, top_k):
+            click.echo(f"{math.exp(log_probability):8.4f}  {word}")
+        if length:
+            temperature = 0.0 if greedy else temperature
+            click.echo(completion.complete(loaded, text, length, temperature, top_k, top_p, seed))
     except ValueError as error:
         _refuse(error)
-    for word, log_probability in completion.candidates(loaded, text, top_k):
-        click.echo(f"{math.exp(log_probability):8.4f}  {word}")
-    if length:
-        click.echo(completion.complete(loaded, text, length, temperature=temperature, top_k=top_k, seed=seed))
 
 
 def _quiet_tensorflow() -> None:

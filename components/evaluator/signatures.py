@@ -9,6 +9,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 EVALUATE = "evaluate"
 SCORE = "score"
 NEXT_WORD = "next_word"
+TOKENIZE = "tokenize"
+STEP = "step"
 
 
 def signature_names(path: str) -> list[str]:
