@@ -21,6 +21,7 @@ NODES = [
     "Trainer",
     "latest_blessed_model",
     "Evaluator",
+    "ServingCheck",
     "Pusher",
 ]
 
@@ -107,6 +108,9 @@ def test_every_node_completes_and_the_model_is_pushed(first):
     pushed = Path(first.summary["pushed_model"])
     assert pushed.parent == first.output / "serving"
     assert (pushed / "saved_model.pb").exists()
+    assert (pushed / "assets.extra" / "tf_serving_warmup_requests").exists()
+    assert first.summary["serving_check"]["blessed"] is True
+    assert first.summary["serving_check"]["largest_difference"] <= 1e-5
 
 
 def test_the_terminal_shows_progress_and_results_only(first):
@@ -183,7 +187,7 @@ def test_a_second_run_is_cached(second):
 def test_a_changed_hyperparameter_runs_the_trainer_and_what_follows(changed, first):
     cached = {"TextExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform"}
     assert {node for node, state in changed.states.items() if state == "CACHED"} - {"latest_blessed_model"} == cached
-    assert {changed.states[node] for node in ("Trainer", "Evaluator", "Pusher")} == {"COMPLETE"}
+    assert {changed.states[node] for node in ("Trainer", "Evaluator", "ServingCheck", "Pusher")} == {"COMPLETE"}
     assert changed.summary["baseline"]["perplexity"] == pytest.approx(
         first.summary["evaluation"]["perplexity"], rel=1e-4
     )
@@ -219,3 +223,14 @@ def test_part_of_the_pipeline(folder, changed):
     assert states["Trainer"] == "SKIPPED"
     assert states["Evaluator"] == "COMPLETE"
     assert any("gate.max_perplexity" in reason for reason in summary["gate"]["reasons"])
+
+
+def test_a_model_that_does_not_serve_is_not_pushed_and_the_summary_says_why(folder, changed):
+    versions = set((folder / "output" / "serving").iterdir())
+    run = Run(folder, "serving_check.timeout_seconds=0.1")
+    assert run.summary["gate"]["blessed"] is True
+    (reason,) = run.summary["serving_check"]["reasons"]
+    assert "did not end within 0.1 s (serving_check.timeout_seconds)" in reason
+    assert "Does not serve" in run.done.stdout
+    assert run.summary["pushed_model"] is None
+    assert set((folder / "output" / "serving").iterdir()) == versions
