@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -124,6 +125,25 @@ def complete(
             click.echo(completion.complete(loaded, text, length, temperature, top_k, top_p, seed))
     except ValueError as error:
         _refuse(error)
+
+
+@main.command()
+@click.argument("destination", type=click.Path(path_type=Path), metavar="DEST")
+@click.option("--to", type=click.IntRange(min=0), metavar="VERSION", help="Go back to this version.")
+def rollback(destination: Path, to: int | None) -> None:
+    """Withdraws the newest version in DEST (OUTPUT/serving), so that servers go back to the one before.
+
+    The withdrawn version is renamed to withdrawn-VERSION, which servers pass over; nothing is deleted.
+    """
+    from ..components.pusher import versions
+
+    try:
+        newest, withdrawn = versions.rollback(destination, to)
+    except versions.RollbackError as error:
+        _refuse(error)
+    for folder in withdrawn:
+        click.echo(f"Withdrawn: {folder}")
+    click.echo(f"The newest version is now {newest}")
 
 
 def _quiet_tensorflow() -> None:

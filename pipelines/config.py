@@ -146,6 +146,13 @@ class ServingCheckConfig(Section):
     timeout_seconds: float = Field(300.0, gt=0.0)
 
 
+class PusherConfig(Section):
+    """Where blessed models go: OUTPUT/serving/VERSION."""
+
+    # How many versions to keep, the newest; null: all.
+    keep_versions: int | None = Field(10, ge=1)
+
+
 class PipelineConfig(Section):
     """Everything that a pipeline is made from."""
 
@@ -160,6 +167,7 @@ class PipelineConfig(Section):
     trainer: TrainerConfig = TrainerConfig()
     gate: GateConfig
     serving_check: ServingCheckConfig = ServingCheckConfig()
+    pusher: PusherConfig = PusherConfig()
 
     def metadata_file(self) -> Path:
         """The SQLite file of ML Metadata that local runs share."""

@@ -11,6 +11,7 @@ from tfx.orchestration import metadata
 
 from ..components.evaluator.baseline import LatestOtherBlessedModelStrategy
 from ..components.evaluator.component import MaskedEvaluator
+from ..components.pusher.component import AtomicPusher
 from ..components.serving_check.component import ServingCheck
 from ..components.text_example_gen.component import TextExampleGen
 from ..components.text_example_gen.input_config import input_base_and_config
@@ -106,12 +107,13 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
     # It needs nothing of the Evaluator, but is of no use where that fails.
     serving_check.add_upstream_node(evaluator)
     # Without `model`, what is pushed is the serving check's copy, which has the warm-up requests.
-    pusher = tfx.components.Pusher(
+    pusher = AtomicPusher(
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_check.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(output / "serving"))
         ),
+        keep_versions=config.pusher.keep_versions,
     )
     components = [
         example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, evaluator, serving_check,

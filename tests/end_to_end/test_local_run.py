@@ -193,6 +193,16 @@ def test_a_changed_hyperparameter_runs_the_trainer_and_what_follows(changed, fir
     )
 
 
+def test_a_rollback_goes_back_to_the_first_model(changed, first):
+    serving = first.output / "serving"
+    done = tfx_lm("rollback", str(serving))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"The newest version is now {first.summary['pushed_model']}\n")
+    withdrawn = serving / f"withdrawn-{Path(changed.summary['pushed_model']).name}"
+    assert (withdrawn / "saved_model.pb").exists()
+    withdrawn.rename(changed.summary["pushed_model"])
+
+
 def test_a_failed_node_says_why_and_leaves_what_was_made(folder, changed):
     bad = folder / "bad"
     bad.mkdir()
