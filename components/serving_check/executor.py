@@ -12,7 +12,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from ..evaluator.bounded_inference import evaluate
+from ..evaluator.scoring import evaluate
 from . import golden, process
 from .verdict import judge
 from .warmup import write_warmup_requests
