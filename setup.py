@@ -47,7 +47,7 @@ setup(
     license="Apache-2.0",
     package_dir={"tfx_lm": "."},
     packages=["tfx_lm", *(f"tfx_lm.{name}" for name in SUBPACKAGES)],
-    package_data={"tfx_lm.pipelines": ["configs/*.yaml"]},
+    package_data={"tfx_lm.components.model_server": ["playground.html"], "tfx_lm.pipelines": ["configs/*.yaml"]},
     # Only what is named above; otherwise setuptools takes the folder of the YAML files for a forgotten package.
     include_package_data=False,
     # This file lies in the root package's folder; setuptools leaves it out of the package if it knows the name.
@@ -69,14 +69,28 @@ setup(
         "pydantic>=2.5",
         "pyyaml",
         "rich>=13",
+        "scipy",
     ],
     extras_require={
         # For benchmarks/training.py alone, and only if PyTorch is to share this environment.
         "bench": ["torch>=2.13"],
         # The upper bounds are those of TFX's own extras; kfp's is TFX 1.21's, TFX 1.16 has none.
         "airflow": ["apache-airflow>=2.10,<3"],
-        "dev": ["build", "hypothesis", "mypy", "psutil", "pytest", "ruff", "twine", "types-PyYAML", "types-setuptools"],
+        "dev": [
+            "build",
+            "hypothesis",
+            "mypy",
+            "playwright",
+            "psutil",
+            "pytest",
+            "ruff",
+            "twine",
+            "types-PyYAML",
+            "types-setuptools",
+        ],
         "kubeflow": ["kfp>=2.5,<2.17"],
+        # `tfx-lm serve`. uvicorn uses httptools and uvloop where they are there, and is about twice as fast.
+        "serve": ["httptools", "orjson>=3", "prometheus-client", "starlette>=0.40", "uvicorn>=0.30", "uvloop"],
     },
     entry_points={"console_scripts": ["tfx-lm=tfx_lm.pipelines.cli:main"]},
     classifiers=[

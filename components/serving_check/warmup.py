@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
@@ -35,3 +36,17 @@ def write_warmup_requests(model: str, texts: Sequence[bytes]) -> None:
                     request.inputs["k"].CopyFrom(tf.make_tensor_proto(CANDIDATES, tf.int32))
                 log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
                 writer.write(log.SerializeToString())
+
+
+def read_warmup_requests(model: str) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Reads the requests again: the name of a signature and its inputs by name; none where there is no file.
+
+    Args:
+        model: The SavedModel's folder.
+    """
+    file = f"{model}/{WARMUP_FILE}"
+    if not tf.io.gfile.exists(file):
+        return
+    for record in tf.data.TFRecordDataset(file).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        yield request.model_spec.signature_name, {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
