@@ -185,7 +185,8 @@ async def _body(request: Request, limits: Limits) -> bytes:
         raise too_large
 
     async def read() -> bytes:
-        parts, size = [], 0
+        parts: list[bytes] = []
+        size = 0
         async for part in request.stream():
             size += len(part)
             if size > limits.body_bytes:

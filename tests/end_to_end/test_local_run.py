@@ -3,8 +3,10 @@
 import json
 import math
 import random
+import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +178,21 @@ def test_the_model_completes_text_from_any_folder_above_it(first):
     assert len(candidates) == 3
     assert all(0.0 < float(line.split()[0]) < 1.0 for line in candidates)
     assert text.startswith("the old ")
+
+
+def test_the_pushed_model_is_served(first):
+    command = [str(Path(sys.executable).parent / "tfx-lm"), "serve", str(first.output / "serving"), "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        url = re.search(r"http://\S+:predict", server.stdout.readline()).group()
+        question = {"signature_name": "next_word", "inputs": {"text": ["the old"], "k": 3}}
+        with urllib.request.urlopen(url, json.dumps(question).encode(), timeout=60) as response:
+            answer = json.load(response)["outputs"]
+    finally:
+        server.terminate()
+        assert server.communicate(timeout=60)[1] == ""
+    assert len(answer["words"][0]) == 3
+    assert all(log_probability < 0 for log_probability in answer["log_probabilities"][0])
 
 
 def test_a_second_run_is_cached(second):
