@@ -90,7 +90,15 @@ setup(
         ],
         "kubeflow": ["kfp>=2.5,<2.17"],
         # `tfx-lm serve`. uvicorn uses httptools and uvloop where they are there, in the place of slower ones.
-        "serve": ["httptools", "orjson>=3", "prometheus-client", "starlette>=0.40", "uvicorn>=0.30", "uvloop"],
+        "serve": [
+            "anyio>=4",
+            "httptools",
+            "orjson>=3",
+            "prometheus-client",
+            "starlette>=0.40",
+            "uvicorn>=0.30",
+            "uvloop",
+        ],
     },
     entry_points={"console_scripts": ["tfx-lm=tfx_lm.pipelines.cli:main"]},
     classifiers=[

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -184,25 +185,23 @@ async def _body(request: Request, limits: Limits) -> bytes:
     if "expect" in request.headers and int(request.headers.get("content-length", "0")) > limits.body_bytes:
         raise too_large
 
-    async def read() -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        async for part in request.stream():
-            size += len(part)
-            if size > limits.body_bytes:
-                parts.clear()
-            else:
-                parts.append(part)
-        if size > limits.body_bytes:
-            raise too_large
-        return b"".join(parts)
-
+    parts: list[bytes] = []
+    size = 0
     try:
-        return await asyncio.wait_for(read(), limits.body_seconds)
-    except asyncio.TimeoutError as error:
+        with anyio.fail_after(limits.body_seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > limits.body_bytes:
+                    parts.clear()
+                else:
+                    parts.append(part)
+    except TimeoutError as error:
         raise RequestError(408, f"the body did not arrive within {limits.body_seconds:g} s") from error
     except ClientDisconnect as error:
         raise RequestError(400, "the client went away") from error
+    if size > limits.body_bytes:
+        raise too_large
+    return b"".join(parts)
 
 
 def _tensor_info(spec: Any) -> dict[str, Any]:

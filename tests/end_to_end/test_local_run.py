@@ -254,7 +254,7 @@ def test_part_of_the_pipeline(folder, changed):
 
 def test_a_model_that_does_not_serve_is_not_pushed_and_the_summary_says_why(folder, changed):
     versions = set((folder / "output" / "serving").iterdir())
-    run = Run(folder, "serving_check.timeout_seconds=0.1")
+    run = Run(folder, "trainer.learning_rate=0.03", "serving_check.timeout_seconds=0.1")
     assert run.summary["gate"]["blessed"] is True
     (reason,) = run.summary["serving_check"]["reasons"]
     assert "did not end within 0.1 s (serving_check.timeout_seconds)" in reason

@@ -13,6 +13,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 from tfx_lm.components.serving_check import component, golden, process, verdict
 from tfx_lm.components.serving_check.executor import Executor
+from tfx_lm.components.serving_check.warmup import read_warmup_requests
 
 pytestmark = pytest.mark.slow
 
@@ -68,12 +69,13 @@ def test_a_good_model_is_blessed_and_tfxs_pusher_pushes_it_with_warm_up_requests
     (version,) = (tmp_path / "serving").iterdir()
     records = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
     logs = [prediction_log_pb2.PredictionLog.FromString(record) for record in records.as_numpy_iterator()]
+    assert {log.WhichOneof("log_type") for log in logs} == {"predict_log"}
     model = tf.saved_model.load(str(version))
-    assert len(logs) == 9
-    for log in logs:
-        request = log.predict_log.request
-        inputs = {name: tf.constant(tf.make_ndarray(value)) for name, value in request.inputs.items()}
-        assert model.signatures[request.model_spec.signature_name](**inputs)
+    requests = list(read_warmup_requests(str(version)))
+    assert len(requests) == len(logs) == 9
+    for signature, inputs in requests:
+        answers = model.signatures[signature](**{name: tf.constant(value) for name, value in inputs.items()})
+        assert {len(answer) for answer in answers.values()} == {len(inputs["text"])}
 
 
 def test_a_model_that_gives_nan_is_not_blessed_and_not_pushed(nan_model, examples, tmp_path):
