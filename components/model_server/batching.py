@@ -132,7 +132,11 @@ class Batcher:
                 if self._batches:
                     self._changed.notify()
             self._on_batch(len(batch))
-            _answer(batch)
+            try:
+                _answer(batch)
+            except Exception as error:  # Whatever happens to these requests, the next ones need this thread.
+                _log.exception("a batch failed")
+                _fail([job for job, _ in batch], error)
 
 
 def _batches(jobs: list[_Job]) -> list[list[tuple[_Job, int]]]:
@@ -152,7 +156,6 @@ def _answer(batch: list[tuple[_Job, int]]) -> None:
     try:
         outputs = _call(batch)
     except Exception as error:
-        outcome = error
         if len(jobs) > 1:
             # Only the request that is to blame may fail.
             for job in jobs:
@@ -160,7 +163,7 @@ def _answer(batch: list[tuple[_Job, int]]) -> None:
             return
         if not isinstance(error, RequestError):
             _log.exception("%s failed", jobs[0].request.signature)
-        _finish(jobs, lambda job: job.future.set_exception(outcome))
+        _fail(jobs, error)
         return
     lengths = outputs["mask"].sum(axis=1).astype(int) if "mask" in outputs else None
     padded = {name for name, array in outputs.items() if lengths is not None and array.shape == outputs["mask"].shape}
@@ -199,6 +202,10 @@ def _together(job: _Job, padded: set[str]) -> Outputs:
         else:
             outputs[name] = np.stack(rows)
     return outputs
+
+
+def _fail(jobs: list[_Job], error: Exception) -> None:
+    _finish(jobs, lambda job: job.future.set_exception(error))
 
 
 def _finish(jobs: list[_Job], set_outcome: Callable[[_Job], None]) -> None:

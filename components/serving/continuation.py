@@ -22,15 +22,18 @@ class Continuation:
 
     Attributes:
         log_probabilities: float32 [vocabulary], nats, of each id to come next.
+
+    Raises:
+        ValueError: If the model lacks the signatures.
     """
 
     def __init__(self, model: LanguageModel, text: bytes):
         self._model = model
+        (ids,) = model.call(TOKENIZE, text=tf.constant([text]))["ids"]
         self._words = read_vocabulary(f"{model.path}/assets/{VOCABULARY_NAME}")
         _, inputs = model.loaded.signatures[STEP].structured_input_signature
         self._states = tf.zeros([1, *inputs["states"].shape[1:]])
         self.log_probabilities: np.ndarray
-        (ids,) = model.call(TOKENIZE, text=tf.constant([text]))["ids"]
         ids = np.concatenate([[START_ID], ids])
         for begin in range(0, len(ids), TOKENS_AT_ONCE):
             self._read(ids[begin : begin + TOKENS_AT_ONCE])

@@ -125,6 +125,24 @@ def test_a_model_that_fails_is_an_error_of_the_server_and_the_batcher_goes_on(mo
     assert found["length"].tolist() == [4]
 
 
+def test_a_model_that_answers_too_few_rows_is_an_error_and_the_batcher_goes_on(model, monkeypatch):
+    batcher = Batcher(100)
+    call = model.call
+
+    def few(signature, inputs):
+        return {name: array[:1] for name, array in call(signature, inputs).items()}
+
+    async def one_after_the_other():
+        monkeypatch.setattr(model, "call", few)
+        with pytest.raises(IndexError):
+            await batcher.run(model, request(b"a", b"b"))
+        monkeypatch.setattr(model, "call", call)
+        return await batcher.run(model, request(b"good"))
+
+    (found,) = run(batcher, one_after_the_other())
+    assert found["length"].tolist() == [4]
+
+
 def test_too_much_is_refused_and_what_waits_is_answered(model):
     batcher = Batcher(4, workers=1)
     model.wait.clear()
