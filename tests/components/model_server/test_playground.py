@@ -91,3 +91,16 @@ def test_of_many_keystrokes_the_last_counts(page):
     page.fill("#text", "")
     page.locator("#text").press_sequentially("the cat the cat", delay=20)
     expect_words(page, ("the", "1.0"), ("cat", "1.0"), ("the", "2.0"), ("cat", "1.0"), ("⏎", "1.0"))
+
+
+def test_a_byte_models_candidates_are_characters(browser, start_server, save_table_model, bigram_table):
+    server = start_server(save_table_model(["<0x61>", "<0xC3>"], bigram_table[1]))
+    page = browser.new_page()
+    page.goto(server.url)
+    page.fill("#text", "b")
+    sync_api.expect(page.locator("#words li")).to_have_count(2)
+    sync_api.expect(page.locator("#candidates button")).to_have_count(2)
+    assert page.locator("#candidates button", has_text="<0xC3>").is_disabled()
+    page.locator("#candidates button", has_text="<0x61>").click()
+    assert page.input_value("#text") == "ba"
+    page.close()
