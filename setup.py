@@ -47,7 +47,7 @@ setup(
     license="Apache-2.0",
     package_dir={"tfx_lm": "."},
     packages=["tfx_lm", *(f"tfx_lm.{name}" for name in SUBPACKAGES)],
-    package_data={"tfx_lm.pipelines": ["configs/*.yaml"]},
+    package_data={"tfx_lm.components.model_server": ["playground.html"], "tfx_lm.pipelines": ["configs/*.yaml"]},
     # Only what is named above; otherwise setuptools takes the folder of the YAML files for a forgotten package.
     include_package_data=False,
     # This file lies in the root package's folder; setuptools leaves it out of the package if it knows the name.
@@ -76,8 +76,29 @@ setup(
         "bench": ["torch>=2.13"],
         # The upper bounds are those of TFX's own extras; kfp's is TFX 1.21's, TFX 1.16 has none.
         "airflow": ["apache-airflow>=2.10,<3"],
-        "dev": ["build", "hypothesis", "mypy", "psutil", "pytest", "ruff", "twine", "types-PyYAML", "types-setuptools"],
+        "dev": [
+            "build",
+            "hypothesis",
+            "mypy",
+            "playwright",
+            "psutil",
+            "pytest",
+            "ruff",
+            "twine",
+            "types-PyYAML",
+            "types-setuptools",
+        ],
         "kubeflow": ["kfp>=2.5,<2.17"],
+        # `tfx-lm serve`. uvicorn uses httptools and uvloop where they are there, in the place of slower ones.
+        "serve": [
+            "anyio>=4",
+            "httptools",
+            "orjson>=3",
+            "prometheus-client",
+            "starlette>=0.40",
+            "uvicorn>=0.30",
+            "uvloop",
+        ],
     },
     entry_points={"console_scripts": ["tfx-lm=tfx_lm.pipelines.cli:main"]},
     classifiers=[

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -95,27 +96,93 @@ def score(model: str, file: Any) -> None:
 @main.command()
 @click.argument("model", type=click.Path())
 @click.argument("text")
-@click.option("--top-k", type=click.IntRange(min=1), default=10, show_default=True,
-              help="List this many candidates, and sample from as many.")  # fmt: skip
 @click.option("--length", type=click.IntRange(min=0), default=20, show_default=True, help="Words to add.")
-@click.option("--temperature", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
-def complete(model: str, text: str, top_k: int, length: int, temperature: float, seed: int) -> None:
+@click.option("--greedy", is_flag=True, help="Always take the likeliest word.")
+@click.option("--temperature", type=click.FloatRange(min=0), default=1.0, show_default=True,
+              help="Below 1 the likely words become likelier; 0 is --greedy.")  # fmt: skip
+@click.option("--top-k", type=click.IntRange(min=1), default=10, show_default=True,
+              help="List this many candidates, and draw from as many.")  # fmt: skip
+@click.option("--top-p", type=click.FloatRange(min=0, min_open=True, max=1), default=1.0, show_default=True,
+              help="Of these, draw from the fewest that have this share of the probability together.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the draws; the same text for the same seed.")
+def complete(
+    model: str, text: str, length: int, greedy: bool, temperature: float, top_k: int, top_p: float, seed: int
+) -> None:
     """Lists the likeliest next words of TEXT with their probabilities, then continues it.
 
     MODEL is as for `tfx-lm score`.
     """
     _quiet_tensorflow()
+    from ..components.evaluator.signatures import NEXT_WORD, SCORE, STEP, TOKENIZE
     from ..components.serving import completion, scoring
 
     try:
-        loaded = scoring.load_model(model)
+        loaded = scoring.load_model(model, (SCORE, NEXT_WORD, TOKENIZE, STEP))
+        for word, log_probability in completion.candidates(loaded, text, top_k):
+            click.echo(f"{math.exp(log_probability):8.4f}  {word}")
+        if length:
+            temperature = 0.0 if greedy else temperature
+            click.echo(completion.complete(loaded, text, length, temperature, top_k, top_p, seed))
     except ValueError as error:
         _refuse(error)
-    for word, log_probability in completion.candidates(loaded, text, top_k):
-        click.echo(f"{math.exp(log_probability):8.4f}  {word}")
-    if length:
-        click.echo(completion.complete(loaded, text, length, temperature=temperature, top_k=top_k, seed=seed))
+
+
+@main.command()
+@click.argument("model", type=click.Path())
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 for all.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8501, show_default=True, help="0 takes a free one.")
+@click.option("--name", default="model", show_default=True, help="The model's name in the addresses.")
+@click.option("--max-bytes", type=click.IntRange(min=1), default=1_000_000, show_default=True, help="Of a body.")
+@click.option("--max-rows", type=click.IntRange(min=1), default=256, show_default=True, help="Texts in a request.")
+@click.option("--max-tokens", type=click.IntRange(min=1), default=4096, show_default=True, help="Of a text.")
+@click.option("--body-seconds", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True,
+              help="Longest time in which a body must arrive.")  # fmt: skip
+@click.option("--poll-seconds", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
+              help="How often a new version is looked for.")  # fmt: skip
+def serve(
+    model: str, host: str, port: int, name: str, max_bytes: int, max_rows: int, max_tokens: int, body_seconds: float,
+    poll_seconds: float,
+) -> None:  # fmt: skip
+    """Serves a model over HTTP: TensorFlow Serving's REST protocol, /metrics, and a page to try it at /.
+
+    MODEL is a pushed version's folder, or the folder of all versions, of which always the newest is served.
+    """
+    _quiet_tensorflow()
+    try:
+        from ..components.model_server.limits import Limits
+        from ..components.model_server.serve import serve as run_server
+    except ModuleNotFoundError as error:
+        if error.name not in ("anyio", "httptools", "orjson", "prometheus_client", "starlette", "uvicorn", "uvloop"):
+            raise
+        click.echo(f"tfx-lm: {error.name} is not installed; install the extra: pip install 'tfx-lm[serve]'", err=True)
+        sys.exit(BAD_INPUT)
+    limits = Limits(body_bytes=max_bytes, rows=max_rows, tokens=max_tokens, body_seconds=body_seconds)
+    try:
+        run_server(
+            model, host, port, name, limits, poll_seconds,
+            lambda url: click.echo(f"Serving {model} at {url}/v1/models/{name}:predict; a page to try it: {url}/"),
+        )  # fmt: skip
+    except ValueError as error:
+        _refuse(error)
+
+
+@main.command()
+@click.argument("destination", type=click.Path(path_type=Path), metavar="DEST")
+@click.option("--to", type=click.IntRange(min=0), metavar="VERSION", help="Go back to this version.")
+def rollback(destination: Path, to: int | None) -> None:
+    """Withdraws the newest version in DEST (OUTPUT/serving), so that servers go back to the one before.
+
+    The withdrawn version is renamed to withdrawn-VERSION, which servers pass over; nothing is deleted.
+    """
+    from ..components.pusher import versions
+
+    try:
+        newest, withdrawn = versions.rollback(destination, to)
+    except versions.RollbackError as error:
+        _refuse(error)
+    for folder in withdrawn:
+        click.echo(f"Withdrawn: {folder}")
+    click.echo(f"The newest version is now {newest}")
 
 
 def _quiet_tensorflow() -> None:

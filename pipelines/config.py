@@ -146,6 +146,22 @@ class GateConfig(Section):
         return self
 
 
+class ServingCheckConfig(Section):
+    """What a fresh process that serves the model must show before the model is pushed."""
+
+    # Longest time that 19 of 20 requests of a single sentence may take, in milliseconds, on this machine's processor.
+    max_latency_ms: float = Field(500.0, gt=0.0)
+    # Longest time of the whole process, TensorFlow's import included.
+    timeout_seconds: float = Field(300.0, gt=0.0)
+
+
+class PusherConfig(Section):
+    """Where blessed models go: OUTPUT/serving/VERSION."""
+
+    # How many versions to keep, the newest; null: all.
+    keep_versions: int | None = Field(10, ge=1)
+
+
 class PipelineConfig(Section):
     """Everything that a pipeline is made from."""
 
@@ -159,6 +175,8 @@ class PipelineConfig(Section):
     vocabulary: VocabularyConfig = VocabularyConfig()
     trainer: TrainerConfig = TrainerConfig()
     gate: GateConfig
+    serving_check: ServingCheckConfig = ServingCheckConfig()
+    pusher: PusherConfig = PusherConfig()
 
     def metadata_file(self) -> Path:
         """The SQLite file of ML Metadata that local runs share."""

@@ -11,6 +11,8 @@ from tfx.orchestration import metadata
 
 from ..components.evaluator.baseline import LatestOtherBlessedModelStrategy
 from ..components.evaluator.component import MaskedEvaluator
+from ..components.pusher.component import AtomicPusher
+from ..components.serving_check.component import ServingCheck
 from ..components.text_example_gen.component import TextExampleGen
 from ..components.text_example_gen.input_config import input_base_and_config
 from .code_digest import code_digest
@@ -35,7 +37,8 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
 
     Returns:
         A pipeline that any TFX orchestrator runs. Its nodes, in order: TextExampleGen, StatisticsGen, SchemaGen,
-        ExampleValidator, Transform, Trainer, latest_blessed_model, Evaluator, Pusher.
+        ExampleValidator, Transform, Trainer, latest_blessed_model, Evaluator,
+        ServingCheck, Pusher.
     """
     output = Path(config.output).resolve()
     transform_options = config.transform_options()
@@ -94,15 +97,26 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         slices=config.gate.slices,
         **config.gate.model_dump(exclude={"slices"}),
     )
-    pusher = tfx.components.Pusher(
+    serving_check = ServingCheck(
         model=trainer.outputs["model"],
+        examples=example_gen.outputs["examples"],
+        max_latency_ms=config.serving_check.max_latency_ms,
+        timeout_seconds=config.serving_check.timeout_seconds,
+    )
+    # It needs nothing of the Evaluator, but is of no use where that fails.
+    serving_check.add_upstream_node(evaluator)
+    # Without `model`, what is pushed is the serving check's copy, which has the warm-up requests.
+    pusher = AtomicPusher(
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=serving_check.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(output / "serving"))
         ),
+        keep_versions=config.pusher.keep_versions,
     )
     components = [
-        example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, evaluator, pusher,
+        example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, evaluator, serving_check,
+        pusher,
     ]  # fmt: skip
     for component in components:
         _add_to_fingerprint(component, "code_digest", code_digest())

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..components.evaluator import results
+from ..components.serving_check.verdict import read_verdict
 from .config import PipelineConfig
 from .local_runner import NodeResult
 from .run_records import RunRecords
@@ -31,7 +32,8 @@ def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], 
 
     Returns:
         The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null where the
-        Evaluator did not end; `pushed_model` is null where nothing was pushed. Losses are in nats.
+        Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.Verdict`) where the
+        ServingCheck did not; `pushed_model` is null where nothing was pushed. Losses are in nats.
     """
     evaluation: dict[str, Any] = dict.fromkeys(("evaluation", "baseline", "change", "slices", "gate"))
     state = {node.id: node.state for node in nodes}
@@ -50,9 +52,17 @@ def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], 
         ],
         "warnings": _warnings(config, records),
         **evaluation,
+        "serving_check": _serving_check(state, records),
         "pushed_model": _pushed_model(state, records),
         "report": None,
     }
+
+
+def _serving_check(state: dict[str, str], records: RunRecords) -> dict[str, Any] | None:
+    artifact = records.output("ServingCheck", "blessing")
+    if state.get("ServingCheck") not in ("COMPLETE", "CACHED") or artifact is None:
+        return None
+    return read_verdict(artifact.uri)
 
 
 def _pushed_model(state: dict[str, str], records: RunRecords) -> str | None:
@@ -113,8 +123,24 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         console.print("Blessed." if summary["gate"]["blessed"] else "Not blessed:", highlight=False)
         for reason in summary["gate"]["reasons"]:
             console.print(f"  {reason}", highlight=False)
+    if summary["serving_check"]:
+        _print_serving_check(summary["serving_check"], console)
     pushed = summary["pushed_model"]
     console.print(f"Pushed to {pushed}" if pushed else "Nothing was pushed.", highlight=False, soft_wrap=True)
+
+
+def _print_serving_check(check: dict[str, Any], console: Console) -> None:
+    if check["blessed"]:
+        latency = check["latency_ms"]
+        console.print(
+            f"Serves: loads in {check['load_seconds']:.1f} s, a sentence takes {latency['median']:.1f} ms "
+            f"(95 % within {latency['p95']:.1f} ms).",
+            highlight=False,
+        )
+    else:
+        console.print("Does not serve:", highlight=False)
+        for reason in check["reasons"]:
+            console.print(f"  {reason}", highlight=False)
 
 
 def _score_table(summary: dict[str, Any]) -> Table:

@@ -9,6 +9,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 EVALUATE = "evaluate"
 SCORE = "score"
 NEXT_WORD = "next_word"
+TOKENIZE = "tokenize"
+STEP = "step"
 
 # What TensorFlow raises for files that are damaged; IndexError is a checkpoint that is too short.
 LOADING_ERRORS = (OSError, ValueError, TypeError, IndexError, RuntimeError, tf.errors.OpError)

@@ -34,23 +34,6 @@ def tokenizer_kind(probe_words: Sequence[str]) -> str:
     return "word" if "," in probe_words else "whitespace"
 
 
-def continue_text(text: bytes, words: Sequence[str], kind: str) -> bytes:
-    """Appends words so that the model's tokenizer reads them back as they are.
-
-    Args:
-        text: The text so far.
-        words: Tokens as the model proposes them.
-        kind: `byte`, `word` or `whitespace`.
-
-    Returns:
-        For `byte` the bytes that the tokens stand for are appended, otherwise a space and a word at a time.
-    """
-    if kind == "byte":
-        return text + b"".join(_raw_byte(word) for word in words)
-    encoded = [word.encode("utf-8", "surrogateescape") for word in words]
-    return b" ".join([text, *encoded] if text.strip() else encoded)
-
-
 def readable_text(text: str, words: Sequence[str], kind: str) -> str:
     """Appends words the way people write them.
 

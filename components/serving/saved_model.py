@@ -54,7 +54,7 @@ def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE,
     Raises:
         ValueError: If there is no complete SavedModel, it lacks a signature, or it cannot be loaded.
     """
-    folder = _version_folder(os.fspath(path))
+    folder = newest_version(os.fspath(path))
     for signature in signatures:
         check_signature(folder, signature)
     try:
@@ -63,7 +63,15 @@ def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE,
         raise ValueError(f"{folder}: cannot be loaded ({error}); push the model again") from error
 
 
-def _version_folder(path: str) -> str:
+def newest_version(path: str) -> str:
+    """Finds the folder of the newest complete version.
+
+    Args:
+        path: The folder of all versions, or a version's own, which is returned as it is.
+
+    Raises:
+        ValueError: If there is no complete SavedModel.
+    """
     if _is_complete(path):
         return path
     if not tf.io.gfile.isdir(path):

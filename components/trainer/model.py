@@ -159,6 +159,37 @@ class LanguageModel(keras.Model):
             states = self._drop(layer(states), seed, index)
         return states if self.adapter is None else self.adapter(states)
 
+    @property
+    def state_shape(self) -> tuple[int, int, int]:
+        """[layers, 2, units]: what the LSTM layers carry from step to step, of one row; see `hidden_after`."""
+        return self.architecture["layers"], 2, self.architecture["units"]
+
+    def hidden_after(self, inputs: tf.Tensor, states: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The state before the projection after some more steps, without going over those before again.
+
+        `hidden([[2, 7, 9]])[:, -1]` is what `hidden_after([[2, 7, 9]], zeros)` returns, and so does
+        `hidden_after([[9]], states)` with the states of `hidden_after([[2, 7]], zeros)`.
+
+        Args:
+            inputs: [batch, time] int32 or int64 ids, not padded: every row has `time` real steps, ≥ 1.
+            states: [batch, layers, 2, units] float, output and cell of each layer after the steps before; zeros
+                before the first.
+
+        Returns:
+            [batch, width], the width that `softmax` takes, and the new [batch, layers, 2, units].
+        """
+
+        def advance(states: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+            advanced = []
+            for index, layer in enumerate(self.recurrent):
+                output, (_, cell) = layer.cell(output, [states[:, index, 0], states[:, index, 1]])
+                advanced.append(tf.stack([output, cell], axis=1))
+            return tf.ensure_shape(tf.stack(advanced, axis=1), states.shape)
+
+        states = tf.foldl(advance, tf.transpose(self.embedding(inputs), [1, 0, 2]), states)
+        last = states[:, -1, 0]
+        return (last if self.adapter is None else self.adapter(last)), states
+
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the log-probabilities at every position; see the class."""
         states = self.hidden(inputs)

@@ -72,6 +72,14 @@ class Signatures:
             "serving_default": tf.function(self.serving_default, input_signature=[text]),
             "score": tf.function(self.score, input_signature=[text]),
             "next_word": tf.function(self.next_word, input_signature=[text, tf.TensorSpec([], tf.int32, name="k")]),
+            "tokenize": tf.function(self.tokenize, input_signature=[text]),
+            "step": tf.function(
+                self.step,
+                input_signature=[
+                    tf.TensorSpec([None, None], tf.int64, name="ids"),
+                    tf.TensorSpec([None, *self._model.state_shape], tf.float32, name="states"),
+                ],
+            ),
             "evaluate": tf.function(self.evaluate, input_signature=[tf.TensorSpec([None], tf.string, name="examples")]),
         }
 
@@ -155,6 +163,49 @@ class Signatures:
         best, index = tf.math.top_k(log_probabilities[:, reserved:], k)
         words = self._words_of_ids.lookup(tf.cast(index, tf.int64) + reserved)
         return {"words": words, "log_probabilities": best}
+
+    def tokenize(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The words of each line and their ids, as `step` reads them; nothing is cut.
+
+        `the cat` with ids the = 7 and cat = 9, beside a line of three words: ids [7, 9, 0], mask [1, 1, 0].
+
+        Args:
+            text: string [batch], raw lines.
+
+        Returns:
+            [batch, time] each: `words` (string, "" on padding), `ids` (int64, 0 on padding) and `mask` (float32,
+            1.0 on words). There is neither `<s>` nor `</s>` among them.
+        """
+        tokens = tokenizer.tokenize(text, self._kind, self._lowercase)
+        ids = tf.ragged.map_flat_values(self._ids_of_words.lookup, tokens)
+        return {
+            "words": tokens.to_tensor(""),
+            "ids": ids.to_tensor(vocabulary.PAD_ID),
+            "mask": tf.ones_like(ids, tf.float32).to_tensor(0.0),
+        }
+
+    def step(self, ids: tf.Tensor, states: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The next token after some more tokens, without reading what came before again.
+
+        A client begins with `<s>` (id 2) and states of zeros, and gives each time the states of the answer before.
+
+        Args:
+            ids: int64 [batch, time], the tokens that are new, at least one, equally many in each row.
+            states: float32 [batch, layers, 2, units], what the answer before held; zeros at the beginning.
+
+        Returns:
+            `log_probabilities`: float32 [batch, vocabulary] nats, of each id to come next, the reserved ones
+            included; `states`: float32 [batch, layers, 2, units].
+        """
+        size = tf.constant(self._model.vocabulary_size, tf.int64)
+        # An id out of range would be an error on a processor and a row of zeros on a GPU.
+        known = tf.debugging.Assert(
+            tf.reduce_all((ids >= 0) & (ids < size)), ["ids: must be from 0 to the size of the vocabulary,", size]
+        )
+        some = tf.debugging.Assert(tf.shape(ids)[1] >= 1, ["ids: must hold at least one token in each row"])
+        with tf.control_dependencies([known, some]):
+            last, states = self._model.hidden_after(tf.identity(ids), states)
+        return {"log_probabilities": self._model.softmax.log_probabilities(last), "states": states}
 
     def _score(self, text: tf.Tensor) -> _Scored:
         tokens = tokenizer.tokenize(text, self._kind, self._lowercase)

@@ -1,5 +1,7 @@
 """Small SavedModels with known probabilities, for everything that reads an exported model."""
 
+import pathlib
+
 import pytest
 import tensorflow as tf
 
@@ -13,8 +15,11 @@ class TableModel(tf.Module):
     Trainer exports, written independently of it.
     """
 
-    def __init__(self, words, table, max_length=64):
+    def __init__(self, words, table, folder, max_length=64):
         super().__init__()
+        # A file, as the Trainer's models have one among their assets.
+        pathlib.Path(folder, "vocabulary").write_text("".join(f"{word}\n" for word in [*RESERVED, *words]))
+        self.asset = tf.saved_model.Asset(f"{folder}/vocabulary")
         self.table = tf.Variable(tf.constant(table, tf.float32))
         self.vocabulary = tf.constant(RESERVED + list(words))
         self.max_length = max_length
@@ -68,8 +73,31 @@ class TableModel(tf.Module):
         values, positions = tf.math.top_k(rows, tf.minimum(k, tf.shape(rows)[1]))
         return {"words": tf.gather(self.vocabulary, positions + 4), "log_probabilities": values}
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def serving_default(self, text):
+        sums = self._scores(text)[0]
+        perplexity = tf.exp(sums["nll"] / sums["tokens"])
+        return {"log_probability": -sums["nll"], "tokens": sums["tokens"], "perplexity": perplexity}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def tokenize(self, text):
+        raw = tf.strings.split(text)
+        ids = tf.RaggedTensor.from_row_splits(self.ids.lookup(raw.values), raw.row_splits)
+        mask = tf.ones_like(ids, tf.float32).to_tensor(0.0)
+        return {"words": raw.to_tensor(""), "ids": ids.to_tensor(0), "mask": mask}
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None], tf.int64, name="ids"),
+            tf.TensorSpec([None, 1, 2, 3], tf.float32, name="states"),
+        ]
+    )
+    def step(self, ids, states):
+        return {"log_probabilities": tf.gather(self.table, ids[:, -1]), "states": tf.identity(states)}
+
     def save(self, path):
-        signatures = {"evaluate": self.evaluate, "score": self.score, "next_word": self.next_word}
+        names = ("evaluate", "score", "next_word", "serving_default", "tokenize", "step")
+        signatures = {name: getattr(self, name) for name in names}
         tf.saved_model.save(self, str(path), signatures=signatures)
         return str(path)
 
@@ -80,7 +108,7 @@ def save_table_model(tmp_path_factory):
 
     def save(words, table, path=None, **options):
         folder = path or tmp_path_factory.mktemp("model") / "saved"
-        return TableModel(words, table, **options).save(folder)
+        return TableModel(words, table, tmp_path_factory.mktemp("asset"), **options).save(folder)
 
     return save
 

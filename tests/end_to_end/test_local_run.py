@@ -3,8 +3,10 @@
 import json
 import math
 import random
+import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ NODES = [
     "Trainer",
     "latest_blessed_model",
     "Evaluator",
+    "ServingCheck",
     "Pusher",
 ]
 
@@ -107,6 +110,9 @@ def test_every_node_completes_and_the_model_is_pushed(first):
     pushed = Path(first.summary["pushed_model"])
     assert pushed.parent == first.output / "serving"
     assert (pushed / "saved_model.pb").exists()
+    assert (pushed / "assets.extra" / "tf_serving_warmup_requests").exists()
+    assert first.summary["serving_check"]["blessed"] is True
+    assert first.summary["serving_check"]["largest_difference"] <= 1e-5
 
 
 def test_the_terminal_shows_progress_and_results_only(first):
@@ -174,6 +180,21 @@ def test_the_model_completes_text_from_any_folder_above_it(first):
     assert text.startswith("the old ")
 
 
+def test_the_pushed_model_is_served(first):
+    command = [str(Path(sys.executable).parent / "tfx-lm"), "serve", str(first.output / "serving"), "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        url = re.search(r"http://\S+:predict", server.stdout.readline()).group()
+        question = {"signature_name": "next_word", "inputs": {"text": ["the old"], "k": 3}}
+        with urllib.request.urlopen(url, json.dumps(question).encode(), timeout=60) as response:
+            answer = json.load(response)["outputs"]
+    finally:
+        server.terminate()
+        assert server.communicate(timeout=60)[1] == ""
+    assert len(answer["words"][0]) == 3
+    assert all(log_probability < 0 for log_probability in answer["log_probabilities"][0])
+
+
 def test_a_second_run_is_cached(second):
     assert set(second.states.values()) == {"CACHED"}
     assert second.summary["gate"]["blessed"] is True
@@ -183,10 +204,20 @@ def test_a_second_run_is_cached(second):
 def test_a_changed_hyperparameter_runs_the_trainer_and_what_follows(changed, first):
     cached = {"TextExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform"}
     assert {node for node, state in changed.states.items() if state == "CACHED"} - {"latest_blessed_model"} == cached
-    assert {changed.states[node] for node in ("Trainer", "Evaluator", "Pusher")} == {"COMPLETE"}
+    assert {changed.states[node] for node in ("Trainer", "Evaluator", "ServingCheck", "Pusher")} == {"COMPLETE"}
     assert changed.summary["baseline"]["perplexity"] == pytest.approx(
         first.summary["evaluation"]["perplexity"], rel=1e-4
     )
+
+
+def test_a_rollback_goes_back_to_the_first_model(changed, first):
+    serving = first.output / "serving"
+    done = tfx_lm("rollback", str(serving))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"The newest version is now {first.summary['pushed_model']}\n")
+    withdrawn = serving / f"withdrawn-{Path(changed.summary['pushed_model']).name}"
+    assert (withdrawn / "saved_model.pb").exists()
+    withdrawn.rename(changed.summary["pushed_model"])
 
 
 def test_a_failed_node_says_why_and_leaves_what_was_made(folder, changed):
@@ -219,3 +250,14 @@ def test_part_of_the_pipeline(folder, changed):
     assert states["Trainer"] == "SKIPPED"
     assert states["Evaluator"] == "COMPLETE"
     assert any("gate.max_perplexity" in reason for reason in summary["gate"]["reasons"])
+
+
+def test_a_model_that_does_not_serve_is_not_pushed_and_the_summary_says_why(folder, changed):
+    versions = set((folder / "output" / "serving").iterdir())
+    run = Run(folder, "trainer.learning_rate=0.03", "serving_check.timeout_seconds=0.1")
+    assert run.summary["gate"]["blessed"] is True
+    (reason,) = run.summary["serving_check"]["reasons"]
+    assert "did not end within 0.1 s (serving_check.timeout_seconds)" in reason
+    assert "Does not serve" in run.done.stdout
+    assert run.summary["pushed_model"] is None
+    assert set((folder / "output" / "serving").iterdir()) == versions

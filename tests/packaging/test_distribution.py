@@ -66,10 +66,12 @@ class Distributions:
             archive.extractall(self.unpacked)
 
     def package(self) -> set[str]:
-        """The files of the package, relative to the checkout: its modules, and the pipelines' YAML files."""
+        """The files of the package, relative to the checkout: its modules, YAML files and page."""
         paths = [PurePosixPath(name) for name in self.files]
         modules = {str(path) for path in paths if path.suffix == ".py" and path.parts[0] in PACKAGES}
-        return {"__init__.py", *modules, *(str(path) for path in paths if path.match("pipelines/configs/*.yaml"))}
+        patterns = ("pipelines/configs/*.yaml", "components/model_server/*.html")
+        data = {str(path) for path in paths if any(path.match(pattern) for pattern in patterns)}
+        return {"__init__.py", *modules, *data}
 
     def metadata(self):
         return Parser().parsestr((self.unpacked / f"{NAME}.dist-info" / "METADATA").read_text(encoding="utf-8"))

@@ -94,3 +94,14 @@ def test_a_model_that_is_not_there(tmp_path, command):
     result = CliRunner().invoke(cli.main, arguments, input="")
     assert result.exit_code == cli.BAD_INPUT
     assert str(tmp_path / "nowhere") in result.output
+
+
+def test_a_rollback_needs_two_versions(tmp_path):
+    for version in ("10", "11"):
+        (tmp_path / version).mkdir()
+    result = CliRunner().invoke(cli.main, ["rollback", str(tmp_path)])
+    assert result.exit_code == 0
+    assert result.output == f"Withdrawn: {tmp_path}/withdrawn-11\nThe newest version is now {tmp_path}/10\n"
+    result = CliRunner().invoke(cli.main, ["rollback", str(tmp_path)])
+    assert result.exit_code == cli.BAD_INPUT
+    assert "nothing to roll back to (versions: 10); a rollback needs two" in result.output

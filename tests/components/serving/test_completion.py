@@ -1,6 +1,5 @@
 import math
 
-import numpy as np
 import pytest
 from tfx_lm.components.serving import completion, scoring
 
@@ -34,14 +33,30 @@ def test_the_seed_decides(bigram):
     assert len(set(texts.values())) > 1
 
 
-def test_draws_follow_the_probabilities():
-    generator = np.random.default_rng(0)
-    proposed = [("a", math.log(0.6)), ("b", math.log(0.2))]
-    draws = [completion.draw(proposed, 1.0, generator) for _ in range(4000)]
-    assert draws.count("a") / 4000 == pytest.approx(0.75, abs=0.03)
-    sharp = [completion.draw(proposed, 0.5, generator) for _ in range(4000)]
-    assert sharp.count("a") / 4000 == pytest.approx(0.9, abs=0.03)
-    assert completion.draw([("a", -1000.0), ("b", -1800.0)], 0.001, generator) == "a"
+class Calls:
+    """A model that notes how many tokens each call of `step` reads."""
+
+    def __init__(self, model):
+        self.path, self.loaded, self.tokens = model.path, model.loaded, []
+        self._model = model
+
+    def call(self, signature, **inputs):
+        if signature == "step":
+            self.tokens.append(inputs["ids"].shape.as_list())
+        return self._model.call(signature, **inputs)
+
+
+@pytest.mark.parametrize("prefix", [0, 1, 10, 3000])
+def test_a_word_costs_the_same_after_any_text(bigram, prefix):
+    calls = Calls(bigram)
+    completion.complete(calls, "the " * prefix, 5, temperature=0)
+    *reading, first, second, third, fourth, fifth = calls.tokens
+    assert [first, second, third, fourth, fifth] == [[1, 1]] * 5
+    assert sum(tokens for _, tokens in reading) == prefix + 1
+
+
+def test_the_whole_text_counts(bigram):
+    assert completion.complete(bigram, "the " * 2000 + "cat", 1, temperature=0).endswith("the cat the")
 
 
 def test_bad_arguments(bigram):
@@ -51,6 +66,8 @@ def test_bad_arguments(bigram):
         completion.complete(bigram, "the", -1)
     with pytest.raises(ValueError, match="top_k=0: must be >= 1"):
         completion.complete(bigram, "the", 1, top_k=0)
+    with pytest.raises(ValueError, match="top_p=0: must be above 0 and at most 1"):
+        completion.complete(bigram, "the", 1, top_p=0)
     with pytest.raises(ValueError, match="top_n=0: must be >= 1"):
         completion.candidates(bigram, "the", 0)
 

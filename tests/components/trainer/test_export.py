@@ -222,6 +222,8 @@ def test_a_batch_of_nothing(model):
         "score": {"text": tf.constant([], tf.string)},
         "serving_default": {"text": tf.constant([], tf.string)},
         "next_word": {"text": tf.constant([], tf.string), "k": tf.constant(3)},
+        "tokenize": {"text": tf.constant([], tf.string)},
+        "step": {"ids": tf.zeros([0, 1], tf.int64), "states": tf.zeros([0, 2, 2, 24])},
         "evaluate": {"examples": tf.constant([], tf.string)},
     }
     for name, inputs in empty.items():
@@ -272,8 +274,11 @@ next_words = model.signatures["next_word"](text=tf.constant(lines), k=tf.constan
 example = tf.train.Example(features=tf.train.Features(feature={
     "text": tf.train.Feature(bytes_list=tf.train.BytesList(value=[lines[0].encode()]))}))
 sums = model.signatures["evaluate"](examples=tf.constant([example.SerializeToString()]))
+first = model.signatures["tokenize"](text=tf.constant(lines[:1]))["ids"]
+states = tf.zeros([1, *model.signatures["step"].structured_input_signature[1]["states"].shape[1:]])
+stepped = model.signatures["step"](ids=tf.concat([[[2]], first], axis=1), states=states)
 print(json.dumps([found["nll"].numpy().tolist(), next_words["words"].numpy().astype(str).tolist(),
-                  sums["nll"].numpy().tolist()]))
+                  sums["nll"].numpy().tolist(), stepped["log_probabilities"].numpy()[0, 3].item()]))
 """
 
 
@@ -287,8 +292,57 @@ def test_it_answers_where_there_is_only_tensorflow(model, trained):
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    nll, words, evaluated = json.loads(run.stdout.splitlines()[-1])
+    nll, words, evaluated, stepped = json.loads(run.stdout.splitlines()[-1])
     here = answers(model, "score", text=lines)
     np.testing.assert_allclose(nll, here["nll"], rtol=1e-6)
     np.testing.assert_allclose(evaluated, here["nll"][:1], rtol=1e-6)
+    np.testing.assert_allclose(stepped, here["log_probabilities"][0, 6], rtol=1e-5)  # of </s>
     assert words == answers(model, "next_word", text=lines, k=3)["words"].astype(str).tolist()
+
+
+def step(model, ids, states):
+    found = answers(model, "step", ids=np.array(ids, np.int64), states=states)
+    return found["log_probabilities"], found["states"]
+
+
+def test_step_by_step_is_the_whole_line(model, parameters):
+    ids = [2, 7, 9, 4, 1, 11, 5]
+    expected = numpy_log_probabilities(parameters, ids)
+    states = np.zeros([1, 2, 2, 24], np.float32)
+    for time, token in enumerate(ids):
+        found, states = step(model, [[token]], states)
+        np.testing.assert_allclose(found[0], expected[time], rtol=1e-4)
+    at_once, same_states = step(model, [ids], np.zeros([1, 2, 2, 24], np.float32))
+    np.testing.assert_allclose(at_once, found, rtol=1e-5)
+    np.testing.assert_allclose(same_states, states, atol=1e-6)
+
+
+def test_steps_of_several_lines_and_several_tokens(model, parameters):
+    first, second = [2, 7, 9, 4], [2, 8, 8, 5]
+    _, states = step(model, [first[:1], second[:1]], np.zeros([2, 2, 2, 24], np.float32))
+    found, _ = step(model, [first[1:], second[1:]], states)
+    for row, ids in enumerate((first, second)):
+        np.testing.assert_allclose(found[row], numpy_log_probabilities(parameters, ids)[-1], rtol=1e-4)
+
+
+def test_with_an_adaptive_softmax_steps_agree_with_next_word(adaptive):
+    ids = answers(adaptive, "tokenize", text=["The cat"])["ids"]
+    found, _ = step(adaptive, [[2, *ids[0]]], np.zeros([1, 2, 2, 24], np.float32))
+    proposed = answers(adaptive, "next_word", text=["The cat"], k=1000)
+    np.testing.assert_allclose(np.sort(found[0, 4:])[::-1], proposed["log_probabilities"][0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("ids", [[[-1]], [[1000]], [[]]])
+def test_ids_that_a_step_cannot_read(model, ids):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="ids: must"):
+        step(model, np.reshape(ids, [1, -1]), np.zeros([1, 2, 2, 24], np.float32))
+
+
+def test_tokenize_shows_all_words_and_the_ids_that_are_scored(model):
+    found = answers(model, "tokenize", text=LINES)
+    assert found["mask"].sum(axis=1).tolist() == [6, 0, 8, 18, 7]
+    assert found["words"][0].tolist()[:7] == [b"the", b"cat", b"sees", b"the", b"sun", b".", b""]
+    scored = answers(model, "score", text=LINES)
+    for row, kept in enumerate((6, 0, 8, 12, 7)):
+        np.testing.assert_array_equal(found["ids"][row, :kept], scored["ids"][row, :kept])
+    assert not found["ids"][found["mask"] == 0].any()

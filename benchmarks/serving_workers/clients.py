@@ -1,0 +1,96 @@
+"""Clients of the server, in a process of their own: each sends its next request when it has the answer to the last.
+
+    python clients.py PORT SIGNATURE CLIENTS REQUESTS < texts.json
+
+The texts are a JSON list. Prints a JSON object: `seconds` of the whole, `latencies` in seconds, `statuses` by number.
+"""
+
+import asyncio
+import collections
+import itertools
+import json
+import sys
+import time
+
+import uvloop
+
+CANDIDATES = 10
+
+
+def request(port: int, signature: str, text: str) -> bytes:
+    """A whole HTTP request."""
+    inputs = {"text": [text]} if signature == "score" else {"text": [text], "k": CANDIDATES}
+    body = json.dumps({"signature_name": signature, "inputs": inputs}).encode()
+    head = f"POST /v1/models/model:predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+class Client(asyncio.Protocol):
+    """One connection that is kept open."""
+
+    def __init__(self, requests, statuses, latencies, done):
+        self._requests = requests
+        self._statuses = statuses
+        self._latencies = latencies
+        self._done = done
+        self._received = bytearray()
+
+    def connection_made(self, transport):
+        """Sends the first request."""
+        self._transport = transport
+        self._send()
+
+    def _send(self):
+        following = next(self._requests, None)
+        if following is None:
+            self._transport.close()
+            return
+        self._begin = time.perf_counter()
+        self._transport.write(following)
+
+    def data_received(self, data):
+        """Sends the next request where the answer is whole."""
+        self._received += data
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        head = head.lower()
+        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+        if len(body) < length:
+            return
+        self._latencies.append(time.perf_counter() - self._begin)
+        self._statuses[int(head.split(None, 2)[1])] += 1
+        self._received = body[length:]
+        self._send()
+
+    def connection_lost(self, error):
+        """Notes the end, and why, where the server closed."""
+        self._done.set_result(error)
+
+
+async def main(port, signature, clients, count):
+    """Sends all requests; see above."""
+    texts = json.load(sys.stdin)
+    prepared = [request(port, signature, text) for text in texts]
+    requests = itertools.islice(itertools.cycle(prepared), count)
+    statuses, latencies, ends = collections.Counter(), [], []
+    loop = asyncio.get_running_loop()
+    begin = time.perf_counter()
+    for _ in range(clients):
+        ends.append(loop.create_future())
+        await loop.create_connection(
+            lambda: Client(requests, statuses, latencies, ends[-1]), "127.0.0.1", port
+        )  # fmt: skip
+    for error in await asyncio.gather(*ends):
+        statuses["lost"] += error is not None
+    seconds = time.perf_counter() - begin
+    print(
+        json.dumps(
+            {"seconds": seconds, "latencies": latencies, "statuses": {key: n for key, n in statuses.items() if n}}
+        )
+    )
+
+
+if __name__ == "__main__":
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

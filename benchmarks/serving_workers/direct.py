@@ -1,0 +1,93 @@
+"""The peer: calls of the SavedModel in one process, without a server.
+
+    python direct.py MODEL TEXTS.json
+
+Reads one JSON object a line and answers each with one:
+
+| `mode` | |
+|---|---|
+| `threads` | as many threads as `clients`; each calls `signature` with one text at a time, `requests` in all |
+| `batches` | one thread; texts in batches of `clients`, as they come |
+| `step` | a word more after 10 and after 1,000 words |
+"""
+
+import itertools
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+import tensorflow as tf
+from tfx_lm.components.serving.continuation import Continuation
+from tfx_lm.components.serving.saved_model import load_model
+
+CANDIDATES = 10
+STEPS = 200
+
+
+def call(model, signature, texts):
+    """Calls the signature and takes all outputs, as whoever uses them must."""
+    inputs = {"text": tf.constant(texts)}
+    if signature == "next_word":
+        inputs["k"] = tf.constant(CANDIDATES)
+    model.call(signature, **inputs)
+
+
+def threads(model, texts, signature, clients, requests):
+    """Each thread calls with one text at a time."""
+    waiting, lock, latencies = itertools.islice(itertools.cycle(texts), requests), threading.Lock(), []
+
+    def work():
+        while True:
+            with lock:
+                text = next(waiting, None)
+            if text is None:
+                return
+            begin = time.perf_counter()
+            call(model, signature, [text])
+            latencies.append(time.perf_counter() - begin)
+
+    begin = time.perf_counter()
+    workers = [threading.Thread(target=work) for _ in range(clients)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return {"seconds": time.perf_counter() - begin, "latencies": latencies}
+
+
+def batches(model, texts, signature, clients, requests):
+    """Texts in batches of equal size."""
+    waiting = list(itertools.islice(itertools.cycle(texts), requests))
+    begin = time.perf_counter()
+    for first in range(0, requests, clients):
+        call(model, signature, waiting[first : first + clients])
+    return {"seconds": time.perf_counter() - begin, "latencies": []}
+
+
+def step(model):
+    """Milliseconds of a word more, after 10 and after 1,000 words."""
+    found = {}
+    for words in (10, 1000):
+        continuation = Continuation(model, b"the " * words)
+        begin = time.perf_counter()
+        for _ in range(STEPS):
+            continuation.append(5)
+        found[f"step_ms_after_{words}"] = 1000 * (time.perf_counter() - begin) / STEPS
+    return found
+
+
+def main(path, texts_file):
+    """Answers until the input ends."""
+    model = load_model(path)
+    texts = json.loads(Path(texts_file).read_text())
+    for line in sys.stdin:
+        asked = json.loads(line)
+        mode = asked.pop("mode")
+        found = step(model) if mode == "step" else {"threads": threads, "batches": batches}[mode](model, texts, **asked)
+        print(json.dumps(found), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,56 @@
+"""What `/metrics` tells Prometheus."""
+
+from __future__ import annotations
+
+import prometheus_client
+
+from .served_model import ServedModel
+
+CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Metrics:
+    """The counters of one server, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = registry = prometheus_client.CollectorRegistry()
+        prometheus_client.ProcessCollector(registry=registry)
+        self.requests = prometheus_client.Counter(
+            "tfx_lm_requests",
+            "Predict requests, by signature and status.",
+            ("signature", "code"),
+            registry=registry,
+        )
+        self.seconds = prometheus_client.Histogram(
+            "tfx_lm_request_seconds",
+            "Time from the whole body to the answer, by signature.",
+            ("signature",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.batch_rows = prometheus_client.Histogram(
+            "tfx_lm_batch_rows", "Rows of each call of the model.", buckets=_ROWS, registry=registry
+        )
+        self.waiting_rows = prometheus_client.Gauge(
+            "tfx_lm_waiting_rows", "Rows that wait for the model.", registry=registry
+        )
+        self._version = prometheus_client.Gauge(
+            "tfx_lm_model_version", "The version that is served.", registry=registry
+        )
+        self._load_seconds = prometheus_client.Gauge(
+            "tfx_lm_model_load_seconds", "How long it took to load and warm up.", registry=registry
+        )
+        self.load_failures = prometheus_client.Counter(
+            "tfx_lm_model_load_failures", "Versions that could not be loaded.", registry=registry
+        )
+
+    def serves(self, model: ServedModel) -> None:
+        """Notes the version that is served from now on."""
+        self._version.set(model.version)
+        self._load_seconds.set(model.load_seconds)
+
+    def text(self) -> bytes:
+        """Everything in Prometheus's text format."""
+        return prometheus_client.generate_latest(self._registry)

@@ -1,0 +1,227 @@
+"""TensorFlow Serving's JSON: from a body to arrays, and from arrays to a body.
+
+Inputs come in rows (`instances`) or in columns (`inputs`):
+
+    {"signature_name": "score", "instances": ["the cat", {"b64": "dGhl"}]}
+    {"signature_name": "score", "instances": [{"text": "the cat"}]}
+    {"signature_name": "next_word", "inputs": {"text": ["the cat"], "k": 5}}
+
+Rows are answered with `predictions`, columns with `outputs`; both leave out the names where there is one output. Bytes
+that are not UTF-8 come as `{"b64": ...}`. NaN and infinity are `null` (TensorFlow Serving writes `NaN`, which is not
+JSON).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+import tensorflow as tf
+
+from .limits import RequestError
+
+DEFAULT_SIGNATURE = "serving_default"
+Specs = Mapping[str, tf.TensorSpec]
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictRequest:
+    """A request that fits its signature.
+
+    Attributes:
+        signature: Its name.
+        inputs: Arrays by name, with the dtype and rank of the signature; strings are bytes in object arrays.
+        rows: The size of the batch.
+        in_rows: Whether it came as `instances`, and is answered in rows.
+    """
+
+    signature: str
+    inputs: dict[str, np.ndarray]
+    rows: int
+    in_rows: bool
+
+
+def parse(body: bytes, signatures: Mapping[str, Specs]) -> PredictRequest:
+    """Reads a request.
+
+    Args:
+        body: JSON.
+        signatures: The inputs of each signature.
+
+    Returns:
+        The request.
+
+    Raises:
+        RequestError: With status 400; the message names what is wrong.
+    """
+    try:
+        tree = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(400, f"the body is not JSON: {error}") from error
+    if not isinstance(tree, dict):
+        raise RequestError(400, f"the body holds {_kind(tree)}: must be an object with `instances` or `inputs`")
+    signature = tree.get("signature_name", DEFAULT_SIGNATURE)
+    if not isinstance(signature, str) or signature not in signatures:
+        raise RequestError(
+            400, f"signature_name={_shown(signature)}: no such signature; the model has {', '.join(sorted(signatures))}"
+        )
+    specs = signatures[signature]
+    if ("instances" in tree) == ("inputs" in tree):
+        raise RequestError(400, "the body must have either `instances` (rows) or `inputs` (columns)")
+    in_rows = "instances" in tree
+    columns = _columns_of_rows(tree["instances"], specs) if in_rows else _columns(tree["inputs"], specs)
+    _check_names(columns, specs, "an instance" if in_rows else "inputs")
+    inputs = {name: _array(name, columns[name], spec) for name, spec in specs.items()}
+    sizes = {name: len(array) for name, array in inputs.items() if array.ndim}
+    if len(set(sizes.values())) > 1:
+        raise RequestError(400, f"inputs differ in their number of rows: {sizes}")
+    rows = next(iter(sizes.values()))
+    if rows == 0:
+        raise RequestError(400, f"{next(iter(sizes))}: has no rows; send at least one")
+    return PredictRequest(signature, inputs, rows, in_rows)
+
+
+def answer(request: PredictRequest, outputs: Mapping[str, np.ndarray]) -> bytes:
+    """Writes an answer.
+
+    Args:
+        request: What was asked.
+        outputs: Arrays [rows, ...] by name; strings are bytes in object arrays.
+
+    Returns:
+        JSON.
+    """
+    values = {name: _texts(array) if array.dtype == object else array for name, array in outputs.items()}
+    tree: dict[str, Any]
+    if request.in_rows:
+        by_row = [{name: value[row] for name, value in values.items()} for row in range(request.rows)]
+        tree = {"predictions": by_row if len(values) > 1 else [value for row in by_row for value in row.values()]}
+    else:
+        tree = {"outputs": values if len(values) > 1 else next(iter(values.values()))}
+    return orjson.dumps(tree, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _columns_of_rows(instances: Any, specs: Specs) -> dict[str, Any]:
+    if not isinstance(instances, list):
+        raise RequestError(400, f"instances: is {_kind(instances)}, must be a list of rows")
+    scalars = [name for name, spec in specs.items() if spec.shape.rank == 0]
+    if scalars:
+        raise RequestError(
+            400,
+            f"instances: {', '.join(scalars)} is one value for all rows, which needs columns; send `inputs`",
+        )
+    if any(_is_named(row) for row in instances):
+        for row in instances:
+            _check_names(row if _is_named(row) else {}, specs, "an instance")
+        return {name: [row[name] for row in instances] for name in specs}
+    return {_only_name(specs, "instances"): instances}
+
+
+def _columns(inputs: Any, specs: Specs) -> dict[str, Any]:
+    return inputs if _is_named(inputs) else {_only_name(specs, "inputs"): inputs}
+
+
+def _only_name(specs: Specs, what: str) -> str:
+    if len(specs) > 1:
+        raise RequestError(400, f"{what}: the signature has several inputs, name each: {', '.join(sorted(specs))}")
+    return next(iter(specs))
+
+
+def _check_names(columns: Mapping[str, Any], specs: Specs, what: str) -> None:
+    if columns.keys() != specs.keys():
+        has = ", ".join(sorted(map(_shown, columns))) or "none"
+        raise RequestError(400, f"{what}: must name {', '.join(sorted(specs))} and nothing else; there is {has}")
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() != {"b64"}
+
+
+def _array(name: str, value: Any, spec: tf.TensorSpec) -> np.ndarray:
+    """Turns nested lists into an array of the spec's dtype, rank and known sizes."""
+    rank = spec.shape.rank
+    sizes: list[int | None] = [None] * rank
+    values: list[Any] = []
+    leaf = {tf.string: _bytes, tf.int32: _integer, tf.int64: _integer, tf.float32: _number}[spec.dtype]
+
+    def walk(part: Any, depth: int) -> None:
+        if depth == rank:
+            values.append(leaf(name, part, spec.dtype))
+            return
+        if not isinstance(part, list):
+            raise RequestError(400, f"{name}: has {_kind(part)} where a list must be; its shape is {_shape(spec)}")
+        if sizes[depth] is None:
+            sizes[depth] = len(part)
+        if sizes[depth] != len(part):
+            raise RequestError(400, f"{name}: lists of {sizes[depth]} and of {len(part)}; all must be equally long")
+        for inner in part:
+            walk(inner, depth + 1)
+
+    walk(value, 0)
+    found = [0 if size is None else size for size in sizes]
+    if values and not spec.shape.is_compatible_with(found):
+        raise RequestError(400, f"{name}: has the shape {found}, must have {_shape(spec)}")
+    return np.array(values, object if spec.dtype == tf.string else spec.dtype.as_numpy_dtype).reshape(found)
+
+
+def _bytes(name: str, value: Any, dtype: tf.DType) -> bytes:
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str):
+        try:
+            return base64.b64decode(value["b64"], validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise RequestError(400, f"{name}: {_shown(value['b64'])} is not base64") from error
+    raise RequestError(400, f'{name}: has {_kind(value)} where a string, or {{"b64": ...}}, must be')
+
+
+def _integer(name: str, value: Any, dtype: tf.DType) -> int:
+    if type(value) is not int:
+        raise RequestError(400, f"{name}: has {_kind(value)} where an integer must be")
+    if not dtype.min <= value <= dtype.max:
+        raise RequestError(400, f"{name}: {value} is out of the range of {dtype.name}")
+    return value
+
+
+def _number(name: str, value: Any, dtype: tf.DType) -> float:
+    if type(value) not in (int, float):
+        raise RequestError(400, f"{name}: has {_kind(value)} where a number must be")
+    # Through float32 at once, so that what is too large is infinite without a warning.
+    return value if abs(value) <= dtype.max else float("inf") if value > 0 else float("-inf")
+
+
+def _texts(array: np.ndarray) -> Any:
+    """Nested lists of text; what is not UTF-8 becomes the replacement character."""
+    return _text_tree(array.tolist())
+
+
+def _text_tree(value: Any) -> Any:
+    return [_text_tree(item) for item in value] if isinstance(value, list) else value.decode("utf-8", "replace")
+
+
+def _shape(spec: tf.TensorSpec) -> list[str]:
+    return ["batch" if index == 0 else str(size or "any") for index, size in enumerate(spec.shape.as_list())]
+
+
+_KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number",
+}
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), "null")
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -1,0 +1,68 @@
+"""TFX's Pusher with another executor: a version appears complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import urllib.parse
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.components.pusher import executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, json_utils, proto_utils
+from tfx.v1 import proto
+
+from . import versions
+
+KEEP_VERSIONS = "keep_versions"
+
+
+class Executor(executor.Executor):
+    """Pushes to a folder by one rename, numbers versions without a step back, and keeps the newest ones."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Pushes the model where it is blessed.
+
+        Args:
+            input_dict: As for TFX's Pusher: `model`, `model_blessing`, `infra_blessing`.
+            output_dict: As for TFX's Pusher: `pushed_model`.
+            exec_properties: `push_destination`, and `custom_config` with `keep_versions`: how many versions to keep,
+                the newest; absent or None: all.
+        """
+        custom_config = json_utils.loads(exec_properties.get("custom_config") or "null") or {}
+        keep = custom_config.get(KEEP_VERSIONS)
+        push_destination = proto.PushDestination()
+        proto_utils.json_to_proto(exec_properties["push_destination"], push_destination)
+        destination = push_destination.filesystem.base_directory
+        if urllib.parse.urlparse(destination).scheme:
+            # An object store renames no folders. TFX writes saved_model.pb last there, which is as good as it gets.
+            super().Do(input_dict, output_dict, exec_properties)
+            if keep is not None:
+                _remove_oldest(destination, keep)
+            return
+        self._log_startup(input_dict, output_dict, exec_properties)
+        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
+        if not self.CheckBlessing(input_dict):
+            self._MarkNotPushed(pushed)
+            return
+        model = self.GetModelPath(input_dict)
+        # TFX's record of what was pushed, before servers see it: a failure here pushes nothing.
+        io_utils.copy_dir(model, pushed.uri)
+        version = versions.push(Path(destination), lambda folder: io_utils.copy_dir(model, str(folder)), keep)
+        self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
+
+
+def _remove_oldest(destination: str, keep: int) -> None:
+    names = [os.fsdecode(name).rstrip("/") for name in fileio.listdir(destination)]
+    numbers = sorted((int(name) for name in names if name.isascii() and name.isdigit()), reverse=True)
+    for number in numbers[keep:]:
+        # Without this file a server passes the version over.
+        fileio.remove(f"{destination}/{number}/saved_model.pb")
+        fileio.rmtree(f"{destination}/{number}")

@@ -1,0 +1,145 @@
+"""The fresh process of the serving check: loads a model as a server does and sends it requests.
+
+A script, run by its path, so that nothing of this package or of TFX is imported; TensorFlow is all that it needs:
+
+    python -I probe.py REQUEST.json RESULT.json
+
+The request: `model` (folder), `texts` (name → text, in base64) and `sentences` (in base64). The result: see `probe`.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.machinery
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ABSENT = ("apache_beam", "keras", "tensorflow_model_analysis", "tensorflow_transform", "tf_keras", "tfx", "tfx_lm")
+SIGNATURES = ("serving_default", "score", "next_word", "tokenize", "step", "evaluate")
+# Largest relative difference between the losses of a sentence alone, beside other clients, and in a batch.
+AGREEMENT = 1e-5
+CANDIDATES = 5
+START_ID = 2
+CLIENTS = 8
+TIMED_REQUESTS = 100
+
+
+class _Absent:
+    """Makes packages look as if they were not installed."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        return importlib.machinery.ModuleSpec(name, self) if name.split(".")[0] in ABSENT else None  # type: ignore[arg-type]
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        raise ModuleNotFoundError(f"{spec.name}: must not be needed to serve the model", name=spec.name)
+
+    def exec_module(self, module: Any) -> None:
+        raise ModuleNotFoundError(module.__name__)
+
+
+class Model:
+    """A loaded model and what was wrong with its answers."""
+
+    def __init__(self, path: str):
+        import tensorflow as tf
+
+        self._tf = tf
+        self._loaded = tf.saved_model.load(path)
+        self.problems: list[str] = []
+        missing = [name for name in SIGNATURES if name not in self._loaded.signatures]
+        if missing:
+            there = ", ".join(sorted(self._loaded.signatures)) or "none"
+            self.problems.append(f"no signature {', '.join(missing)} (there are: {there}); export the model again")
+
+    def call(self, signature: str, texts: list[bytes]) -> dict[str, Any]:
+        """Calls a signature with texts, whatever its inputs are; answers by name, as numpy arrays."""
+        tf = self._tf
+        function = self._loaded.signatures[signature]
+        inputs = {"text": tf.constant(texts, tf.string)}
+        if signature == "next_word":
+            inputs["k"] = tf.constant(CANDIDATES)
+        elif signature == "evaluate":
+            inputs = {"examples": tf.constant([_example(tf, text) for text in texts], tf.string)}
+        elif signature == "step":
+            shape = function.structured_input_signature[1]["states"].shape[1:]
+            ids = tf.fill([len(texts), 1], tf.constant(START_ID, tf.int64))
+            inputs = {"ids": ids, "states": tf.zeros([len(texts), *shape])}
+        return {name: value.numpy() for name, value in function(**inputs).items()}
+
+    def check(self, what: str, texts: list[bytes]) -> None:
+        """Sends one batch to every signature; notes what is not finite or has the wrong number of rows."""
+        import numpy as np
+
+        for signature in SIGNATURES:
+            for name, values in self.call(signature, texts).items():
+                if len(values) != len(texts):
+                    self.problems.append(f"{signature} of {what}: {len(values)} rows of {name} for {len(texts)} texts")
+                elif values.dtype.kind == "f" and not np.isfinite(values).all():
+                    self.problems.append(f"{signature} of {what}: {name} is not finite")
+
+    def score(self, texts: list[bytes]) -> Any:
+        """The loss of each text, nats, by the signature `score`."""
+        return self.call("score", texts)["nll"]
+
+
+def _example(tf: Any, text: bytes) -> bytes:
+    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text]))
+    return tf.train.Example(features=tf.train.Features(feature={"text": feature})).SerializeToString()
+
+
+def probe(request: dict[str, Any]) -> dict[str, Any]:
+    """Loads the model and sends all requests.
+
+    Args:
+        request: See the top of this file.
+
+    Returns:
+        `problems`: sentences, empty where all is well; `load_seconds`; `latency_ms`: of a single sentence sent to
+        `score`, `median` and `p95`; `nll`: the loss of each sentence, nats. Where a signature is missing, the first
+        two alone.
+    """
+    import numpy as np
+
+    begin = time.perf_counter()
+    model = Model(request["model"])
+    result: dict[str, Any] = {"load_seconds": time.perf_counter() - begin, "problems": model.problems}
+    if model.problems:
+        return result
+    for what, text in request["texts"].items():
+        model.check(what, [base64.b64decode(text)])
+    sentences = [base64.b64decode(text) for text in request["sentences"]]
+    model.check("one sentence", sentences[:1])
+    model.check(f"a batch of {len(sentences)}", sentences)
+
+    together = model.score(sentences)
+    result["nll"] = together.tolist()
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        alone = list(clients.map(lambda text: model.score([text])[0], sentences[: 8 * CLIENTS]))
+    expected = together[: len(alone)]
+    difference = np.max(np.abs(alone - expected) / np.maximum(np.abs(expected), 1.0))
+    # Written so that NaN is a problem too.
+    if not difference <= AGREEMENT:
+        model.problems.append(f"{CLIENTS} clients at once get scores that differ by {difference:.1e} of the loss")
+
+    milliseconds = []
+    for number in range(TIMED_REQUESTS):
+        begin = time.perf_counter()
+        model.score([sentences[number % len(sentences)]])
+        milliseconds.append(1000 * (time.perf_counter() - begin))
+    result["latency_ms"] = {"median": float(np.median(milliseconds)), "p95": float(np.percentile(milliseconds, 95))}
+    return result
+
+
+def main(request_file: str, result_file: str) -> None:
+    """Reads the request, writes the result."""
+    sys.meta_path.insert(0, _Absent())
+    result = probe(json.loads(Path(request_file).read_text()))
+    Path(result_file).write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,97 @@
+"""Running the probe in a process of its own."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+PROBE = Path(__file__).with_name("probe.py")
+STDERR_CHARACTERS = 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeResult:
+    """What the fresh process found.
+
+    Attributes:
+        problems: What speaks against the model; none where all is well.
+        load_seconds: How long the model took to load; None where it did not.
+        latency_ms: Milliseconds of a request of a single sentence, `median` and `p95`.
+        nll: The loss of each sentence, nats, float64 [sentences]; None where the process did not get so far.
+    """
+
+    problems: tuple[str, ...]
+    load_seconds: float | None = None
+    latency_ms: dict[str, float] | None = None
+    nll: np.ndarray | None = None
+
+
+def run_probe(
+    model: str,
+    texts: Mapping[str, bytes],
+    sentences: Sequence[bytes],
+    max_latency_ms: float,
+    timeout_seconds: float,
+) -> ProbeResult:
+    """Checks a model in a fresh process that has TensorFlow alone.
+
+    It runs on the processor, whatever the machine has: the process that asks may hold the whole GPU.
+
+    Args:
+        model: The SavedModel's folder.
+        texts: Odd texts by what is odd about them; the answers must be finite.
+        sentences: Sentences to score.
+        max_latency_ms: Longest time that 19 of 20 requests of a single sentence may take.
+        timeout_seconds: Longest time of the whole process.
+
+    Returns:
+        What was found. A process that crashes or does not end is a problem of the model, with what it wrote to its
+        standard error; it is no exception.
+    """
+    request = {
+        "model": model,
+        "texts": {what: base64.b64encode(text).decode() for what, text in texts.items()},
+        "sentences": [base64.b64encode(text).decode() for text in sentences],
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        request_file, result_file = Path(folder, "request.json"), Path(folder, "result.json")
+        request_file.write_text(json.dumps(request))
+        try:
+            done = subprocess.run(
+                # Isolated: no PYTHONPATH, no user site, not this folder.
+                [sys.executable, "-I", str(PROBE), str(request_file), str(result_file)],
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=timeout_seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            limit = f"did not end within {timeout_seconds:g} s (serving_check.timeout_seconds)"
+            return ProbeResult((f"the serving process {limit}{_said(error.stderr)}",))
+        if done.returncode != 0:
+            return ProbeResult((f"the serving process ended with code {done.returncode}{_said(done.stderr)}",))
+        found = json.loads(result_file.read_text())
+    problems, latency = found["problems"], found.get("latency_ms")
+    if latency and latency["p95"] > max_latency_ms:
+        problems.append(
+            f"one of 20 requests of a single sentence takes {latency['p95']:.1f} ms or longer; at most "
+            f"{max_latency_ms:g} ms (serving_check.max_latency_ms)"
+        )
+    nll = np.array(found["nll"]) if "nll" in found else None
+    return ProbeResult(tuple(problems), found["load_seconds"], latency, nll)
+
+
+def _said(stderr: bytes | None) -> str:
+    text = (stderr or b"").decode("utf-8", "replace").strip()
+    return f"; its standard error ends:\n{text[-STDERR_CHARACTERS:]}" if text else ", without a word on standard error"

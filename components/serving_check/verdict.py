@@ -1,0 +1,67 @@
+"""The verdict of the serving check, from the probe's answers and the Evaluator's; kept as a file of the blessing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils
+
+from .process import ProbeResult
+
+VERDICT_FILE = "serving_check.json"
+# Largest relative difference between the loss of a sentence by the Evaluator and as served.
+AGREEMENT = 1e-5
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Whether the model may be served.
+
+    Attributes:
+        reasons: Why not; none where it may.
+        load_seconds: How long a fresh process took to load it.
+        latency_ms: Milliseconds of a request of a single sentence, `median` and `p95`.
+        largest_difference: From the Evaluator's loss of a sentence, relative (to 1 nat where the loss is less).
+    """
+
+    reasons: tuple[str, ...]
+    load_seconds: float | None = None
+    latency_ms: dict[str, float] | None = None
+    largest_difference: float | None = None
+
+    @property
+    def blessed(self) -> bool:
+        """Whether nothing speaks against the model."""
+        return not self.reasons
+
+    def write(self, folder: str) -> None:
+        """Writes the verdict into the blessing's folder, beside TFX's own empty file that names it."""
+        content = {"blessed": self.blessed, **dataclasses.asdict(self)}
+        io_utils.write_string_file(f"{folder}/{VERDICT_FILE}", json.dumps(content, indent=2))
+        io_utils.write_string_file(f"{folder}/{'INFRA_BLESSED' if self.blessed else 'INFRA_NOT_BLESSED'}", "")
+
+
+def judge(found: ProbeResult, expected: np.ndarray | None) -> Verdict:
+    """Compares what was served with what was evaluated.
+
+    Args:
+        found: From the probe.
+        expected: The loss of each sentence by the Evaluator, nats; None where the probe has none to compare.
+    """
+    reasons, largest = list(found.problems), None
+    if found.nll is not None and expected is not None:
+        largest = float(np.max(np.abs(found.nll - expected) / np.maximum(np.abs(expected), 1.0)))
+        # Written so that NaN is a reason too.
+        if not largest <= AGREEMENT:
+            reasons.append(f"score differs from the Evaluator by {largest:.1e} of a sentence's loss; at most 1e-5")
+    return Verdict(tuple(reasons), found.load_seconds, found.latency_ms, largest)
+
+
+def read_verdict(blessing: str) -> dict[str, Any]:
+    """Reads the verdict from the folder of an InfraBlessing: the attributes of `Verdict`, and `blessed`."""
+    with fileio.open(f"{blessing}/{VERDICT_FILE}") as file:
+        return json.loads(file.read())

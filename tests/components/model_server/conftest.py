@@ -1,0 +1,79 @@
+"""A server in a process of its own, as `tfx-lm serve` runs it, and a client that speaks HTTP and nothing more."""
+
+import http.client
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+
+class Server:
+    """`tfx-lm serve` and what it printed."""
+
+    def __init__(self, model, *options):
+        command = [str(Path(sys.executable).parent / "tfx-lm"), "serve", str(model), "--port", "0", *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.line = self.process.stdout.readline()
+        match = re.search(r"http://127\.0\.0\.1:(\d+)", self.line)
+        assert match, self.line + self.process.stderr.read()
+        self.port = int(match.group(1))
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self._stderr = []
+        self._reader = threading.Thread(target=lambda: self._stderr.extend(self.process.stderr), daemon=True)
+        self._reader.start()
+
+    def ask(self, method, path, body=None, headers=None, timeout=60):
+        """One request on a connection of its own; the status and the JSON, or the raw body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            if isinstance(body, dict):
+                body = json.dumps(body).encode()
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        return response.status, json.loads(content) if "json" in response.getheader("Content-Type", "") else content
+
+    def predict(self, body, path="/v1/models/model:predict"):
+        return self.ask("POST", path, body)
+
+    def stop(self):
+        """Ends the server as an init system does; its exit code and what it wrote to standard error.
+
+        uvicorn shuts down and then lets the signal end the process, so that whoever sent it can see that.
+        """
+        self.process.terminate()
+        code = self.process.wait(timeout=60)
+        self._reader.join(timeout=10)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code, "".join(self._stderr)
+
+
+@pytest.fixture(scope="session")
+def start_server():
+    """A function that starts a server; all are stopped at the end."""
+    servers = []
+
+    def start(model, *options):
+        servers.append(Server(model, *options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(start_server, bigram_model, tmp_path_factory):
+    """A server of the bigram model, as version 7."""
+    folder = tmp_path_factory.mktemp("versions")
+    shutil.copytree(bigram_model, folder / "7")
+    return start_server(folder)

@@ -1,0 +1,106 @@
+"""The playground in a real browser, headless."""
+
+import os
+import shutil
+
+import pytest
+from playwright import sync_api
+
+pytestmark = pytest.mark.slow
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = next(filter(None, map(shutil.which, BROWSERS)), MAC if os.path.exists(MAC) else None)  # noqa: PTH110
+    if found is None:
+        pytest.fail(f"no browser for the playground (looked for {', '.join(BROWSERS)}); apt-get install chromium")
+    sync_api.expect.set_options(timeout=30_000)
+    with sync_api.sync_playwright() as playwright:
+        # Without its sandbox, which root and most containers do not have; the page is our own.
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, server):
+    page = browser.new_page()
+    page.problems = []
+    page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    # It loads nothing from elsewhere.
+    own = (server.url, "data:")
+    page.on("request", lambda request: request.url.startswith(own) or page.problems.append(request.url))
+    page.goto(server.url)
+    yield page
+    page.close()
+
+
+def expect_words(page, *expected):
+    """Waits until the page shows these words, each with its bits."""
+    sync_api.expect(page.locator("#words li")).to_have_text([word + bits for word, bits in expected])
+
+
+def test_a_text_is_scored_and_continued(page):
+    page.fill("#text", "the cat dog")
+    # the 1/2, cat 1/2, dog (unknown) 1/8 after cat, end 1/2.
+    expect_words(page, ("the", "1.0"), ("cat", "1.0"), ("dog", "3.0"), ("⏎", "1.0"))
+    assert [item.get_attribute("class") or "" for item in page.locator("#words li").all()] == ["", "", "unknown", ""]
+    assert page.inner_text("#perplexity") == f"{2 ** (6 / 4):.3f}"
+    assert page.inner_text("#tokens") == "4"
+    rows = [row.inner_text().split() for row in page.locator("#candidates tr").all()]
+    assert sorted(rows) == [["cat", "12.50", "%"], ["the", "12.50", "%"]]
+    assert page.inner_text("#version") == "version 7"
+    assert page.problems == []
+
+
+def test_a_candidate_continues_the_text(page):
+    page.fill("#text", "the")
+    expect_words(page, ("the", "1.0"), ("⏎", "3.0"))
+    page.locator("#candidates button", has_text="cat").click()
+    expect_words(page, ("the", "1.0"), ("cat", "1.0"), ("⏎", "1.0"))
+    assert page.input_value("#text") == "the cat"
+    assert page.problems == []
+
+
+def test_an_empty_text_has_an_end_and_candidates(page):
+    page.fill("#text", "")
+    expect_words(page, ("⏎", "3.0"))
+    sync_api.expect(page.locator("#candidates tr")).to_have_count(2)
+
+
+def test_text_is_text_and_never_html(page):
+    page.fill("#text", "<img src=x onerror=alert(1)>")
+    expect_words(page, ("<img", "3.0"), ("src=x", "2.0"), ("onerror=alert(1)>", "2.0"), ("⏎", "1.0"))
+    assert page.locator("img").count() == 0
+    assert page.problems == []
+
+
+def test_a_refusal_is_shown_and_the_page_goes_on(page):
+    page.fill("#text", "the " * 5000)
+    sync_api.expect(page.locator("#error")).to_contain_text("a text of 5000 tokens: at most 4096; split it")
+    page.fill("#text", "the cat")
+    expect_words(page, ("the", "1.0"), ("cat", "1.0"), ("⏎", "1.0"))
+    sync_api.expect(page.locator("#error")).to_be_empty()
+
+
+def test_of_many_keystrokes_the_last_counts(page):
+    page.fill("#text", "")
+    page.locator("#text").press_sequentially("the cat the cat", delay=20)
+    expect_words(page, ("the", "1.0"), ("cat", "1.0"), ("the", "2.0"), ("cat", "1.0"), ("⏎", "1.0"))
+
+
+def test_a_byte_models_candidates_are_characters(browser, start_server, save_table_model, bigram_table):
+    server = start_server(save_table_model(["<0x61>", "<0xC3>"], bigram_table[1]))
+    page = browser.new_page()
+    page.goto(server.url)
+    page.fill("#text", "b")
+    sync_api.expect(page.locator("#words li")).to_have_count(2)
+    sync_api.expect(page.locator("#candidates button")).to_have_count(2)
+    assert page.locator("#candidates button", has_text="<0xC3>").is_disabled()
+    page.locator("#candidates button", has_text="<0x61>").click()
+    assert page.input_value("#text") == "ba"
+    page.close()

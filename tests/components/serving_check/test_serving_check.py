@@ -1,0 +1,153 @@
+"""The serving check's executor on good and broken models, each in the fresh process that it starts."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+from tfx.components.pusher import executor as stock_pusher
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import proto_utils
+from tfx_lm.components.serving_check import component, golden, process, verdict
+from tfx_lm.components.serving_check.executor import Executor
+from tfx_lm.components.serving_check.warmup import read_warmup_requests
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("examples")
+    artifact = standard_artifacts.Examples()
+    artifact.uri = str(folder)
+    artifact.split_names = artifact_utils.encode_split_names(["train", "eval"])
+    (folder / "Split-eval").mkdir()
+    with tf.io.TFRecordWriter(str(folder / "Split-eval" / "data.gz"), "GZIP") as writer:
+        for words in ("the cat", "cat the the", "a dog", "the cat the cat the cat"):
+            feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[words.encode()]))
+            example = tf.train.Example(features=tf.train.Features(feature={"text": feature}))
+            writer.write(example.SerializeToString())
+    return artifact
+
+
+def check(model, examples, folder, max_latency_ms=5000.0, timeout_seconds=300.0):
+    """Runs the executor; returns the blessing and what its verdict file holds."""
+    artifact = standard_artifacts.Model()
+    artifact.uri = str(folder / "model")
+    shutil.copytree(model, folder / "model" / "Format-Serving")
+    blessing = standard_artifacts.InfraBlessing()
+    blessing.uri = str(folder / "blessing")
+    properties = {"max_latency_ms": max_latency_ms, "timeout_seconds": timeout_seconds, "example_split": "eval"}
+    Executor().Do({"model": [artifact], "examples": [examples]}, {"blessing": [blessing]}, properties)
+    return blessing, verdict.read_verdict(blessing.uri)
+
+
+def push(blessing, folder):
+    """Runs TFX's own Pusher on the blessing; returns the artifact that it makes."""
+    destination = pusher_pb2.PushDestination(filesystem={"base_directory": str(folder / "serving")})
+    pushed = standard_artifacts.PushedModel()
+    pushed.uri = str(folder / "pushed")
+    properties = {"push_destination": proto_utils.proto_to_json(destination)}
+    stock_pusher.Executor().Do({"infra_blessing": [blessing]}, {"pushed_model": [pushed]}, properties)
+    return pushed
+
+
+def test_a_good_model_is_blessed_and_tfxs_pusher_pushes_it_with_warm_up_requests(bigram_model, examples, tmp_path):
+    blessing, found = check(bigram_model, examples, tmp_path)
+    assert found["blessed"] is True, found
+    assert found["reasons"] == []
+    assert found["largest_difference"] <= 1e-5
+    assert found["load_seconds"] > 0
+    assert 0 < found["latency_ms"]["median"] <= found["latency_ms"]["p95"]
+    assert (tmp_path / "blessing" / "INFRA_BLESSED").exists()
+
+    pushed = push(blessing, tmp_path)
+    assert pushed.get_int_custom_property("pushed") == 1
+    (version,) = (tmp_path / "serving").iterdir()
+    records = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
+    logs = [prediction_log_pb2.PredictionLog.FromString(record) for record in records.as_numpy_iterator()]
+    assert {log.WhichOneof("log_type") for log in logs} == {"predict_log"}
+    model = tf.saved_model.load(str(version))
+    requests = list(read_warmup_requests(str(version)))
+    assert len(requests) == len(logs) == 9
+    for signature, inputs in requests:
+        answers = model.signatures[signature](**{name: tf.constant(value) for name, value in inputs.items()})
+        assert {len(answer) for answer in answers.values()} == {len(inputs["text"])}
+
+
+def test_a_model_that_gives_nan_is_not_blessed_and_not_pushed(nan_model, examples, tmp_path):
+    blessing, found = check(nan_model, examples, tmp_path)
+    assert found["blessed"] is False
+    assert "score of an empty string: nll is not finite" in found["reasons"]
+    assert any("differs from the Evaluator by nan" in reason for reason in found["reasons"])
+    assert (tmp_path / "blessing" / "INFRA_NOT_BLESSED").exists()
+    pushed = push(blessing, tmp_path)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert not (tmp_path / "serving").exists()
+
+
+def test_a_model_that_cannot_be_loaded_is_not_blessed_and_the_reason_has_the_standard_error(
+    bigram_model, examples, tmp_path
+):
+    broken = tmp_path / "broken"
+    shutil.copytree(bigram_model, broken)
+    (broken / "saved_model.pb").write_bytes(b"no SavedModel")
+    _, found = check(broken, examples, tmp_path)
+    (reason,) = found["reasons"]
+    assert reason.startswith("the serving process ended with code 1; its standard error ends:")
+    assert "Cannot parse file" in reason
+
+
+def test_a_process_that_does_not_end_is_not_blessed(bigram_model, examples, tmp_path):
+    _, found = check(bigram_model, examples, tmp_path, timeout_seconds=0.2)
+    (reason,) = found["reasons"]
+    assert reason.startswith("the serving process did not end within 0.2 s (serving_check.timeout_seconds)")
+
+
+def test_a_slow_model_is_not_blessed(bigram_model, examples, tmp_path):
+    _, found = check(bigram_model, examples, tmp_path, max_latency_ms=0.001)
+    (reason,) = found["reasons"]
+    assert "at most 0.001 ms (serving_check.max_latency_ms)" in reason
+
+
+def test_a_model_without_a_signature_is_not_blessed(bigram_model, examples, tmp_path):
+    loaded = tf.saved_model.load(bigram_model)
+    signatures = {name: function for name, function in loaded.signatures.items() if name != "step"}
+    tf.saved_model.save(loaded, str(tmp_path / "less"), signatures=signatures)
+    _, found = check(tmp_path / "less", examples, tmp_path)
+    (reason,) = found["reasons"]
+    assert reason.startswith("no signature step (there are: evaluate, next_word,")
+
+
+def test_other_numbers_than_the_evaluators_are_a_reason():
+    found = process.ProbeResult((), 1.0, {"median": 1.0, "p95": 2.0}, np.array([10.0, 0.5]))
+    assert verdict.judge(found, np.array([10.00009, 0.5])).blessed
+    other = verdict.judge(found, np.array([10.0002, 0.5]))
+    assert other.reasons == ("score differs from the Evaluator by 2.0e-05 of a sentence's loss; at most 1e-5",)
+    assert json.loads(json.dumps(other.largest_difference)) == pytest.approx(2e-5, rel=1e-3)
+
+
+def test_few_sentences_are_repeated_and_none_is_an_error(examples, tmp_path):
+    found = golden.read_examples([f"{examples.uri}/Split-eval"])
+    assert len(found) == golden.SENTENCES
+    assert [golden.text_of(example) for example in found[3:5]] == [b"the cat the cat the cat", b"the cat"]
+    tf.io.TFRecordWriter(str(tmp_path / "data.gz"), "GZIP").close()
+    with pytest.raises(ValueError, match="no examples to check the model with; set example_split"):
+        golden.read_examples([str(tmp_path)])
+
+
+@pytest.mark.parametrize("option", ["max_latency_ms", "timeout_seconds"])
+def test_a_limit_must_be_above_zero(option):
+    with pytest.raises(ValueError, match=f"{option}=0: must be above 0"):
+        component.ServingCheck(None, None, **{option: 0})
+
+
+def test_the_fresh_process_refuses_what_a_server_does_not_have(tmp_path, monkeypatch):
+    source = process.PROBE.read_text().replace("    result = probe(", "    import keras\n    result = probe(")
+    (tmp_path / "probe.py").write_text(source)
+    monkeypatch.setattr(process, "PROBE", tmp_path / "probe.py")
+    found = process.run_probe("nowhere", {}, [b"a"], 1.0, 60.0)
+    assert "keras: must not be needed to serve the model" in found.problems[0]
