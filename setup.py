@@ -80,7 +80,15 @@ setup(
         # The upper bounds are those of TFX's own extras; kfp's is TFX 1.21's, TFX 1.16 has none.
         "airflow": ["apache-airflow>=2.10,<3"],
         "dev": [
-            "build", "hypothesis", "mypy", "playwright", "psutil", "pytest", "ruff", "twine", "types-PyYAML",
+            "build",
+            "hypothesis",
+            "mypy",
+            "playwright",
+            "psutil",
+            "pytest",
+            "ruff",
+            "twine",
+            "types-PyYAML",
             "types-setuptools",
         ],
         "kubeflow": ["kfp>=2.5,<2.17"],
