@@ -68,7 +68,7 @@ setup(
         "click>=8",
         # The report.
         "jinja2>=3",
-        "matplotlib>=3.8",
+        "matplotlib>=3.7",
         "pydantic>=2.5",
         "pyyaml",
         "rich>=13",

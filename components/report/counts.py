@@ -132,12 +132,13 @@ class CountText(beam.DoFn):
         self._bytes = 0
         self._counts = TextCounts(Counter(), np.zeros(self._size, np.int64))
 
-    def process(self, example: bytes) -> None:
-        """Counts when there are enough lines, and never holds more."""
+    def process(self, example: bytes) -> Iterable[TextCounts]:
+        """Counts when there are enough lines, and never holds more; what was counted comes with the bundle's end."""
         self._examples.append(example)
         self._bytes += len(example)
         if len(self._examples) >= BATCH_LINES or self._bytes >= BATCH_BYTES:
             self._count()
+        return ()
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         """Counts the rest."""

@@ -68,7 +68,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             counts=counts,
             max_length=resolved_max_length(transform["max_length"], counts.get(ANALYZED, TextCounts())),
             max_length_setting=transform["max_length"],
-            standouts=_standouts(results.get(""), input_dict),
+            standouts=find_standouts(results.get(""), input_dict),
             provenance=describe(input_dict),
             code_digest=exec_properties.get(CODE_DIGEST_KEY),
             config=json.loads(exec_properties[CONFIG_KEY]),
@@ -108,8 +108,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         return counts
 
 
-def _standouts(total: SliceResult | None, input_dict: dict[str, list[types.Artifact]]) -> Standouts:
-    """Scores the sentences that stand out, with as many of the models as can."""
+def find_standouts(total: SliceResult | None, input_dict: dict[str, list[types.Artifact]]) -> Standouts:
+    """Scores the sentences that stand out, with as many of the models as can.
+
+    Args:
+        total: The evaluation of all sentences; None where nothing was scored.
+        input_dict: `model` and, maybe, `baseline_model`.
+    """
     if total is None:
         return Standouts()
     artifacts = {"candidate": artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])}
@@ -125,5 +130,9 @@ def _standouts(total: SliceResult | None, input_dict: dict[str, list[types.Artif
         except ValueError as error:
             # The Evaluator needs less of a model than this; a run must not fail by its report.
             problems.append(f"{name}: {error}")
-    most, fewest = (score_sentences(models, sentences) for sentences in (total.extremes.most, total.extremes.fewest))
-    return Standouts(tuple(most), tuple(fewest), tuple(problems))
+    worse, better = total.extremes.most, total.extremes.fewest
+    if total.baseline is not None:
+        # Where nearly all got better, even the last of the ranking did.
+        worse = tuple(sentence for sentence in worse if sentence.bits > 0)
+        better = tuple(sentence for sentence in better if sentence.bits < 0)
+    return Standouts(tuple(score_sentences(models, worse)), tuple(score_sentences(models, better)), tuple(problems))

@@ -32,13 +32,13 @@ class Standouts:
     """The sentences that stand out, scored.
 
     Attributes:
-        most: Those that got worse the most; without a baseline the hardest.
-        fewest: Those that got better the most; without a baseline the easiest.
+        worse: Those that got worse the most; without a baseline the hardest.
+        better: Those that got better the most; without a baseline the easiest.
         problems: Why a model could not score them.
     """
 
-    most: Sequence[ScoredSentence] = ()
-    fewest: Sequence[ScoredSentence] = ()
+    worse: Sequence[ScoredSentence] = ()
+    better: Sequence[ScoredSentence] = ()
     problems: Sequence[str] = ()
 
 

@@ -22,6 +22,7 @@ NODES = [
     "latest_blessed_model",
     "Evaluator",
     "Pusher",
+    "Report",
 ]
 
 CONFIG = """
@@ -107,6 +108,10 @@ def test_every_node_completes_and_the_model_is_pushed(first):
     pushed = Path(first.summary["pushed_model"])
     assert pushed.parent == first.output / "serving"
     assert (pushed / "saved_model.pb").exists()
+    assert first.summary["report"] in first.done.stdout
+    page = Path(first.summary["report"]).read_text(encoding="utf-8")
+    assert "There was no baseline." in page
+    assert "the smallest that keeps 99.9 % of the training tokens" in page
 
 
 def test_the_terminal_shows_progress_and_results_only(first):
@@ -183,10 +188,11 @@ def test_a_second_run_is_cached(second):
 def test_a_changed_hyperparameter_runs_the_trainer_and_what_follows(changed, first):
     cached = {"TextExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform"}
     assert {node for node, state in changed.states.items() if state == "CACHED"} - {"latest_blessed_model"} == cached
-    assert {changed.states[node] for node in ("Trainer", "Evaluator", "Pusher")} == {"COMPLETE"}
+    assert {changed.states[node] for node in ("Trainer", "Evaluator", "Pusher", "Report")} == {"COMPLETE"}
     assert changed.summary["baseline"]["perplexity"] == pytest.approx(
         first.summary["evaluation"]["perplexity"], rel=1e-4
     )
+    assert "Got better the most" in Path(changed.summary["report"]).read_text(encoding="utf-8")
 
 
 def test_a_failed_node_says_why_and_leaves_what_was_made(folder, changed):
@@ -204,7 +210,7 @@ def test_a_failed_node_says_why_and_leaves_what_was_made(folder, changed):
     assert "data.invalid_utf8" in done.stdout
     summary = json.loads((bad / "output" / "summary.json").read_text())
     assert [node["state"] for node in summary["nodes"]] == ["FAILED"] + ["SKIPPED"] * (len(NODES) - 1)
-    assert summary["pushed_model"] is None
+    assert summary["pushed_model"] is summary["report"] is None
 
 
 def test_part_of_the_pipeline(folder, changed):
