@@ -95,7 +95,12 @@ def curves_chart(curves: Mapping[str, Curves]) -> Markup | None:
     }
     if not any(series.values()):
         return None
-    with chart("curves", "Perplexity by epoch, training and validation; the table has the numbers") as made:
+    ends = ", ".join(
+        f"{run} from {next(iter(points.values())):.4g} to {next(reversed(points.values())):.4g}"
+        for run, points in series.items()
+        if points
+    )
+    with chart("curves", f"Perplexity after each epoch: {ends}; the table has all numbers") as made:
         axes = made.axes
         for (run, points), style in zip(series.items(), _STYLES, strict=True):
             if points:
@@ -167,7 +172,12 @@ def lengths_chart(bins: Sequence[LengthBin], splits: Sequence[str], max_length: 
     if not bins:
         return None
     totals = [sum(group.sentences[index] for group in bins) for index in range(len(splits))]
-    with chart("lengths", "Share of sentences by length; the table has the numbers") as made:
+    cut = ", ".join(
+        f"{sum(group.sentences[index] for group in bins if group.first > max_length):,} of {totals[index]:,} in {split}"
+        for index, split in enumerate(splits)
+    )
+    description = f"Sentences by length; longer than max_length {max_length} are {cut}; the table has all numbers"
+    with chart("lengths", description) as made:
         axes = made.axes
         # The open one is drawn as wide as the others.
         width = max((group.last - group.first + 1 for group in bins if group.last), default=1)
@@ -220,7 +230,8 @@ def coverage_chart(coverage: Mapping[str, np.ndarray]) -> Markup | None:
     drawn = {split: shares for split, shares in coverage.items() if shares.size and np.isfinite(shares).all()}
     if not drawn:
         return None
-    with chart("coverage", "Share of the words that the first words of the vocabulary cover; see the table") as made:
+    whole = ", ".join(f"{100 * shares[-1]:.1f} % of {split}" for split, shares in drawn.items())
+    with chart("coverage", f"The whole vocabulary covers {whole}; the table says what less would cover") as made:
         axes = made.axes
         for (split, shares), style in zip(drawn.items(), _STYLES, strict=False):
             # As many points as can be seen.

@@ -61,6 +61,15 @@ def test_charts_say_what_they_show(pages):
     assert {"1,000", "100 %"} <= set(texts(figures.coverage_chart(coverage)))
 
 
+def test_text_alternatives_say_the_most_important_numbers(pages):
+    page = pages["blessed"]()
+    bins = figures.length_bins(list(page.counts.values()), page.max_length)
+    coverage = {name: of.coverage() for name, of in page.counts.items()}
+    assert "train from 980 to 128.6, validation from 596.4 to 125.8" in figures.curves_chart(page.curves)
+    assert "1,374 of 323,585 in train" in figures.lengths_chart(bins, ["train", "eval"], 67)
+    assert "The whole vocabulary covers 99.9 % of train" in figures.coverage_chart(coverage)
+
+
 def test_a_first_run_has_no_baseline_in_its_chart(pages):
     shown = texts(figures.slices_chart(pages["first"]().results, "bits_per_byte", "bits per byte"))
     assert "candidate" in shown
