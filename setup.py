@@ -47,8 +47,12 @@ setup(
     license="Apache-2.0",
     package_dir={"tfx_lm": "."},
     packages=["tfx_lm", *(f"tfx_lm.{name}" for name in SUBPACKAGES)],
-    package_data={"tfx_lm.components.model_server": ["playground.html"], "tfx_lm.pipelines": ["configs/*.yaml"]},
-    # Only what is named above; otherwise setuptools takes the folder of the YAML files for a forgotten package.
+    package_data={
+        "tfx_lm.components.model_server": ["playground.html"],
+        "tfx_lm.components.report": ["templates/*"],
+        "tfx_lm.pipelines": ["configs/*.yaml"],
+    },
+    # Only what is named above; otherwise setuptools takes the folders of such files for forgotten packages.
     include_package_data=False,
     # This file lies in the root package's folder; setuptools leaves it out of the package if it knows the name.
     script_name="setup.py",
@@ -66,6 +70,9 @@ setup(
         "tensorflow-transform",
         "tensorflow-model-analysis",
         "click>=8",
+        # The report.
+        "jinja2>=3",
+        "matplotlib>=3.7",
         "pydantic>=2.5",
         "pyyaml",
         "rich>=13",

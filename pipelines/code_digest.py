@@ -11,6 +11,7 @@ from pathlib import Path
 
 # pipelines/ builds and launches nodes; what it decides reaches them as execution properties anyway.
 NODE_CODE = ("components", "transform")
+SUFFIXES = (".css", ".html", ".py")
 
 
 def code_digest(package: Path | None = None) -> str:
@@ -20,13 +21,13 @@ def code_digest(package: Path | None = None) -> str:
         package: The folder of the package `tfx_lm`; the installed one unless given.
 
     Returns:
-        16 hexadecimal digits that change when any `.py` file under `components/` or `transform/` is edited, added,
-        removed or renamed.
+        16 hexadecimal digits that change when any source or template under `components/` or `transform/` is edited,
+        added, removed or renamed.
     """
     root = package or Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
     for folder in NODE_CODE:
-        for source in sorted((root / folder).rglob("*.py")):
+        for source in sorted(path for path in (root / folder).rglob("*") if path.suffix in SUFFIXES):
             digest.update(str(source.relative_to(root)).encode())
             digest.update(hashlib.sha256(source.read_bytes()).digest())
     return digest.hexdigest()[:16]

@@ -12,6 +12,7 @@ from tfx.orchestration import metadata
 from ..components.evaluator.baseline import LatestOtherBlessedModelStrategy
 from ..components.evaluator.component import MaskedEvaluator
 from ..components.pusher.component import AtomicPusher
+from ..components.report.component import Report
 from ..components.serving_check.component import ServingCheck
 from ..components.text_example_gen.component import TextExampleGen
 from ..components.text_example_gen.input_config import input_base_and_config
@@ -37,8 +38,7 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
 
     Returns:
         A pipeline that any TFX orchestrator runs. Its nodes, in order: TextExampleGen, StatisticsGen, SchemaGen,
-        ExampleValidator, Transform, Trainer, latest_blessed_model, Evaluator,
-        ServingCheck, Pusher.
+        ExampleValidator, Transform, Trainer, latest_blessed_model, Evaluator, ServingCheck, Pusher, Report.
     """
     output = Path(config.output).resolve()
     transform_options = config.transform_options()
@@ -114,9 +114,19 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         ),
         keep_versions=config.pusher.keep_versions,
     )
+    report = Report(
+        evaluation=evaluator.outputs["evaluation"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        model_run=trainer.outputs["model_run"],
+        examples=example_gen.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        transform=transform_options,
+        config=config.model_dump(mode="json"),
+    )
     components = [
         example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, evaluator, serving_check,
-        pusher,
+        pusher, report,
     ]  # fmt: skip
     for component in components:
         _add_to_fingerprint(component, "code_digest", code_digest())
@@ -131,5 +141,5 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
 
 
 def _add_to_fingerprint(component: Any, key: str, value: str) -> None:
-    """Adds an execution property that no executor reads, so that TFX's cache key changes with it."""
+    """Adds an execution property, so that TFX's cache key changes with it; only the report reads it, to show it."""
     component.spec.exec_properties[key] = value

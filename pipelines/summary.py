@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..components.evaluator import results
+from ..components.report.artifact import page_path
 from ..components.serving_check.verdict import read_verdict
 from .config import PipelineConfig
 from .local_runner import NodeResult
@@ -33,7 +34,8 @@ def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], 
     Returns:
         The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null where the
         Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.Verdict`) where the
-        ServingCheck did not; `pushed_model` is null where nothing was pushed. Losses are in nats.
+        ServingCheck did not; `pushed_model` is null where nothing was pushed, `report` where no report was written.
+        Losses are in nats.
     """
     evaluation: dict[str, Any] = dict.fromkeys(("evaluation", "baseline", "change", "slices", "gate"))
     state = {node.id: node.state for node in nodes}
@@ -54,7 +56,7 @@ def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], 
         **evaluation,
         "serving_check": _serving_check(state, records),
         "pushed_model": _pushed_model(state, records),
-        "report": None,
+        "report": _report(state, records),
     }
 
 
@@ -72,6 +74,13 @@ def _pushed_model(state: dict[str, str], records: RunRecords) -> str | None:
     if artifact is None or artifact.custom_properties["pushed"].int_value != 1:
         return None
     return artifact.custom_properties["pushed_destination"].string_value
+
+
+def _report(state: dict[str, str], records: RunRecords) -> str | None:
+    if state.get("Report") not in ("COMPLETE", "CACHED"):
+        return None
+    artifact = records.output("Report", "report")
+    return None if artifact is None else page_path(artifact.uri)
 
 
 def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
@@ -109,7 +118,7 @@ def _finite(value: Any) -> Any:
 
 
 def print_summary(summary: dict[str, Any], console: Console) -> None:
-    """Prints the table of nodes, the scores beside the baseline's, the verdict and where the model went."""
+    """Prints the table of nodes, the scores beside the baseline's, the verdict, and where model and report are."""
     nodes = Table("Node", "State", "Seconds", title=f"Run {summary['run_id']}", title_justify="left")
     nodes.columns[2].justify = "right"
     for node in summary["nodes"]:
@@ -127,6 +136,8 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         _print_serving_check(summary["serving_check"], console)
     pushed = summary["pushed_model"]
     console.print(f"Pushed to {pushed}" if pushed else "Nothing was pushed.", highlight=False, soft_wrap=True)
+    if summary["report"]:
+        console.print(f"Report: {summary['report']}", highlight=False, soft_wrap=True)
 
 
 def _print_serving_check(check: dict[str, Any], console: Console) -> None:

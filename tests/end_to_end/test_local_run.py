@@ -25,6 +25,7 @@ NODES = [
     "Evaluator",
     "ServingCheck",
     "Pusher",
+    "Report",
 ]
 
 CONFIG = """
@@ -113,6 +114,10 @@ def test_every_node_completes_and_the_model_is_pushed(first):
     assert (pushed / "assets.extra" / "tf_serving_warmup_requests").exists()
     assert first.summary["serving_check"]["blessed"] is True
     assert first.summary["serving_check"]["largest_difference"] <= 1e-5
+    assert first.summary["report"] in first.done.stdout
+    page = Path(first.summary["report"]).read_text(encoding="utf-8")
+    assert "There was no baseline." in page
+    assert "the smallest that keeps 99.9 % of the training tokens" in page
 
 
 def test_the_terminal_shows_progress_and_results_only(first):
@@ -204,10 +209,13 @@ def test_a_second_run_is_cached(second):
 def test_a_changed_hyperparameter_runs_the_trainer_and_what_follows(changed, first):
     cached = {"TextExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform"}
     assert {node for node, state in changed.states.items() if state == "CACHED"} - {"latest_blessed_model"} == cached
-    assert {changed.states[node] for node in ("Trainer", "Evaluator", "ServingCheck", "Pusher")} == {"COMPLETE"}
+    assert {changed.states[node] for node in ("Trainer", "Evaluator", "ServingCheck", "Pusher", "Report")} == {
+        "COMPLETE"
+    }
     assert changed.summary["baseline"]["perplexity"] == pytest.approx(
         first.summary["evaluation"]["perplexity"], rel=1e-4
     )
+    assert "Got better the most" in Path(changed.summary["report"]).read_text(encoding="utf-8")
 
 
 def test_a_rollback_goes_back_to_the_first_model(changed, first):
@@ -235,7 +243,7 @@ def test_a_failed_node_says_why_and_leaves_what_was_made(folder, changed):
     assert "data.invalid_utf8" in done.stdout
     summary = json.loads((bad / "output" / "summary.json").read_text())
     assert [node["state"] for node in summary["nodes"]] == ["FAILED"] + ["SKIPPED"] * (len(NODES) - 1)
-    assert summary["pushed_model"] is None
+    assert summary["pushed_model"] is summary["report"] is None
 
 
 def test_part_of_the_pipeline(folder, changed):

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 CHECKOUT = Path(tfx_lm.__file__).parent
 NAME = f"tfx_lm-{tfx_lm.__version__}"
 PACKAGES = ("components", "pipelines", "transform")
+DATA = ("components/model_server/*.html", "components/report/templates/*", "pipelines/configs/*.yaml")
 
 # Things that lie about in a checkout and must not be shipped.
 STRAY = (
@@ -66,11 +67,10 @@ class Distributions:
             archive.extractall(self.unpacked)
 
     def package(self) -> set[str]:
-        """The files of the package, relative to the checkout: its modules, YAML files and page."""
+        """The files of the package, relative to the checkout: its modules, and the data that they read."""
         paths = [PurePosixPath(name) for name in self.files]
         modules = {str(path) for path in paths if path.suffix == ".py" and path.parts[0] in PACKAGES}
-        patterns = ("pipelines/configs/*.yaml", "components/model_server/*.html")
-        data = {str(path) for path in paths if any(path.match(pattern) for pattern in patterns)}
+        data = {str(path) for path in paths if any(path.match(pattern) for pattern in DATA)}
         return {"__init__.py", *modules, *data}
 
     def metadata(self):
@@ -87,7 +87,7 @@ def test_the_wheel_holds_exactly_the_package(built):
         names = {name for name in archive.namelist() if not name.endswith("/")}
     metadata = {f"{NAME}.dist-info/{name}" for name in WHEEL_METADATA}
     assert names == {f"tfx_lm/{name}" for name in built.package()} | metadata
-    assert "tfx_lm/pipelines/configs/demo.yaml" in names
+    assert {"tfx_lm/pipelines/configs/demo.yaml", "tfx_lm/components/report/templates/report.html"} <= names
 
 
 def test_the_source_distribution_holds_exactly_the_package_and_what_builds_it(built):

@@ -30,6 +30,12 @@ def test_adding_and_renaming_change_the_digest(package):
     assert code_digest(package) not in (before, renamed)
 
 
+def test_a_template_is_code(package):
+    before = code_digest(package)
+    (package / "components" / "page.html").write_text("<p>")
+    assert code_digest(package) != before
+
+
 def test_code_that_never_runs_inside_a_node_does_not_count(package):
     before = code_digest(package)
     (package / "pipelines" / "a.py").write_text("x = 3\n")

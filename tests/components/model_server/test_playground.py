@@ -1,33 +1,15 @@
 """The playground in a real browser, headless."""
 
-import os
-import shutil
-
 import pytest
 from playwright import sync_api
 
 pytestmark = pytest.mark.slow
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = next(filter(None, map(shutil.which, BROWSERS)), MAC if os.path.exists(MAC) else None)  # noqa: PTH110
-    if found is None:
-        pytest.fail(f"no browser for the playground (looked for {', '.join(BROWSERS)}); apt-get install chromium")
-    sync_api.expect.set_options(timeout=30_000)
-    with sync_api.sync_playwright() as playwright:
-        # Without its sandbox, which root and most containers do not have; the page is our own.
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
 
 @pytest.fixture
-def page(browser, server):
-    page = browser.new_page()
+def page(chromium, server):
+    sync_api.expect.set_options(timeout=30_000)
+    page = chromium.new_page()
     page.problems = []
     page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.problems.append(str(error)))
@@ -93,9 +75,9 @@ def test_of_many_keystrokes_the_last_counts(page):
     expect_words(page, ("the", "1.0"), ("cat", "1.0"), ("the", "2.0"), ("cat", "1.0"), ("⏎", "1.0"))
 
 
-def test_a_byte_models_candidates_are_characters(browser, start_server, save_table_model, bigram_table):
+def test_a_byte_models_candidates_are_characters(chromium, start_server, save_table_model, bigram_table):
     server = start_server(save_table_model(["<0x61>", "<0xC3>"], bigram_table[1]))
-    page = browser.new_page()
+    page = chromium.new_page()
     page.goto(server.url)
     page.fill("#text", "b")
     sync_api.expect(page.locator("#words li")).to_have_count(2)

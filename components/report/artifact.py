@@ -1,0 +1,31 @@
+"""The artifact that holds the page."""
+
+from __future__ import annotations
+
+from tfx.types import artifact
+
+PAGE = "index.html"
+
+
+class HTML(artifact.Artifact):
+    """A self-contained HTML page.
+
+    The name of the type is Kubeflow's, which shows an artifact as a page by its name alone. README.md says what else
+    it takes there.
+    """
+
+    TYPE_NAME = "system.HTML"
+
+
+def page_path(uri: str) -> str:
+    """The file of the page.
+
+    An artifact of TFX is a folder; for Kubeflow's pages it is the file itself.
+
+        page_path("out/Report/report/12")            ->  "out/Report/report/12/index.html"
+        page_path("gs://b/run/report/index.html")    ->  "gs://b/run/report/index.html"
+
+    Args:
+        uri: The artifact's.
+    """
+    return uri if uri.endswith(".html") else f"{uri}/{PAGE}"

@@ -1,0 +1,82 @@
+"""The TFX component that writes the report of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+from tfx.types import standard_component_specs as specs
+
+from .artifact import HTML
+from .executor import CONFIG_KEY, REPORT_KEY, TRANSFORM_KEY, Executor
+
+
+class ReportSpec(types.ComponentSpec):
+    """Inputs, outputs and properties."""
+
+    PARAMETERS = {  # noqa: RUF012, as TFX declares it
+        TRANSFORM_KEY: component_spec.ExecutionParameter(type=str),
+        CONFIG_KEY: component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {  # noqa: RUF012, as TFX declares it
+        specs.EVALUATION_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        specs.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
+        specs.BASELINE_MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
+        specs.MODEL_RUN_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
+        specs.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        specs.TRANSFORM_GRAPH_KEY: component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
+    }
+    OUTPUTS = {REPORT_KEY: component_spec.ChannelParameter(type=HTML)}  # noqa: RUF012, as TFX declares it
+
+
+class Report(base_beam_component.BaseBeamComponent):
+    """Writes one HTML page: the verdict, the scores, the training, the data, the sentences, and where it all came from.
+
+    See README.md beside this file.
+    """
+
+    SPEC_CLASS = ReportSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        evaluation: types.BaseChannel,
+        model: types.BaseChannel,
+        model_run: types.BaseChannel,
+        examples: types.BaseChannel,
+        transform_graph: types.BaseChannel,
+        transform: Mapping[str, Any],
+        baseline_model: types.BaseChannel | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Builds the component; its node id is `Report`.
+
+        Args:
+            evaluation: The Evaluator's `ModelEvaluation`, with its verdict.
+            model: The candidate `Model`, with the signature `score`.
+            model_run: The Trainer's `ModelRun`, with its TensorBoard events.
+            examples: Raw `Examples` with the feature `text`.
+            transform_graph: The `TransformGraph`, of which the vocabulary is read.
+            transform: The transform's configuration: `tokenizer`, `lowercase` and `max_length`; other keys are
+                ignored.
+            baseline_model: The `Model` that the Evaluator compared with; the channel may be empty.
+            config: What the page shows as the run's configuration; JSON values.
+        """
+        super().__init__(
+            spec=ReportSpec(
+                evaluation=evaluation,
+                model=model,
+                baseline_model=baseline_model,
+                model_run=model_run,
+                examples=examples,
+                transform_graph=transform_graph,
+                transform=json.dumps({key: transform[key] for key in ("tokenizer", "lowercase", "max_length")}),
+                config=json.dumps(dict(config or {})),
+                report=types.Channel(type=HTML),
+            )
+        )
+        self.with_id("Report")

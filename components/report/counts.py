@@ -1,0 +1,203 @@
+"""Lengths of the sentences and frequencies of the words, counted by Beam in one pass over the raw text.
+
+The transformed examples cannot tell: they are cut to `max_length`, and say of an unknown word only that it is one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+from apache_beam.transforms import window
+from apache_beam.utils.windowed_value import WindowedValue
+
+from ...transform.lengths import AUTO, smallest_length
+from ...transform.preprocessing import TEXT
+from ...transform.tokenizer import TokenizerKind, tokenize
+from ...transform.vocabulary import RESERVED, UNKNOWN_ID, lookup_table, read_vocabulary
+
+# Lines that are split into words together: as many, and of so many bytes.
+BATCH_LINES = 1000
+BATCH_BYTES = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class TextCounts:
+    """What a text holds; `+` adds disjoint texts, `TextCounts()` is the empty one.
+
+    Worked example, `the cat sat` and `cat` with the = 4 and cat = 5, the only known words:
+
+        lengths  {4: 1, 2: 1}        targets: the words and `</s>`
+        words    [0, 1, 0, 0, 1, 2]  occurrences of each id; 1 is the unknown word, sat
+
+    Attributes:
+        lengths: How many sentences there are of each length, in targets, before anything is cut.
+        words: int64 `[vocabulary]`, how often each id occurs among all words, those included that are cut; `</s>` is no
+            word.
+    """
+
+    lengths: Counter[int] = dataclasses.field(default_factory=Counter)
+    words: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __add__(self, other: TextCounts) -> TextCounts:
+        if not isinstance(other, TextCounts):
+            return NotImplemented
+        words = np.zeros(max(self.words.size, other.words.size), np.int64)
+        words[: self.words.size] += self.words
+        words[: other.words.size] += other.words
+        return TextCounts(self.lengths + other.lengths, words)
+
+    def as_json(self) -> str:
+        """The counts as one JSON object."""
+        return json.dumps({"lengths": sorted(self.lengths.items()), "words": self.words.tolist()})
+
+    @classmethod
+    def from_json(cls, text: str) -> TextCounts:
+        """Reads what `as_json` wrote."""
+        tree = json.loads(text)
+        return cls(Counter(dict(tree["lengths"])), np.array(tree["words"], np.int64))
+
+    @property
+    def sentences(self) -> int:
+        """Number of sentences."""
+        return sum(self.lengths.values())
+
+    @property
+    def targets(self) -> int:
+        """Number of targets: words, and one `</s>` a sentence."""
+        return sum(length * count for length, count in self.lengths.items())
+
+    def cut(self, max_length: int) -> tuple[int, int]:
+        """What `max_length` cuts.
+
+        Args:
+            max_length: Most targets of a sentence.
+
+        Returns:
+            The number of sentences that are cut, and of the targets cut off. Above, with 2: 1 and 2.
+        """
+        longer = {length: count for length, count in self.lengths.items() if length > max_length}
+        return sum(longer.values()), sum((length - max_length) * count for length, count in longer.items())
+
+    def coverage(self) -> np.ndarray:
+        """Which share of all words the first words of the vocabulary are.
+
+        Returns:
+            float64 `[vocabulary - 4]`; element k - 1 is the share of the first k, reserved tokens left out. Above:
+            `[0.25, 0.75]`. NaN where the text has no words.
+        """
+        known = np.cumsum(self.words[len(RESERVED) :], dtype=np.float64)
+        total = self.words.sum()
+        return known / total if total else np.full_like(known, np.nan)
+
+    @property
+    def unknown(self) -> int:
+        """Number of unknown words."""
+        return int(self.words[UNKNOWN_ID]) if self.words.size else 0
+
+
+def resolved_max_length(setting: Any, train: TextCounts) -> int:
+    """The number that the Transform used.
+
+    Args:
+        setting: `max_length` of its configuration: the number, or `auto`.
+        train: The counts of the split that the Transform looked at.
+    """
+    return smallest_length(train.lengths) if setting == AUTO else int(setting)
+
+
+class CountText(beam.DoFn):
+    """From serialized `tf.train.Example`s with the feature `text` to a `TextCounts` for each bundle."""
+
+    def __init__(self, vocabulary_file: str, tokenizer: TokenizerKind, lowercase: bool) -> None:
+        """Args: vocabulary_file: The vocabulary. tokenizer, lowercase: As for `tokenize`."""
+        self._vocabulary_file = vocabulary_file
+        self._tokenizer = tokenizer
+        self._lowercase = lowercase
+
+    def setup(self) -> None:
+        """Loads the vocabulary."""
+        self._ids = lookup_table(self._vocabulary_file)
+        self._size = len(read_vocabulary(self._vocabulary_file))
+
+    def start_bundle(self) -> None:
+        """Begins with nothing."""
+        self._examples: list[bytes] = []
+        self._bytes = 0
+        self._counts = TextCounts(Counter(), np.zeros(self._size, np.int64))
+
+    def process(self, example: bytes) -> Iterable[TextCounts]:
+        """Counts when there are enough lines, and never holds more; what was counted comes with the bundle's end."""
+        self._examples.append(example)
+        self._bytes += len(example)
+        if len(self._examples) >= BATCH_LINES or self._bytes >= BATCH_BYTES:
+            self._count()
+        return ()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        """Counts the rest."""
+        if self._examples:
+            self._count()
+        yield window.GlobalWindows.windowed_value(self._counts)
+
+    def _count(self) -> None:
+        feature = tf.io.FixedLenFeature([], tf.string, default_value="")
+        lines = tf.io.parse_example(tf.constant(self._examples), {TEXT: feature})[TEXT]
+        tokens = tokenize(lines, self._tokenizer, self._lowercase)
+        # In place: the vocabulary may be long, and there are many batches.
+        self._counts.lengths.update((tokens.row_lengths() + 1).numpy().tolist())
+        np.add(
+            self._counts.words,
+            np.bincount(self._ids.lookup(tokens.flat_values).numpy(), minlength=self._size),
+            out=self._counts.words,
+        )
+        self._examples, self._bytes = [], 0
+
+
+class MergeCounts(beam.CombineFn):
+    """Adds `TextCounts`."""
+
+    def create_accumulator(self) -> TextCounts:
+        """The counts of nothing."""
+        return TextCounts()
+
+    def add_input(self, accumulator: TextCounts, element: TextCounts) -> TextCounts:
+        """Adds one."""
+        return accumulator + element
+
+    def merge_accumulators(self, accumulators: Iterable[TextCounts]) -> TextCounts:
+        """Adds several; the iterable may be readable only once."""
+        return sum(accumulators, TextCounts())
+
+    def extract_output(self, accumulator: TextCounts) -> TextCounts:
+        """The sum."""
+        return accumulator
+
+
+def count_texts(
+    pipeline: beam.Pipeline, files: Mapping[str, Sequence[str]], count: CountText, outputs: Mapping[str, str]
+) -> None:
+    """Adds the counting of each split to a pipeline.
+
+    Args:
+        pipeline: To be run by the caller.
+        files: TFRecord files of each split.
+        count: How to count.
+        outputs: Where the counts of each split are written to, as `TextCounts.as_json`.
+    """
+    for split, paths in files.items():
+        _ = (
+            pipeline
+            | f"Files[{split}]" >> beam.Create(paths)
+            | f"Read[{split}]" >> beam.io.ReadAllFromTFRecord()
+            | f"Count[{split}]" >> beam.ParDo(count)
+            | f"Merge[{split}]" >> beam.CombineGlobally(MergeCounts())
+            | f"ToJson[{split}]" >> beam.Map(TextCounts.as_json)
+            | f"Write[{split}]" >> beam.io.WriteToText(outputs[split], num_shards=1, shard_name_template="")
+        )

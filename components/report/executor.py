@@ -1,0 +1,138 @@
+"""Collects what a run found and writes the page."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx import types
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import artifact_utils
+from tfx.types import standard_component_specs as specs
+from tfx.utils import io_utils, path_utils
+
+from ...transform.vocabulary import VOCABULARY_NAME
+from ..evaluator.results import SliceResult, load_results, read_verdict
+from ..evaluator.signatures import SCORE
+from ..progress import report
+from ..serving.saved_model import LanguageModel, load_model
+from .artifact import page_path
+from .counts import CountText, TextCounts, count_texts, resolved_max_length
+from .curves import read_curves
+from .page import Page, Standouts, render
+from .provenance import describe
+from .surprisal import score_sentences
+
+TRANSFORM_KEY = "transform"
+CONFIG_KEY = "config"
+CODE_DIGEST_KEY = "code_digest"
+REPORT_KEY = "report"
+
+# The split that Transform takes `max_length` and the vocabulary from.
+ANALYZED = "train"
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Writes the report."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs the component.
+
+        Args:
+            input_dict: `evaluation`, `model`, `model_run`, `examples`, `transform_graph` and, maybe, `baseline_model`.
+            output_dict: `report`.
+            exec_properties: `transform` and `config`, JSON objects; `code_digest`, a string, optional.
+        """
+        evaluation = artifact_utils.get_single_instance(input_dict[specs.EVALUATION_KEY])
+        model_run = artifact_utils.get_single_instance(input_dict[specs.MODEL_RUN_KEY])
+        path = page_path(artifact_utils.get_single_instance(output_dict[REPORT_KEY]).uri)
+        transform = json.loads(exec_properties[TRANSFORM_KEY])
+        results = load_results(evaluation.uri)
+
+        tf.io.gfile.makedirs(posixpath.dirname(path))
+        counts = self._count(input_dict, transform, posixpath.dirname(path))
+        report("scoring the sentences that changed the most")
+        page = Page(
+            verdict=read_verdict(evaluation.uri),
+            results=results,
+            curves=read_curves(model_run.uri),
+            counts=counts,
+            max_length=resolved_max_length(transform["max_length"], counts.get(ANALYZED, TextCounts())),
+            max_length_setting=transform["max_length"],
+            standouts=find_standouts(results.get(""), input_dict),
+            provenance=describe(input_dict),
+            code_digest=exec_properties.get(CODE_DIGEST_KEY),
+            config=json.loads(exec_properties[CONFIG_KEY]),
+        )
+        with tf.io.gfile.GFile(path, "w") as file:
+            file.write(render(page))
+
+    def _count(
+        self, input_dict: dict[str, list[types.Artifact]], transform: Mapping[str, Any], folder: str
+    ) -> dict[str, TextCounts]:
+        """Counts each split of the raw text; the analyzed one comes first."""
+        graph = artifact_utils.get_single_instance(input_dict[specs.TRANSFORM_GRAPH_KEY])
+        vocabulary = tft.TFTransformOutput(graph.uri).vocabulary_file_by_name(VOCABULARY_NAME)
+        if vocabulary is None:
+            raise ValueError(f"transform_graph {graph.uri}: has no vocabulary {VOCABULARY_NAME!r}; give tfx_lm's own")
+        examples = input_dict[specs.EXAMPLES_KEY]
+        splits = artifact_utils.decode_split_names(examples[0].split_names)
+        splits.sort(key=lambda name: (name != ANALYZED, name))
+        files = {
+            split: sorted(
+                file
+                for uri in artifact_utils.get_split_uris(examples, split)
+                for file in tf.io.gfile.glob(io_utils.all_files_pattern(uri))
+            )
+            for split in splits
+        }
+        outputs = {split: posixpath.join(folder, f"counts-{split}.json") for split in splits}
+        report(f"counting the words of {', '.join(splits)}")
+        count = CountText(vocabulary, transform["tokenizer"], transform["lowercase"])
+        with self._make_beam_pipeline() as pipeline:
+            count_texts(pipeline, files, count, outputs)
+        counts = {}
+        for split, output in outputs.items():
+            with tf.io.gfile.GFile(output) as file:
+                counts[split] = TextCounts.from_json(file.read())
+            tf.io.gfile.remove(output)
+        return counts
+
+
+def find_standouts(total: SliceResult | None, input_dict: dict[str, list[types.Artifact]]) -> Standouts:
+    """Scores the sentences that stand out, with as many of the models as can.
+
+    Args:
+        total: The evaluation of all sentences; None where nothing was scored.
+        input_dict: `model` and, maybe, `baseline_model`.
+    """
+    if total is None:
+        return Standouts()
+    artifacts = {"candidate": artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])}
+    # Where no baseline was compared with, the input may still be there, an empty folder.
+    if total.baseline is not None:
+        artifacts["baseline"] = artifact_utils.get_single_instance(input_dict[specs.BASELINE_MODEL_KEY])
+    models: dict[str, LanguageModel] = {}
+    problems = []
+    for name, model in artifacts.items():
+        try:
+            folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
+            models[name] = load_model(folder, [SCORE])
+        except ValueError as error:
+            # The Evaluator needs less of a model than this; a run must not fail by its report.
+            problems.append(f"{name}: {error}")
+    worse, better = total.extremes.most, total.extremes.fewest
+    if total.baseline is not None:
+        # Where nearly all got better, even the last of the ranking did.
+        worse = tuple(sentence for sentence in worse if sentence.bits > 0)
+        better = tuple(sentence for sentence in better if sentence.bits < 0)
+    return Standouts(tuple(score_sentences(models, worse)), tuple(score_sentences(models, better)), tuple(problems))

@@ -1,0 +1,55 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number: `1,234.50`, `3.2e+09`, `∞`, `NaN`; `–` where there is none.
+
+    Args:
+        value: The number.
+        digits: Digits after the point, up to ten million.
+    """
+    if value is None:
+        return "–"
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    text = f"{value:,.{digits}f}" if abs(value) < 1e7 or float(value).is_integer() else f"{value:.3g}"
+    return text.replace("-", MINUS) if value < 0 else text
+
+
+def count(value: float | None) -> str:
+    """A count: `12,345`."""
+    return number(value, 0)
+
+
+def interval(low: float | None, high: float | None, digits: int = 2) -> str:
+    """An interval: `96.20 to 100.80`; empty where it is not known."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return ""
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def share(value: float | None, digits: int = 2) -> str:
+    """A share: `3.20 %`."""
+    if value is None or not math.isfinite(value):
+        return number(value)
+    return f"{number(100 * value, digits)} %"
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A number with its sign: `+1.20`, `−0.30`."""
+    text = number(value, digits)
+    return f"+{text}" if value is not None and value > 0 else text
+
+
+def change(value: float | None, digits: int = 2) -> str:
+    """A change as a share, with its sign: `+1.20 %`."""
+    text = share(value, digits)
+    return f"+{text}" if value is not None and value > 0 else text

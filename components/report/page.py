@@ -1,0 +1,116 @@
+"""The page: one self-contained HTML file, without scripts, that asks the network for nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+import yaml
+from markupsafe import Markup
+
+from ..evaluator.gate import Verdict
+from ..evaluator.results import SliceResult
+from . import figures, numbers, tables
+from .counts import TextCounts
+from .curves import Curves, best_epoch
+from .provenance import Source
+from .surprisal import LEVELS, ScoredSentence, level
+
+# A word whose cost differs by as many bits between the models is marked.
+MARKED_BITS = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Standouts:
+    """The sentences that stand out, scored.
+
+    Attributes:
+        worse: Those that got worse the most; without a baseline the hardest.
+        better: Those that got better the most; without a baseline the easiest.
+        problems: Why a model could not score them.
+    """
+
+    worse: Sequence[ScoredSentence] = ()
+    better: Sequence[ScoredSentence] = ()
+    problems: Sequence[str] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """What the page shows.
+
+    Attributes:
+        verdict: The gate's.
+        results: The evaluation, by slice; empty where nothing was scored.
+        curves: From `curves.read_curves`.
+        counts: Of each split, the analyzed one first.
+        max_length: Most targets of a sentence.
+        max_length_setting: What the configuration says about it: the number, or `auto`.
+        standouts: The sentences.
+        provenance: The artifacts.
+        code_digest: The digest of the code of all nodes, where it is known.
+        config: The run's configuration, JSON values.
+    """
+
+    verdict: Verdict
+    results: Mapping[str, SliceResult]
+    curves: Mapping[str, Curves]
+    counts: Mapping[str, TextCounts]
+    max_length: int
+    max_length_setting: Any
+    standouts: Standouts
+    provenance: Sequence[Source]
+    code_digest: str | None
+    config: Mapping[str, Any]
+
+
+def render(page: Page) -> str:
+    """Makes the HTML; the same page gives the same text.
+
+    Args:
+        page: What it shows. All of its texts are escaped.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tfx_lm.components.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        change=numbers.change, count=numbers.count, level=level, number=numbers.number, share=numbers.share,
+        signed=numbers.signed,
+    )  # fmt: skip
+    total = page.results.get("")
+    text = environment.get_template("report.html").render(
+        page=page,
+        name=page.config.get("name", ""),
+        total=total,
+        has_baseline=total is not None and total.baseline is not None,
+        scores=tables.score_rows(total),
+        slices=tables.slice_rows(page.results),
+        epochs=tables.epoch_rows(page.curves),
+        best=best_epoch(dict(page.curves)),
+        bins=figures.length_bins(list(page.counts.values()), page.max_length),
+        splits=tables.split_rows(page.counts, page.max_length),
+        coverage=tables.coverage_rows(page.counts),
+        charts=_charts(page),
+        levels=[0.0, *LEVELS],
+        marked_bits=MARKED_BITS,
+        config=yaml.safe_dump(dict(page.config), sort_keys=False, allow_unicode=True),
+    )
+    return text.strip() + "\n"
+
+
+def _charts(page: Page) -> dict[str, Markup | None]:
+    splits = list(page.counts)
+    return {
+        "slices": figures.slices_chart(page.results, "bits_per_byte", "bits per byte"),
+        "curves": figures.curves_chart(page.curves),
+        "lengths": figures.lengths_chart(
+            figures.length_bins(list(page.counts.values()), page.max_length), splits, page.max_length
+        ),
+        "coverage": figures.coverage_chart({split: of.coverage() for split, of in page.counts.items()}),
+    }

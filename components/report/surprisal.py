@@ -1,0 +1,143 @@
+"""How surprised each model is by each word of a few sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ...transform.vocabulary import UNKNOWN_ID
+from ..evaluator.batches import batches_by_length
+from ..evaluator.extremes import TEXT_BYTES, Sentence
+from ..evaluator.signatures import SCORE
+from ..evaluator.sums import sentence_bits
+from ..serving.saved_model import LanguageModel
+
+# Words of a sentence that are shown.
+SHOWN_WORDS = 200
+
+# Bits from which the next level begins; level 0 is below the first.
+LEVELS = (2.0, 5.0, 8.0, 12.0)
+
+
+class Word(NamedTuple):
+    """A word as one or more models read it.
+
+    Attributes:
+        text: The word; `</s>` is the end of the line.
+        bits: What it costs each model, -log2 of its probability.
+        unknown: Whether it is the unknown word to each model.
+    """
+
+    text: str
+    bits: tuple[float, ...]
+    unknown: tuple[bool, ...]
+
+
+class Reading(NamedTuple):
+    """A sentence as models that split it alike read it.
+
+    Attributes:
+        models: Their names.
+        words: The first `SHOWN_WORDS` words.
+        left_out: How many words follow.
+    """
+
+    models: tuple[str, ...]
+    words: tuple[Word, ...]
+    left_out: int
+
+
+class ScoredSentence(NamedTuple):
+    """A sentence that stands out.
+
+    Attributes:
+        bits: What it is ranked by; see `evaluator.extremes.Sentence`.
+        text: Its text, at most `TEXT_BYTES` bytes of it.
+        shortened: Whether there was more.
+        totals: What it costs each model, in bits, unknown and cut words spelled out.
+        readings: One, or one for each model where they do not split it alike.
+    """
+
+    bits: float
+    text: str
+    shortened: bool
+    totals: dict[str, float]
+    readings: tuple[Reading, ...]
+
+
+class _Scored(NamedTuple):
+    total: float
+    words: tuple[str, ...]
+    bits: tuple[float, ...]
+    unknown: tuple[bool, ...]
+
+
+def score_sentences(models: Mapping[str, LanguageModel], sentences: Sequence[Sentence]) -> list[ScoredSentence]:
+    """Scores sentences, word by word.
+
+    Args:
+        models: By name, with the signature `score`; there may be none.
+        sentences: From the evaluation.
+
+    Returns:
+        The same sentences, in the same order.
+    """
+    texts = [sentence.text.encode() for sentence in sentences]
+    scored = {name: _score(model, texts) for name, model in models.items()}
+    return [
+        ScoredSentence(
+            sentence.bits,
+            sentence.text,
+            len(texts[row]) >= TEXT_BYTES,
+            {name: rows[row].total for name, rows in scored.items()},
+            tuple(_readings({name: rows[row] for name, rows in scored.items()})),
+        )
+        for row, sentence in enumerate(sentences)
+    ]
+
+
+def _score(model: LanguageModel, texts: Sequence[bytes]) -> list[_Scored]:
+    results: dict[int, _Scored] = {}
+    for rows in batches_by_length([len(text) for text in texts]):
+        outputs = model.call(SCORE, text=tf.constant([texts[row] for row in rows], tf.string))
+        totals = sentence_bits(outputs["nll"].astype(np.float64), outputs["spelled_bytes"].astype(np.float64))
+        for position, row in enumerate(rows):
+            real = outputs["mask"][position] > 0
+            bits = -outputs["log_probabilities"][position][real].astype(np.float64) / math.log(2)
+            results[int(row)] = _Scored(
+                float(totals[position]),
+                tuple(word.decode("utf-8", "replace") for word in outputs["words"][position][real]),
+                tuple(bits.tolist()),
+                tuple((outputs["ids"][position][real] == UNKNOWN_ID).tolist()),
+            )
+    return [results[row] for row in range(len(texts))]
+
+
+def _readings(scored: Mapping[str, _Scored]) -> list[Reading]:
+    """Models that split the sentence alike share a reading."""
+    if not scored:
+        return []
+    alike = len({result.words for result in scored.values()}) == 1
+    groups = [tuple(scored)] if alike else [(name,) for name in scored]
+    return [_reading(names, [scored[name] for name in names]) for names in groups]
+
+
+def _reading(names: tuple[str, ...], scored: Sequence[_Scored]) -> Reading:
+    words = scored[0].words
+    shown = [
+        Word(word, tuple(result.bits[i] for result in scored), tuple(result.unknown[i] for result in scored))
+        for i, word in enumerate(words[:SHOWN_WORDS])
+    ]
+    return Reading(names, tuple(shown), max(0, len(words) - SHOWN_WORDS))
+
+
+def level(bits: float) -> int:
+    """How strongly a word is marked, 0 to 4: `level(1.9) == 0`, `level(2.0) == 1`, `level(inf) == 4`.
+
+    NaN, which is not surprise but a fault, is 4 too.
+    """
+    return len(LEVELS) if math.isnan(bits) else sum(bits >= edge for edge in LEVELS)

@@ -1,0 +1,97 @@
+"""Matplotlib figures as SVG inside a page, in the page's colours, light or dark; the same bytes for the same data."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Each colour stands for a variable of the style sheet, since Matplotlib draws with colours only.
+INK, GRID, FIRST, SECOND = "#010101", "#020202", "#030303", "#040404"
+_VARIABLES = {INK: "var(--ink)", GRID: "var(--grid)", FIRST: "var(--first)", SECOND: "var(--second)"}
+
+# Points. As wide as a phone, so that the letters keep their size there.
+WIDTH = 264.0
+
+_SETTINGS = {
+    "svg.fonttype": "none",  # Letters stay letters: small, searchable, in the reader's font.
+    "svg.hashsalt": "tfx-lm",  # Otherwise ids are random.
+    "text.parse_math": False,  # A $ in a name is a $.
+    "font.family": "sans-serif",
+    "font.size": 10.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "hatch.color": INK,
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.0,
+}
+
+
+class Chart:
+    """A chart under construction.
+
+    Attributes:
+        axes: To draw on, with `INK`, `GRID`, `FIRST` and `SECOND`.
+        svg: The chart, when it is done.
+    """
+
+    axes: Axes
+    svg: Markup
+
+
+@contextmanager
+def chart(name: str, description: str, height: float = 190.0) -> Iterator[Chart]:
+    """Draws a chart.
+
+    Args:
+        name: Unique within the page.
+        description: What the chart shows, for those who cannot see it.
+        height: Points.
+
+    Yields:
+        The chart to draw on; its `svg` is there after the `with` block.
+    """
+    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
+        # The font that measures the letters is not the one that draws them.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
+        result = Chart()
+        result.axes = figure.add_subplot()
+        yield result
+        result.svg = _svg(figure, name, description)
+
+
+def _svg(figure: Figure, name: str, description: str) -> Markup:
+    stream = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    # Its style would hold for the whole page.
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
+    # Several charts share the page, and each would have a `figure_1`.
+    text = re.sub(r'((?:\bid="|href="#|url\(#))', rf"\g<1>{name}-", text)
+    for color, variable in _VARIABLES.items():
+        text = text.replace(color, variable)
+    head, body = text.split(">", 1)
+    (view_box,) = re.findall(r'viewBox="[^"]*"', head)
+    label = escape(description)
+    return Markup(f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" {view_box} role="img" aria-label="{label}">{body}')

@@ -1,0 +1,152 @@
+"""The rows of the report's tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import get_args
+
+from ..evaluator.results import Scores, SliceResult
+from ..evaluator.scores import Criterion
+from . import numbers
+from .counts import TextCounts
+from .curves import TRAIN, VALIDATION, Curves
+
+# Ranks at which the table of the coverage has a row, besides the whole vocabulary.
+_RANKS = tuple(digit * 10**power for power in range(1, 8) for digit in (1, 2, 5))
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoreRow:
+    """A row of the scores; each value as text, with its interval where there is one."""
+
+    title: str
+    candidate: str
+    candidate_interval: str
+    baseline: str
+    baseline_interval: str
+    change: str
+    change_bounds: str
+
+
+# Title, metric and how it is written.
+_SCORES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
+    ("Perplexity per token", "perplexity", numbers.number),
+    ("Bits per byte", "bits_per_byte", lambda value: numbers.number(value, 4)),
+    ("Perplexity without unknown words", "perplexity_without_oov", numbers.number),
+    ("Cross entropy, nats per token", "cross_entropy", lambda value: numbers.number(value, 4)),
+    ("Unknown words", "oov_rate", numbers.share),
+    ("Tokens cut off", "truncation_rate", numbers.share),
+    ("Sentences", "sentences", numbers.count),
+    ("Tokens", "tokens", numbers.count),
+    ("Bytes", "bytes", numbers.count),
+)
+
+
+def score_rows(total: SliceResult | None) -> list[ScoreRow]:
+    """The scores of all sentences; none where nothing was scored."""
+    if total is None:
+        return []
+    rows = []
+    for title, metric, form in _SCORES:
+        candidate, baseline = (
+            ("", "") if scores is None else (form(scores[metric]), _interval(scores, metric))
+            for scores in (total.candidate, total.baseline)
+        )
+        rows.append(ScoreRow(title, *candidate, *baseline, *_change(total, metric)))
+    return rows
+
+
+def _interval(scores: Scores, metric: str) -> str:
+    """The 95 % interval of a score; empty where it has none."""
+    if metric not in get_args(Criterion):
+        return ""
+    digits = 4 if metric == "bits_per_byte" else 2
+    return numbers.interval(scores[f"{metric}_ci95_low"], scores[f"{metric}_ci95_high"], digits)
+
+
+def _change(result: SliceResult, metric: str) -> tuple[str, str]:
+    """`+1.20 %` and `+0.90 % to +1.50 %`; each empty where there is none."""
+    found = result.change(metric) if metric in get_args(Criterion) else None  # type: ignore[arg-type]
+    if found is None:
+        return "", ""
+    bounds = f"{numbers.change(found.lower)} to {numbers.change(found.upper)}" if not math.isnan(found.upper) else ""
+    return numbers.change(found.relative), bounds
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceRow:
+    """A row of the slices."""
+
+    name: str
+    sentences: str
+    perplexity: str
+    perplexity_interval: str
+    bits_per_byte: str
+    bits_per_byte_interval: str
+    baseline_perplexity: str
+    baseline_bits_per_byte: str
+    change: str
+    change_bounds: str
+
+
+def slice_rows(results: Mapping[str, SliceResult]) -> list[SliceRow]:
+    """The scores of each slice, all sentences first."""
+    return [
+        SliceRow(
+            name or "all sentences",
+            numbers.count(result.candidate["sentences"]),
+            numbers.number(result.candidate["perplexity"]),
+            _interval(result.candidate, "perplexity"),
+            numbers.number(result.candidate["bits_per_byte"], 4),
+            _interval(result.candidate, "bits_per_byte"),
+            numbers.number(result.baseline["perplexity"]) if result.baseline else "",
+            numbers.number(result.baseline["bits_per_byte"], 4) if result.baseline else "",
+            *_change(result, "bits_per_byte"),
+        )
+        for name, result in results.items()
+    ]
+
+
+def epoch_rows(curves: Mapping[str, Curves]) -> list[tuple[int, list[str]]]:
+    """Epoch, and its training and validation perplexity, learning rate and tokens per second."""
+    columns = [
+        (curves[TRAIN].get("perplexity", {}), numbers.number),
+        (curves[VALIDATION].get("perplexity", {}), numbers.number),
+        (curves[TRAIN].get("learning_rate", {}), lambda value: "–" if value is None else f"{value:.3g}"),
+        (curves[TRAIN].get("tokens_per_second", {}), numbers.count),
+    ]
+    epochs = sorted({epoch for points, _ in columns for epoch in points})
+    return [(epoch, [form(points.get(epoch)) for points, form in columns]) for epoch in epochs]
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitRow:
+    """What a split holds."""
+
+    name: str
+    sentences: int
+    targets: int
+    longest: int
+    cut_sentences: int
+    cut_targets: int
+    words: int
+    unknown: int
+
+
+def split_rows(counts: Mapping[str, TextCounts], max_length: int) -> list[SplitRow]:
+    """What each split holds, and what of it is cut and unknown."""
+    rows = []
+    for name, of in counts.items():
+        longest, words = max(of.lengths, default=0), int(of.words.sum())
+        rows.append(SplitRow(name, of.sentences, of.targets, longest, *of.cut(max_length), words, of.unknown))
+    return rows
+
+
+def coverage_rows(counts: Mapping[str, TextCounts]) -> list[tuple[int, list[float]]]:
+    """Number of words, and the share that they cover of each split."""
+    shares = [of.coverage() for of in counts.values()]
+    size = max((of.size for of in shares), default=0)
+    ranks = [rank for rank in _RANKS if rank < size] + ([size] if size else [])
+    return [(rank, [float(of[rank - 1]) if of.size >= rank else math.nan for of in shares]) for rank in ranks]

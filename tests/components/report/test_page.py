@@ -1,0 +1,115 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+from tfx_lm.components.report.page import render
+
+VOID = {"meta"}
+
+
+class Outline(HTMLParser):
+    """Checks that every tag is closed where it should be, and collects ids, tags and text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.ids, self.tags, self.texts, self.attributes = [], [], set(), [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.ids += [value for name, value in attrs if name == "id"]
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.add(tag)
+        self.ids += [value for name, value in attrs if name == "id"]
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.mark.parametrize("name", ["blessed", "hostile", "first", "empty", "broken"])
+def test_pages_are_well_formed_and_the_same_each_time(pages, name):
+    text = render(pages[name]())
+    assert text == render(pages[name]())
+    assert text.startswith("<!DOCTYPE html>")
+    outline = Outline(text)
+    assert len(outline.ids) == len(set(outline.ids))
+    assert not outline.tags & {"script", "iframe", "link", "img", "object", "base", "form"}
+    assert not [name for name, _ in outline.attributes if name.startswith("on")]
+    # The name of a namespace is no address.
+    assert set(re.findall(r"https?://[^\s\"'<]*", text)) <= {"http://www.w3.org/1999/xlink"}
+    assert not re.search(r"@import|url\((?!#)", text)
+
+
+def test_a_page_with_a_baseline(pages):
+    text = Outline(render(pages["blessed"]())).text
+    assert "✓ Blessed perplexity 98.5 <= gate.max_perplexity 120" in text
+    assert "Perplexity per token 90.00 87.30 to 92.70 92.00 89.24 to 94.76 +1.20 % +0.90 % to +1.50 %" in text
+    assert "sentence_length: 0 to 10 2,700 95.00 92.15 to 97.85 1.6500 1.6300 to 1.6700 97.00 1.6600 +1.20 %" in text
+    assert "The weights are those of epoch 7" in text
+    assert "max_length is 67 tokens ( auto : the smallest" in text
+    assert "train 323,585 5,819,059 89 1,374 0.42 % 10,842 0.186 %" in text
+    assert "+12.3 bits candidate 80.0 baseline 81.0 ▼ the 0.0 4.0" in text
+    assert "0123456789abcdef" in text
+    assert "gs://bucket/pipelines/Trainer/model/6" in text
+    assert "learning_rate: 0.003" in text
+    assert "NaN" not in text
+
+
+def test_a_first_run(pages):
+    text = Outline(render(pages["first"]())).text
+    assert "✗ Not blessed" in text
+    assert "There was no baseline." in text
+    assert "The hardest 9.00 bits per byte candidate 80.0 the 0.0 cat 3.0 </s> 6.0" in text
+    assert "Got worse" not in text
+    assert "Change" not in text
+
+
+def test_nothing_scored_trained_or_counted(pages):
+    text = Outline(render(pages["empty"]())).text
+    for sentence in (
+        "Nothing was scored: the split that is evaluated holds no sentences.",
+        "The Trainer left no TensorBoard events.",
+        "There are no words, so there is nothing to draw.",
+        "There are none: nothing was scored, or every score is NaN.",
+    ):
+        assert sentence in text
+
+
+def test_scores_that_are_no_numbers(pages):
+    text = Outline(render(pages["broken"]())).text
+    assert "Perplexity per token NaN ∞ ∞ to ∞ NaN" in text
+    assert "No bits per byte is finite" in text
+    assert "No perplexity is finite" in text
+    assert (
+        "+∞ bits candidate NaN baseline ∞ only its beginning is shown and counted here cat NaN ∞ … and 3 more" in text
+    )
+
+
+def test_every_text_is_escaped(pages, attack):
+    text = render(pages["hostile"]())
+    assert "<script" not in text
+    assert "<img" not in text
+    outline = Outline(text)
+    # Whole where it stands as it is; in words in the sentences.
+    assert outline.text.count(" ".join(attack.split())) >= 8
+
+
+def test_no_sentence_got_worse(pages):
+    page = pages["blessed"]()
+    only_better = type(page.standouts)((), page.standouts.better)
+    text = Outline(render(pages["blessed"](standouts=only_better))).text
+    assert "Got worse the most None did. Got better the most −12.3 bits" in text
