@@ -86,7 +86,7 @@ def show(config: PipelineConfig, summary: dict[str, Any]) -> None:
         from .run_records import open_records
         from .unigram import unigram_perplexity
 
-        records = open_records(config.metadata_file(), config.name, summary["run_id"])
+        records = open_records(config.metadata_url(), config.name, summary["run_id"])
         examples, graph = (records.output("Transform", key) for key in ("transformed_examples", "transform_graph"))
         assert examples is not None and graph is not None
         unigram = unigram_perplexity(examples.uri, graph.uri)

@@ -47,7 +47,7 @@ def run_locally(
         display = RunDisplay(console)
         with display.shown():
             run_id, nodes = run_pipeline(pipeline, display, from_nodes, to_nodes)
-        summary = summarize(config, run_id, nodes, open_records(config.metadata_file(), config.name, run_id))
+        summary = summarize(config, run_id, nodes, open_records(config.metadata_url(), config.name, run_id))
         write_summary(summary, output / "summary.json")
         print_summary(summary, console)
         for node in nodes:

@@ -1,0 +1,84 @@
+"""A pipeline of small nodes, compiled to a file, for everything that runs compiled pipelines."""
+
+import importlib
+import os
+from pathlib import Path
+
+import pytest
+
+# A module of its own, since the processes that run nodes import the components by name.
+SMALL_NODES = '''
+import time
+from pathlib import Path
+
+from tfx import v1 as tfx
+from tfx.dsl.component.experimental.annotations import Parameter
+from tfx.types.standard_artifacts import Integer
+
+component = tfx.dsl.components.component
+InputArtifact, OutputArtifact = tfx.dsl.components.InputArtifact, tfx.dsl.components.OutputArtifact
+
+
+@component
+def Number(value: Parameter[int], made: OutputArtifact[Integer]):
+    made.value = value
+
+
+@component
+def Wait(number: InputArtifact[Integer], seconds: Parameter[float], started: Parameter[str],
+         made: OutputArtifact[Integer]):
+    Path(started).touch()
+    time.sleep(seconds if not Path(started).with_name("hurry").exists() else 0.0)
+    made.value = 1
+
+
+@component
+def Fail(number: InputArtifact[Integer], unless: Parameter[str], made: OutputArtifact[Integer]):
+    if not Path(unless).exists():
+        raise ValueError("the number is bad")
+    made.value = 1
+
+
+@component
+def Double(number: InputArtifact[Integer], made: OutputArtifact[Integer]):
+    number.read()
+    made.value = 2 * number.value
+
+
+def pipeline(folder: Path, connection):
+    """Number -> Wait, Fail -> Double, Missing (whose driver fails), Never (behind a condition that is false)."""
+    number = Number(value=tfx.dsl.experimental.RuntimeParameter(name="number", ptype=int, default=20))
+    wait = Wait(number=number.outputs["made"], seconds=60.0, started=str(folder / "started"))
+    fail = Fail(number=number.outputs["made"], unless=str(folder / "mended"))
+    double = Double(number=fail.outputs["made"])
+    missing = tfx.components.CsvExampleGen(input_base=str(folder / "nothing")).with_id("Missing")
+    with tfx.dsl.Cond(number.outputs["made"].future().value > 100):
+        never = Double(number=number.outputs["made"]).with_id("Never")
+    return tfx.dsl.Pipeline(
+        pipeline_name="small", pipeline_root=str(folder / "artifacts"), metadata_connection_config=connection,
+        components=[number, wait, fail, double, missing, never], enable_cache=True,
+    )
+'''
+
+
+@pytest.fixture(scope="session")
+def small_nodes(tmp_path_factory):
+    """The module of the small nodes; also on the path of processes that are started."""
+    folder = tmp_path_factory.mktemp("small_nodes")
+    (folder / "small_nodes.py").write_text(SMALL_NODES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")])))
+        yield importlib.import_module("small_nodes")
+
+
+@pytest.fixture
+def small_pipeline(small_nodes, tmp_path) -> Path:
+    """The compiled pipeline's file; ML Metadata is `metadata.sqlite` beside it."""
+    from tfx_lm.pipelines.compiled_pipeline import compile_pipeline, write_compiled
+    from tfx_lm.pipelines.metadata_store import connection_config
+
+    connection = connection_config(f"sqlite:///{tmp_path}/metadata.sqlite")
+    file = tmp_path / "small.json"
+    write_compiled(compile_pipeline(small_nodes.pipeline(tmp_path, connection)), file)
+    return file
