@@ -7,15 +7,16 @@ import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from ..components.evaluator import results
 from .config import PipelineConfig
-from .local_runner import NodeResult
-from .run_records import RunRecords
+from .node_result import NodeResult
+
+if TYPE_CHECKING:
+    from .run_records import RunRecords
 
 SCHEMA = 1
 
@@ -39,6 +40,9 @@ def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], 
         evaluation_artifact = records.output("Evaluator", "evaluation")
         blessing_artifact = records.output("Evaluator", "blessing")
         if evaluation_artifact is not None and blessing_artifact is not None:
+            # It imports TensorFlow, which the process that prints the summary does without.
+            from ..components.evaluator import results
+
             evaluation = results.summarize_evaluation(evaluation_artifact.uri, blessing_artifact.uri)
     return {
         "schema": SCHEMA,

@@ -8,12 +8,19 @@ import pytest
 
 # A module of its own, since the processes that run nodes import the components by name.
 SMALL_NODES = '''
+import os
+import signal
+import sys
 import time
 from pathlib import Path
 
+READY = "tfx.orchestration.portable.launcher" in sys.modules
+
+import tensorflow as tf
 from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import Parameter
 from tfx.types.standard_artifacts import Integer
+from tfx_lm.components import progress
 
 component = tfx.dsl.components.component
 InputArtifact, OutputArtifact = tfx.dsl.components.InputArtifact, tfx.dsl.components.OutputArtifact
@@ -43,6 +50,50 @@ def Fail(number: InputArtifact[Integer], unless: Parameter[str], made: OutputArt
 def Double(number: InputArtifact[Integer], made: OutputArtifact[Integer]):
     number.read()
     made.value = 2 * number.value
+
+
+@component
+def Die(number: InputArtifact[Integer], made: OutputArtifact[Integer]):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@component
+def Speak(number: InputArtifact[Integer], made: OutputArtifact[Integer]):
+    progress.report("half of it", 0.5)
+    made.value = tf.config.threading.get_intra_op_parallelism_threads()
+
+
+def is_fresh():
+    """Whether TFX is there without having been imported here, and TensorFlow's threads can still be set."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)  # An error where TensorFlow has been at work.
+    return READY
+
+
+def pipeline_of(folder: Path, connection, *makers):
+    """Number, and the nodes that each maker makes of its output."""
+    number = Number(value=1)
+    made = [node for maker in makers for node in maker(number.outputs["made"], folder)]
+    return tfx.dsl.Pipeline(
+        pipeline_name="small", pipeline_root=str(folder / "artifacts"), metadata_connection_config=connection,
+        components=[number, *made], enable_cache=True,
+    )
+
+
+def waiting(name, seconds):
+    return lambda number, folder: [Wait(number=number, seconds=seconds, started=str(folder / name)).with_id(name)]
+
+
+def failing(number, folder):
+    fail = Fail(number=number, unless=str(folder / "mended"))
+    return fail, Double(number=fail.outputs["made"])
+
+
+def dying(number, folder):
+    return [Die(number=number)]
+
+
+def speaking(number, folder):
+    return [Speak(number=number)]
 
 
 def pipeline(folder: Path, connection):
