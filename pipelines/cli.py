@@ -14,6 +14,7 @@ import click
 
 from .. import __version__
 from .errors import ConfigurationError
+from .terminal import output_to
 
 # Exit codes; 0 is a run that finished, whether or not its model was blessed.
 NODE_FAILED = 1
@@ -91,14 +92,14 @@ def compile_command(
         config = load_config(config_path, overrides, {"data.files": data, "data.splits": {}} if data else {})
         if not config.data.files and not config.data.splits:
             raise ConfigurationError("data: no input; give --data FILE, or set data.files or data.splits")
-        _quiet_tensorflow()
-        if runner == "airflow":
+        with output_to(Path(os.devnull)):
             from .compiled_pipeline import compile_pipeline, write_compiled
             from .pipeline import create_pipeline
 
             write_compiled(compile_pipeline(create_pipeline(config)), file)
     except ConfigurationError as error:
         _refuse(error)
+    click.echo(f"Wrote {file}")
 
 
 @main.command("init-metadata")

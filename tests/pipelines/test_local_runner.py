@@ -98,6 +98,7 @@ def test_processes_begin_with_tfx_imported_and_tensorflow_untouched(small_nodes,
 
 
 RUNNER = """
+import signal
 import sys
 from pathlib import Path
 from rich.console import Console
@@ -114,6 +115,8 @@ def plan(folder):
     return plan_pipeline(small_nodes.pipeline_of(folder, connection, small_nodes.waiting("Wait", 120.0)))
 
 if __name__ == "__main__":
+    # A shell that starts a job in the background has it ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(sys.argv[1])
     run_pipeline(call(folder / "log", plan, folder), RunDisplay(Console()), folder / "log")
 """
