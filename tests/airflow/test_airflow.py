@@ -177,10 +177,10 @@ def test_failures_are_mended_and_the_model_is_that_of_a_local_run(airflow, folde
 
     # The same configuration, the same perplexity.
     records = RunRecords(store, "small", "second")
-    evaluation, blessing = (records.output("Evaluator", key) for key in ("evaluation", "blessing"))
-    assert evaluation is not None and blessing is not None
+    evaluation = records.output("Evaluator", "evaluation")
+    assert evaluation is not None
     assert evaluation.uri.startswith(str(output / "elsewhere"))
-    scores = results.summarize_evaluation(evaluation.uri, blessing.uri)
+    scores = results.summarize_evaluation(evaluation.uri)
     assert scores["evaluation"]["perplexity"] == pytest.approx(local_perplexity, rel=1e-6)
 
     with capsys.disabled():
