@@ -12,7 +12,8 @@ from .compiled_pipeline import compile_pipeline, graph, set_parameters
 from .config import PipelineConfig
 from .errors import ConfigurationError
 from .metadata_store import initialize_store
-from .node_run import NodeMetadata, pipeline_connection
+from .node_metadata import NodeMetadata
+from .node_run import pipeline_connection
 from .pipeline import create_pipeline
 from .run_plan import Plan
 

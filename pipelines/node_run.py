@@ -7,51 +7,22 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import execution_publish_utils, launcher
 from tfx.orchestration.portable.mlmd import context_lib, execution_lib
 from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
 
-from .metadata_store import SerialSqlite, resolve_connection
+from .metadata_store import resolve_connection
+from .node_metadata import NodeMetadata
 from .node_result import NodeResult
 from .run_records import RunRecords
 
 
 class Terminated(Exception):
     """The process was asked to end; not a KeyboardInterrupt, which TFX would leave without marking the node."""
-
-
-class NodeMetadata(metadata.Metadata):
-    """TFX's connection; while it is open, no other process of ours writes to the same SQLite file."""
-
-    def __init__(self, connection: metadata_store_pb2.ConnectionConfig) -> None:
-        super().__init__(connection)
-        self._lock = SerialSqlite(connection)
-
-    def __enter__(self) -> NodeMetadata:
-        if self._users == 0:
-            self._lock.acquire()
-        try:
-            super().__enter__()
-        except BaseException:
-            self._lock.release()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[Exception] | None = None,
-        exc_value: Exception | None = None,
-        exc_tb: TracebackType | None = None,
-    ) -> None:
-        super().__exit__(exc_type, exc_value, exc_tb)
-        if self._users == 0:
-            self._lock.release()
 
 
 @contextmanager

@@ -9,6 +9,9 @@ from ml_metadata.proto import metadata_store_pb2
 
 from .metadata_store import connection_config, resolve_connection
 
+# Where TFX keeps the error of an execution.
+ERROR_PROPERTY = "__execution_result__"
+
 
 def open_records(metadata_url: str, pipeline_name: str, run_id: str) -> RunRecords:
     """Opens the records of a run.
@@ -54,7 +57,7 @@ class RunRecords:
         executions = self._executions(node_id)
         if not executions:
             return None
-        recorded = executions[-1].custom_properties["__execution_result__"].string_value
+        recorded = executions[-1].custom_properties[ERROR_PROPERTY].string_value
         message = json.loads(recorded).get("resultMessage", "").strip() if recorded else ""
         return message.splitlines()[-1] if message else None
 

@@ -154,7 +154,7 @@ def test_failures_are_mended_and_the_model_is_that_of_a_local_run(airflow, folde
     # The line is gone; the same run, its failed tasks cleared, goes on, until the Trainer is killed while it works.
     corpus.write_bytes(text)
     airflow.command("tasks", "clear", "small", "--only-failed", "--downstream", "--yes")
-    deadline = time.monotonic() + 3000
+    deadline = time.monotonic() + 1200
     while "RUNNING" not in states_in_metadata(store, "Trainer"):
         assert time.monotonic() < deadline, airflow.task_states("small", "first")
         time.sleep(0.2)

@@ -19,7 +19,7 @@ READY = "tfx.orchestration.portable.launcher" in sys.modules
 import tensorflow as tf
 from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import Parameter
-from tfx.types.standard_artifacts import Integer
+from tfx.types.standard_artifacts import Float, Integer, String
 from tfx_lm.components import progress
 
 component = tfx.dsl.components.component
@@ -61,6 +61,29 @@ def Die(number: InputArtifact[Integer], made: OutputArtifact[Integer]):
 def Speak(number: InputArtifact[Integer], made: OutputArtifact[Integer]):
     progress.report("half of it", 0.5)
     made.value = tf.config.threading.get_intra_op_parallelism_threads()
+
+
+@component
+def Three(number: InputArtifact[Integer], unless: Parameter[str], whole: OutputArtifact[Integer],
+          half: OutputArtifact[Float], name: OutputArtifact[String]):
+    if not Path(unless).exists():
+        raise ValueError(chr(34) + "three" + chr(92) + chr(10) + "na" + chr(239) + "ve: it's {bad}")
+    number.read()
+    whole.value, half.value, name.value = number.value, number.value / 2, "three"
+
+
+@component
+def Check(whole: InputArtifact[Integer], half: InputArtifact[Float], name: InputArtifact[String],
+          made: OutputArtifact[Integer]):
+    for artifact in (whole, half, name):
+        artifact.read()
+    assert (whole.value, half.value, name.value) == (1, 0.5, "three")
+    made.value = 1
+
+
+def with_three_outputs(number, folder):
+    three = Three(number=number, unless=str(folder / "mended"))
+    return three, Check(whole=three.outputs["whole"], half=three.outputs["half"], name=three.outputs["name"])
 
 
 def is_fresh():

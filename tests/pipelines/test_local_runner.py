@@ -137,11 +137,10 @@ def test_no_node_outlives_its_runner(small_nodes, tmp_path, number):
 
     store = ml_metadata.MetadataStore(connection_config(f"sqlite:///{tmp_path}/metadata.sqlite"))
     node = store.get_context_by_type_and_name("node", "small.Wait")
-    while True:
+    recorded = ""
+    while "ended by SIGTERM" not in recorded:  # The launcher records the failure, and then we its reason.
         (execution,) = store.get_executions_by_context(node.id)
-        if execution.last_known_state == metadata_store_pb2.Execution.FAILED:
-            break
+        recorded = execution.custom_properties["__execution_result__"].string_value
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    result = execution.custom_properties["__execution_result__"].string_value
-    assert "ended by SIGTERM" in result
+    assert execution.last_known_state == metadata_store_pb2.Execution.FAILED
