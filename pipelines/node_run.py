@@ -99,6 +99,8 @@ def _mark_failed(
             newest = max(executions, key=lambda execution: execution.id, default=None)
             if newest is None:
                 newest = execution_publish_utils.register_execution(handle, node.node_info.type, contexts)
+            if execution_lib.is_execution_successful(newest):
+                return  # It was done before something else failed, or before the signal came.
             execution_publish_utils.publish_failed_execution(handle, contexts, newest.id, output)
     except Exception:  # Such as a database that cannot be reached, which may be why the node failed.
         print("The failure could not be recorded in ML Metadata:")

@@ -81,6 +81,22 @@ def test_a_failing_driver_is_recorded_although_the_launcher_leaves_it_running(sm
     assert "nothing" in records(small_pipeline).error("Missing")
 
 
+def test_what_fails_after_the_work_does_not_undo_it(small_pipeline, monkeypatch):
+    from tfx.orchestration.portable import launcher
+
+    launch = launcher.Launcher.launch
+
+    def launch_and_fail(self):
+        launch(self)
+        raise RuntimeError("too late")
+
+    monkeypatch.setattr(launcher.Launcher, "launch", launch_and_fail)
+    result = run_node(small_pipeline, "Number")
+    assert result.exit_code == cli.NODE_FAILED
+    assert "RuntimeError: too late" in result.output
+    assert last_known_state(small_pipeline, "Number") == COMPLETE
+
+
 def test_a_false_condition_skips(small_pipeline):
     assert run_node(small_pipeline, "Number").exit_code == 0
     assert run_node(small_pipeline, "Never").exit_code == cli.NODE_SKIPPED
