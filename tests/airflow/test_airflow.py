@@ -183,7 +183,8 @@ def test_failures_are_mended_and_the_model_is_that_of_a_local_run(airflow, folde
     scores = results.summarize_evaluation(evaluation.uri)
     assert scores["evaluation"]["perplexity"] == pytest.approx(local_perplexity, rel=1e-6)
 
+    timing = airflow.timing("small", "second")
     with capsys.disabled():
-        print(f"\n{airflow.command('version').strip()}, seconds by node{'waiting and starting':>26}{'own work':>10}")
-        for node, (seconds, own) in airflow.timing("small", "second").items():
+        print(f"\nAirflow {airflow.command('version').strip()}, seconds{'waiting and starting':>34}{'own work':>10}")
+        for node, (seconds, own) in timing.items():
             print(f"    {node:<30}{seconds - own:>26.1f}{own:>10.1f}")
