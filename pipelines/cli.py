@@ -14,11 +14,13 @@ import click
 
 from .. import __version__
 from .errors import ConfigurationError
+from .terminal import output_to
 
 # Exit codes; 0 is a run that finished, whether or not its model was blessed.
 NODE_FAILED = 1
 BAD_INPUT = 2
 NOT_PUSHED = 3
+NODE_SKIPPED = 99
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,6 +71,72 @@ def run(
     if require_push and summary["pushed_model"] is None:
         click.echo("Nothing was pushed (--require-push).", err=True)
         sys.exit(NOT_PUSHED)
+
+
+@main.command("compile")
+@click.option("--runner", type=click.Choice(["airflow"]), required=True, help="What shall run the pipeline.")
+@click.option("--output", "file", type=click.Path(path_type=Path), required=True, help="The file to write.")
+@click.option("--config", "config_path", type=click.Path(), help="The YAML configuration.")
+@click.option("--data", multiple=True, metavar="PATH", help="Input file or pattern; repeatable.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override, such as trainer.epochs=3.")
+def compile_command(
+    runner: str, file: Path, config_path: str | None, data: tuple[str, ...], overrides: tuple[str, ...]
+) -> None:
+    """Writes what an orchestrator needs to run the pipeline; reads no data.
+
+    airflow: the compiled pipeline (FILE, JSON) and its graph beside it (.dag.json), for pipelines/airflow_dag.py.
+    """
+    from .config import load_config
+
+    try:
+        config = load_config(config_path, overrides, {"data.files": data, "data.splits": {}} if data else {})
+        if not config.data.files and not config.data.splits:
+            raise ConfigurationError("data: no input; give --data FILE, or set data.files or data.splits")
+        with output_to(Path(os.devnull)):
+            from .compiled_pipeline import compile_pipeline, write_compiled
+            from .pipeline import create_pipeline
+
+            write_compiled(compile_pipeline(create_pipeline(config)), file)
+    except ConfigurationError as error:
+        _refuse(error)
+    click.echo(f"Wrote {file}")
+
+
+@main.command("init-metadata")
+@click.option("--pipeline", "file", type=click.Path(path_type=Path), required=True, help="The compiled pipeline.")
+def init_metadata(file: Path) -> None:
+    """Creates the tables of ML Metadata where they are missing, before several nodes need them at once."""
+    from .metadata_store import compiled_connection, initialize_store, resolve_connection
+
+    try:
+        initialize_store(resolve_connection(compiled_connection(file)))
+    except ConfigurationError as error:
+        _refuse(error)
+
+
+@main.command("run-node")
+@click.option("--pipeline", "file", type=click.Path(path_type=Path), required=True, help="The compiled pipeline.")
+@click.option("--node", "node_id", required=True, metavar="ID", help="The node to run.")
+@click.option("--run-id", required=True, metavar="ID", help="The same for all nodes of a run, another for each run.")
+@click.option("--parameters", default="{}", metavar="JSON", help="The run's parameters, as a JSON object.")
+def run_node_command(file: Path, node_id: str, run_id: str, parameters: str) -> None:
+    """Runs one node of a compiled pipeline; its inputs are those that earlier nodes of the run recorded.
+
+    Exit codes: 0 done, or cached; 1 failed, and recorded as failed in ML Metadata (also on SIGTERM); 2 bad input,
+    found before any work; 99 skipped. A node that was killed outright is done anew by the next run.
+    """
+    from .node_command import run_node_of_file
+
+    try:
+        result = run_node_of_file(file, node_id, run_id, parameters)
+    except ConfigurationError as error:
+        _refuse(error)
+    click.echo(f"{result.id}: {result.state} after {result.seconds:.1f} s")
+    if result.state == "FAILED":
+        click.echo(f"tfx-lm: {result.id} failed: {result.error}", err=True)
+        sys.exit(NODE_FAILED)
+    if result.state == "SKIPPED":
+        sys.exit(NODE_SKIPPED)
 
 
 @main.command()

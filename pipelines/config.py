@@ -9,11 +9,13 @@ import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import ConfigurationError
+from .metadata_url import PASSWORD_VARIABLE, parse_metadata_url
 
 
 def _as_sequence(value: Any) -> Any:
@@ -169,6 +171,9 @@ class PipelineConfig(Section):
     name: str = Field("tfx-lm", pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
     # Folder of artifacts, metadata, logs, the pushed models and summary.json.
     output: str = Field("output", min_length=1)
+    # Where ML Metadata is kept: sqlite:///FILE, postgresql://USER@HOST:PORT/DATABASE or mysql://...; null: the file
+    # metadata.sqlite of the output folder. TFX_LM_METADATA wins over it; the password is TFX_LM_METADATA_PASSWORD.
+    metadata: str | None = None
     # Options of the Beam runner, such as --runner=FlinkRunner; the default runs in this process.
     beam_pipeline_args: tuple[str, ...] = ()
     data: DataConfig = DataConfig()
@@ -178,9 +183,16 @@ class PipelineConfig(Section):
     serving_check: ServingCheckConfig = ServingCheckConfig()
     pusher: PusherConfig = PusherConfig()
 
-    def metadata_file(self) -> Path:
-        """The SQLite file of ML Metadata that local runs share."""
-        return Path(self.output).resolve() / "metadata.sqlite"
+    @field_validator("metadata")
+    @classmethod
+    def _no_password(cls, value: str | None) -> str | None:
+        if value is not None and parse_metadata_url(value, "metadata").password:
+            raise ValueError(f"metadata: a configuration holds no password; put it into {PASSWORD_VARIABLE}")
+        return value
+
+    def metadata_url(self) -> str:
+        """Where ML Metadata is kept, without a password."""
+        return self.metadata or f"sqlite:///{quote(str(Path(self.output).resolve() / 'metadata.sqlite'))}"
 
     def transform_options(self) -> dict[str, Any]:
         """What `transform.preprocessing.preprocessing_fn` reads from its `custom_config`."""

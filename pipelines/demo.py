@@ -14,8 +14,8 @@ from .cli import BAD_INPUT, NODE_FAILED
 from .config import PipelineConfig, load_config
 from .errors import ConfigurationError
 from .preflight import check_run
+from .processes import call
 from .run import run_locally
-from .terminal import output_to
 
 # Modern English; about a quarter of the package's 2 million words, which keeps the demo well under 8 minutes.
 FIRST_YEAR = 1961
@@ -76,28 +76,27 @@ def main(speeches: Path, output: str, overrides: tuple[str, ...]) -> None:
         sys.exit(BAD_INPUT)
     if any(node["state"] == "FAILED" for node in summary["nodes"]):
         sys.exit(NODE_FAILED)
-    show(config, summary)
+    for line in call(Path(output) / "logs" / "demo.log", show, config, summary):
+        click.echo(line)
 
 
-def show(config: PipelineConfig, summary: dict[str, Any]) -> None:
-    """Prints the model's perplexity beside a unigram model's, and completions by the pushed model."""
-    with output_to(Path(config.output) / "logs" / "demo.log") as terminal:
-        from ..components.serving import completion, scoring
-        from .run_records import open_records
-        from .unigram import unigram_perplexity
+def show(config: PipelineConfig, summary: dict[str, Any]) -> list[str]:
+    """The model's perplexity beside a unigram model's, and completions by the pushed model, line by line."""
+    from ..components.serving import completion, scoring
+    from .run_records import open_records
+    from .unigram import unigram_perplexity
 
-        records = open_records(config.metadata_file(), config.name, summary["run_id"])
-        examples, graph = (records.output("Transform", key) for key in ("transformed_examples", "transform_graph"))
-        assert examples is not None and graph is not None
-        unigram = unigram_perplexity(examples.uri, graph.uri)
-        perplexity = summary["evaluation"]["perplexity"]
-        click.echo(f"Held-out masked perplexity {perplexity:.1f}; a unigram model's: {unigram:.1f}", terminal)
-        if summary["pushed_model"] is None:
-            return
-        click.echo("The pushed model continues:", terminal)
+    records = open_records(config.metadata_url(), config.name, summary["run_id"])
+    examples, graph = (records.output("Transform", key) for key in ("transformed_examples", "transform_graph"))
+    assert examples is not None and graph is not None
+    unigram = unigram_perplexity(examples.uri, graph.uri)
+    perplexity = summary["evaluation"]["perplexity"]
+    lines = [f"Held-out masked perplexity {perplexity:.1f}; a unigram model's: {unigram:.1f}"]
+    if summary["pushed_model"] is not None:
         model = scoring.load_model(summary["pushed_model"])
-        for seed, prompt in enumerate(PROMPTS):
-            click.echo(f"  {completion.complete(model, prompt, 20, seed=seed)}", terminal)
+        lines.append("The pushed model continues:")
+        lines += [f"  {completion.complete(model, prompt, 20, seed=seed)}" for seed, prompt in enumerate(PROMPTS)]
+    return lines
 
 
 if __name__ == "__main__":

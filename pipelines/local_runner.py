@@ -1,27 +1,24 @@
-"""Runs a pipeline on this machine, one node after the other, as TFX's LocalDagRunner does.
+"""Runs a pipeline on this machine, as TFX's LocalDagRunner does, but nodes that do not wait for each other at once.
 
-LocalDagRunner says nothing while it works and loses which node was cached. This runner launches the same nodes
-through the same launcher, in the same order, and reports each.
+Each node has a process of its own. LocalDagRunner runs one after the other in one process, says nothing while it works,
+and loses which node was cached.
 """
 
 from __future__ import annotations
 
-import datetime
+import graphlib
+import os
+import signal
 import time
-import traceback
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Protocol
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Protocol
 
-from tfx import v1 as tfx
-from tfx.dsl.compiler import compiler
-from tfx.dsl.compiler import constants as compiler_constants
-from tfx.orchestration import metadata
-from tfx.orchestration.local import runner_utils
-from tfx.orchestration.portable import launcher, partial_run_utils, runtime_parameter_utils
-
-from .errors import ConfigurationError
-from .run_records import RunRecords
+from .node_result import NodeResult
+from .processes import process_context
+from .run_plan import Plan
 
 
 class Observer(Protocol):
@@ -30,100 +27,107 @@ class Observer(Protocol):
     def started(self, node_id: str) -> None:
         """A node begins to work."""
 
+    def reported(self, node_id: str, text: str, fraction: float | None) -> None:
+        """A node says what it does, and how much of it is done (0.0 to 1.0), where that is known."""
+
     def ended(self, node_id: str, state: str, seconds: float) -> None:
-        """A node ended."""
+        """A node ended, or was skipped."""
 
 
-@dataclass(frozen=True)
-class NodeResult:
-    """How one node ended.
-
-    Attributes:
-        id: The node's id in the pipeline.
-        state: COMPLETE, CACHED, FAILED or SKIPPED (not asked for, or behind a node that failed).
-        seconds: Wall time.
-        error: What went wrong, where the state is FAILED.
-    """
-
-    id: str
-    state: str
-    seconds: float
-    error: str | None = None
+@dataclass
+class _Working:
+    node_id: str
+    process: BaseProcess
+    begin: float
 
 
-def run_pipeline(
-    pipeline: tfx.dsl.Pipeline,
-    observer: Observer,
-    from_nodes: Collection[str] = (),
-    to_nodes: Collection[str] = (),
-) -> tuple[str, list[NodeResult]]:
-    """Runs the nodes in topological order; the first failure ends the run.
+def run_pipeline(plan: Plan, observer: Observer, log_file: Path, at_once: int | None = None) -> list[NodeResult]:
+    """Runs the nodes of a plan; after a failure no further node starts, and those that work go on to their end.
 
     Args:
-        pipeline: From `create_pipeline`.
-        observer: Told when each node starts and ends.
-        from_nodes: Where to start; what lies before is taken from the latest run that made it. Empty: at the roots.
-        to_nodes: Where to end. Empty: at the leaves.
+        plan: What to run.
+        observer: Told when each node starts, reports and ends.
+        log_file: Where the nodes' output goes.
+        at_once: Most nodes that work at the same time; None: as many as there are cores.
 
     Returns:
-        The run's id, and a result for every node of the pipeline.
-
-    Raises:
-        ConfigurationError: A node of that name does not exist, or there is no earlier run to start from.
+        A result for every node of the pipeline, in topological order.
     """
-    ir = compiler.Compiler().compile(pipeline)
-    nodes = [node.pipeline_node for node in ir.nodes]
-    known = [node.node_info.id for node in nodes]
-    for option, names in (("--from", from_nodes), ("--to", to_nodes)):
-        for name in names:
-            if name not in known:
-                raise ConfigurationError(f"{option} {name}: no such node; the nodes are {', '.join(known)}")
+    order = list(plan.upstream)
+    sorter = graphlib.TopologicalSorter(plan.upstream)
+    sorter.prepare()
+    ready: list[str] = []
+    working: dict[Connection, _Working] = {}
+    results: dict[str, NodeResult] = {}
 
-    run_id = datetime.datetime.now().isoformat()
-    runtime_parameter_utils.substitute_runtime_parameter(
-        ir, {compiler_constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
-    )
-    deployment = runner_utils.extract_local_deployment_config(ir)
-    connection_kind = deployment.metadata_connection_config.WhichOneof("connection_config")
-    connection = getattr(deployment.metadata_connection_config, connection_kind)
-    if from_nodes or to_nodes:
-        partial_run_utils.mark_pipeline(ir, from_nodes=from_nodes or None, to_nodes=to_nodes or None)
+    def end(result: NodeResult) -> None:
+        results[result.id] = result
+        observer.ended(result.id, result.state, result.seconds)
+        if result.state != "FAILED":
+            sorter.done(result.id)
 
-    results: list[NodeResult] = []
-    failed = False
-    for node in nodes:
-        node_id = node.node_info.id
-        if failed or node.execution_options.HasField("skip"):
-            result = NodeResult(node_id, "SKIPPED", 0.0)
-        else:
-            observer.started(node_id)
-            result = _run_node(ir, node, deployment, connection, run_id)
-            failed = result.state == "FAILED"
-        results.append(result)
-        observer.ended(node_id, result.state, result.seconds)
-    return run_id, results
-
-
-def _run_node(ir: Any, node: Any, deployment: Any, connection: Any, run_id: str) -> NodeResult:
-    node_id = node.node_info.id
-    begin = time.monotonic()
     try:
-        if node.execution_options.run.perform_snapshot:
-            with metadata.Metadata(connection) as handle:
-                partial_run_utils.snapshot(handle, ir)
-        launcher.Launcher(
-            pipeline_node=node,
-            mlmd_connection=metadata.Metadata(connection),
-            pipeline_info=ir.pipeline_info,
-            pipeline_runtime_spec=ir.runtime_spec,
-            executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
-            custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
-        ).launch()
-    except Exception as error:  # A node may fail with anything; the run must still be summed up.
-        traceback.print_exc()
-        return NodeResult(node_id, "FAILED", time.monotonic() - begin, f"{type(error).__name__}: {error}")
-    # The launcher returns normally where a node was cached, or where its inputs could not be resolved.
-    with metadata.Metadata(connection) as handle:
-        state = RunRecords(handle.store, ir.pipeline_info.id, run_id).state(node_id)
-    message = f"{node_id} ended without output; the log says why" if state == "FAILED" else None
-    return NodeResult(node_id, state, time.monotonic() - begin, message)
+        while True:
+            failed = any(result.state == "FAILED" for result in results.values())
+            ready = sorted([*ready, *sorter.get_ready()], key=order.index)
+            skipped = [node_id for node_id in ready if node_id in plan.skipped]
+            for node_id in skipped:
+                ready.remove(node_id)
+                end(NodeResult(node_id, "SKIPPED", 0.0))
+            if skipped:
+                continue
+            while ready and not failed and len(working) < (at_once or os.cpu_count() or 1):
+                observer.started(ready[0])
+                connection, node = _start(plan, ready.pop(0), log_file)
+                working[connection] = node
+            if not working:
+                break
+            for connection in [each for each in wait(list(working)) if isinstance(each, Connection)]:
+                result = _receive(connection, working[connection], observer)
+                if result is not None:
+                    del working[connection]
+                    end(result)
+    finally:
+        # Interrupted: the nodes record that they failed.
+        for node in working.values():
+            node.process.terminate()
+        for node in working.values():
+            node.process.join()
+    for node_id in order:
+        if node_id not in results:
+            results[node_id] = NodeResult(node_id, "SKIPPED", 0.0)
+            observer.ended(node_id, "SKIPPED", 0.0)
+    return [results[node_id] for node_id in order]
+
+
+def _start(plan: Plan, node_id: str, log_file: Path) -> tuple[Connection, _Working]:
+    context = process_context()
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(plan.pipeline, node_id, log_file, sending), name=node_id)
+    process.start()
+    sending.close()
+    return receiving, _Working(node_id, process, time.monotonic())
+
+
+def _run(pipeline: bytes, node_id: str, log_file: Path, runner: Connection) -> None:
+    from .node_process import run_node_in_process  # It imports TFX, which the fork server has done already.
+
+    run_node_in_process(pipeline, node_id, log_file, runner)
+
+
+def _receive(connection: Connection, node: _Working, observer: Observer) -> NodeResult | None:
+    """Takes one message of a node; its result, where it has ended."""
+    try:
+        message = connection.recv()
+    except EOFError:
+        node.process.join()
+        code = node.process.exitcode or 0
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        error = f"its process {how}; the log may say why, and another run goes on from here"
+        message = NodeResult(node.node_id, "FAILED", time.monotonic() - node.begin, error)
+    if not isinstance(message, NodeResult):
+        observer.reported(node.node_id, *message)
+        return None
+    connection.close()
+    node.process.join()
+    return message

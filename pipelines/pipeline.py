@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from tfx import v1 as tfx
-from tfx.orchestration import metadata
 
 from ..components.evaluator.baseline import LatestOtherBlessedModelStrategy
 from ..components.evaluator.component import MaskedEvaluator
@@ -18,6 +17,7 @@ from ..components.text_example_gen.component import TextExampleGen
 from ..components.text_example_gen.input_config import input_base_and_config
 from .code_digest import code_digest
 from .config import PipelineConfig
+from .metadata_store import connection_config
 
 PREPROCESSING_FN = "tfx_lm.transform.preprocessing.preprocessing_fn"
 RUN_FN = "tfx_lm.components.trainer.run_fn.run_fn"
@@ -133,7 +133,7 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(output / "artifacts"),
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(config.metadata_file())),
+        metadata_connection_config=connection_config(config.metadata_url()),
         components=[*components, baseline],
         beam_pipeline_args=list(config.beam_pipeline_args or IN_PROCESS),
         enable_cache=True,

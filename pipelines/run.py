@@ -11,6 +11,11 @@ from typing import Any
 from rich.console import Console
 
 from .config import PipelineConfig
+from .local_runner import run_pipeline
+from .node_result import NodeResult
+from .processes import call
+from .run_plan import Plan
+from .summary import print_summary, write_summary
 from .terminal import RunDisplay, output_to
 
 
@@ -37,17 +42,11 @@ def run_locally(
     with output_to(log_file) as terminal:
         console = Console(file=terminal)
         console.print(f"Log: {log_file}", highlight=False, soft_wrap=True)
-        # Importing TFX prints and takes seconds; both belong inside the log's scope.
-        from .local_runner import run_pipeline
-        from .pipeline import create_pipeline
-        from .run_records import open_records
-        from .summary import print_summary, summarize, write_summary
-
-        pipeline = create_pipeline(config)
+        plan = call(log_file, _plan, config, tuple(from_nodes), tuple(to_nodes))
         display = RunDisplay(console)
         with display.shown():
-            run_id, nodes = run_pipeline(pipeline, display, from_nodes, to_nodes)
-        summary = summarize(config, run_id, nodes, open_records(config.metadata_file(), config.name, run_id))
+            nodes = run_pipeline(plan, display, log_file)
+        summary = call(log_file, _summarize, config, plan.run_id, nodes)
         write_summary(summary, output / "summary.json")
         print_summary(summary, console)
         for node in nodes:
@@ -55,3 +54,19 @@ def run_locally(
                 console.print(f"{node.id} failed: {node.error}", highlight=False, soft_wrap=True)
                 console.print(f"Log: {os.fspath(log_file)}", highlight=False, soft_wrap=True)
     return summary
+
+
+# Both run in processes that have imported TFX, which this one has not.
+
+
+def _plan(config: PipelineConfig, from_nodes: Collection[str], to_nodes: Collection[str]) -> Plan:
+    from .local_plan import plan_run
+
+    return plan_run(config, from_nodes, to_nodes)
+
+
+def _summarize(config: PipelineConfig, run_id: str, nodes: list[NodeResult]) -> dict[str, Any]:
+    from .run_records import open_records
+    from .summary import summarize
+
+    return summarize(config, run_id, nodes, open_records(config.metadata_url(), config.name, run_id))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 
+from .metadata_store import connection_config, resolve_connection
 
-def open_records(metadata_file: Path, pipeline_name: str, run_id: str) -> RunRecords:
-    """Opens the records of a local run.
+# Where TFX keeps the error of an execution.
+ERROR_PROPERTY = "__execution_result__"
+
+
+def open_records(metadata_url: str, pipeline_name: str, run_id: str) -> RunRecords:
+    """Opens the records of a run.
 
     Args:
-        metadata_file: The SQLite file of ML Metadata.
+        metadata_url: Where ML Metadata is kept, unless the environment says otherwise.
         pipeline_name: The pipeline's name.
         run_id: The run's id.
     """
-    connection = metadata_store_pb2.ConnectionConfig()
-    connection.sqlite.filename_uri = str(metadata_file)
+    connection = resolve_connection(connection_config(metadata_url))
     return RunRecords(mlmd.MetadataStore(connection), pipeline_name, run_id)
 
 
@@ -47,6 +51,15 @@ class RunRecords:
         if is_resolver and earlier and self._output_ids(earlier[-1]) == self._output_ids(execution):
             return "CACHED"
         return "COMPLETE"
+
+    def error(self, node_id: str) -> str | None:
+        """The error that was recorded of a node that failed, its last line without the Python traceback before it."""
+        executions = self._executions(node_id)
+        if not executions:
+            return None
+        recorded = executions[-1].custom_properties[ERROR_PROPERTY].string_value
+        message = json.loads(recorded).get("resultMessage", "").strip() if recorded else ""
+        return message.splitlines()[-1] if message else None
 
     def output(self, node_id: str, key: str) -> metadata_store_pb2.Artifact | None:
         """The artifact that a node made, or took from the cache, under an output key; None where there is none."""

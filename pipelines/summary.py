@@ -7,17 +7,16 @@ import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from ..components.evaluator import results
-from ..components.report.artifact import page_path
-from ..components.serving_check.verdict import read_verdict
 from .config import PipelineConfig
-from .local_runner import NodeResult
-from .run_records import RunRecords
+from .node_result import NodeResult
+
+if TYPE_CHECKING:
+    from .run_records import RunRecords
 
 SCHEMA = 1
 
@@ -42,6 +41,9 @@ def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], 
     if state.get("Evaluator") in ("COMPLETE", "CACHED"):
         evaluation_artifact = records.output("Evaluator", "evaluation")
         if evaluation_artifact is not None:
+            # It imports TensorFlow, which the process that prints the summary does without.
+            from ..components.evaluator import results
+
             evaluation = results.summarize_evaluation(evaluation_artifact.uri)
     return {
         "schema": SCHEMA,
@@ -64,6 +66,8 @@ def _serving_check(state: dict[str, str], records: RunRecords) -> dict[str, Any]
     artifact = records.output("ServingCheck", "blessing")
     if state.get("ServingCheck") not in ("COMPLETE", "CACHED") or artifact is None:
         return None
+    from ..components.serving_check.verdict import read_verdict
+
     return read_verdict(artifact.uri)
 
 
@@ -80,6 +84,8 @@ def _report(state: dict[str, str], records: RunRecords) -> str | None:
     if state.get("Report") not in ("COMPLETE", "CACHED"):
         return None
     artifact = records.output("Report", "report")
+    from ..components.report.artifact import page_path
+
     return None if artifact is None else page_path(artifact.uri)
 
 

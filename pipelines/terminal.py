@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
-
-from ..components import progress
 
 _SYMBOLS = {"COMPLETE": "✓", "CACHED": "=", "FAILED": "✗", "SKIPPED": "-"}
 
@@ -46,56 +44,53 @@ def output_to(log_file: Path) -> Iterator[TextIO]:
 
 
 class RunDisplay:
-    """Shows a run node by node: a live line for the one that works, a lasting line for each that ended."""
+    """Shows a run node by node: a live line for each that works, a lasting line for each that ended."""
 
     def __init__(self, console: Console) -> None:
         """Args: console: Where to show it. Without a terminal behind it, only lasting lines are printed."""
         self._console = console
         self._live = Live(console=console, refresh_per_second=4, transient=True)
-        self._node = ""
-        self._text = ""
-        self._started = time.monotonic()
+        self._working: dict[str, _Working] = {}
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[RunDisplay]:
-        """Listens to the nodes' progress while the block runs."""
-        with progress.listening(self._on_progress):
-            if not self._console.is_terminal:
-                yield self
-                return
-            with self._live:
-                yield self
+        """Shows the live lines while the block runs."""
+        if not self._console.is_terminal:
+            yield self
+            return
+        with self._live:
+            yield self
 
     def started(self, node_id: str) -> None:
         """A node begins to work."""
-        self._node, self._text, self._started = node_id, "", time.monotonic()
+        self._working[node_id] = _Working(node_id)
+        self._refresh()
+
+    def reported(self, node_id: str, text: str, fraction: float | None) -> None:
+        """A node says what it does, and how much of it is done, 0.0 to 1.0."""
+        self._working[node_id].text = text if fraction is None else f"{_bar(fraction)} {text}"
         self._refresh()
 
     def ended(self, node_id: str, state: str, seconds: float) -> None:
         """A node ended; `state` is COMPLETE, CACHED, FAILED or SKIPPED."""
-        self._node = ""
+        self._working.pop(node_id, None)
         self._refresh()
         self._console.print(f"{_SYMBOLS[state]} {node_id:<30} {state:<9} {seconds:7.1f} s", highlight=False)
 
-    def _on_progress(self, text: str, fraction: float | None) -> None:
-        self._text = text if fraction is None else f"{_bar(fraction)} {text}"
-        self._refresh()
-
     def _refresh(self) -> None:
         if self._console.is_terminal:
-            self._live.update(_Elapsed(self._node, self._text, self._started) if self._node else Text(""))
+            self._live.update(Group(*self._working.values()))
 
 
-class _Elapsed:
-    """The live line; drawn anew at each refresh, so that the seconds run while a node says nothing."""
+class _Working:
+    """A live line; drawn anew at each refresh, so that the seconds run while a node says nothing."""
 
-    def __init__(self, node: str, text: str, started: float) -> None:
-        self._node, self._text, self._started = node, text, started
+    def __init__(self, node: str) -> None:
+        self._node, self._started, self.text = node, time.monotonic(), ""
 
     def __rich__(self) -> Text:
         seconds = time.monotonic() - self._started
-        line = Text(f"… {self._node:<30} {seconds:5.0f} s  {self._text}", no_wrap=True, overflow="ellipsis")
-        return line
+        return Text(f"… {self._node:<30} {seconds:5.0f} s  {self.text}", no_wrap=True, overflow="ellipsis")
 
 
 def _bar(fraction: float, width: int = 20) -> str:

@@ -19,7 +19,7 @@ def deal_threads(batch_tokens: int) -> int:
     a token on all threads, 83 in two shares, 74 in two shares with one thread for each operation.
 
     The number of threads of an operation can only be set before TensorFlow does anything: in a process that has
-    used it already, such as a local run of all components, it stays as it is, and so does one set by the user.
+    used it already it stays as it is, and so does one set by the user. Our runners start a process for each node.
 
     Args:
         batch_tokens: Positions of a batch.

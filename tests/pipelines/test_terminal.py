@@ -3,7 +3,6 @@ import subprocess
 import sys
 
 from rich.console import Console
-from tfx_lm.components.progress import report
 from tfx_lm.pipelines.terminal import RunDisplay
 
 SCRIPT = """
@@ -32,17 +31,20 @@ def test_a_node_that_ended_leaves_a_line():
     display = RunDisplay(Console(file=stream, width=80))
     with display.shown():
         display.started("Trainer")
-        report("epoch 1/2", 0.5)
+        display.reported("Trainer", "epoch 1/2", 0.5)
         display.ended("Trainer", "COMPLETE", 12.34)
     assert stream.getvalue() == "✓ Trainer                        COMPLETE     12.3 s\n"
 
 
-def test_a_terminal_shows_what_the_node_reports():
+def test_a_terminal_shows_what_each_working_node_reports():
     stream = io.StringIO()
     display = RunDisplay(Console(file=stream, width=100, force_terminal=True))
     with display.shown():
         display.started("Trainer")
-        report("epoch 1/2  loss 5.00", 0.5)
+        display.started("Evaluator")
+        display.reported("Trainer", "epoch 1/2  loss 5.00", 0.5)
+        display.reported("Evaluator", "scoring", None)
         display._live.refresh()
+    assert "scoring" in stream.getvalue()
     assert "epoch 1/2  loss 5.00" in stream.getvalue()
     assert "██████████░░░░░░░░░░" in stream.getvalue()
