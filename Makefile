@@ -24,7 +24,7 @@ install: $(VENV)/.complete
 $(VENV)/.complete: uv.lock setup.py pyproject.toml choose-python
 	@python=$$(./choose-python) && uv=$$(command -v uv || echo .cache/uv/bin/uv) && \
 	if [ ! -x "$$uv" ]; then "$$python" -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; fi && \
-	"$$uv" sync --locked --extra dev --python "$$python"
+	"$$uv" sync --locked --extra dev --extra kubeflow --python "$$python"
 	@touch $@
 
 $(SPEECHES)/.complete: $(VENV)/.complete

@@ -76,7 +76,8 @@ setup(
         # The upper bounds are those of TFX's own extras; kfp's is TFX 1.21's, TFX 1.16 has none.
         "airflow": ["apache-airflow>=2.10,<3"],
         "dev": ["build", "hypothesis", "mypy", "psutil", "pytest", "ruff", "twine", "types-PyYAML", "types-setuptools"],
-        "kubeflow": ["kfp>=2.5,<2.17"],
+        # pip: the command `tfx` asks it which orchestrators are installed.
+        "kubeflow": ["kfp>=2.5,<2.17", "pip"],
     },
     entry_points={"console_scripts": ["tfx-lm=tfx_lm.pipelines.cli:main"]},
     classifiers=[
