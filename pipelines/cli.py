@@ -7,12 +7,14 @@ import math
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from .. import __version__
 from .errors import ConfigurationError
+from .terminal import output_to
 
 # Exit codes; 0 is a run that finished, whether or not its model was blessed.
 NODE_FAILED = 1
@@ -68,6 +70,28 @@ def run(
     if require_push and summary["pushed_model"] is None:
         click.echo("Nothing was pushed (--require-push).", err=True)
         sys.exit(NOT_PUSHED)
+
+
+@main.command("compile")
+@click.option("--runner", type=click.Choice(["kubeflow"]), required=True, help="The orchestrator to compile for.")
+@click.option("--config", "config_path", type=click.Path(), help="The YAML configuration.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override, such as trainer.epochs=3.")
+@click.option("--output", required=True, metavar="FILE", help="The specification to write, .yaml.")
+def compile_(runner: str, config_path: str | None, overrides: tuple[str, ...], output: str) -> None:
+    """Writes the specification that an orchestrator runs."""
+    from .config import load_config
+    from .kubeflow_checks import check_kubeflow
+
+    try:
+        config = load_config(config_path, overrides)
+        check_kubeflow(config)
+        with output_to(Path(os.devnull)):
+            from .kubeflow_runner import compile_pipeline
+
+            compile_pipeline(config, output)
+    except ConfigurationError as error:
+        _refuse(error)
+    click.echo(f"Wrote {output}")
 
 
 @main.command()

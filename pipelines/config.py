@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ..components.text_example_gen.patterns import is_remote
 from .errors import ConfigurationError
 
 
@@ -137,6 +138,46 @@ class GateConfig(Section):
         return self
 
 
+class ResourcesConfig(Section):
+    """What a container asks of the cluster."""
+
+    # CPU cores; null: whatever the cluster gives.
+    cpu: float | None = Field(None, gt=0.0)
+    # Memory in GB (10^9 bytes); null: whatever the cluster gives.
+    memory_gb: float | None = Field(None, gt=0.0)
+    # Kind of accelerator, such as nvidia.com/gpu on Kubeflow or NVIDIA_TESLA_T4 on Vertex AI; null: none.
+    accelerator: str | None = None
+    # How many accelerators.
+    accelerator_count: int = Field(1, ge=1)
+
+
+class KubeflowConfig(Section):
+    """Where and how the compiled pipeline runs on Kubeflow Pipelines v2 or Vertex AI; local runs do not look here."""
+
+    # The image of all containers, such as registry.example.com/tfx-lm:0.1.0; the Dockerfile builds it.
+    image: str | None = None
+    # Folder on object storage that takes the place of `output`, such as gs://bucket/my-model: the runs' artifacts, the
+    # pushed models (serving/VERSION) and the Trainer's backups.
+    pipeline_root: str | None = None
+    # What the Trainer asks for.
+    trainer: ResourcesConfig = ResourcesConfig()
+    # What each other node asks for.
+    nodes: ResourcesConfig = ResourcesConfig()
+    # Whether results of earlier runs are used again. Kubeflow looks at paths and not into files, so switch it on only
+    # where the files of a path never change.
+    cache: bool = False
+
+    @field_validator("pipeline_root")
+    @classmethod
+    def _is_shared(cls, value: str | None) -> str | None:
+        if value is not None and not is_remote(value):
+            raise ValueError(
+                f"kubeflow.pipeline_root={value}: every container must reach it; name a folder on object storage, "
+                "such as gs://BUCKET/FOLDER"
+            )
+        return value
+
+
 class PipelineConfig(Section):
     """Everything that a pipeline is made from."""
 
@@ -150,6 +191,11 @@ class PipelineConfig(Section):
     vocabulary: VocabularyConfig = VocabularyConfig()
     trainer: TrainerConfig = TrainerConfig()
     gate: GateConfig
+    kubeflow: KubeflowConfig = KubeflowConfig()
+
+    def output_folder(self) -> str:
+        """`output` as an absolute path, or as it is where it lies on object storage."""
+        return self.output.rstrip("/") if is_remote(self.output) else str(Path(self.output).resolve())
 
     def metadata_file(self) -> Path:
         """The SQLite file of ML Metadata that local runs share."""

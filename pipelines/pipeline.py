@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 from tfx import v1 as tfx
 from tfx.orchestration import metadata
 
-from ..components.evaluator.baseline import LatestOtherBlessedModelStrategy
+from ..components.baseline.component import Baseline
 from ..components.evaluator.component import MaskedEvaluator
 from ..components.text_example_gen.component import TextExampleGen
 from ..components.text_example_gen.input_config import input_base_and_config
+from ..components.text_example_gen.patterns import is_remote
+from ..components.trainer.component import MaskedTrainer
 from .code_digest import code_digest
 from .config import PipelineConfig
 
 PREPROCESSING_FN = "tfx_lm.transform.preprocessing.preprocessing_fn"
-RUN_FN = "tfx_lm.components.trainer.run_fn.run_fn"
 
 IN_PROCESS = (
     # Newer Beams resolve "DirectRunner" to one that downloads a binary first.
@@ -35,9 +35,10 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
 
     Returns:
         A pipeline that any TFX orchestrator runs. Its nodes, in order: TextExampleGen, StatisticsGen, SchemaGen,
-        ExampleValidator, Transform, Trainer, latest_blessed_model, Evaluator, Pusher.
+        ExampleValidator, Transform, Trainer, Baseline, Evaluator, Pusher.
     """
-    output = Path(config.output).resolve()
+    output = config.output_folder()
+    push_destination = f"{output}/serving"
     transform_options = config.transform_options()
     if config.vocabulary.file is not None:
         # TFX sees the path only; an edited vocabulary under the same path must not be a stale cache hit.
@@ -68,29 +69,21 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         # StatisticsGen has described the text; statistics of word ids say nothing and double the time.
         disable_statistics=True,
     )
-    trainer = tfx.components.Trainer(
-        run_fn=RUN_FN,
+    trainer = MaskedTrainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema_gen.outputs["schema"],
-        train_args=tfx.proto.TrainArgs(),
-        eval_args=tfx.proto.EvalArgs(),
         custom_config={
             "trainer": config.trainer.model_dump(),
             "transform": transform_options,
-            "backup_directory": str(output / "training_backup"),
+            "backup_directory": f"{output}/training_backup",
         },
     )
-    baseline = tfx.dsl.Resolver(
-        strategy_class=LatestOtherBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
-        candidate=trainer.outputs["model"],
-    ).with_id("latest_blessed_model")
+    baseline = Baseline(model=trainer.outputs["model"], push_destination=push_destination)
     evaluator = MaskedEvaluator(
         examples=example_gen.outputs["examples"],
         model=trainer.outputs["model"],
-        baseline_model=baseline.outputs["model"],
+        baseline_model=baseline.outputs["baseline"],
         max_perplexity=config.gate.max_perplexity,
         max_bits_per_byte=config.gate.max_bits_per_byte,
         tolerance=config.gate.tolerance,
@@ -99,22 +92,29 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         model=trainer.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(output / "serving"))
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=push_destination)
         ),
     )
     components = [
-        example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, evaluator, pusher,
+        example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, baseline, evaluator, pusher,
     ]  # fmt: skip
     for component in components:
         _add_to_fingerprint(component, "code_digest", code_digest())
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
-        pipeline_root=str(output / "artifacts"),
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(str(config.metadata_file())),
-        components=[*components, baseline],
+        pipeline_root=f"{output}/artifacts",
+        metadata_connection_config=_metadata_connection(config),
+        components=components,
         beam_pipeline_args=list(config.beam_pipeline_args or IN_PROCESS),
         enable_cache=True,
     )
+
+
+def _metadata_connection(config: PipelineConfig) -> Any:
+    """The file of ML Metadata; none where the output is not on this machine, since Kubeflow has a store of its own."""
+    if is_remote(config.output):
+        return None
+    return metadata.sqlite_metadata_connection_config(str(config.metadata_file()))
 
 
 def _add_to_fingerprint(component: Any, key: str, value: str) -> None:

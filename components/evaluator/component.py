@@ -6,15 +6,19 @@ from collections.abc import Sequence
 
 from tfx import types
 from tfx.components import Evaluator
+from tfx.dsl.components.base import executor_spec
 
 from . import bounded_inference, gate
+from .executor import Executor
 
 
 class MaskedEvaluator(Evaluator):
     """Scores the raw sentences with the exported model and blesses it if the gate's conditions hold.
 
-    A thin subclass: executor, inputs and outputs are TFX's. See README.md beside this file.
+    A thin subclass: inputs and outputs are TFX's. See README.md beside this file.
     """
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
     def __init__(
         self,
@@ -34,7 +38,7 @@ class MaskedEvaluator(Evaluator):
             examples: Raw `Examples` with the feature `text`; not the transformed ones, since the model brings its
                 own transform.
             model: The candidate `Model`, with the signature `evaluate`.
-            baseline_model: The `Model` to compare with; the channel may be empty.
+            baseline_model: The `Model` to compare with; the channel, or the artifact's folder, may be empty.
             max_perplexity: See `gate.eval_config`, as for the next four.
             max_bits_per_byte: Largest number of bits per byte.
             tolerance: How much worse than the baseline, relative.
