@@ -16,7 +16,7 @@ help:
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
 	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (7 minutes on 2 idle cores)"
-	@echo "make check   lint, format, types"
+	@echo "make check   lint, format, types, the Dockerfile"
 	@echo "make install the environment alone, into $(VENV)"
 
 install: $(VENV)/.complete
@@ -65,6 +65,7 @@ bench-training: $(TORCH)/.complete
 check: install .cache/types/tfx_lm
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/hadolint Dockerfile
 	@MYPYPATH=.cache/types $(VENV)/bin/mypy --explicit-package-bases -p tfx_lm.transform -p tfx_lm.components -p tfx_lm.pipelines
 
 format: install

