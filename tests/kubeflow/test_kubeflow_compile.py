@@ -160,6 +160,15 @@ def test_the_command(small_config, tmp_path, spec):
 
 
 @pytest.mark.slow
+def test_without_the_sdk_the_extra_is_named(small_config, tmp_path):
+    script = "import sys; sys.modules['kfp'] = None; from tfx_lm.pipelines.cli import main; main()"
+    command = [sys.executable, "-c", script, "compile", "--runner", "kubeflow", "--config", small_config]
+    done = subprocess.run([*command, "--output", tmp_path / "pipeline.yaml"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "install tfx-lm[kubeflow]" in done.stderr
+
+
+@pytest.mark.slow
 def test_tfxs_own_command_line_takes_the_runner(small_config, tmp_path, spec):
     """As far as it goes without Google's cloud: the pipeline is compiled and kept in TFX's folder."""
     environment = os.environ | {
