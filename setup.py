@@ -71,6 +71,7 @@ setup(
         "pydantic>=2.5",
         "pyyaml",
         "rich>=13",
+        "scipy",
     ],
     extras_require={
         # For benchmarks/training.py alone, and only if PyTorch is to share this environment.

@@ -21,7 +21,7 @@ def _as_sequence(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-# One pattern may be written without brackets.
+# One of them may be written without brackets.
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_sequence)]
 
 
@@ -128,8 +128,17 @@ class GateConfig(Section):
     max_perplexity: float | None = Field(None, gt=1.0)
     # Largest number of bits per byte of text on the eval split; comparable across vocabularies.
     max_bits_per_byte: float | None = Field(None, gt=0.0)
-    # How much worse than the baseline, in bits per byte, relative: 0.005 = at most 0.5 % worse.
+    # What candidate and baseline are compared by; perplexity needs the same tokenizer and vocabulary in both.
+    criterion: Literal["bits_per_byte", "perplexity"] = "bits_per_byte"
+    # How much worse than the baseline it may be, with 95 % confidence over the same sentences, relative:
+    # 0.005 = 0.5 %; 0 = it must be shown to be better.
     tolerance: float = Field(0.005, ge=0.0)
+    # By what scores are also reported and watched: sentence_length, unknown_words, or a feature of the examples.
+    slices: Patterns = ("sentence_length", "unknown_words")
+    # How much worse than the baseline it may be in any one slice, relative; null: slices are only reported.
+    slice_tolerance: float | None = Field(0.02, ge=0.0)
+    # How many sentences a slice must have to count.
+    slice_min_sentences: int = Field(100, ge=2)
 
     @model_validator(mode="after")
     def _some_bound(self) -> GateConfig:

@@ -84,9 +84,8 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         examples=example_gen.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["baseline"],
-        max_perplexity=config.gate.max_perplexity,
-        max_bits_per_byte=config.gate.max_bits_per_byte,
-        tolerance=config.gate.tolerance,
+        slices=config.gate.slices,
+        **config.gate.model_dump(exclude={"slices"}),
     )
     pusher = tfx.components.Pusher(
         model=trainer.outputs["model"],

@@ -30,16 +30,15 @@ def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], 
         records: The run's ML Metadata.
 
     Returns:
-        The content of `summary.json`. `evaluation`, `baseline` and `gate` are null where the Evaluator did not end;
-        `pushed_model` is null where nothing was pushed. Losses are in nats.
+        The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null where the
+        Evaluator did not end; `pushed_model` is null where nothing was pushed. Losses are in nats.
     """
-    evaluation: dict[str, Any] = {"evaluation": None, "baseline": None, "gate": None}
+    evaluation: dict[str, Any] = dict.fromkeys(("evaluation", "baseline", "change", "slices", "gate"))
     state = {node.id: node.state for node in nodes}
     if state.get("Evaluator") in ("COMPLETE", "CACHED"):
         evaluation_artifact = records.output("Evaluator", "evaluation")
-        blessing_artifact = records.output("Evaluator", "blessing")
-        if evaluation_artifact is not None and blessing_artifact is not None:
-            evaluation = results.summarize_evaluation(evaluation_artifact.uri, blessing_artifact.uri)
+        if evaluation_artifact is not None:
+            evaluation = results.summarize_evaluation(evaluation_artifact.uri)
     return {
         "schema": SCHEMA,
         "run_id": run_id,

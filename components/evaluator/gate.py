@@ -1,109 +1,162 @@
-"""The gate: which scores a model needs to be blessed, as a TFMA `EvalConfig`."""
+"""The gate: from two models' scores of the same sentences to a verdict, with its reasons in plain words."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import NamedTuple, get_args
 
-import tensorflow_model_analysis as tfma
-from google.protobuf.wrappers_pb2 import BoolValue, DoubleValue
-from tensorflow_model_analysis.proto import config_pb2
+from .scores import Change, Criterion
 
-from . import metrics
-from .signatures import EVALUATE
+NO_BASELINE = "no baseline: the comparison was skipped"
+NO_SENTENCES = "no sentences: the split that is evaluated is empty"
 
-MAX_PERPLEXITY = "gate.max_perplexity"
-MAX_BITS_PER_BYTE = "gate.max_bits_per_byte"
-TOLERANCE = "gate.tolerance"
+_WORDS = {"bits_per_byte": "bits per byte", "perplexity": "perplexity"}
 
 
-def eval_config(
-    max_perplexity: float | None = None,
-    max_bits_per_byte: float | None = None,
-    tolerance: float | None = None,
-    confidence_intervals: bool = True,
-    slices: Sequence[str | Sequence[str]] = (),
-) -> config_pb2.EvalConfig:
-    """Builds the configuration of the Evaluator.
+@dataclasses.dataclass(frozen=True)
+class Gate:
+    """What a model must show to be blessed.
 
-    The thresholds hold for all sentences together; slices are only reported. TFMA blesses a model if every
-    threshold is met; a metric that is NaN meets none, and neither does an empty eval split. Without a baseline the
-    comparison is left out, so the first model is judged by the upper bounds alone.
+    1. Its perplexity and its bits per byte are at most the given bounds.
+    2. Beside a baseline: the one-sided 95 % upper bound of how much worse it is, over the same sentences, is at most
+       `tolerance`. So an equal model passes if there are enough sentences to show that it is not worse, and chance
+       lets a model that is worse by `tolerance` pass in one of twenty cases.
+    3. Beside a baseline: in no slice with at least `slice_min_sentences` sentences is it worse by more than
+       `slice_tolerance`.
 
-    Worked example, `max_perplexity=500, tolerance=0.005`: perplexity 480 at 2.010 bits per byte is blessed beside a
-    baseline of 2.005 (0.25 % worse) and refused beside one of 1.995 (0.75 % worse).
+    NaN meets no condition.
 
-    Args:
-        max_perplexity: Largest perplexity per token that is blessed.
-        max_bits_per_byte: Largest number of bits per byte that is blessed.
-        tolerance: How much worse than the baseline the bits per byte may be, as a share of the baseline's: 0.005 is
-            0.5 %. None: the baseline is scored but not a condition.
-        confidence_intervals: Whether 95 % intervals (jackknife over 20 groups of sentences) are computed.
-        slices: Names of raw features, or groups of names, by whose values the metrics are also reported.
+    Worked example, tolerance 0.005: a candidate that is 0.1 % worse, at most 0.4 % with 95 % confidence, is blessed;
+    one that is 0.1 % worse, at most 0.6 %, is not: score more sentences, or allow more.
 
-    Returns:
-        The configuration, with one unnamed model; TFX adds the baseline where there is one.
+    Attributes:
+        max_perplexity: Largest perplexity per token; None: no bound.
+        max_bits_per_byte: Largest number of bits per byte; None: no bound. One of the two must be given.
+        tolerance: How much worse than the baseline it may be, as a share: 0.005 is 0.5 %. 0: it must be shown to be
+            better. None: the baseline is scored, but is no condition.
+        criterion: What candidate and baseline are compared by. Perplexities can be compared only if both models have
+            the same tokenizer and vocabulary.
+        slice_tolerance: How much worse it may be in a slice, as a share; None: slices are no condition.
+        slice_min_sentences: How many sentences a slice needs to be a condition.
 
     Raises:
         ValueError: If no upper bound is given, or a value is out of range.
     """
-    if max_perplexity is None and max_bits_per_byte is None:
-        raise ValueError(f"gate: no threshold; set {MAX_PERPLEXITY} or {MAX_BITS_PER_BYTE}")
-    for name, bound in ((MAX_PERPLEXITY, max_perplexity), (MAX_BITS_PER_BYTE, max_bits_per_byte)):
-        if bound is not None and not (bound > 0 and math.isfinite(bound)):
-            raise ValueError(f"{name}={bound}: must be a number above 0")
-    if tolerance is not None and not (tolerance >= 0 and math.isfinite(tolerance)):
-        raise ValueError(f"{TOLERANCE}={tolerance}: must be a number >= 0, such as 0.005 for 0.5 %")
 
-    thresholds = {}
-    if max_perplexity is not None:
-        thresholds["perplexity"] = config_pb2.MetricThreshold(value_threshold=_at_most(max_perplexity))
-    if max_bits_per_byte is not None or tolerance is not None:
-        thresholds["bits_per_byte"] = config_pb2.MetricThreshold(
-            value_threshold=None if max_bits_per_byte is None else _at_most(max_bits_per_byte),
-            change_threshold=None if tolerance is None else _at_most_worse(tolerance),
+    max_perplexity: float | None = None
+    max_bits_per_byte: float | None = None
+    tolerance: float | None = None
+    criterion: Criterion = "bits_per_byte"
+    slice_tolerance: float | None = None
+    slice_min_sentences: int = 100
+
+    def __post_init__(self) -> None:
+        if self.max_perplexity is None and self.max_bits_per_byte is None:
+            raise ValueError("gate: no threshold; set gate.max_perplexity or gate.max_bits_per_byte")
+        for name in ("max_perplexity", "max_bits_per_byte"):
+            bound = getattr(self, name)
+            if bound is not None and not (bound > 0 and math.isfinite(bound)):
+                raise ValueError(f"gate.{name}={bound}: must be a number above 0")
+        for name in ("tolerance", "slice_tolerance"):
+            share = getattr(self, name)
+            if share is not None and not (share >= 0 and math.isfinite(share)):
+                raise ValueError(f"gate.{name}={share}: must be a number >= 0, such as 0.005 for 0.5 %")
+        if self.criterion not in get_args(Criterion):
+            raise ValueError(f"gate.criterion={self.criterion}: must be one of {', '.join(get_args(Criterion))}")
+        if self.slice_min_sentences < 2:
+            raise ValueError(f"gate.slice_min_sentences={self.slice_min_sentences}: must be >= 2")
+
+
+class Verdict(NamedTuple):
+    """What the gate decided.
+
+    Attributes:
+        blessed: Whether the model may be pushed.
+        reasons: What was met if blessed, what was not met otherwise.
+    """
+
+    blessed: bool
+    reasons: list[str]
+
+
+def decide(
+    gate: Gate,
+    scores: Mapping[str, float] | None,
+    change: Change | None,
+    slice_changes: Mapping[str, Change] | None = None,
+) -> Verdict:
+    """Decides whether a candidate is blessed.
+
+    Args:
+        gate: The conditions.
+        scores: The candidate's `perplexity` and `bits_per_byte` over all sentences; None where none was scored.
+        change: The candidate beside its baseline, by the gate's criterion; None without a baseline.
+        slice_changes: The same for each slice, by the name that the reasons use.
+
+    Returns:
+        The verdict.
+    """
+    if scores is None:
+        return Verdict(False, [NO_SENTENCES])
+    checks = [
+        _bound(name, scores[name], bound)
+        for name in ("perplexity", "bits_per_byte")
+        if (bound := getattr(gate, f"max_{name}")) is not None
+    ]
+    if change is not None and gate.tolerance is not None:
+        checks.append(_comparison(gate.criterion, change, gate.tolerance))
+    if gate.slice_tolerance is not None:
+        checks += _slices(gate, gate.slice_tolerance, slice_changes or {})
+    blessed = all(met for met, _ in checks)
+    reasons = [reason for met, reason in checks if met == blessed]
+    return Verdict(blessed, [*reasons, NO_BASELINE] if change is None else reasons)
+
+
+def _bound(name: str, value: float, bound: float) -> tuple[bool, str]:
+    if math.isnan(value):
+        return (
+            False,
+            f"{_WORDS[name]} is NaN: the model is broken or nothing was scored; gate.max_{name} is {bound:.6g}",
         )
-    overall = config_pb2.SlicingSpec()
-    return config_pb2.EvalConfig(
-        model_specs=[config_pb2.ModelSpec(signature_name=EVALUATE, model_type=tfma.TF_GENERIC)],
-        slicing_specs=[overall, *(_slicing_spec(features) for features in slices)],
-        metrics_specs=[
-            config_pb2.MetricsSpec(
-                metrics=[
-                    config_pb2.MetricConfig(
-                        class_name=metrics.MaskedLanguageModelMetrics.__name__, module=metrics.__name__
-                    )
-                ],
-                # Thresholds without a slice would hold for every slice.
-                per_slice_thresholds={
-                    name: config_pb2.PerSliceMetricThresholds(
-                        thresholds=[config_pb2.PerSliceMetricThreshold(slicing_specs=[overall], threshold=threshold)]
-                    )
-                    for name, threshold in thresholds.items()
-                },
-            )
-        ],
-        options=config_pb2.Options(
-            # Without this TFMA would look for metrics that Keras compiled into the model.
-            include_default_metrics=BoolValue(value=False),
-            compute_confidence_intervals=BoolValue(value=confidence_intervals),
-            confidence_intervals=config_pb2.ConfidenceIntervalOptions(
-                method=config_pb2.ConfidenceIntervalOptions.JACKKNIFE
-            ),
-        ),
-    )
+    met = value <= bound
+    return met, f"{_WORDS[name]} {value:.5g} {'<=' if met else '>'} gate.max_{name} {bound:.6g}"
 
 
-def _at_most(bound: float) -> config_pb2.GenericValueThreshold:
-    return config_pb2.GenericValueThreshold(upper_bound=DoubleValue(value=bound))
+def _comparison(criterion: str, change: Change, tolerance: float) -> tuple[bool, str]:
+    words = _WORDS[criterion]
+    if math.isnan(change.relative):
+        return False, f"{words} cannot be compared with the baseline's: one of them is NaN or infinite"
+    if math.isnan(change.upper):
+        return False, f"{words} cannot be compared with the baseline's by {change.sentences} sentence(s)"
+    met = change.upper <= tolerance if tolerance > 0 else change.upper < 0
+    found = f"{words} is {_percent(change.relative)} the baseline's"
+    if met:
+        return True, f"{found}; with 95 % confidence {_at_most(change.upper)}"
+    demanded = f"gate.tolerance allows {100 * tolerance:.3g} %" if tolerance else "gate.tolerance 0 asks for less"
+    return False, f"{found}; with 95 % confidence only known to be {_at_most(change.upper)}, {demanded}"
 
 
-def _at_most_worse(tolerance: float) -> config_pb2.GenericChangeThreshold:
-    """TFMA computes (candidate - baseline) / baseline, which must be <= `relative` where lower is better."""
-    return config_pb2.GenericChangeThreshold(
-        relative=DoubleValue(value=tolerance), direction=config_pb2.MetricDirection.LOWER_IS_BETTER
-    )
+def _slices(gate: Gate, tolerance: float, changes: Mapping[str, Change]) -> list[tuple[bool, str]]:
+    watched = {name: change for name, change in changes.items() if change.sentences >= gate.slice_min_sentences}
+    checks = []
+    for name, change in watched.items():
+        if not change.relative <= tolerance:  # NaN is not met.
+            found = f"{name}: {_WORDS[gate.criterion]} is {_percent(change.relative)} the baseline's"
+            allowed = f"gate.slice_tolerance allows {100 * tolerance:.3g} %"
+            checks.append((False, f"{found} over {change.sentences} sentences; {allowed}"))
+    if watched and not checks:
+        allowed = f"gate.slice_tolerance {100 * tolerance:.3g} %"
+        checks.append((True, f"none of the {len(watched)} watched slices is worse by more than {allowed}"))
+    return checks
 
 
-def _slicing_spec(features: str | Sequence[str]) -> config_pb2.SlicingSpec:
-    return config_pb2.SlicingSpec(feature_keys=[features] if isinstance(features, str) else list(features))
+def _percent(change: float) -> str:
+    if change == 0:
+        return "equal to"
+    return f"{100 * abs(change):.3g} % {'above' if change > 0 else 'below'}" if not math.isnan(change) else "NaN beside"
+
+
+def _at_most(change: float) -> str:
+    return f"at most {100 * change:.3g} % above" if change >= 0 else f"at least {-100 * change:.3g} % below"

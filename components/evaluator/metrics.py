@@ -6,97 +6,185 @@ because only sums are combined, batch size, sharding and merge order do not matt
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
 
-from .sums import EvaluationSums
+from .extremes import Extremes
+from .scores import PairedSums, ScoreSums
 
-# Metric name -> attribute of EvaluationSums.
-METRICS = {
-    "nll_nats": "nll",
-    "tokens": "tokens",
-    "sentences": "sentences",
-    "bytes": "bytes",
-    "oov_tokens": "oov_tokens",
-    "truncated_tokens": "truncated_tokens",
-    "cross_entropy": "cross_entropy",
-    "perplexity": "perplexity",
-    "perplexity_without_oov": "perplexity_without_oov",
-    "bits_per_byte": "bits_per_byte",
-    "oov_rate": "oov_rate",
-    "truncation_rate": "truncation_rate",
+# The metrics of a model, from its sums.
+METRICS: dict[str, Callable[[ScoreSums], float]] = {
+    "nll_nats": lambda score: score.totals.nll,
+    "tokens": lambda score: score.totals.tokens,
+    "sentences": lambda score: score.totals.sentences,
+    "bytes": lambda score: score.totals.bytes,
+    "oov_tokens": lambda score: score.totals.oov_tokens,
+    "truncated_tokens": lambda score: score.totals.truncated_tokens,
+    "cross_entropy": lambda score: score.totals.cross_entropy,
+    "perplexity": lambda score: score.totals.perplexity,
+    "perplexity_ci95_low": lambda score: score.perplexity_ci95[0],
+    "perplexity_ci95_high": lambda score: score.perplexity_ci95[1],
+    "perplexity_without_oov": lambda score: score.totals.perplexity_without_oov,
+    "bits_per_byte": lambda score: score.totals.bits_per_byte,
+    "bits_per_byte_ci95_low": lambda score: score.bits_per_byte_ci95[0],
+    "bits_per_byte_ci95_high": lambda score: score.bits_per_byte_ci95[1],
+    "oov_rate": lambda score: score.totals.oov_rate,
+    "truncation_rate": lambda score: score.totals.truncation_rate,
 }
+
+# The metrics of a candidate beside its baseline, from their sums. Shares of the baseline; above 0 is worse.
+PAIRED_METRICS: dict[str, Callable[[PairedSums], float]] = {
+    "bits_per_byte_change": lambda pair: pair.change("bits_per_byte").relative,
+    "bits_per_byte_change_lower95": lambda pair: pair.change("bits_per_byte").lower,
+    "bits_per_byte_change_upper95": lambda pair: pair.change("bits_per_byte").upper,
+    "perplexity_change": lambda pair: pair.change("perplexity").relative,
+    "perplexity_change_lower95": lambda pair: pair.change("perplexity").lower,
+    "perplexity_change_upper95": lambda pair: pair.change("perplexity").upper,
+}
+
+# JSON of `Extremes`: the sentences that got worse and better the most, or were the hardest and the easiest.
+EXTREMES = "extreme_sentences"
+
+# What an extract's predictions hold beside the model's outputs: the raw lines, bytes `[sentences]`.
+TEXT = "text"
 
 
 def metric_key(name: str, model_name: str = "") -> tfma.metrics.MetricKey:
-    """The key under which TFMA keeps one of `METRICS`.
+    """The key under which TFMA keeps one of the metrics.
 
-    `example_weighted` is None because a token count is the only weight there is, and because TFMA looks up the
-    thresholds of a `MetricsSpec` under just such a key.
+    `example_weighted` is None because a token count is the only weight there is.
     """
     return tfma.metrics.MetricKey(name=name, model_name=model_name, example_weighted=None)
 
 
 class MaskedLanguageModelMetrics(tfma.metrics.Metric):
-    """All of `METRICS` at once, for each model and slice.
+    """All metrics at once, for each model and slice, and for the pair where there is a baseline.
 
-    Use it in an `EvalConfig` by class name and module; `gate.eval_config` does. Losses are in nats, summed in
-    float64. A slice without tokens gives NaN, never 0 or 1; infinite and NaN losses show in the result.
+    Use it in an `EvalConfig` by class name and module; `eval_config.eval_config` does. An extract may hold any number
+    of sentences. Losses are in nats, summed in float64. A slice without tokens gives NaN, never 0 or 1; infinite and
+    NaN losses show in the result.
     """
 
     def __init__(self, name: str = "masked_language_model") -> None:
-        """Args: name: TFMA's name of the group; the metrics themselves have the names of `METRICS`."""
+        """Args: name: TFMA's name of the group; the metrics themselves have the names of this file."""
         super().__init__(_computations, name=name)
 
 
 def _computations(name: str, model_names: list[str] | None = None) -> tfma.metrics.MetricComputations:
     del name
+    names = model_names or [""]
+    (candidate, *_) = [name for name in names if name != tfma.BASELINE_KEY]
+    baseline = tfma.BASELINE_KEY if tfma.BASELINE_KEY in names else None
+    combiners: list[SumsCombineFn] = [ScoreCombineFn(model_name) for model_name in names]
+    if baseline is not None:
+        combiners.append(PairedCombineFn(candidate, baseline))
+    combiners.append(ExtremesCombineFn(candidate, baseline))
     return [
-        tfma.metrics.MetricComputation(
-            keys=[metric_key(metric, model_name) for metric in METRICS],
-            preprocessors=None,
-            combiner=SumsCombineFn(model_name),
-        )
-        for model_name in model_names or [""]
+        tfma.metrics.MetricComputation(keys=combiner.keys, preprocessors=None, combiner=combiner)
+        for combiner in combiners
     ]
 
 
 class SumsCombineFn(beam.CombineFn):
+    """Adds sums of one type over extracts.
+
+    Args:
+        sums: The type: `sums()` is empty, `+` adds, `merge` adds many.
+        keys: The metrics that come of it.
+    """
+
+    def __init__(self, sums: Any, keys: list[tfma.metrics.MetricKey]) -> None:
+        self._sums = sums
+        self.keys = keys
+
+    def create_accumulator(self) -> Any:
+        """The empty sum."""
+        return self._sums()
+
+    def add_input(self, accumulator: Any, element: tfma.metrics.StandardMetricInputs) -> Any:
+        """Adds the sentences of one extract."""
+        return accumulator + self.sums_of(element)
+
+    def sums_of(self, element: tfma.metrics.StandardMetricInputs) -> Any:
+        """The sums of one extract."""
+        raise NotImplementedError
+
+    def merge_accumulators(self, accumulators: Iterable[Any]) -> Any:
+        """Adds partial sums; the iterable may be readable only once."""
+        return self._sums.merge(accumulators)
+
+
+class ScoreCombineFn(SumsCombineFn):
     """Adds the `evaluate` outputs of one model."""
 
     def __init__(self, model_name: str = "") -> None:
         """Args: model_name: The model whose predictions are added; "" where there is only one."""
+        super().__init__(ScoreSums, [metric_key(metric, model_name) for metric in METRICS])
         self._model_name = model_name
 
-    def create_accumulator(self) -> EvaluationSums:
-        """The empty sum."""
-        return EvaluationSums()
+    def sums_of(self, element: tfma.metrics.StandardMetricInputs) -> ScoreSums:
+        """The sums of one extract."""
+        return ScoreSums.from_outputs(_outputs(element, self._model_name))
 
-    def add_input(self, accumulator: EvaluationSums, element: tfma.metrics.StandardMetricInputs) -> EvaluationSums:
-        """Adds one sentence."""
-        outputs = element.get_predictions(model_name=self._model_name)
-        if not isinstance(outputs, dict):
-            raise ValueError(
-                f"predictions of model {self._model_name!r} are a {type(outputs).__name__}, not a dictionary; "
-                "set the model spec's signature_name to `evaluate`"
-            )
-        return accumulator + EvaluationSums.from_outputs(outputs)
+    def extract_output(self, accumulator: ScoreSums) -> dict[tfma.metrics.MetricKey, Any]:
+        """The metrics, as float64 scalars.
 
-    def merge_accumulators(self, accumulators: Iterable[EvaluationSums]) -> EvaluationSums:
-        """Adds partial sums; the iterable may be readable only once."""
-        return EvaluationSums.merge(accumulators)
-
-    def extract_output(self, accumulator: EvaluationSums) -> dict[tfma.metrics.MetricKey, Any]:
-        """All metrics of the sum, as float64 scalars.
-
-        They are NumPy's and not Python's, because TFMA squares their differences for the confidence intervals, and
-        an exploded perplexity would end a Python float with an OverflowError.
+        They are NumPy's and not Python's, because TFMA subtracts and squares them, and an exploded perplexity would
+        end a Python float with an OverflowError.
         """
-        return {
-            metric_key(metric, self._model_name): np.float64(getattr(accumulator, attribute))
-            for metric, attribute in METRICS.items()
-        }
+        return _values(self.keys, METRICS, accumulator)
+
+
+class PairedCombineFn(SumsCombineFn):
+    """Adds the differences between two models' outputs."""
+
+    def __init__(self, candidate: str, baseline: str) -> None:
+        """Args: candidate: The candidate's name in the predictions. baseline: The baseline's."""
+        super().__init__(PairedSums, [metric_key(metric, candidate) for metric in PAIRED_METRICS])
+        self._names = (candidate, baseline)
+
+    def sums_of(self, element: tfma.metrics.StandardMetricInputs) -> PairedSums:
+        """The sums of one extract."""
+        return PairedSums.from_outputs(*(_outputs(element, name) for name in self._names))
+
+    def extract_output(self, accumulator: PairedSums) -> dict[tfma.metrics.MetricKey, Any]:
+        """The metrics, as float64 scalars."""
+        return _values(self.keys, PAIRED_METRICS, accumulator)
+
+
+class ExtremesCombineFn(SumsCombineFn):
+    """Keeps the sentences that stand out most."""
+
+    def __init__(self, candidate: str = "", baseline: str | None = None) -> None:
+        """Args: candidate: The candidate's name in the predictions. baseline: The baseline's, or None."""
+        super().__init__(Extremes, [metric_key(EXTREMES, candidate)])
+        self._names = (candidate,) if baseline is None else (candidate, baseline)
+
+    def sums_of(self, element: tfma.metrics.StandardMetricInputs) -> Extremes:
+        """Those of one extract."""
+        outputs = [_outputs(element, name) for name in self._names]
+        return Extremes.from_outputs(outputs[0][TEXT], *outputs)
+
+    def extract_output(self, accumulator: Extremes) -> dict[tfma.metrics.MetricKey, Any]:
+        """The metric: a JSON text."""
+        return {self.keys[0]: accumulator.as_json()}
+
+
+def _values(
+    keys: list[tfma.metrics.MetricKey], metrics: Mapping[str, Callable[[Any], float]], sums: Any
+) -> dict[tfma.metrics.MetricKey, Any]:
+    return {key: np.float64(metrics[key.name](sums)) for key in keys}
+
+
+def _outputs(element: tfma.metrics.StandardMetricInputs, model_name: str) -> Mapping[str, Any]:
+    outputs = element.get_predictions(model_name=model_name)
+    if not isinstance(outputs, dict):
+        raise ValueError(
+            f"predictions of model {model_name!r} are a {type(outputs).__name__}, not a dictionary; "
+            "set the model spec's signature_name to `evaluate`"
+        )
+    return outputs

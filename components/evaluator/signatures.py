@@ -10,6 +10,14 @@ EVALUATE = "evaluate"
 SCORE = "score"
 NEXT_WORD = "next_word"
 
+# What TensorFlow raises for files that are damaged; IndexError is a checkpoint that is too short.
+LOADING_ERRORS = (OSError, ValueError, TypeError, IndexError, RuntimeError, tf.errors.OpError)
+
+_REMEDIES = {
+    "model": "train and export it with this version of tfx_lm",
+    "baseline": "start without it: remove its blessing, or run with another output folder or name",
+}
+
 
 def signature_names(path: str) -> list[str]:
     """Lists the signatures of a SavedModel, sorted.
@@ -44,13 +52,30 @@ def check_signature(path: str, signature: str, role: str = "model") -> None:
     Raises:
         ValueError: Names the model, the signature and the remedy.
     """
-    remedy = {
-        "baseline": "start without it: remove its blessing, or run with another output folder or name",
-    }.get(role, "train and export it with this version of tfx_lm")
     try:
         names = signature_names(path)
     except ValueError as error:
-        raise ValueError(f"{role} {error}; {remedy}") from error
+        raise ValueError(f"{role} {error}; {_REMEDIES[role]}") from error
     if signature not in names:
         there = ", ".join(names) or "none"
-        raise ValueError(f"{role} {path}: has no signature `{signature}` (there are: {there}); {remedy}")
+        raise ValueError(f"{role} {path}: has no signature `{signature}` (there are: {there}); {_REMEDIES[role]}")
+
+
+def check_evaluation(path: str, role: str, example: bytes | None) -> None:
+    """Makes sure that a SavedModel can be loaded and scores an example.
+
+    Args:
+        path: The folder that holds `saved_model.pb`.
+        role: `model` or `baseline`.
+        example: A serialized `tf.train.Example`; None: there is none, so the model is only loaded.
+
+    Raises:
+        ValueError: Names the model, what is wrong and the remedy.
+    """
+    check_signature(path, EVALUATE, role)
+    try:
+        model = tf.saved_model.load(path)
+        if example is not None:
+            model.signatures[EVALUATE](examples=tf.constant([example]))
+    except LOADING_ERRORS as error:
+        raise ValueError(f"{role} {path}: cannot be loaded and used ({error}); {_REMEDIES[role]}") from error

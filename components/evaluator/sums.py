@@ -19,6 +19,23 @@ MODEL_OUTPUTS = ("nll", "tokens", "bytes", "oov_tokens", "oov_nll", "truncated_t
 BITS_PER_SPELLED_BYTE = 8.0
 
 
+def sentence_bits(nll: Any, spelled_bytes: Any) -> Any:
+    """Bits that a sentence, or many of them, cost: nll / ln 2 + 8 * spelled_bytes.
+
+    An unknown or cut word is charged for being spelled out with a uniform code over bytes, 8 bits each, beside what
+    the model gave to `<unk>`. So a smaller vocabulary or `max_length`, which makes token perplexity look better, does
+    not pay in bits, and models with different vocabularies can be compared.
+
+    Args:
+        nll: Nats, a number or an array.
+        spelled_bytes: Bytes of unknown and cut words, of the same shape.
+
+    Returns:
+        Bits, of the same shape.
+    """
+    return nll / math.log(2) + BITS_PER_SPELLED_BYTE * spelled_bytes
+
+
 @dataclasses.dataclass(frozen=True)
 class EvaluationSums:
     """Sums over any set of sentences. `+` merges two disjoint sets; `EvaluationSums()` is the empty one.
@@ -62,18 +79,9 @@ class EvaluationSums:
         Raises:
             ValueError: If an output is missing or its size differs from the others'.
         """
-        missing = [name for name in MODEL_OUTPUTS if name not in outputs]
-        if missing:
-            raise ValueError(
-                f"model outputs lack {', '.join(missing)} (there are: {', '.join(sorted(outputs)) or 'none'}); "
-                "export the model with the `evaluate` signature of tfx_lm.components.trainer"
-            )
-        arrays = [np.asarray(outputs[name], dtype=np.float64).ravel() for name in MODEL_OUTPUTS]
-        sizes = {name: array.size for name, array in zip(MODEL_OUTPUTS, arrays, strict=True)}
-        if len(set(sizes.values())) > 1:
-            raise ValueError(f"model outputs differ in size: {sizes}; each must hold one value per sentence")
-        totals = {name: float(array.sum()) for name, array in zip(MODEL_OUTPUTS, arrays, strict=True)}
-        return cls(**totals, sentences=float(arrays[0].size))
+        arrays = output_arrays(outputs)
+        totals = {name: float(array.sum()) for name, array in arrays.items()}
+        return cls(**totals, sentences=float(arrays["nll"].size))
 
     @classmethod
     def merge(cls, parts: Iterable[EvaluationSums]) -> EvaluationSums:
@@ -114,15 +122,10 @@ class EvaluationSums:
 
     @property
     def bits_per_byte(self) -> float:
-        """Bits per byte of raw text, (nll / ln 2 + 8 * spelled_bytes) / bytes; NaN without tokens.
-
-        An unknown or cut word is charged for being spelled out with a uniform code over bytes, 8 bits each, beside
-        what the model gave to `<unk>`. So a smaller vocabulary or `max_length`, which makes token perplexity look
-        better, does not pay here, and models with different vocabularies can be compared.
-        """
+        """Bits per byte of raw text, `sentence_bits` of all sentences / bytes; NaN without tokens."""
         if self.tokens == 0:
             return math.nan
-        return _ratio(self.nll / math.log(2) + BITS_PER_SPELLED_BYTE * self.spelled_bytes, self.bytes)
+        return _ratio(sentence_bits(self.nll, self.spelled_bytes), self.bytes)
 
     @property
     def oov_rate(self) -> float:
@@ -133,6 +136,31 @@ class EvaluationSums:
     def truncation_rate(self) -> float:
         """Share of all targets that `max_length` cut off, 0.0 to 1.0; NaN without tokens."""
         return _ratio(self.truncated_tokens, self.tokens + self.truncated_tokens)
+
+
+def output_arrays(outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """What one call of the `evaluate` or `score` signature returned for each sentence.
+
+    Args:
+        outputs: As for `EvaluationSums.from_outputs`.
+
+    Returns:
+        For each name in `MODEL_OUTPUTS` a float64 array `[batch]`.
+
+    Raises:
+        ValueError: If an output is missing or its size differs from the others'.
+    """
+    missing = [name for name in MODEL_OUTPUTS if name not in outputs]
+    if missing:
+        raise ValueError(
+            f"model outputs lack {', '.join(missing)} (there are: {', '.join(sorted(outputs)) or 'none'}); "
+            "export the model with the `evaluate` signature of tfx_lm.components.trainer"
+        )
+    arrays = {name: np.asarray(outputs[name], dtype=np.float64).ravel() for name in MODEL_OUTPUTS}
+    sizes = {name: array.size for name, array in arrays.items()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"model outputs differ in size: {sizes}; each must hold one value per sentence")
+    return arrays
 
 
 def exp(nats: float) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..evaluator.signatures import NEXT_WORD, SCORE, check_signature
+from ..evaluator.signatures import LOADING_ERRORS, NEXT_WORD, SCORE, check_signature
 from .versions import complete_versions, is_complete
 
 
@@ -60,7 +60,7 @@ def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE,
         check_signature(folder, signature)
     try:
         return LanguageModel(folder, tf.saved_model.load(folder))
-    except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+    except LOADING_ERRORS as error:
         raise ValueError(f"{folder}: cannot be loaded ({error}); push the model again") from error
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ..description import write_description
 from .model import LanguageModel
 from .signatures import Signatures
 from .text_transform import TextTransform
@@ -39,3 +40,4 @@ def export_model(
     module.transform = transform.trackable
     module.tables = signatures.tables
     tf.saved_model.save(module, directory, signatures=signatures.functions())
+    write_description(directory, transform_config, transform.vocabulary_path)

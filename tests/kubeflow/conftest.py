@@ -27,7 +27,7 @@ name: small
 data: {files: "gs://bucket/corpus/*.txt", eval_percent: 20}
 vocabulary: {size: 40}
 trainer: {embedding_units: 16, units: 16, layers: 1, epochs: 2, batch_tokens: 512, learning_rate: 0.02}
-gate: {max_perplexity: 45, tolerance: 0.5}
+gate: {max_perplexity: 45, tolerance: 0.5, slice_tolerance: null}
 kubeflow:
   image: registry.example.com/tfx-lm:0.1.0
   pipeline_root: gs://bucket/small

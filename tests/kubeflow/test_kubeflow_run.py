@@ -51,7 +51,7 @@ def local(cluster, small_config, tmp_path_factory) -> dict:
 def evaluation(run) -> dict:
     from tfx_lm.components.evaluator.results import summarize_evaluation
 
-    return summarize_evaluation(str(run.uri("Evaluator", "evaluation")), str(run.uri("Evaluator", "blessing")))
+    return summarize_evaluation(str(run.uri("Evaluator", "evaluation")))
 
 
 def trained_with(run) -> dict:

@@ -1,17 +1,18 @@
 """The component's own executor on raw examples, with models whose scores are known."""
 
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
-from tfx.components.evaluator.executor import Executor
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
-from tfx_lm.components.evaluator import results
+from tfx_lm.components import description
+from tfx_lm.components.evaluator import gate, results
 from tfx_lm.components.evaluator.component import MaskedEvaluator
+from tfx_lm.components.evaluator.executor import Executor
 from tfx_lm.components.serving import scoring
 
 pytestmark = pytest.mark.slow
@@ -39,7 +40,7 @@ def model_artifact(saved_model, folder):
 class Evaluation:
     """One run of the component."""
 
-    def __init__(self, folder, saved_model, baseline=None, lines=LINES, change_config=None, **arguments):
+    def __init__(self, folder, saved_model, baseline=None, lines=LINES, empty_baseline=False, **arguments):
         examples = standard_artifacts.Examples()
         examples.uri = str(folder / "examples")
         examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
@@ -51,47 +52,54 @@ class Evaluation:
         inputs = {"examples": [examples], "model": [model_artifact(saved_model, folder / "candidate")]}
         if baseline:
             inputs["baseline_model"] = [model_artifact(baseline, folder / "baseline")]
+        if empty_baseline:
+            (folder / "baseline" / "Format-Serving").unlink()
         self.component = MaskedEvaluator(
             **{key: channel_utils.as_channel(value) for key, value in inputs.items()},
-            **{"max_perplexity": 500.0, "tolerance": 0.005, "confidence_intervals": False, **arguments},
+            **{"max_perplexity": 500.0, "tolerance": 0.005, **arguments},
         )
-        properties = dict(self.component.exec_properties)
-        if change_config:
-            properties["eval_config"] = change_config(properties["eval_config"])
         outputs = {"evaluation": standard_artifacts.ModelEvaluation(), "blessing": standard_artifacts.ModelBlessing()}
         for key, artifact in outputs.items():
             artifact.uri = str(folder / key)
         self.uri = outputs["evaluation"].uri
-        Executor().Do(inputs, {key: [artifact] for key, artifact in outputs.items()}, properties)
+        Executor().Do(inputs, {key: [artifact] for key, artifact in outputs.items()}, self.component.exec_properties)
         self.blessing = outputs["blessing"]
-        summary = results.summarize_evaluation(self.uri, self.blessing.uri)
-        self.scores, self.baseline, self.gate = (summary[key] for key in ("evaluation", "baseline", "gate"))
+        self.summary = results.summarize_evaluation(self.uri)
+        self.scores, self.baseline, self.gate = (self.summary[key] for key in ("evaluation", "baseline", "gate"))
         assert self.gate["blessed"] == (self.blessing.get_int_custom_property("blessed") == 1)
+        (file,) = (folder / "blessing").iterdir()
+        assert file.name == ("BLESSED" if self.gate["blessed"] else "NOT_BLESSED")
 
 
-def with_bootstrap(serialized):
-    from tfx.utils import proto_utils
-
-    config = config_pb2.EvalConfig()
-    proto_utils.json_to_proto(serialized, config)
-    config.options.confidence_intervals.method = config_pb2.ConfidenceIntervalOptions.POISSON_BOOTSTRAP
-    return proto_utils.proto_to_json(config)
-
-
-def test_the_component_only_fills_in_what_is_ours():
+def test_the_component_has_the_keys_of_tfx():
     component = MaskedEvaluator(
         examples=types.Channel(standard_artifacts.Examples), model=types.Channel(standard_artifacts.Model),
         max_perplexity=500.0,
     )  # fmt: skip
     assert component.id == "Evaluator"
-    assert component.exec_properties["example_splits"] == '["eval"]'
-    assert component.exec_properties["module_path"] == "tfx_lm.components.evaluator.bounded_inference"
+    assert component.exec_properties == {
+        "example_splits": '["eval"]', "gate": '{"max_perplexity": 500.0}',
+        "slices": '["sentence_length", "unknown_words"]',
+    }  # fmt: skip
     assert set(component.outputs) == {"evaluation", "blessing"}
+
+
+def test_mistakes_are_found_when_the_component_is_built():
+    channels = {
+        "examples": types.Channel(standard_artifacts.Examples),
+        "model": types.Channel(standard_artifacts.Model),
+    }
+    with pytest.raises(ValueError, match=r"gate\.tolerance=-1: must be a number >= 0"):
+        MaskedEvaluator(**channels, max_perplexity=5, tolerance=-1)
+    with pytest.raises(ValueError, match=r"gate\.slices=\['text'\]: each must be named once"):
+        MaskedEvaluator(**channels, max_perplexity=5, slices=["text"])
+    with pytest.raises(TypeError, match="max_accuracy"):
+        MaskedEvaluator(**channels, max_accuracy=5)
 
 
 def test_a_first_model_with_intervals_and_slices(tmp_path, bigram_model):
     lines = [b"the cat", b"cat", b"dog", b"the the cat"] * 25
-    run = Evaluation(tmp_path, bigram_model, lines=lines, confidence_intervals=True, slices=["source"])
+    run = Evaluation(tmp_path, bigram_model, lines=lines, slices=["source", "unknown_words"])
     # Bits, tokens, bytes of each: the cat 1+1+1; cat 2+1; dog 3+1; the the cat 1+3+1+1.
     bits, tokens, size = 25 * (3 + 3 + 4 + 6), 25 * (3 + 2 + 2 + 4), 25 * (8 + 4 + 4 + 12)
     assert run.scores["nll_nats"] == pytest.approx(bits * math.log(2), rel=1e-6)
@@ -105,19 +113,22 @@ def test_a_first_model_with_intervals_and_slices(tmp_path, bigram_model):
     assert run.gate == {
         "blessed": True,
         "reasons": ["perplexity 2.74 <= gate.max_perplexity 500".replace("2.74", f"{2 ** (bits / tokens):.5g}"),
-                    results.NO_BASELINE],
+                    gate.NO_BASELINE],
     }  # fmt: skip
 
-    slices = {
-        tuple(key.bytes_value for key in item.slice_key.single_slice_keys): {
-            value.key.name: value.value.double_value.value for value in item.metric_keys_and_values
-        }
-        for item in tfma.load_metrics(run.uri)
-    }
-    assert {key: value["sentences"] for key, value in slices.items()} == {
-        (): 100, (b"th",): 50, (b"ca",): 25, (b"do",): 25,
+    slices = {name: value["evaluation"] for name, value in run.summary["slices"].items()}
+    assert {name: value["sentences"] for name, value in slices.items()} == {
+        "source: ca": 25, "source: do": 25, "source: th": 50, "unknown_words: no": 75, "unknown_words: yes": 25,
     }  # fmt: skip
-    assert slices[(b"do",)]["oov_rate"] == pytest.approx(0.5)
+    assert slices["source: do"]["oov_tokens"] == 25
+    assert slices["unknown_words: yes"] == slices["source: do"]
+    low, high = slices["source: th"]["bits_per_byte_ci95"]
+    assert low < slices["source: th"]["bits_per_byte"] < high
+    assert slices["source: th"]["bits_per_byte"] == pytest.approx(9 / 20)
+    extremes = results.load_results(run.uri)[""].extremes
+    # 4 bits and 8 for each of dog's 4 bytes; cat's 3 bits in 4 bytes are more than 3 in 8 and 6 in 12.
+    assert {(item.text, round(item.bits, 4)) for item in extremes.most} == {("dog", 9.0)}
+    assert {(item.text, round(item.bits, 4)) for item in extremes.fewest} == {("the cat", 0.375)}
 
     model = scoring.load_model(bigram_model)
     total = scoring.CorpusScore()
@@ -130,32 +141,98 @@ def test_a_first_model_with_intervals_and_slices(tmp_path, bigram_model):
         assert corpus[key] == pytest.approx(run.scores[key], rel=1e-9)
 
 
-def test_a_worse_model_is_refused_with_intervals(tmp_path, uniform_model, save_uniform_model):
-    run = Evaluation(tmp_path, save_uniform_model(20), uniform_model, confidence_intervals=True)
+def test_a_worse_model_is_refused(tmp_path, uniform_model, save_uniform_model):
+    run = Evaluation(tmp_path, save_uniform_model(20), uniform_model)
     assert run.scores["perplexity"] == pytest.approx(20, rel=1e-6)
     assert run.baseline["perplexity"] == pytest.approx(16, rel=1e-6)
     assert run.baseline["tokens"] == run.scores["tokens"] == 220
+    assert run.summary["change"]["perplexity_change"] == pytest.approx(20 / 16 - 1)
     assert run.gate["blessed"] is False
     (reason,) = run.gate["reasons"]
     assert "above the baseline's" in reason
     assert reason.endswith("gate.tolerance allows 0.5 %")
 
 
-def test_an_equal_model_is_blessed_with_bootstrap_intervals(tmp_path, bigram_model):
-    lines = [b"the cat", b"cat", b"dog"] * 10
-    run = Evaluation(tmp_path, bigram_model, bigram_model, lines, with_bootstrap, confidence_intervals=True)
-    assert run.scores == {**run.baseline, "perplexity_ci95": run.scores["perplexity_ci95"]}
-    low, high = run.scores["perplexity_ci95"]
-    assert low < run.scores["perplexity"] < high
+def test_an_equal_model_is_blessed(tmp_path, bigram_model):
+    run = Evaluation(tmp_path, bigram_model, bigram_model, [b"the cat", b"cat", b"dog"] * 10)
+    assert run.scores == run.baseline
     assert run.gate["blessed"] is True
-    assert "equals the baseline's" in run.gate["reasons"][1]
+    assert "is equal to the baseline's" in run.gate["reasons"][1]
+
+
+def test_an_equal_model_is_not_better(tmp_path, bigram_model):
+    run = Evaluation(tmp_path, bigram_model, bigram_model, [b"the cat", b"cat", b"dog"] * 10, tolerance=0.0)
+    assert run.gate["blessed"] is False
 
 
 def test_a_better_model_is_blessed(tmp_path, uniform_model, save_uniform_model):
-    run = Evaluation(tmp_path, uniform_model, save_uniform_model(20))
+    run = Evaluation(tmp_path, uniform_model, save_uniform_model(20), slice_tolerance=0.02, slice_min_sentences=20)
     assert run.gate["blessed"] is True
     assert "below the baseline's" in run.gate["reasons"][1]
-    assert all(math.isnan(bound) for bound in run.scores["perplexity_ci95"])
+    assert run.gate["reasons"][2].startswith("none of the 3 watched slices is worse")
+
+
+def test_a_model_that_is_better_but_for_one_slice_is_refused(tmp_path, save_table_model):
+    """It gave up on the unknown word, of which only one sentence in fifty has one."""
+    likely, unlikely = math.log(0.5), math.log(0.01)
+    words = [f"w{index}" for index in range(4)]
+
+    def table(unknown, known):
+        return [[known] + [unknown] + [known] * 6] * 8
+
+    baseline = save_table_model(words, table(likely, unlikely))
+    candidate = save_table_model(words, table(unlikely, likely))
+    lines = [b"w1 w2 w3 w1 w2 w3"] * 490 + [b"zzz zzz"] * 10
+    run = Evaluation(tmp_path, candidate, baseline, lines, slice_tolerance=0.02, slice_min_sentences=10)
+    assert run.summary["change"]["bits_per_byte_change"] < -0.5
+    assert run.gate["blessed"] is False
+    (reason,) = run.gate["reasons"]
+    assert reason.startswith("unknown_words: yes: bits per byte is ")
+    assert results.load_results(run.uri)[""].extremes.most[0].text == "zzz zzz"
+    assert results.load_results(run.uri)[""].extremes.fewest[0].text == "w1 w2 w3 w1 w2 w3"
+
+
+def test_a_slice_that_does_not_exist(tmp_path, uniform_model):
+    with pytest.raises(ValueError, match=r"gate\.slices=\['genre'\]: .*no such feature \(they have: source, text\)"):
+        Evaluation(tmp_path, uniform_model, slices=["source", "genre"])
+    assert not (tmp_path / "evaluation").exists()
+
+
+def test_a_baseline_without_files_is_no_baseline(tmp_path, uniform_model):
+    (tmp_path / "nothing").mkdir()
+    run = Evaluation(tmp_path, uniform_model, tmp_path / "nothing", empty_baseline=True)
+    assert run.baseline is None
+    assert run.gate["reasons"][-1] == gate.NO_BASELINE
+
+
+def test_a_damaged_baseline_stops_before_any_work(tmp_path, uniform_model, save_uniform_model):
+    damaged = Path(save_uniform_model(20, path=tmp_path / "damaged"))
+    (damaged / "variables" / "variables.data-00000-of-00001").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"baseline .*: cannot be loaded and used .*remove its blessing"):
+        Evaluation(tmp_path, uniform_model, damaged)
+    assert not (tmp_path / "evaluation").exists()
+
+
+def describe(model, vocabulary, folder):
+    """A model that says what it reads."""
+    copy = shutil.copytree(model, folder)
+    description.write_description(str(copy), {"tokenizer": "whitespace", "lowercase": True}, str(vocabulary))
+    return copy
+
+
+def test_perplexity_gates_the_same_vocabulary_only(tmp_path, uniform_model, save_uniform_model):
+    words = ["<pad>", "<unk>", "<s>", "</s>"] + [f"w{index}" for index in range(16)]
+    for name, count in (("sixteen", 16), ("twenty", 20)):
+        (tmp_path / name).write_text("\n".join(words[:count]) + "\n")
+    candidate = describe(uniform_model, tmp_path / "sixteen", tmp_path / "candidate_model")
+    same = describe(uniform_model, tmp_path / "sixteen", tmp_path / "same_model")
+    other = describe(save_uniform_model(20), tmp_path / "twenty", tmp_path / "other_model")
+    run = Evaluation(tmp_path / "1", candidate, same, criterion="perplexity")
+    assert run.gate["reasons"][1].startswith("perplexity is equal to the baseline's")
+    with pytest.raises(ValueError, match=r"vocabulary of 16 \(\w{12}\), the baseline .*vocabulary of 20 \(\w{12}\)"):
+        Evaluation(tmp_path / "2", candidate, other, criterion="perplexity")
+    with pytest.raises(ValueError, match=r"has no readable assets.extra/tfx_lm.json; train and export it"):
+        Evaluation(tmp_path / "3", candidate, uniform_model, criterion="perplexity")
 
 
 def test_a_broken_model_is_refused(tmp_path, nan_model):
@@ -170,7 +247,7 @@ def test_an_empty_split_is_refused(tmp_path, uniform_model):
     run = Evaluation(tmp_path, uniform_model, lines=[])
     assert run.scores["tokens"] == 0
     assert math.isnan(run.scores["perplexity"])
-    assert run.gate == {"blessed": False, "reasons": [results.NO_SENTENCES]}
+    assert run.gate == {"blessed": False, "reasons": [gate.NO_SENTENCES]}
 
 
 def test_a_baseline_without_the_signature_stops_before_any_work(tmp_path, uniform_model):
@@ -183,7 +260,8 @@ def test_a_baseline_without_the_signature_stops_before_any_work(tmp_path, unifor
 
 
 def test_calls_of_the_model_are_bounded(bigram_model):
-    from tfx_lm.components.evaluator import batches, bounded_inference
+    from tfx_lm.components.evaluator import batches
+    from tfx_lm.components.evaluator.scoring import evaluate
 
     generator = np.random.default_rng(0)
     lines = [b"the " * n + b"cat" for n in generator.integers(0, 400, 500)] + [b"x" * 100_000]
@@ -200,7 +278,7 @@ def test_calls_of_the_model_are_bounded(bigram_model):
             calls.append([len(value) for value in examples.numpy()])
             return signature(examples=examples)
 
-    outputs = bounded_inference.evaluate(Watched(), examples)
+    outputs = evaluate(Watched(), examples)
     assert max(len(call) * max(call) for call in calls if len(call) > 1) <= batches.MAX_PADDED_BYTES
     assert max(map(len, calls)) <= batches.MAX_ROWS
     assert outputs["bytes"].tolist() == [len(line) + 1 for line in lines]

@@ -9,6 +9,7 @@ from apache_beam.testing.util import assert_that
 from hypothesis import given
 from hypothesis import strategies as st
 from tfx_lm.components.evaluator import metrics
+from tfx_lm.components.evaluator.extremes import Extremes
 from tfx_lm.components.evaluator.sums import MODEL_OUTPUTS
 
 # Two sentences: 3 tokens in 8 bytes; and 2 tokens in 4 bytes, one of them unknown (3 bytes and a space), one cut.
@@ -24,6 +25,7 @@ SECOND = {
 
 def inputs(outputs, model_name=""):
     arrays = {name: np.array([value], np.float32) for name, value in outputs.items()}
+    arrays["text"] = np.array([b"a line"], dtype=object)
     return tfma.metrics.StandardMetricInputs(predictions={model_name: arrays} if model_name else arrays)
 
 
@@ -35,10 +37,10 @@ def combine(elements, combiner):
 
 
 def test_all_metrics_by_hand():
-    (computation,) = metrics.MaskedLanguageModelMetrics().computations()
+    computation, _ = metrics.MaskedLanguageModelMetrics().computations()
     combiner = computation.combiner
     result = combiner.extract_output(combine([inputs(FIRST), inputs(SECOND)], combiner))
-    assert {key.name: value for key, value in result.items()} == pytest.approx(
+    assert {key.name: value for key, value in result.items() if "ci95" not in key.name} == pytest.approx(
         {
             "nll_nats": 7 * math.log(2), "tokens": 5, "sentences": 2, "bytes": 12, "oov_tokens": 1,
             "truncated_tokens": 1, "cross_entropy": 7 / 5 * math.log(2), "perplexity": 2 ** (7 / 5),
@@ -46,24 +48,50 @@ def test_all_metrics_by_hand():
             "truncation_rate": 1 / 6,
         }
     )  # fmt: skip
+    values = {key.name: value for key, value in result.items()}
+    for name in ("perplexity", "bits_per_byte"):
+        assert values[f"{name}_ci95_low"] < values[name] < values[f"{name}_ci95_high"]
     assert set(result) == set(computation.keys)
     assert all(isinstance(value, np.float64) for value in result.values())
 
 
-def test_each_model_has_its_own_keys():
-    computations = metrics.MaskedLanguageModelMetrics().computations(model_names=["candidate", "baseline"])
-    element = tfma.metrics.StandardMetricInputs(
-        predictions={"candidate": inputs(FIRST).predictions, "baseline": inputs(SECOND).predictions}
+def pair(ours, theirs):
+    """An extract that two models scored."""
+    return tfma.metrics.StandardMetricInputs(
+        predictions={"candidate": inputs(ours).predictions, "baseline": inputs(theirs).predictions}
     )
-    tokens = {}
+
+
+def test_each_model_has_its_own_keys_and_the_pair_has_the_candidates():
+    computations = metrics.MaskedLanguageModelMetrics().computations(model_names=["candidate", "baseline"])
+    elements = [pair(FIRST, SECOND), pair({**FIRST, "nll": 1.0}, FIRST)]
+    values = {}
     for computation in computations:
-        result = computation.combiner.extract_output(combine([element], computation.combiner))
-        tokens |= {key.model_name: value for key, value in result.items() if key.name == "tokens"}
-    assert tokens == {"candidate": 3, "baseline": 2}
+        result = computation.combiner.extract_output(combine(elements, computation.combiner))
+        assert set(result) == set(computation.keys)
+        values |= {(key.model_name, key.name): value for key, value in result.items()}
+    assert values["candidate", "tokens"] == 6
+    assert values["baseline", "tokens"] == 5
+    bits = (3 + 1 / math.log(2), 4 + 8 * 4 + 3)
+    assert values["candidate", "bits_per_byte_change"] == pytest.approx((sum(bits[:1]) - bits[1]) / 16 / (bits[1] / 12))
+    assert values["candidate", "bits_per_byte_change_upper95"] > values["candidate", "bits_per_byte_change"]
+    assert math.isnan(values["candidate", "perplexity_change"])
+    extremes = Extremes.from_json(values["candidate", "extreme_sentences"])
+    assert [round(item.bits, 3) for item in extremes.most] == [round(1 / math.log(2) - 3, 3), 3 - 36]
+    assert ("baseline", "bits_per_byte_change") not in values
+
+
+def test_an_extract_may_hold_many_sentences():
+    combiner = metrics.ScoreCombineFn()
+    together = {name: np.array([FIRST[name], SECOND[name]], np.float32) for name in FIRST}
+    alone = combiner.extract_output(combine([inputs(FIRST), inputs(SECOND)], combiner))
+    assert combiner.extract_output(
+        combine([tfma.metrics.StandardMetricInputs(predictions=together)], combiner)
+    ) == pytest.approx(alone, rel=1e-12)
 
 
 def test_nothing_added_is_nan():
-    combiner = metrics.SumsCombineFn()
+    combiner = metrics.ScoreCombineFn()
     result = {key.name: value for key, value in combiner.extract_output(combiner.create_accumulator()).items()}
     assert math.isnan(result["perplexity"])
     assert math.isnan(result["bits_per_byte"])
@@ -72,7 +100,7 @@ def test_nothing_added_is_nan():
 
 @given(st.lists(st.floats(0, 1e3, width=32), max_size=40), st.lists(st.integers(0, 4), min_size=40, max_size=40))
 def test_shards_merge_in_any_order_from_a_one_shot_iterator(losses, shards):
-    combiner = metrics.SumsCombineFn()
+    combiner = metrics.ScoreCombineFn()
     elements = [inputs({**FIRST, "nll": loss}) for loss in losses]
     whole = combiner.extract_output(combine(elements, combiner))
     parts = [combine([e for e, s in zip(elements, shards, strict=False) if s == n], combiner) for n in range(5)]
@@ -104,13 +132,13 @@ def test_beam_gives_the_same_sums_for_1_3_and_7_bundles():
             result = (
                 parts
                 | f"flatten {bundles}" >> beam.Flatten()
-                | f"{bundles}" >> beam.CombineGlobally(metrics.SumsCombineFn())
+                | f"{bundles}" >> beam.CombineGlobally(metrics.ScoreCombineFn())
             )
             assert_that(result, close, label=f"check {bundles}")
 
 
 def test_predictions_of_another_signature():
-    combiner = metrics.SumsCombineFn()
+    combiner = metrics.ScoreCombineFn()
     with pytest.raises(ValueError, match="set the model spec's signature_name to `evaluate`"):
         combiner.add_input(combiner.create_accumulator(), tfma.metrics.StandardMetricInputs(predictions=np.zeros(3)))
     with pytest.raises(ValueError, match="model outputs lack bytes"):

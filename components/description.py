@@ -1,0 +1,81 @@
+"""What text a SavedModel reads: a file beside it that says so, written by the Trainer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from ..transform.vocabulary import read_vocabulary
+
+# TensorFlow keeps this folder free for such files; no server reads them.
+FILE = "assets.extra/tfx_lm.json"
+
+
+def write_description(path: str, transform_config: Mapping[str, Any], vocabulary_file: str) -> None:
+    """Writes the description of a SavedModel.
+
+    Args:
+        path: The folder that holds `saved_model.pb`.
+        transform_config: The transform's configuration: `tokenizer` and `lowercase`.
+        vocabulary_file: The vocabulary.
+    """
+    words = read_vocabulary(vocabulary_file)
+    with tf.io.gfile.GFile(vocabulary_file, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    description = {
+        "tokenizer": transform_config["tokenizer"],
+        "lowercase": transform_config["lowercase"],
+        "vocabulary_size": len(words),
+        "vocabulary_sha256": digest,
+    }
+    tf.io.gfile.makedirs(f"{path}/{FILE.rpartition('/')[0]}")
+    with tf.io.gfile.GFile(f"{path}/{FILE}", "w") as file:
+        file.write(json.dumps(description, indent=2) + "\n")
+
+
+def read_description(path: str) -> dict[str, Any]:
+    """Reads the description of a SavedModel.
+
+    Args:
+        path: The folder that holds `saved_model.pb`.
+
+    Returns:
+        `{"tokenizer": .., "lowercase": .., "vocabulary_size": .., "vocabulary_sha256": ..}`.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    try:
+        with tf.io.gfile.GFile(f"{path}/{FILE}", "r") as file:
+            return json.loads(file.read())
+    except (tf.errors.OpError, ValueError) as error:
+        raise ValueError(f"{path}: has no readable {FILE}; train and export it with this version of tfx_lm") from error
+
+
+def check_same_tokens(candidate: str, baseline: str) -> None:
+    """Makes sure that the perplexities of two models can be compared.
+
+    Args:
+        candidate: The candidate's SavedModel.
+        baseline: The baseline's.
+
+    Raises:
+        ValueError: If tokenizer or vocabulary differ; the message names both.
+    """
+    ours, theirs = read_description(candidate), read_description(baseline)
+    if ours != theirs:
+        raise ValueError(
+            f"gate.criterion=perplexity: the candidate {candidate} reads {_words(ours)}, the baseline {baseline} "
+            f"{_words(theirs)}: perplexities per token cannot be compared; set gate.criterion to bits_per_byte, or pin "
+            "the baseline's vocabulary (vocabulary.file) and tokenizer"
+        )
+
+
+def _words(description: Mapping[str, Any]) -> str:
+    tokenizer = f"{description['tokenizer']}{' (lower-cased)' if description['lowercase'] else ''}"
+    vocabulary = f"a vocabulary of {description['vocabulary_size']} ({description['vocabulary_sha256'][:12]})"
+    return f"{tokenizer} tokens with {vocabulary}"

@@ -1,0 +1,42 @@
+"""What TFMA computes, as its `EvalConfig`. What follows from it is decided in `gate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow_model_analysis as tfma
+from google.protobuf.wrappers_pb2 import BoolValue
+from tensorflow_model_analysis.proto import config_pb2
+
+from . import metrics
+from .signatures import EVALUATE
+
+
+def eval_config(slices: Sequence[str] = ()) -> config_pb2.EvalConfig:
+    """Builds the configuration of the Evaluator.
+
+    It has no thresholds: TFMA's look at one value at a time, and the gate compares two models over the same
+    sentences. It asks for no intervals of TFMA's, which repeat each computation for 20 random groups of sentences:
+    those of `scores` are derived from sums.
+
+    Args:
+        slices: By what the metrics are also reported: `sentence_length`, `unknown_words`, or raw features.
+
+    Returns:
+        The configuration, with one unnamed model; TFX adds the baseline where there is one.
+    """
+    return config_pb2.EvalConfig(
+        model_specs=[config_pb2.ModelSpec(signature_name=EVALUATE, model_type=tfma.TF_GENERIC)],
+        slicing_specs=[config_pb2.SlicingSpec(), *(config_pb2.SlicingSpec(feature_keys=[name]) for name in slices)],
+        metrics_specs=[
+            config_pb2.MetricsSpec(
+                metrics=[
+                    config_pb2.MetricConfig(
+                        class_name=metrics.MaskedLanguageModelMetrics.__name__, module=metrics.__name__
+                    )
+                ]
+            )
+        ],
+        # Without this TFMA would look for metrics that Keras compiled into the model.
+        options=config_pb2.Options(include_default_metrics=BoolValue(value=False)),
+    )

@@ -1,0 +1,105 @@
+"""The sentences that stand out most, found in the same pass and held in bounded memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .sums import output_arrays, sentence_bits
+
+# How many sentences are kept at each end, and how much of each.
+KEPT = 20
+TEXT_BYTES = 4096
+
+
+class Sentence(NamedTuple):
+    """A sentence and what it is ranked by.
+
+    Attributes:
+        bits: With a baseline, the bits that the candidate takes more than the baseline does; without one, the bits
+            per byte of the sentence.
+        text: The raw line, at most `TEXT_BYTES` bytes of it.
+    """
+
+    bits: float
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Extremes:
+    """The `KEPT` sentences with the most and the fewest bits; `+` merges disjoint sets.
+
+    Sentences with as many bits are ranked by their text, so that the order of merging does not matter. A sentence
+    whose bits are NaN is not ranked.
+
+    Attributes:
+        most: From the most bits down.
+        fewest: From the fewest bits up.
+    """
+
+    most: tuple[Sentence, ...] = ()
+    fewest: tuple[Sentence, ...] = ()
+
+    @classmethod
+    def from_outputs(
+        cls, texts: np.ndarray, candidate: Mapping[str, Any], baseline: Mapping[str, Any] | None = None
+    ) -> Extremes:
+        """Ranks the sentences of a batch.
+
+        Args:
+            texts: bytes `[batch]`, the raw lines.
+            candidate: As for `EvaluationSums.from_outputs`.
+            baseline: The same of the baseline, where there is one.
+        """
+        ours = output_arrays(candidate)
+        bits = sentence_bits(ours["nll"], ours["spelled_bytes"])
+        if baseline is None:
+            bits = bits / ours["bytes"]
+        else:
+            theirs = output_arrays(baseline)
+            with np.errstate(invalid="ignore"):
+                bits = bits - sentence_bits(theirs["nll"], theirs["spelled_bytes"])
+        (known,) = np.nonzero(~np.isnan(bits))
+        # Equal bits at the edge would be cut by their position, which depends on the batch: `_ranked` needs them all.
+        edge = min(KEPT, known.size)
+        if edge:
+            ordered = np.sort(bits[known])
+            known = known[(bits[known] >= ordered[-edge]) | (bits[known] <= ordered[edge - 1])]
+        return _ranked(Sentence(float(bits[row]), _text(texts[row])) for row in known)
+
+    @classmethod
+    def merge(cls, parts: Iterable[Extremes]) -> Extremes:
+        """Merges any number, read once; none give the empty one."""
+        total = cls()
+        for part in parts:
+            total += part
+        return total
+
+    def __add__(self, other: Extremes) -> Extremes:
+        if not isinstance(other, Extremes):
+            return NotImplemented
+        most = heapq.nlargest(KEPT, [*self.most, *other.most])
+        return Extremes(tuple(most), tuple(heapq.nsmallest(KEPT, [*self.fewest, *other.fewest])))
+
+    def as_json(self) -> str:
+        """One JSON object: `{"most": [{"bits": .., "text": ..}, ..], "fewest": [..]}`."""
+        return json.dumps({name: [item._asdict() for item in getattr(self, name)] for name in ("most", "fewest")})
+
+    @classmethod
+    def from_json(cls, text: str) -> Extremes:
+        """Reads what `as_json` wrote."""
+        return cls(**{name: tuple(Sentence(**item) for item in items) for name, items in json.loads(text).items()})
+
+
+def _ranked(sentences: Iterable[Sentence]) -> Extremes:
+    ranked = sorted(sentences)
+    return Extremes(tuple(reversed(ranked[-KEPT:])), tuple(ranked[:KEPT]))
+
+
+def _text(line: bytes) -> str:
+    return line[:TEXT_BYTES].decode("utf-8", "replace")
