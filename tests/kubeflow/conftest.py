@@ -17,6 +17,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tfx_lm
 import yaml
@@ -211,7 +212,7 @@ def _resolve(part: str, invocation) -> str:
         for key, of in invocation[side]["artifacts"].items():
             resolved = resolved.replace(f"{{{{$.{side}.artifacts['{key}'].uri}}}}", of["artifacts"][0]["uri"])
     for key, value in invocation["inputs"]["parameterValues"].items():
-        text = value if isinstance(value, str) else f"{value:g}"
+        text = value if isinstance(value, str) else np.format_float_positional(value, trim="-")
         resolved = resolved.replace(f"{{{{$.inputs.parameters['{key}']}}}}", text)
     assert not re.search(r"\{\{\$", resolved), f"a placeholder that nobody resolves: {resolved}"
     return resolved
