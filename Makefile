@@ -17,7 +17,7 @@ help:
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
 	@echo "make bench-serving [DATA=FILE]      the model server against direct calls of the model"
 	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (7 minutes on 2 idle cores)"
-	@echo "make check   lint, format, types"
+	@echo "make check   lint, format, types, the Dockerfile"
 	@echo "make install the environment alone, into $(VENV)"
 
 install: $(VENV)/.complete
@@ -25,7 +25,7 @@ install: $(VENV)/.complete
 $(VENV)/.complete: uv.lock setup.py pyproject.toml choose-python
 	@python=$$(./choose-python) && uv=$$(command -v uv || echo .cache/uv/bin/uv) && \
 	if [ ! -x "$$uv" ]; then "$$python" -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; fi && \
-	"$$uv" sync --locked --extra dev --extra serve --python "$$python"
+	"$$uv" sync --locked --extra dev --extra kubeflow --extra serve --python "$$python"
 	@touch $@
 
 $(SPEECHES)/.complete: $(VENV)/.complete
@@ -70,6 +70,7 @@ bench-training: $(TORCH)/.complete
 check: install .cache/types/tfx_lm
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/hadolint Dockerfile
 	@MYPYPATH=.cache/types $(VENV)/bin/mypy --explicit-package-bases -p tfx_lm.transform -p tfx_lm.components -p tfx_lm.pipelines
 
 format: install

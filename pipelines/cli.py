@@ -8,13 +8,16 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from .. import __version__
 from .errors import ConfigurationError
 from .terminal import output_to
+
+if TYPE_CHECKING:
+    from .config import PipelineConfig
 
 # Exit codes; 0 is a run that finished, whether or not its model was blessed.
 NODE_FAILED = 1
@@ -74,7 +77,9 @@ def run(
 
 
 @main.command("compile")
-@click.option("--runner", type=click.Choice(["airflow"]), required=True, help="What shall run the pipeline.")
+@click.option(
+    "--runner", type=click.Choice(["airflow", "kubeflow"]), required=True, help="What shall run the pipeline."
+)
 @click.option("--output", "file", type=click.Path(path_type=Path), required=True, help="The file to write.")
 @click.option("--config", "config_path", type=click.Path(), help="The YAML configuration.")
 @click.option("--data", multiple=True, metavar="PATH", help="Input file or pattern; repeatable.")
@@ -85,6 +90,8 @@ def compile_command(
     """Writes what an orchestrator needs to run the pipeline; reads no data.
 
     airflow: the compiled pipeline (FILE, JSON) and its graph beside it (.dag.json), for pipelines/airflow_dag.py.
+
+    kubeflow: the specification (FILE, .yaml) for Kubeflow Pipelines v2 and Vertex AI.
     """
     from .config import load_config
 
@@ -92,14 +99,31 @@ def compile_command(
         config = load_config(config_path, overrides, {"data.files": data, "data.splits": {}} if data else {})
         if not config.data.files and not config.data.splits:
             raise ConfigurationError("data: no input; give --data FILE, or set data.files or data.splits")
-        with output_to(Path(os.devnull)):
-            from .compiled_pipeline import compile_pipeline, write_compiled
-            from .pipeline import create_pipeline
-
-            write_compiled(compile_pipeline(create_pipeline(config)), file)
+        if runner == "kubeflow":
+            _compile_for_kubeflow(config, file)
+        else:
+            _compile_for_airflow(config, file)
     except ConfigurationError as error:
         _refuse(error)
     click.echo(f"Wrote {file}")
+
+
+def _compile_for_airflow(config: PipelineConfig, file: Path) -> None:
+    with output_to(Path(os.devnull)):
+        from .compiled_pipeline import compile_pipeline, write_compiled
+        from .pipeline import create_pipeline
+
+        write_compiled(compile_pipeline(create_pipeline(config)), file)
+
+
+def _compile_for_kubeflow(config: PipelineConfig, file: Path) -> None:
+    from .kubeflow_checks import check_kubeflow
+
+    check_kubeflow(config)
+    with output_to(Path(os.devnull)):
+        from .kubeflow_runner import compile_pipeline
+
+        compile_pipeline(config, str(file))
 
 
 @main.command("init-metadata")

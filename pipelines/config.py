@@ -14,6 +14,7 @@ from urllib.parse import quote
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ..components.text_example_gen.patterns import is_remote
 from .errors import ConfigurationError
 from .metadata_url import PASSWORD_VARIABLE, parse_metadata_url
 
@@ -164,6 +165,46 @@ class PusherConfig(Section):
     keep_versions: int | None = Field(10, ge=1)
 
 
+class ResourcesConfig(Section):
+    """What a container asks of the cluster."""
+
+    # CPU cores; null: whatever the cluster gives.
+    cpu: float | None = Field(None, gt=0.0)
+    # Memory in GB (10^9 bytes); null: whatever the cluster gives.
+    memory_gb: float | None = Field(None, gt=0.0)
+    # Kind of accelerator, such as nvidia.com/gpu on Kubeflow or NVIDIA_TESLA_T4 on Vertex AI; null: none.
+    accelerator: str | None = None
+    # How many accelerators.
+    accelerator_count: int = Field(1, ge=1)
+
+
+class KubeflowConfig(Section):
+    """Where and how the compiled pipeline runs on Kubeflow Pipelines v2 or Vertex AI; local runs do not look here."""
+
+    # The image of all containers, such as registry.example.com/tfx-lm:0.1.0; the Dockerfile builds it.
+    image: str | None = None
+    # Folder on object storage that takes the place of `output`, such as gs://bucket/my-model: the runs' artifacts, the
+    # pushed models (serving/VERSION) and the Trainer's backups.
+    pipeline_root: str | None = None
+    # What the Trainer asks for.
+    trainer: ResourcesConfig = ResourcesConfig()
+    # What each other node asks for.
+    nodes: ResourcesConfig = ResourcesConfig()
+    # Whether results of earlier runs are used again. Kubeflow looks at paths and not into files, so switch it on only
+    # where the files of a path never change.
+    cache: bool = False
+
+    @field_validator("pipeline_root")
+    @classmethod
+    def _is_shared(cls, value: str | None) -> str | None:
+        if value is not None and not is_remote(value):
+            raise ValueError(
+                f"kubeflow.pipeline_root={value}: every container must reach it; name a folder on object storage, "
+                "such as gs://BUCKET/FOLDER"
+            )
+        return value
+
+
 class PipelineConfig(Section):
     """Everything that a pipeline is made from."""
 
@@ -182,6 +223,11 @@ class PipelineConfig(Section):
     gate: GateConfig
     serving_check: ServingCheckConfig = ServingCheckConfig()
     pusher: PusherConfig = PusherConfig()
+    kubeflow: KubeflowConfig = KubeflowConfig()
+
+    def output_folder(self) -> str:
+        """`output` as an absolute path, or as it is where it lies on object storage."""
+        return self.output.rstrip("/") if is_remote(self.output) else str(Path(self.output).resolve())
 
     @field_validator("metadata")
     @classmethod

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 from tfx import v1 as tfx
 
-from ..components.evaluator.baseline import LatestOtherBlessedModelStrategy
+from ..components.baseline.component import Baseline
 from ..components.evaluator.component import MaskedEvaluator
 from ..components.pusher.component import AtomicPusher
 from ..components.report.component import Report
 from ..components.serving_check.component import ServingCheck
 from ..components.text_example_gen.component import TextExampleGen
 from ..components.text_example_gen.input_config import input_base_and_config
+from ..components.text_example_gen.patterns import is_remote
+from ..components.trainer.component import MaskedTrainer
 from .code_digest import code_digest
 from .config import PipelineConfig
 from .metadata_store import connection_config
 
 PREPROCESSING_FN = "tfx_lm.transform.preprocessing.preprocessing_fn"
-RUN_FN = "tfx_lm.components.trainer.run_fn.run_fn"
 
 IN_PROCESS = (
     # Newer Beams resolve "DirectRunner" to one that downloads a binary first.
@@ -38,9 +38,10 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
 
     Returns:
         A pipeline that any TFX orchestrator runs. Its nodes, in order: TextExampleGen, StatisticsGen, SchemaGen,
-        ExampleValidator, Transform, Trainer, latest_blessed_model, Evaluator, ServingCheck, Pusher, Report.
+        ExampleValidator, Transform, Trainer, Baseline, Evaluator, ServingCheck, Pusher, Report.
     """
-    output = Path(config.output).resolve()
+    output = config.output_folder()
+    push_destination = f"{output}/serving"
     transform_options = config.transform_options()
     if config.vocabulary.file is not None:
         # TFX sees the path only; an edited vocabulary under the same path must not be a stale cache hit.
@@ -71,29 +72,21 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         # StatisticsGen has described the text; statistics of word ids say nothing and double the time.
         disable_statistics=True,
     )
-    trainer = tfx.components.Trainer(
-        run_fn=RUN_FN,
+    trainer = MaskedTrainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema_gen.outputs["schema"],
-        train_args=tfx.proto.TrainArgs(),
-        eval_args=tfx.proto.EvalArgs(),
         custom_config={
             "trainer": config.trainer.model_dump(),
             "transform": transform_options,
-            "backup_directory": str(output / "training_backup"),
+            "backup_directory": f"{output}/training_backup",
         },
     )
-    baseline = tfx.dsl.Resolver(
-        strategy_class=LatestOtherBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
-        candidate=trainer.outputs["model"],
-    ).with_id("latest_blessed_model")
+    baseline = Baseline(model=trainer.outputs["model"], push_destination=push_destination)
     evaluator = MaskedEvaluator(
         examples=example_gen.outputs["examples"],
         model=trainer.outputs["model"],
-        baseline_model=baseline.outputs["model"],
+        baseline_model=baseline.outputs["baseline"],
         slices=config.gate.slices,
         **config.gate.model_dump(exclude={"slices"}),
     )
@@ -110,14 +103,14 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_check.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(output / "serving"))
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=push_destination)
         ),
         keep_versions=config.pusher.keep_versions,
     )
     report = Report(
         evaluation=evaluator.outputs["evaluation"],
         model=trainer.outputs["model"],
-        baseline_model=baseline.outputs["model"],
+        baseline_model=baseline.outputs["baseline"],
         model_run=trainer.outputs["model_run"],
         examples=example_gen.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -125,16 +118,17 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         config=config.model_dump(mode="json"),
     )
     components = [
-        example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, evaluator, serving_check,
-        pusher, report,
+        example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, baseline, evaluator,
+        serving_check, pusher, report,
     ]  # fmt: skip
     for component in components:
         _add_to_fingerprint(component, "code_digest", code_digest())
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
-        pipeline_root=str(output / "artifacts"),
-        metadata_connection_config=connection_config(config.metadata_url()),
-        components=[*components, baseline],
+        pipeline_root=f"{output}/artifacts",
+        # Where the output is not on this machine there is none: Kubeflow has a store of its own.
+        metadata_connection_config=None if is_remote(config.output) else connection_config(config.metadata_url()),
+        components=components,
         beam_pipeline_args=list(config.beam_pipeline_args or IN_PROCESS),
         enable_cache=True,
     )

@@ -39,17 +39,12 @@ class RunRecords:
         executions = self._executions(node_id)
         if not executions:
             return "SKIPPED"
-        *earlier, execution = executions
+        execution = executions[-1]
         states = metadata_store_pb2.Execution
         if execution.last_known_state == states.CACHED:
             return "CACHED"
         if execution.last_known_state != states.COMPLETE:
             return "FAILED"
-        # TFX asks a resolver anew in each run; where the answer is the old one, nothing follows from it.
-        (kind,) = self._store.get_execution_types_by_id([execution.type_id])
-        is_resolver = kind.name.endswith(".Resolver")
-        if is_resolver and earlier and self._output_ids(earlier[-1]) == self._output_ids(execution):
-            return "CACHED"
         return "COMPLETE"
 
     def error(self, node_id: str) -> str | None:

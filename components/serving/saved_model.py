@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..evaluator.signatures import LOADING_ERRORS, NEXT_WORD, SCORE, check_signature
+from .versions import complete_versions, is_complete
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,24 +73,14 @@ def newest_version(path: str) -> str:
     Raises:
         ValueError: If there is no complete SavedModel.
     """
-    if _is_complete(path):
+    if is_complete(path):
         return path
     if not tf.io.gfile.isdir(path):
         raise ValueError(f"{path}: no such folder; give a pushed version's folder or the folder of all versions")
-    # Object stores list folders with a slash at their end.
-    names = [entry.rstrip("/") for entry in tf.io.gfile.listdir(path)]
-    versions = [name for name in names if name.isascii() and name.isdigit()]
-    for version in sorted(versions, key=int, reverse=True):
-        folder = f"{path}/{version}"
-        if _is_complete(folder):
-            return folder
+    versions = complete_versions(path)
+    if versions:
+        return versions[0]
     raise ValueError(
         f"{path}: no SavedModel here, neither saved_model.pb with its variables nor a numbered version that has "
         "them; give a pushed version's folder or the folder of all versions"
     )
-
-
-def _is_complete(path: str) -> bool:
-    """Whether a server could load it; a copy still under way lacks one of the two."""
-    files = (f"{path}/saved_model.pb", f"{path}/variables/variables.index")
-    return all(tf.io.gfile.exists(file) for file in files)

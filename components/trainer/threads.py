@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 
+import joblib
 import tensorflow as tf
 
 # Fewer tokens than this would make the products of a share too thin to be fast.
@@ -30,7 +30,8 @@ def deal_threads(batch_tokens: int) -> int:
     """
     if not on_processor():
         return 1
-    cores = os.cpu_count() or 1
+    # Those that this process may use: a container is often allowed a few of the machine's.
+    cores = joblib.cpu_count()
     shares = max(1, min(cores, batch_tokens // SHARE_TOKENS))
     if tf.config.threading.get_intra_op_parallelism_threads() == 0:
         with contextlib.suppress(RuntimeError):  # TensorFlow is at work already.

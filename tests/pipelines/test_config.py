@@ -28,6 +28,12 @@ def message(*overrides: str) -> str:
             "data.tokenizer=bpe",
             "data.tokenizer=bpe: must be one of 'whitespace', 'word' or 'byte'; set data.tokenizer",
         ),
+        (
+            "kubeflow.pipeline_root=/srv/models",
+            "kubeflow.pipeline_root=/srv/models: every container must reach it; name a folder on object storage, "
+            "such as gs://BUCKET/FOLDER",
+        ),
+        ("kubeflow.trainer.cpu=0", "kubeflow.trainer.cpu=0: must be > 0.0; set kubeflow.trainer.cpu"),
         ("trainer", "--set trainer: must be key=value, such as trainer.epochs=3"),
         ("trainer.epochs=[", "--set trainer.epochs=[: the value is not YAML"),
     ],

@@ -11,7 +11,7 @@ FRESH = """
 import sys
 import tensorflow as tf
 from tfx_lm.components.trainer import threads
-threads.os.cpu_count = lambda: 4
+threads.joblib.cpu_count = lambda: 4
 if sys.argv[1] == "set":
     tf.config.threading.set_intra_op_parallelism_threads(3)
 shares = threads.deal_threads(int(sys.argv[2]))
@@ -33,7 +33,7 @@ def test_the_cores_are_dealt_to_the_shares(before, batch_tokens, expected):
 def test_threads_stay_where_tensorflow_is_at_work(monkeypatch):
     tf.constant(1.0)
     before = tf.config.threading.get_intra_op_parallelism_threads()
-    monkeypatch.setattr(threads.os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(threads.joblib, "cpu_count", lambda: 3)
     assert threads.deal_threads(4096) == 3
     assert tf.config.threading.get_intra_op_parallelism_threads() == before
 

@@ -1,0 +1,56 @@
+"""Looks up the served model before the node's cache is asked, so that the answer is part of the cache's key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx.dsl.components.base import base_driver
+from tfx.orchestration import data_types_utils
+from tfx.orchestration.portable import base_driver as portable_base_driver
+from tfx.proto.orchestration import driver_output_pb2
+from tfx.types import artifact_utils
+from tfx.types import standard_component_specs as specs
+from tfx.utils import path_utils
+
+from .served import served_model
+
+PUSH_DESTINATION_KEY = "push_destination"
+SERVED_MODEL_KEY = "served_model"
+
+
+class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
+    """Adds the execution property `served_model`.
+
+    TFX wants the first base class of a component's driver, and calls the second.
+    """
+
+    def __init__(self, metadata_handle: Any) -> None:
+        """Args: metadata_handle: The connection to ML Metadata; not used."""
+        base_driver.BaseDriver.__init__(self, metadata_handle)
+        portable_base_driver.BaseDriver.__init__(self, metadata_handle)
+
+    def run(self, execution_info: Any) -> Any:
+        """Runs before the cache is asked.
+
+        Args:
+            execution_info: The node's inputs and execution properties.
+
+        Returns:
+            TFX's `DriverOutput`: the execution properties, with the one that was added.
+        """
+        properties = {
+            **execution_info.exec_properties,
+            SERVED_MODEL_KEY: find(execution_info.input_dict, execution_info.exec_properties),
+        }
+        result = driver_output_pb2.DriverOutput()
+        for name, value in properties.items():
+            if value is not None:
+                data_types_utils.set_metadata_value(result.exec_properties[name], value)
+        return result
+
+
+def find(input_dict: dict[str, list[Any]], exec_properties: dict[str, Any]) -> str:
+    """The served model's folder, or "", from what a node is given."""
+    candidate = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
+    path = path_utils.serving_model_path(candidate.uri, path_utils.is_old_model_artifact(candidate))
+    return served_model(exec_properties[PUSH_DESTINATION_KEY], path)

@@ -1,0 +1,51 @@
+"""Copies the served model into the run's artifacts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from ..progress import report
+from .driver import SERVED_MODEL_KEY, find
+
+BASELINE_KEY = "baseline"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Executor of `Baseline`.
+
+    It copies, so that a version that is removed from the destination later takes nothing from the records of the
+    runs that it was compared in.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Fills the artifact, or leaves its folder empty where nothing is served.
+
+        Args:
+            input_dict: `model`: the candidate.
+            output_dict: `baseline`: the artifact to fill.
+            exec_properties: `push_destination`; and `served_model`, where an orchestrator ran the driver.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        served = exec_properties.get(SERVED_MODEL_KEY)
+        if served is None:
+            served = find(input_dict, exec_properties)
+        baseline = artifact_utils.get_single_instance(output_dict[BASELINE_KEY])
+        # Kubeflow makes no folders, and a task that is tried again must not add to what is there.
+        if tf.io.gfile.exists(baseline.uri):
+            tf.io.gfile.rmtree(baseline.uri)
+        tf.io.gfile.makedirs(baseline.uri)
+        baseline.set_string_custom_property(SERVED_MODEL_KEY, served)
+        if served:
+            io_utils.copy_dir(served, path_utils.serving_model_dir(baseline.uri))
+        report(f"compare with {served}" if served else "no model is served yet")

@@ -1,0 +1,65 @@
+"""TFX's Trainer, with single hyperparameters as execution properties of their own."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from tfx import types
+from tfx.components.trainer import executor as tfx_executor
+from tfx.types import standard_component_specs as specs
+from tfx.utils import json_utils
+
+from .options import TrainerOptions
+
+
+def property_of(option: str) -> str:
+    """The execution property that overrides an option: `trainer_epochs` for `epochs`."""
+    return f"trainer_{option}"
+
+
+class Executor(tfx_executor.GenericExecutor):
+    """Lets an orchestrator change hyperparameters when it starts a run.
+
+    Orchestrators pass parameters of a run as whole execution properties, and TFX's `custom_config` is one, with all
+    hyperparameters in it. So each of them may come as an execution property too, and then wins.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs `run_fn`.
+
+        Args:
+            input_dict: As for TFX's Trainer.
+            output_dict: As for TFX's Trainer.
+            exec_properties: As for TFX's Trainer; and `trainer_OPTION` for any option of `TrainerOptions`.
+        """
+        config = json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])
+        super().Do(
+            input_dict,
+            output_dict,
+            {**exec_properties, specs.CUSTOM_CONFIG_KEY: json_utils.dumps(with_overrides(config, exec_properties))},
+        )
+
+
+def with_overrides(custom_config: dict[str, Any], exec_properties: dict[str, Any]) -> dict[str, Any]:
+    """Puts the options that came as execution properties into the Trainer's configuration.
+
+    Example: `{"trainer": {"epochs": 3, "units": 8}}` and `{"trainer_epochs": 5, "code_digest": "…"}` give
+    `{"trainer": {"epochs": 5, "units": 8}}`.
+
+    Args:
+        custom_config: The Trainer's `custom_config`.
+        exec_properties: All of its execution properties.
+
+    Returns:
+        The configuration with the overrides.
+    """
+    options = [field.name for field in dataclasses.fields(TrainerOptions)]
+    overrides = {name: exec_properties.get(property_of(name)) for name in options}
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return {**custom_config, "trainer": {**custom_config["trainer"], **given}}

@@ -1,0 +1,92 @@
+import shutil
+from pathlib import Path
+
+import pytest
+from tfx.orchestration.portable import data_types
+from tfx.types import standard_artifacts
+from tfx_lm.components.baseline.driver import Driver
+from tfx_lm.components.baseline.executor import Executor
+from tfx_lm.components.baseline.served import served_model
+
+
+@pytest.fixture(scope="module")
+def models(save_uniform_model, tmp_path_factory) -> dict[str, str]:
+    """Two models, A and B; C is B with one variable changed."""
+    folder = tmp_path_factory.mktemp("models")
+    return {
+        "A": save_uniform_model(8, path=folder / "A"),
+        "B": save_uniform_model(16, path=folder / "B"),
+        "C": save_uniform_model(16, path=folder / "C", log_probability=-1.0),
+    }
+
+
+@pytest.fixture
+def push(models, tmp_path):
+    """A function that copies models to the push destination, as versions 1, 2 and so on; returns the destination."""
+
+    def push(names: str) -> Path:
+        for version, name in enumerate(names, start=1):
+            shutil.copytree(models[name], tmp_path / "serving" / str(version))
+        return tmp_path / "serving"
+
+    return push
+
+
+@pytest.mark.parametrize(
+    ("served", "candidate", "found"),
+    [("", "A", None), ("A", "A", None), ("A", "B", 1), ("AB", "B", 1), ("AB", "A", 2), ("B", "C", 1), ("ABB", "B", 1)],
+)
+def test_the_docstrings_table(push, models, served, candidate, found):
+    destination = push(served)
+    assert served_model(str(destination), models[candidate]) == (f"{destination}/{found}" if found else "")
+
+
+def test_an_incomplete_version_is_not_served(push, models):
+    destination = push("AB")
+    (destination / "2" / "saved_model.pb").unlink()
+    assert served_model(str(destination), models["C"]) == f"{destination}/1"
+
+
+def candidate_in(folder: Path, model: str) -> dict[str, list[standard_artifacts.Model]]:
+    artifact = standard_artifacts.Model()
+    artifact.uri = str(folder / "candidate")
+    shutil.copytree(model, folder / "candidate" / "Format-Serving")
+    return {"model": [artifact]}
+
+
+def output_in(folder: Path) -> dict[str, list[standard_artifacts.Model]]:
+    artifact = standard_artifacts.Model()
+    artifact.uri = str(folder / "baseline")
+    return {"baseline": [artifact]}
+
+
+def run_driver(inputs, properties):
+    info = data_types.ExecutionInfo(input_dict=inputs, output_dict={}, exec_properties=properties)
+    return {name: value.string_value for name, value in Driver(None).run(info).exec_properties.items()}
+
+
+def test_the_served_model_is_part_of_the_caches_key(push, models, tmp_path):
+    inputs = candidate_in(tmp_path, models["B"])
+    properties = {"push_destination": str(tmp_path / "serving"), "code_digest": "0123"}
+    assert run_driver(inputs, properties) == {**properties, "served_model": ""}
+    push("AB")
+    assert run_driver(inputs, properties) == {**properties, "served_model": str(tmp_path / "serving" / "1")}
+
+
+@pytest.mark.parametrize("driven", [True, False])
+def test_the_artifact_is_a_copy_with_or_without_the_driver(push, models, tmp_path, driven):
+    inputs, outputs = candidate_in(tmp_path, models["B"]), output_in(tmp_path)
+    properties = {"push_destination": str(push("A"))}
+    Executor().Do(inputs, outputs, run_driver(inputs, properties) if driven else properties)
+    copy = tmp_path / "baseline" / "Format-Serving"
+    assert (copy / "saved_model.pb").read_bytes() == (Path(models["A"]) / "saved_model.pb").read_bytes()
+    assert outputs["baseline"][0].get_string_custom_property("served_model") == str(tmp_path / "serving" / "1")
+
+
+def test_without_a_served_model_the_folder_is_empty(models, tmp_path):
+    inputs, outputs = candidate_in(tmp_path, models["A"]), output_in(tmp_path)
+    left_over = tmp_path / "baseline" / "Format-Serving"
+    left_over.mkdir(parents=True)
+    Executor().Do(inputs, outputs, {"push_destination": str(tmp_path / "serving")})
+    assert list((tmp_path / "baseline").iterdir()) == []
+    assert outputs["baseline"][0].get_string_custom_property("served_model") == ""

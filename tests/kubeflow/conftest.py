@@ -1,0 +1,243 @@
+"""Runs a compiled pipeline without a cluster.
+
+`Cluster` plays the part of Kubeflow Pipelines' driver and launcher (backend/src/v2 of kubeflow/pipelines): it walks the
+specification in the order of its DAG, resolves inputs and placeholders, runs each container's own command and arguments
+as a local process, and records what the process wrote to its output file. What it does not play: Kubernetes (the image,
+the resources) and object storage, which is a folder; `gs://bucket` is replaced by its path throughout.
+"""
+
+import graphlib
+import hashlib
+import itertools
+import json
+import random
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tfx_lm
+import yaml
+
+BUCKET = "gs://bucket"
+CONFIG = """
+name: small
+data: {files: "gs://bucket/corpus/*.txt", eval_percent: 20}
+vocabulary: {size: 40}
+trainer: {embedding_units: 16, units: 16, layers: 1, epochs: 2, batch_tokens: 512, learning_rate: 0.02}
+gate: {max_perplexity: 45, tolerance: 0.5, slice_tolerance: null}
+kubeflow:
+  image: registry.example.com/tfx-lm:0.1.0
+  pipeline_root: gs://bucket/small
+  cache: true
+  trainer: {cpu: 4, memory_gb: 16, accelerator: nvidia.com/gpu, accelerator_count: 2}
+  nodes: {memory_gb: 4}
+"""
+
+
+@dataclass
+class Artifact:
+    """What ML Metadata keeps of an artifact."""
+
+    id: int
+    uri: str
+    properties: dict
+
+
+@dataclass
+class Run:
+    """How a run went: the output artifacts of each task, by key, and which tasks were taken from the cache."""
+
+    outputs: dict = field(default_factory=dict)
+    cached: list = field(default_factory=list)
+    logs: dict = field(default_factory=dict)
+
+    def uri(self, task: str, key: str) -> Path:
+        return Path(self.outputs[task][key].uri)
+
+
+class TaskFailedError(Exception):
+    pass
+
+
+class Cluster:
+    def __init__(self, folder: Path) -> None:
+        self.bucket = folder / "bucket"
+        self.bucket.mkdir()
+        self._folder = folder
+        self._ids = itertools.count(1)
+        self._runs = itertools.count(1)
+        self._cache = {}
+
+    def run(self, specification: Path, parameters=None, only=None) -> Run:
+        """Runs a specification; `only` names the tasks to run, where not all."""
+        spec = yaml.safe_load(specification.read_text().replace(BUCKET, str(self.bucket)))
+        assert spec["schemaVersion"] == "2.1.0"
+        declared = spec["root"]["inputDefinitions"]["parameters"]
+        assert set(parameters or {}) <= set(declared)
+        values = {name: of["defaultValue"] for name, of in declared.items() if "defaultValue" in of}
+        values.update(parameters or {})
+        root = f"{spec['defaultPipelineRoot']}/{spec['pipelineInfo']['name']}/run-{next(self._runs)}"
+        tasks = spec["root"]["dag"]["tasks"]
+        run = Run()
+        order = graphlib.TopologicalSorter({name: task.get("dependentTasks", []) for name, task in tasks.items()})
+        for name in order.static_order():
+            if only is None or name in only:
+                self._run_task(name, tasks[name], spec, values, f"{root}/{name}/{random.randrange(10**9)}", run)
+        return run
+
+    def _run_task(self, name, task, spec, values, task_root, run) -> None:
+        component = spec["components"][task["componentRef"]["name"]]
+        executor = spec["deploymentSpec"]["executors"][component["executorLabel"]]
+        # Resolvers and importers: the backend runs no resolver, and the pipeline has no importer.
+        assert set(executor) == {"container"}, f"{name}: open-source Kubeflow cannot run {set(executor)}"
+        container = executor["container"]
+        invocation = {
+            "inputs": self._inputs(name, task, component, values, run),
+            "outputs": {
+                "artifacts": {
+                    key: {
+                        "artifacts": [
+                            {
+                                "name": key,
+                                "uri": f"{task_root}/{key}",
+                                "type": definition["artifactType"],
+                                **({"metadata": definition["metadata"]} if "metadata" in definition else {}),
+                            }
+                        ]
+                    }
+                    for key, definition in component["outputDefinitions"]["artifacts"].items()
+                },
+                "outputFile": f"{self._folder}/local{task_root}/output_metadata.json",
+            },
+        }
+        assert "parameters" not in component["outputDefinitions"]
+        cache_key = self._cache_key(invocation, component, container)
+        if task.get("cachingOptions", {}).get("enableCache") and cache_key in self._cache:
+            run.outputs[name] = self._cache[cache_key]
+            run.cached.append(name)
+            return
+        command = [_resolve(part, invocation) for part in [*container["command"], *container["args"]]]
+        # The launcher makes the folder above an output, and not the output's own.
+        Path(task_root).mkdir(parents=True)
+        self._run_process(name, command, run)
+        output = json.loads(Path(invocation["outputs"]["outputFile"]).read_text())
+        run.outputs[name] = {
+            key: self._record(of["artifacts"][0], output.get("artifacts", {}).get(key, {}).get("artifacts", [{}])[0])
+            for key, of in invocation["outputs"]["artifacts"].items()
+        }
+        self._cache[cache_key] = run.outputs[name]
+
+    def _inputs(self, name, task, component, values, run) -> dict:
+        parameters, artifacts = {}, {}
+        declared = component.get("inputDefinitions", {})
+        for key, source in task.get("inputs", {}).get("parameters", {}).items():
+            ((kind, value),) = source.items()
+            if kind == "componentInputParameter":
+                parameters[key] = values[value]
+            else:
+                assert kind == "runtimeValue", f"{name}.{key}: {kind}"
+                parameters[key] = value["constant"]
+            kind = declared["parameters"][key]["parameterType"]
+            expected = {"STRING": str, "NUMBER_INTEGER": (int, float), "NUMBER_DOUBLE": (int, float)}[kind]
+            assert isinstance(parameters[key], expected), f"{name}.{key} is no {kind}: {parameters[key]}"
+            assert kind != "NUMBER_INTEGER" or parameters[key] == int(parameters[key])
+        for key, source in task.get("inputs", {}).get("artifacts", {}).items():
+            producer = source["taskOutputArtifact"]
+            assert producer["producerTask"] in task["dependentTasks"]
+            artifact = run.outputs[producer["producerTask"]][producer["outputArtifactKey"]]
+            # The backend keeps no type: `Schema: ""` in metadata/client.go.
+            artifacts[key] = {
+                "artifacts": [
+                    {
+                        "name": str(artifact.id),
+                        "uri": artifact.uri,
+                        "type": {"instanceSchema": ""},
+                        "metadata": artifact.properties,
+                    }
+                ]
+            }
+        return {"parameterValues": parameters, "artifacts": artifacts}
+
+    def _run_process(self, name, command, run) -> None:
+        log = self._folder / "logs" / f"{next(self._ids)}-{name}.log"
+        workdir, home = self._folder / "workdir", self._folder / "home"
+        for folder in (log.parent, workdir, home):
+            folder.mkdir(exist_ok=True)
+        # As in a container: nothing of this process's environment, and an empty folder.
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "HOME": str(home),
+            "PYTHONPATH": str(Path(tfx_lm.__file__).parent.parent),
+        }
+        with log.open("wb") as stream:
+            done = subprocess.run(
+                command, cwd=workdir, env=environment, stdout=stream, stderr=subprocess.STDOUT, timeout=600
+            )
+        run.logs[name] = log.read_text(errors="replace")
+        if done.returncode:
+            raise TaskFailedError(f"{name} ended with {done.returncode}:\n{run.logs[name][-6000:]}")
+
+    def _record(self, provisioned, written) -> Artifact:
+        """What the process wrote wins over what it was given; then everything passes through ML Metadata."""
+        metadata = {**provisioned.get("metadata", {}), **written.get("metadata", {})}
+        properties = {key: _through_ml_metadata(value) for key, value in metadata.items()}
+        return Artifact(next(self._ids), written.get("uri") or provisioned["uri"], properties)
+
+    def _cache_key(self, invocation, component, container) -> str:
+        inputs = invocation["inputs"]
+        names = {key: [one["name"] for one in of["artifacts"]] for key, of in inputs["artifacts"].items()}
+        outputs = component["outputDefinitions"]
+        parts = [inputs["parameterValues"], names, outputs, container["command"], container["args"], container["image"]]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _through_ml_metadata(value):
+    """`StructValueToMLMDValue` and back."""
+    assert value is not None, "the launcher fails on null"
+    if isinstance(value, bool):
+        return float(value)
+    if isinstance(value, list):
+        return {"list": value}
+    return {"struct": value} if isinstance(value, dict) else value
+
+
+def _resolve(part: str, invocation) -> str:
+    """`compileCmdAndArgs` of the launcher: plain text replacement, the whole input first."""
+    resolved = part.replace("{{$}}", json.dumps(invocation))
+    for side in ("inputs", "outputs"):
+        for key, of in invocation[side]["artifacts"].items():
+            resolved = resolved.replace(f"{{{{$.{side}.artifacts['{key}'].uri}}}}", of["artifacts"][0]["uri"])
+    for key, value in invocation["inputs"]["parameterValues"].items():
+        text = value if isinstance(value, str) else np.format_float_positional(value, trim="-")
+        resolved = resolved.replace(f"{{{{$.inputs.parameters['{key}']}}}}", text)
+    assert not re.search(r"\{\{\$", resolved), f"a placeholder that nobody resolves: {resolved}"
+    return resolved
+
+
+def made_up_corpus(lines: int = 1500, seed: int = 7) -> str:
+    choose = random.Random(seed).choice
+    animals, verbs, places = ["cat", "dog", "fox", "owl"], ["sees", "likes", "hears"], ["at night", "in the garden", ""]
+    return "".join(
+        f"The {choose(animals)} {choose(verbs)} a {choose(animals)} {choose(places)} {number % 97}.\n"
+        for number in range(lines)
+    )
+
+
+@pytest.fixture(scope="session")
+def small_config(tmp_path_factory) -> Path:
+    """The YAML file of a small model on Kubeflow; its data is below `gs://bucket/corpus`."""
+    path = tmp_path_factory.mktemp("config") / "small.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory) -> Cluster:
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    (cluster.bucket / "corpus").mkdir()
+    (cluster.bucket / "corpus" / "animals.txt").write_text(made_up_corpus())
+    return cluster
