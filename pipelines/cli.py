@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
@@ -183,6 +183,40 @@ def score(model: str, file: Any) -> None:
         total = total.add(line)
         click.echo(json.dumps(line.as_json()))
     click.echo(json.dumps(total.as_json()))
+
+
+@main.command()
+@click.argument("candidate", metavar="MODEL_A", type=click.Path())
+@click.argument("baseline", metavar="MODEL_B", type=click.Path())
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--criterion", type=click.Choice(["bits_per_byte", "perplexity"]), default="bits_per_byte",
+              show_default=True, help="What they are compared by.")  # fmt: skip
+@click.option("--tolerance", type=click.FloatRange(min=0), default=0.005, show_default=True,
+              help="How much worse MODEL_A may be, relative; 0: it must be better.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object in the place of tables.")
+def compare(
+    candidate: str, baseline: str, file: Any, criterion: Literal["bits_per_byte", "perplexity"], tolerance: float,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Compares MODEL_A with MODEL_B on the lines of FILE, as the gate compares a candidate with its baseline.
+
+    The models are as for `tfx-lm score`, and so is FILE.
+    """
+    _quiet_tensorflow()
+    from ..components.serving import comparison, scoring
+    from .comparison_tables import print_comparison
+    from .summary import finite
+
+    try:
+        models = [scoring.load_model(path, signatures=[scoring.SCORE]) for path in (candidate, baseline)]
+        compared = comparison.compare_models(models[0], models[1], file, criterion)
+    except ValueError as error:
+        _refuse(error)
+    found = finite(compared.as_json(tolerance)) if as_json else compared.as_json(tolerance)
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        print_comparison(found)
 
 
 @main.command()

@@ -109,17 +109,18 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
 
 def write_summary(summary: dict[str, Any], path: Path) -> None:
     """Writes `summary.json` as a whole or not at all; NaN and infinity become null, which JSON can hold."""
-    text = json.dumps(_finite(summary), indent=2, allow_nan=False) + "\n"
+    text = json.dumps(finite(summary), indent=2, allow_nan=False) + "\n"
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as temporary:
         temporary.write(text)
     Path(temporary.name).replace(path)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Returns a tree of JSON values in which NaN and infinity are None."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -106,7 +106,7 @@ def decide(
         if (bound := getattr(gate, f"max_{name}")) is not None
     ]
     if change is not None and gate.tolerance is not None:
-        checks.append(_comparison(gate.criterion, change, gate.tolerance))
+        checks.append(compare(gate.criterion, change, gate.tolerance))
     if gate.slice_tolerance is not None:
         checks += _slices(gate, gate.slice_tolerance, slice_changes or {})
     blessed = all(met for met, _ in checks)
@@ -124,7 +124,17 @@ def _bound(name: str, value: float, bound: float) -> tuple[bool, str]:
     return met, f"{_WORDS[name]} {value:.5g} {'<=' if met else '>'} gate.max_{name} {bound:.6g}"
 
 
-def _comparison(criterion: str, change: Change, tolerance: float) -> tuple[bool, str]:
+def compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[bool, str]:
+    """Compares a candidate with its baseline, as the second condition of `Gate` says.
+
+    Args:
+        criterion: What they were compared by.
+        change: How much worse the candidate is.
+        tolerance: How much worse it may be, as a share.
+
+    Returns:
+        Whether the condition is met, and why.
+    """
     words = _WORDS[criterion]
     if math.isnan(change.relative):
         return False, f"{words} cannot be compared with the baseline's: one of them is NaN or infinite"
