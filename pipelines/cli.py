@@ -112,8 +112,11 @@ def _compile_for_airflow(config: PipelineConfig, file: Path) -> None:
     with output_to(Path(os.devnull)):
         from .compiled_pipeline import compile_pipeline, write_compiled
         from .pipeline import create_pipeline
+        from .runtime_parameters import add_runtime_parameters
 
-        write_compiled(compile_pipeline(create_pipeline(config)), file)
+        pipeline = create_pipeline(config)
+        defaults = add_runtime_parameters(pipeline, config)
+        write_compiled(compile_pipeline(pipeline, defaults), file)
 
 
 def _compile_for_kubeflow(config: PipelineConfig, file: Path) -> None:

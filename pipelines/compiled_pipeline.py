@@ -15,6 +15,7 @@ from google.protobuf import json_format
 from tfx import v1 as tfx
 from tfx.dsl.compiler import compiler
 from tfx.dsl.compiler import constants as compiler_constants
+from tfx.orchestration import data_types_utils
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
@@ -25,9 +26,20 @@ RUN_ID_PARAMETER = compiler_constants.PIPELINE_RUN_ID_PARAMETER_NAME
 DAG_SCHEMA = 1
 
 
-def compile_pipeline(pipeline: tfx.dsl.Pipeline) -> pipeline_pb2.Pipeline:
-    """Compiles a pipeline to TFX's intermediate representation."""
-    return compiler.Compiler().compile(pipeline)
+def compile_pipeline(pipeline: tfx.dsl.Pipeline, defaults: Mapping[str, Any] | None = None) -> pipeline_pb2.Pipeline:
+    """Compiles a pipeline to TFX's intermediate representation.
+
+    Args:
+        pipeline: From `create_pipeline`.
+        defaults: What `add_runtime_parameters` returned. TFX's compiler forgets the defaults that are 0.
+    """
+    ir = compiler.Compiler().compile(pipeline)
+    for node in ir.nodes:
+        for value in node.pipeline_node.parameters.parameters.values():
+            name = value.runtime_parameter.name
+            if name in (defaults or {}) and not value.runtime_parameter.HasField("default_value"):
+                data_types_utils.set_metadata_value(value.runtime_parameter.default_value, (defaults or {})[name])
+    return ir
 
 
 def graph(ir: pipeline_pb2.Pipeline) -> dict[str, list[str]]:

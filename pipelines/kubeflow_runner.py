@@ -15,15 +15,13 @@ from typing import Any
 
 import yaml
 from tfx import v1 as tfx
-from tfx.types import standard_component_specs as specs
 from tfx_lm.components.baseline.component import Baseline
-from tfx_lm.components.text_example_gen.component import TextExampleGen
 from tfx_lm.components.trainer.component import MaskedTrainer
-from tfx_lm.components.trainer.executor import property_of
 from tfx_lm.pipelines.config import PipelineConfig, ResourcesConfig, load_config
 from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.kubeflow_checks import check_kubeflow
 from tfx_lm.pipelines.pipeline import create_pipeline
+from tfx_lm.pipelines.runtime_parameters import add_runtime_parameters
 
 try:
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
@@ -32,7 +30,6 @@ except ImportError as error:
 
 COMMAND = ["python", "-m", "tfx_lm.pipelines.kubeflow_entrypoint"]
 CONFIG_VARIABLE = "TFX_LM_CONFIG"
-DATA_PATH = "data_path"
 
 
 class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
@@ -56,8 +53,7 @@ class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
             ConfigurationError: The configuration cannot run in containers.
         """
         image, _ = check_kubeflow(config)
-        self._settings = config.kubeflow
-        self._trainer_config = config.trainer
+        self._pipeline_config = config
         runner_config = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
             display_name=config.name, default_image=image, default_commands=COMMAND, use_pipeline_spec_2_1=True
         )
@@ -79,18 +75,19 @@ class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
         Returns:
             KFP's `PipelineJob`, as JSON.
         """
-        defaults = _add_runtime_parameters(pipeline, self._trainer_config.model_dump())
+        defaults = add_runtime_parameters(pipeline, self._pipeline_config)
         job = super().run(pipeline, parameter_values, write_out=False)
+        settings = self._pipeline_config.kubeflow
         spec = job["pipelineSpec"]
         spec["defaultPipelineRoot"] = pipeline.pipeline_info.pipeline_root
         for name, default in defaults.items():
             spec["root"]["inputDefinitions"]["parameters"][name].update(defaultValue=default, isOptional=True)
         for node in pipeline.components:
             executor = spec["deploymentSpec"]["executors"][spec["components"][node.id]["executorLabel"]]
-            wanted = self._settings.trainer if isinstance(node, MaskedTrainer) else self._settings.nodes
+            wanted = settings.trainer if isinstance(node, MaskedTrainer) else settings.nodes
             executor["container"].update(_resources(wanted))
             # What is served changes without any input of the node changing.
-            cached = self._settings.cache and not isinstance(node, Baseline)
+            cached = settings.cache and not isinstance(node, Baseline)
             spec["root"]["dag"]["tasks"][node.id]["cachingOptions"] = {"enableCache": True} if cached else {}
         if write_out:
             _write(job, Path(self._output_dir) / self._output_filename)
@@ -117,25 +114,6 @@ def deployable_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
     """The pipeline, with everything that it makes on object storage."""
     _, root = check_kubeflow(config)
     return create_pipeline(config.model_copy(update={"output": root}))
-
-
-def _add_runtime_parameters(pipeline: tfx.dsl.Pipeline, hyperparameters: dict[str, Any]) -> dict[str, Any]:
-    """Lets each run choose the folder of the data and every number of the `trainer` section; returns the defaults."""
-    defaults: dict[str, Any] = {}
-
-    def parameter(name: str, default: Any) -> Any:
-        defaults[name] = default
-        return tfx.dsl.experimental.RuntimeParameter(name=name, ptype=type(default), default=default)
-
-    for node in pipeline.components:
-        if isinstance(node, TextExampleGen):
-            properties = node.spec.exec_properties
-            properties[specs.INPUT_BASE_KEY] = parameter(DATA_PATH, properties[specs.INPUT_BASE_KEY])
-        elif isinstance(node, MaskedTrainer):
-            for name, value in hyperparameters.items():
-                if type(value) in (int, float):
-                    node.spec.exec_properties[property_of(name)] = parameter(property_of(name), value)
-    return defaults
 
 
 def _resources(wanted: ResourcesConfig) -> dict[str, Any]:
