@@ -114,5 +114,5 @@ def test_an_empty_file_leaves_the_defaults(tmp_path):
 def test_every_configuration_that_is_shipped_loads():
     paths = sorted(pathlib.Path(config.__file__).parent.glob("configs/*.yaml"))
     assert len(paths) >= 2
-    for path in paths:
-        assert load_config(path).trainer.epochs <= 20
+    # Runs with the same name and output share their baseline.
+    assert len({load_config(path).name for path in paths}) == len(paths)

@@ -86,7 +86,7 @@ def test_compile_writes_pipeline_and_graph_without_a_password(tmp_path, monkeypa
     upstream = {node["id"]: node["upstream"] for node in dag["nodes"]}
     assert upstream["TextExampleGen"] == []
     assert upstream["StatisticsGen"] == ["TextExampleGen"]
-    assert {"Trainer", "Evaluator"} <= set(upstream["Pusher"])
+    assert {"ServingCheck", "Evaluator"} <= set(upstream["Pusher"])
     assert all("secret" not in path.read_text() for path in file.parent.iterdir())
 
 
