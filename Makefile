@@ -15,6 +15,7 @@ help:
 	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=2' changes it)"
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
+	@echo "make bench-evaluation [DATA=FILE]   the Evaluator against a plain loop over the same model"
 	@echo "make bench-serving [DATA=FILE]      the model server against direct calls of the model"
 	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (7 minutes on 2 idle cores)"
 	@echo "make check   lint, format, types, the Dockerfile"
