@@ -218,6 +218,13 @@ def test_a_changed_hyperparameter_runs_the_trainer_and_what_follows(changed, fir
     assert "Got better the most" in Path(changed.summary["report"]).read_text(encoding="utf-8")
 
 
+def test_two_pushed_models_are_compared(changed, first, folder):
+    done = tfx_lm("compare", changed.summary["pushed_model"], first.summary["pushed_model"], str(folder / "corpus.txt"))
+    assert done.returncode == 0, done.stderr
+    assert "MODEL_A would" in done.stdout
+    assert "sentence_length: 0 to 10" in done.stdout
+
+
 def test_a_rollback_goes_back_to_the_first_model(changed, first):
     serving = first.output / "serving"
     done = tfx_lm("rollback", str(serving))
