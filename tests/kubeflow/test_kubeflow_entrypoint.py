@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import sys
@@ -78,3 +79,18 @@ def test_the_driver_is_left_out_where_vertex_has_run_it(monkeypatch, tmp_path):
             ]
         )
     assert len(commands) == 2
+
+
+def test_a_page_is_a_file_with_the_class_that_writes_it():
+    page = {"uri": "gs://bucket/report", "type": {"instanceSchema": "title: system.HTML\ntype: object\n"}}
+    model = {"uri": "gs://bucket/model", "type": MODEL}
+    given = {"outputs": {"artifacts": {"report": {"artifacts": [page]}, "model": {"artifacts": [model]}}}}
+    entrypoint.point_to_pages(given)
+    assert given["outputs"]["artifacts"] == {
+        "report": {
+            "artifacts": [{"uri": "gs://bucket/report/index.html", "type": {"schemaTitle": entrypoint.PAGE_CLASS}}]
+        },
+        "model": {"artifacts": [{"uri": "gs://bucket/model", "type": MODEL}]},
+    }
+    module, _, name = entrypoint.PAGE_CLASS.rpartition(".")
+    assert getattr(importlib.import_module(module), name).TYPE_NAME == entrypoint.PAGE_TYPE

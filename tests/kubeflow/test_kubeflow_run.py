@@ -86,6 +86,12 @@ def test_the_second_model_is_compared_with_the_one_that_is_served(first, second,
     assert len(complete_versions(f"{cluster.bucket}/small/serving")) == 2
 
 
+def test_the_report_is_the_page_that_kubeflow_shows(second):
+    page = second.uri("Report", "report")
+    assert page.name == "index.html"
+    assert "Got better the most" in page.read_text(encoding="utf-8")
+
+
 def test_what_a_node_reads_on_the_way_is_typed_and_annotated(first):
     examples = first.outputs["TextExampleGen"]["examples"].properties
     assert examples["lines"] == 1500
