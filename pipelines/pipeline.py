@@ -38,7 +38,7 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
 
     Returns:
         A pipeline that any TFX orchestrator runs. Its nodes, in order: TextExampleGen, StatisticsGen, SchemaGen,
-        ExampleValidator, Transform, Trainer, Baseline, Evaluator, ServingCheck, Pusher, Report.
+        ExampleValidator, Transform, Trainer, Baseline, Evaluator, Report, ServingCheck, Pusher.
     """
     output = config.output_folder()
     push_destination = f"{output}/serving"

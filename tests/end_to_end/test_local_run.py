@@ -23,9 +23,9 @@ NODES = [
     "Trainer",
     "Baseline",
     "Evaluator",
+    "Report",
     "ServingCheck",
     "Pusher",
-    "Report",
 ]
 
 CONFIG = """
