@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .additive import Additive
 from .sums import output_arrays, sentence_bits
 
 # How many sentences are kept at each end, and how much of each.
@@ -31,7 +32,7 @@ class Sentence(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Extremes:
+class Extremes(Additive):
     """The `KEPT` sentences with the most and the fewest bits; `+` merges disjoint sets.
 
     Sentences with as many bits are ranked by their text, so that the order of merging does not matter. A sentence
@@ -71,14 +72,6 @@ class Extremes:
             ordered = np.sort(bits[known])
             known = known[(bits[known] >= ordered[-edge]) | (bits[known] <= ordered[edge - 1])]
         return _ranked(Sentence(float(bits[row]), _text(texts[row])) for row in known)
-
-    @classmethod
-    def merge(cls, parts: Iterable[Extremes]) -> Extremes:
-        """Merges any number, read once; none give the empty one."""
-        total = cls()
-        for part in parts:
-            total += part
-        return total
 
     def __add__(self, other: Extremes) -> Extremes:
         if not isinstance(other, Extremes):

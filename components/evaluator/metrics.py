@@ -6,6 +6,7 @@ because only sums are combined, batch size, sharding and merge order do not matt
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -89,7 +90,7 @@ def _computations(name: str, model_names: list[str] | None = None) -> tfma.metri
     ]
 
 
-class SumsCombineFn(beam.CombineFn):
+class SumsCombineFn(beam.CombineFn, abc.ABC):
     """Adds sums of one type over extracts.
 
     Args:
@@ -109,9 +110,9 @@ class SumsCombineFn(beam.CombineFn):
         """Adds the sentences of one extract."""
         return accumulator + self.sums_of(element)
 
+    @abc.abstractmethod
     def sums_of(self, element: tfma.metrics.StandardMetricInputs) -> Any:
         """The sums of one extract."""
-        raise NotImplementedError
 
     def merge_accumulators(self, accumulators: Iterable[Any]) -> Any:
         """Adds partial sums; the iterable may be readable only once."""

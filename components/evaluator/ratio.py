@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from .additive import Additive
+
 
 @dataclasses.dataclass(frozen=True)
-class RatioSums:
+class RatioSums(Additive):
     """What the ratio Σ numerator / Σ denominator and its standard error are derived from, in float64.
 
     A sentence has a numerator (its loss) and a denominator (its tokens or bytes). The ratio of the sums weighs every
@@ -56,26 +57,6 @@ class RatioSums:
         with np.errstate(over="ignore", invalid="ignore"):  # Infinity is kept, and what it leads to.
             sums = (x.sum(), y.sum(), (x * x).sum(), (x * y).sum(), (y * y).sum())
         return cls(float(x.size), *map(float, sums))
-
-    @classmethod
-    def merge(cls, parts: Iterable[RatioSums]) -> RatioSums:
-        """Adds any number of sums, read once; none give the empty one."""
-        total = cls()
-        for part in parts:
-            total += part
-        return total
-
-    def __add__(self, other: RatioSums) -> RatioSums:
-        if not isinstance(other, RatioSums):
-            return NotImplemented
-        return RatioSums(
-            self.sentences + other.sentences,
-            self.numerator + other.numerator,
-            self.denominator + other.denominator,
-            self.numerator_squared + other.numerator_squared,
-            self.product + other.product,
-            self.denominator_squared + other.denominator_squared,
-        )
 
     @property
     def ratio(self) -> float:

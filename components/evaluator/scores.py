@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from .additive import Additive
 from .ratio import RatioSums
 from .sums import EvaluationSums, exp, output_arrays, sentence_bits
 
@@ -15,7 +16,7 @@ Criterion = Literal["bits_per_byte", "perplexity"]
 
 
 @dataclasses.dataclass(frozen=True)
-class ScoreSums:
+class ScoreSums(Additive):
     """Sums of one model's losses and their spread over sentences; `+` merges disjoint sets of sentences.
 
     Attributes:
@@ -37,19 +38,6 @@ class ScoreSums:
             RatioSums.of(arrays["nll"], arrays["tokens"]),
             RatioSums.of(sentence_bits(arrays["nll"], arrays["spelled_bytes"]), arrays["bytes"]),
         )
-
-    @classmethod
-    def merge(cls, parts: Iterable[ScoreSums]) -> ScoreSums:
-        """Adds any number of sums, read once; none give the empty one."""
-        total = cls()
-        for part in parts:
-            total += part
-        return total
-
-    def __add__(self, other: ScoreSums) -> ScoreSums:
-        if not isinstance(other, ScoreSums):
-            return NotImplemented
-        return ScoreSums(self.totals + other.totals, self.nats + other.nats, self.bits + other.bits)
 
     @property
     def perplexity_ci95(self) -> tuple[float, float]:
@@ -80,7 +68,7 @@ class Change(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class PairedSums:
+class PairedSums(Additive):
     """Two models' scores of the very same sentences, and of the difference within each sentence.
 
     Most of what makes one sentence harder than another is the same for both models, and cancels: the difference is
@@ -127,24 +115,6 @@ class PairedSums:
             EvaluationSums.from_outputs(theirs),
             RatioSums.of(with_bits[0] - with_bits[1], ours["bytes"]),
             RatioSums.of(ours["nll"] - theirs["nll"], ours["tokens"]),
-        )
-
-    @classmethod
-    def merge(cls, parts: Iterable[PairedSums]) -> PairedSums:
-        """Adds any number of sums, read once; none give the empty one."""
-        total = cls()
-        for part in parts:
-            total += part
-        return total
-
-    def __add__(self, other: PairedSums) -> PairedSums:
-        if not isinstance(other, PairedSums):
-            return NotImplemented
-        return PairedSums(
-            self.candidate + other.candidate,
-            self.baseline + other.baseline,
-            self.bits + other.bits,
-            self.nats + other.nats,
         )
 
     def change(self, criterion: Criterion) -> Change:

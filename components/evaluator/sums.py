@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from .additive import Additive
 
 # The outputs of the model's `evaluate` and `score` signatures that are summed, each `[batch]`.
 MODEL_OUTPUTS = ("nll", "tokens", "bytes", "oov_tokens", "oov_nll", "truncated_tokens", "spelled_bytes")
@@ -37,7 +39,7 @@ def sentence_bits(nll: Any, spelled_bytes: Any) -> Any:
 
 
 @dataclasses.dataclass(frozen=True)
-class EvaluationSums:
+class EvaluationSums(Additive):
     """Sums over any set of sentences. `+` merges two disjoint sets; `EvaluationSums()` is the empty one.
 
     Adding is associative and commutative up to float64 rounding, so neither batches nor shards nor their order
@@ -82,28 +84,6 @@ class EvaluationSums:
         arrays = output_arrays(outputs)
         totals = {name: float(array.sum()) for name, array in arrays.items()}
         return cls(**totals, sentences=float(arrays["nll"].size))
-
-    @classmethod
-    def merge(cls, parts: Iterable[EvaluationSums]) -> EvaluationSums:
-        """Adds any number of sums, read once; none give the empty one."""
-        total = cls()
-        for part in parts:
-            total += part
-        return total
-
-    def __add__(self, other: EvaluationSums) -> EvaluationSums:
-        if not isinstance(other, EvaluationSums):
-            return NotImplemented
-        return EvaluationSums(
-            self.nll + other.nll,
-            self.tokens + other.tokens,
-            self.bytes + other.bytes,
-            self.oov_tokens + other.oov_tokens,
-            self.oov_nll + other.oov_nll,
-            self.truncated_tokens + other.truncated_tokens,
-            self.spelled_bytes + other.spelled_bytes,
-            self.sentences + other.sentences,
-        )
 
     @property
     def cross_entropy(self) -> float:

@@ -1,0 +1,28 @@
+"""Sums that merge by adding: what every score is carried in between sentences, batches, bundles and workers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+Sums = TypeVar("Sums", bound="Additive")
+
+
+class Additive:
+    """Base of a frozen dataclass whose fields can be added, and whose defaults are the empty sum."""
+
+    @classmethod
+    def merge(cls: type[Sums], parts: Iterable[Sums]) -> Sums:
+        """Adds any number of sums, read once; none give the empty one."""
+        total = cls()
+        for part in parts:
+            total = total + part
+        return total
+
+    def __add__(self: Sums, other: Any) -> Sums:
+        """Adds field by field; the two must be of disjoint sets of sentences."""
+        if not isinstance(other, type(self)):
+            return NotImplemented
+        names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
+        return type(self)(**{name: getattr(self, name) + getattr(other, name) for name in names})
