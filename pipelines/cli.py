@@ -130,13 +130,23 @@ def _compile_for_kubeflow(config: PipelineConfig, file: Path) -> None:
 
 
 @main.command("init-metadata")
-@click.option("--pipeline", "file", type=click.Path(path_type=Path), required=True, help="The compiled pipeline.")
-def init_metadata(file: Path) -> None:
-    """Creates the tables of ML Metadata where they are missing, before several nodes need them at once."""
-    from .metadata_store import compiled_connection, initialize_store, resolve_connection
+@click.option(
+    "--pipeline", "file", type=click.Path(path_type=Path), help="The compiled pipeline, which names the store."
+)
+@click.option("--metadata", "url", metavar="URL", help="The store itself, such as sqlite:///OUTPUT/metadata.sqlite.")
+@click.option("--upgrade", is_flag=True, help="Bring tables of an older ML Metadata up to date; copy them before.")
+def init_metadata(file: Path | None, url: str | None, upgrade: bool) -> None:
+    """Creates the tables of ML Metadata where they are missing, before several nodes need them at once.
+
+    The store is the one of --pipeline or of --metadata, unless TFX_LM_METADATA names another one.
+    """
+    if (file is None) == (url is None):
+        raise click.UsageError("give either --pipeline FILE or --metadata URL")
+    from .metadata_store import compiled_connection, connection_config, initialize_store, resolve_connection
 
     try:
-        initialize_store(resolve_connection(compiled_connection(file)))
+        compiled = compiled_connection(file) if file else connection_config(url or "", "--metadata")
+        initialize_store(resolve_connection(compiled), upgrade)
     except ConfigurationError as error:
         _refuse(error)
 

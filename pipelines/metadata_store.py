@@ -5,8 +5,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import ml_metadata as mlmd
 from google.protobuf import json_format
@@ -115,17 +117,40 @@ class SerialSqlite:
             self._file = None
 
 
-def initialize_store(connection: metadata_store_pb2.ConnectionConfig) -> None:
+def initialize_store(connection: metadata_store_pb2.ConnectionConfig, upgrade: bool = False) -> None:
     """Creates the tables where they are missing.
 
     Several processes that did so at once would hinder each other, so this comes before a pipeline's first nodes.
 
     Args:
         connection: A resolved connection.
+        upgrade: Whether tables of an older ML Metadata are brought up to date. Older releases then refuse them.
+
+    Raises:
+        ConfigurationError: The store cannot be opened; where its tables are too old, with the command that helps.
     """
     lock = SerialSqlite(connection)
     lock.acquire()
     try:
-        mlmd.MetadataStore(connection)
+        mlmd.MetadataStore(connection, enable_upgrade_migration=upgrade)
+    # For what is wrong with the store itself, ML Metadata has no more than RuntimeError.
+    except (RuntimeError, mlmd.errors.StatusError) as error:
+        url = _shown(connection)
+        if versions := re.search(r"database version (\d+) is older than library version (\d+)", str(error)):
+            raise ConfigurationError(
+                f"metadata={url}: its tables are those of an older ML Metadata (schema {versions[1]}, this release needs "
+                f"{versions[2]}); make a copy of them, then run `tfx-lm init-metadata --metadata {url} --upgrade`"
+            ) from error
+        raise ConfigurationError(f"metadata={url}: cannot be opened ({error})") from error
     finally:
         lock.release()
+
+
+def _shown(connection: metadata_store_pb2.ConnectionConfig) -> str:
+    """The URL of a connection, without a password."""
+    kind = connection.WhichOneof("config")
+    if kind == "sqlite":
+        return f"sqlite:///{quote(connection.sqlite.filename_uri)}"
+    server = getattr(connection, kind)
+    database = server.dbname if kind == "postgresql" else server.database
+    return f"{kind}://{quote(server.user)}@{server.host}:{server.port}/{quote(database)}"

@@ -1,16 +1,24 @@
 """Where ML Metadata is kept: URLs, the environment, and who may write at the same time."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 
 import ml_metadata as mlmd
 import pytest
 from click.testing import CliRunner
+from ml_metadata.metadata_store.metadata_store import downgrade_schema
+from ml_metadata.proto import metadata_store_pb2
 from tfx_lm.pipelines import cli
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
-from tfx_lm.pipelines.metadata_store import compiled_connection, connection_config, resolve_connection
+from tfx_lm.pipelines.metadata_store import (
+    compiled_connection,
+    connection_config,
+    initialize_store,
+    resolve_connection,
+)
 from tfx_lm.pipelines.metadata_url import MetadataUrl, parse_metadata_url
 
 
@@ -111,6 +119,46 @@ def test_the_tables_are_made_once_and_for_all(small_pipeline):
     result = CliRunner().invoke(cli.main, ["init-metadata", "--pipeline", "nowhere.json"])
     assert result.exit_code == cli.BAD_INPUT
     assert "--pipeline nowhere.json: no compiled pipeline" in result.output
+
+
+def test_an_older_store_is_refused_with_the_command_that_upgrades_it(tmp_path):
+    url = f"sqlite:///{tmp_path}/with%20space.sqlite"
+    connection = connection_config(url)
+    store = mlmd.MetadataStore(connection)
+    kind = store.put_artifact_type(metadata_store_pb2.ArtifactType(name="Thing"))
+    store.put_artifacts([metadata_store_pb2.Artifact(type_id=kind, uri="kept")])
+    (version,) = (
+        sqlite3.connect(tmp_path / "with space.sqlite").execute("select schema_version from MLMDEnv").fetchone()
+    )
+    downgrade_schema(connection, version - 1)
+
+    command = f"tfx-lm init-metadata --metadata {url} --upgrade"
+    with pytest.raises(ConfigurationError) as caught:
+        initialize_store(connection)
+    assert str(caught.value) == (
+        f"metadata={url}: its tables are those of an older ML Metadata (schema {version - 1}, this release needs "
+        f"{version}); make a copy of them, then run `{command}`"
+    )
+    refused = CliRunner().invoke(cli.main, command.split()[1:-1])
+    assert (refused.exit_code, command in refused.output) == (cli.BAD_INPUT, True)
+    upgraded = CliRunner().invoke(cli.main, command.split()[1:])
+    assert upgraded.exit_code == 0, upgraded.output
+    assert [artifact.uri for artifact in mlmd.MetadataStore(connection).get_artifacts()] == ["kept"]
+
+
+def test_a_store_that_cannot_be_opened(tmp_path):
+    (tmp_path / "metadata.sqlite").write_text("no database")
+    with pytest.raises(ConfigurationError, match=rf"^metadata=sqlite:///{tmp_path}/metadata.sqlite: cannot be opened"):
+        initialize_store(connection_config(f"sqlite:///{tmp_path}/metadata.sqlite"))
+    with pytest.raises(ConfigurationError, match="^metadata=postgresql://me@127.0.0.1:1/db: cannot be opened"):
+        initialize_store(connection_config("postgresql://me:secret@127.0.0.1:1/db"))
+
+
+@pytest.mark.parametrize("arguments", [[], ["--pipeline", "a.json", "--metadata", "sqlite:///b"]])
+def test_metadata_is_made_in_one_place(arguments):
+    result = CliRunner().invoke(cli.main, ["init-metadata", *arguments])
+    assert result.exit_code == 2
+    assert "give either --pipeline FILE or --metadata URL" in result.output
 
 
 WRITER = """
