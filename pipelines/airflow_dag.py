@@ -20,7 +20,14 @@ from typing import Any
 try:  # Airflow 3.
     from airflow.sdk import DAG
 except ImportError:
-    from airflow import DAG
+    try:
+        from airflow import DAG
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "Airflow is not installed: import tfx_lm.pipelines.airflow_dag in Airflow's own environment, to which "
+            "`pip install --no-deps tfx-lm` adds it; `pip install tfx-lm[airflow]` is for TFX's AirflowDagRunner",
+            name=error.name,
+        ) from error
 try:
     from airflow.providers.standard.operators.bash import BashOperator
 except ImportError:

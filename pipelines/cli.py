@@ -291,7 +291,7 @@ def serve(
         from ..components.model_server.limits import Limits
         from ..components.model_server.serve import serve as run_server
     except ModuleNotFoundError as error:
-        if error.name not in ("anyio", "httptools", "orjson", "prometheus_client", "starlette", "uvicorn", "uvloop"):
+        if error.name not in ("anyio", "orjson", "prometheus_client", "starlette", "uvicorn"):
             raise
         click.echo(f"tfx-lm: {error.name} is not installed; install the extra: pip install 'tfx-lm[serve]'", err=True)
         sys.exit(BAD_INPUT)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
-from tfx import v1 as tfx
 from tfx.dsl.compiler import compiler
 from tfx.dsl.compiler import constants as compiler_constants
 from tfx.orchestration import data_types_utils
+from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
@@ -26,7 +26,9 @@ RUN_ID_PARAMETER = compiler_constants.PIPELINE_RUN_ID_PARAMETER_NAME
 DAG_SCHEMA = 1
 
 
-def compile_pipeline(pipeline: tfx.dsl.Pipeline, defaults: Mapping[str, Any] | None = None) -> pipeline_pb2.Pipeline:
+def compile_pipeline(
+    pipeline: tfx_pipeline.Pipeline, defaults: Mapping[str, Any] | None = None
+) -> pipeline_pb2.Pipeline:
     """Compiles a pipeline to TFX's intermediate representation.
 
     Args:

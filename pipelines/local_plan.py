@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Collection
 
-from tfx import v1 as tfx
+from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.portable import partial_run_utils
 
 from .compiled_pipeline import compile_pipeline, graph, set_parameters
@@ -23,7 +23,9 @@ def plan_run(config: PipelineConfig, from_nodes: Collection[str], to_nodes: Coll
     return plan_pipeline(create_pipeline(config), from_nodes, to_nodes)
 
 
-def plan_pipeline(pipeline: tfx.dsl.Pipeline, from_nodes: Collection[str] = (), to_nodes: Collection[str] = ()) -> Plan:
+def plan_pipeline(
+    pipeline: tfx_pipeline.Pipeline, from_nodes: Collection[str] = (), to_nodes: Collection[str] = ()
+) -> Plan:
     """Compiles a pipeline and makes its store of ML Metadata ready.
 
     Args:

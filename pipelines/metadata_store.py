@@ -138,8 +138,8 @@ def initialize_store(connection: metadata_store_pb2.ConnectionConfig, upgrade: b
         url = _shown(connection)
         if versions := re.search(r"database version (\d+) is older than library version (\d+)", str(error)):
             raise ConfigurationError(
-                f"metadata={url}: its tables are those of an older ML Metadata (schema {versions[1]}, this release needs "
-                f"{versions[2]}); make a copy of them, then run `tfx-lm init-metadata --metadata {url} --upgrade`"
+                f"metadata={url}: its tables are those of an older ML Metadata (schema {versions[1]}, this release "
+                f"needs {versions[2]}); make a copy of them, then run `tfx-lm init-metadata --metadata {url} --upgrade`"
             ) from error
         raise ConfigurationError(f"metadata={url}: cannot be opened ({error})") from error
     finally:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx.orchestration import data_types
+from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import standard_component_specs as specs
 
 from ..components.text_example_gen.component import TextExampleGen
@@ -15,7 +16,7 @@ from .config import PipelineConfig
 DATA_PATH = "data_path"
 
 
-def add_runtime_parameters(pipeline: tfx.dsl.Pipeline, config: PipelineConfig) -> dict[str, Any]:
+def add_runtime_parameters(pipeline: tfx_pipeline.Pipeline, config: PipelineConfig) -> dict[str, Any]:
     """Makes parameters of a run from the folder of the data and every number of the `trainer` section.
 
     Without a value they are what the configuration says.
@@ -31,7 +32,7 @@ def add_runtime_parameters(pipeline: tfx.dsl.Pipeline, config: PipelineConfig) -
 
     def parameter(name: str, default: Any) -> Any:
         defaults[name] = default
-        return tfx.dsl.experimental.RuntimeParameter(name=name, ptype=type(default), default=default)
+        return data_types.RuntimeParameter(name=name, ptype=type(default), default=default)
 
     for node in pipeline.components:
         properties = node.exec_properties

@@ -55,3 +55,13 @@ def test_the_process_of_a_local_run_does_not_import_tensorflow():
     script = "import sys\nimport tfx_lm.pipelines.preflight, tfx_lm.pipelines.run\n"
     script += "heavy = {'tensorflow', 'tfx', 'apache_beam', 'keras'} & set(sys.modules)\nassert not heavy, heavy\n"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_node_imports_no_more_of_tfx_than_it_needs():
+    """TFX's public module, `tfx.v1`, imports the clients of Kubeflow and Google Cloud too, which takes 3 seconds."""
+    executors = sorted(path.parent.name for path in ROOT.glob("components/*/executor.py"))
+    assert "text_example_gen" in executors
+    modules = ["tfx_lm.pipelines.node_command", *(f"tfx_lm.components.{name}.executor" for name in executors)]
+    script = f"import sys, {', '.join(modules)}\n"
+    script += "heavy = {'tfx.v1', 'kfp', 'google.cloud.aiplatform'} & set(sys.modules)\nassert not heavy, heavy\n"
+    subprocess.run([sys.executable, "-c", script], check=True)

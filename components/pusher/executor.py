@@ -10,9 +10,9 @@ from typing import Any
 from tfx import types
 from tfx.components.pusher import executor
 from tfx.dsl.io import fileio
+from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, json_utils, proto_utils
-from tfx.v1 import proto
 
 from . import versions
 
@@ -38,7 +38,7 @@ class Executor(executor.Executor):
         """
         custom_config = json_utils.loads(exec_properties.get("custom_config") or "null") or {}
         keep = custom_config.get(KEEP_VERSIONS)
-        push_destination = proto.PushDestination()
+        push_destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties["push_destination"], push_destination)
         destination = push_destination.filesystem.base_directory
         if urllib.parse.urlparse(destination).scheme:

@@ -11,9 +11,9 @@ from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
-from tfx.v1 import proto
 
 from ..progress import report
 from .counts import Counts, MergeCounts
@@ -55,7 +55,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
-        input_config, output_config = proto.Input(), proto.Output()
+        input_config, output_config = example_gen_pb2.Input(), example_gen_pb2.Output()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], input_config)
         proto_utils.json_to_proto(exec_properties[standard_component_specs.OUTPUT_CONFIG_KEY], output_config)
         options = Options.from_json(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY))
@@ -78,7 +78,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         except BaseException:
             _remove_output(examples)
             raise
-        examples_utils.set_payload_format(examples, proto.PayloadFormat.FORMAT_TF_EXAMPLE)
+        examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")
         for name, value in _properties(counts).items():
             examples.set_int_custom_property(name, value)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
+from tfx.proto import example_gen_pb2
 from tfx.utils import proto_utils
-from tfx.v1 import proto
 
 from .patterns import absolute, base_and_rests
 from .splitting import HashSplit
@@ -18,7 +18,7 @@ INVALID_UTF8_POLICIES = ("error", "drop")
 
 def input_base_and_config(
     files: Sequence[str] | None, splits: Mapping[str, Sequence[str]] | None, hash_buckets: Mapping[str, int]
-) -> tuple[str, proto.Input, proto.Output, dict[str, str]]:
+) -> tuple[str, example_gen_pb2.Input, example_gen_pb2.Output, dict[str, str]]:
     """Makes TFX's configuration of an ExampleGen from paths and globs.
 
     TFX has one base folder, and one pattern for each input split. Several patterns therefore become several input
@@ -52,24 +52,27 @@ def input_base_and_config(
             named[input_name] = absolute(pattern)
             output_split_of[input_name] = name
     base, rests = base_and_rests(list(named.values()))
-    input_config = proto.Input(
-        splits=[proto.Input.Split(name=name, pattern=rest) for name, rest in zip(named, rests, strict=True)]
+    input_config = example_gen_pb2.Input(
+        splits=[example_gen_pb2.Input.Split(name=name, pattern=rest) for name, rest in zip(named, rests, strict=True)]
     )
     if not files:
-        return base, input_config, proto.Output(), output_split_of
+        return base, input_config, example_gen_pb2.Output(), output_split_of
     HashSplit(hash_buckets)
     return base, input_config, hash_output_config(hash_buckets), {}
 
 
-def hash_output_config(hash_buckets: Mapping[str, int]) -> proto.Output:
+def hash_output_config(hash_buckets: Mapping[str, int]) -> example_gen_pb2.Output:
     """TFX's form of a content-hash split.
 
     Args:
         hash_buckets: Number of buckets by name of split.
     """
-    return proto.Output(
-        split_config=proto.SplitConfig(
-            splits=[proto.SplitConfig.Split(name=name, hash_buckets=buckets) for name, buckets in hash_buckets.items()]
+    return example_gen_pb2.Output(
+        split_config=example_gen_pb2.SplitConfig(
+            splits=[
+                example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=buckets)
+                for name, buckets in hash_buckets.items()
+            ]
         )
     )
 
@@ -99,7 +102,7 @@ class Options:
         if not self.text_field:
             raise ValueError("text_field='': must name the field that holds the text; set data.text_field")
 
-    def to_custom_config(self) -> proto.CustomConfig:
+    def to_custom_config(self) -> example_gen_pb2.CustomConfig:
         """Packs the options."""
         struct = struct_pb2.Struct()
         struct.update(
@@ -109,7 +112,7 @@ class Options:
                 "input_splits": dict(self.input_splits),
             }
         )
-        custom_config = proto.CustomConfig()
+        custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(struct)
         return custom_config
 
@@ -118,7 +121,7 @@ class Options:
         """Unpacks the options from the execution property; without one the defaults hold."""
         if not text:
             return cls()
-        custom_config = proto.CustomConfig()
+        custom_config = example_gen_pb2.CustomConfig()
         proto_utils.json_to_proto(text, custom_config)
         struct = struct_pb2.Struct()
         custom_config.custom_config.Unpack(struct)
