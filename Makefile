@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all set-up themselves, from the package index only.
-.PHONY: demo test test-fast test-newest check chromium format install clean
+.PHONY: demo test test-fast test-newest test-stacks check chromium format install clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -14,6 +14,7 @@ export UV_COMPILE_BYTECODE := 1
 help:
 	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=2' changes it)"
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
+	@echo "make test-stacks  each stack on the models and the metadata of the other"
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
 	@echo "make bench-evaluation [DATA=FILE]   the Evaluator against a plain loop over the same model"
 	@echo "make bench-serving [DATA=FILE]      the model server against direct calls of the model"
@@ -50,6 +51,11 @@ test-fast: install
 
 test-newest:
 	@.ci/newest python -m pytest $(ARGS)
+
+# Both stacks on the same data; needs Python 3.10 for the older one.
+test-stacks: install
+	@$(RUN) -c 'import sys; sys.exit(sys.version_info >= (3, 11) and "make test-stacks: needs both stacks, and $(VENV) has the newer one; run make clean, then make PYTHON=python3.10 test-stacks")'
+	@$(RUN) -m pytest tests/stacks $(ARGS)
 
 # `make bench-disk_format DATA=corpus.txt`: prints a table and writes benchmarks/out/disk_format.json.
 bench-%: install

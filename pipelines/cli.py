@@ -6,7 +6,6 @@ import json
 import math
 import os
 import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -325,10 +324,14 @@ def rollback(destination: Path, to: int | None) -> None:
 
 
 def _quiet_tensorflow() -> None:
-    """Keeps TensorFlow's start-up messages out of a terminal that shows results; must come before its import."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # google.api_core tells users of Python 3.10 to upgrade, each time that TensorFlow imports it.
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
+    """Imports TensorFlow, and keeps its start-up messages out of a terminal that shows results."""
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    # TensorFlow 2.21 prints some messages of its import whatever the level; and google.api_core tells users of
+    # Python 3.10 to upgrade.
+    with output_to(Path(os.devnull)):
+        import tensorflow  # noqa: F401
 
 
 def _refuse(error: Exception) -> NoReturn:

@@ -192,7 +192,7 @@ def _number(name: str, value: Any, dtype: tf.DType) -> float:
     if type(value) not in (int, float):
         raise RequestError(400, f"{name}: has {_kind(value)} where a number must be")
     # Through float32 at once, so that what is too large is infinite without a warning.
-    return value if abs(value) <= dtype.max else float("inf") if value > 0 else float("-inf")
+    return value if abs(value) <= float(dtype.max) else float("inf") if value > 0 else float("-inf")
 
 
 def _texts(array: np.ndarray) -> Any:
