@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 
 from ..serving.saved_model import newest_version
@@ -18,6 +20,9 @@ class ModelVersions:
     A new version is loaded and warmed up beside the old one; then requests that arrive go to the new one, and those
     that are under way end with the old one. A version that cannot be loaded is passed over, once, and said so. Where
     the newest version disappears (a rollback), the one before is served again.
+
+    Python's garbage collector passes over what is loaded. TensorFlow and a model are a million objects, which a full
+    collection, one in about 3,000 requests, would look at while all of them wait for 0.15 s.
 
     Args:
         path: The folder.
@@ -47,6 +52,9 @@ class ModelVersions:
         self._folder = newest_version(path)
         self.current = ServedModel(self._folder)
         on_change(self.current)
+        self._retired: weakref.ref[ServedModel] | None = None
+        gc.collect()
+        gc.freeze()
         self._thread = threading.Thread(target=self._watch, name="model versions", daemon=True)
         self._thread.start()
 
@@ -57,6 +65,7 @@ class ModelVersions:
 
     def _watch(self) -> None:
         while not self._stop.wait(self._poll_seconds):
+            self._forget_retired()
             try:
                 folder = newest_version(self._path)
             except (ValueError, OSError) as error:
@@ -67,9 +76,20 @@ class ModelVersions:
                 continue
             self._folder = folder
             try:
-                self.current = ServedModel(folder)
+                model = ServedModel(folder)
             except Exception:  # Whatever a damaged model raises, the old one goes on.
                 _log.exception("%s: cannot be loaded; version %d is served on", folder, self.current.version)
                 self._on_failure(folder)
             else:
+                self._retired = weakref.ref(self.current)
+                self.current = model
+                del model
                 self._on_change(self.current)
+
+    def _forget_retired(self) -> None:
+        """Frees the version before, once its last request is answered."""
+        if self._retired is not None and self._retired() is None:
+            self._retired = None
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()

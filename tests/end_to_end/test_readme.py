@@ -1,0 +1,153 @@
+"""Every command of the README, run in its order as it stands there."""
+
+import gzip
+import json
+import random
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import urllib.request
+from pathlib import Path
+
+import pytest
+import tfx_lm
+
+pytestmark = pytest.mark.slow
+
+README = (Path(tfx_lm.__file__).parent / "README.md").read_text(encoding="utf-8")
+# What something else runs, or nothing can run here.
+ELSEWHERE = {
+    "make demo": "CI",
+    "make test": "CI",
+    "uv pip install --python AIRFLOW/bin/python --no-deps .": "tests/airflow/conftest.py",
+    "pip install 'tfx-lm[serve]'": "the environment of the tests has it; tests/packaging/test_extras.py",
+    'docker run -p 8501:8501 -v "$PWD/my-model/serving:/models/model" tensorflow/serving': "needs Docker",
+}
+
+
+def blocks(language: str) -> list[str]:
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    return [text for name, text in found if name == language]
+
+
+def corpus(lines: int, seed: int) -> str:
+    choose = random.Random(seed).choice
+    nouns, verbs, places = ["cat", "dog", "bird", "owl"], ["sees", "hears"], ["at night", "in the old garden"]
+    return "".join(
+        f"The {choose(nouns)} {choose(verbs)} an old {choose(nouns)} {choose(places)} {number % 97}.\n"
+        for number in range(lines)
+    )
+
+
+class Reader:
+    """Somebody who types what the README says, in a folder with texts of their own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        (folder / "corpus").mkdir()
+        (folder / "dags").mkdir()
+        (folder / "corpus" / "mine.txt").write_text(corpus(1500, 1))
+        with gzip.open(folder / "corpus" / "train-1.txt.gz", "wt") as file:
+            file.write(corpus(1500, 2))
+        (folder / "corpus" / "valid.txt").write_text(corpus(300, 3))
+        (folder / "text.txt").write_text(corpus(20, 4))
+        (folder / "my-model.yaml").write_text(next(block for block in blocks("yaml") if "vocabulary:" in block))
+        self.commands = [line for block in blocks("") for line in block.splitlines() if is_command(line)]
+        self.run_so_far: list[str] = []
+
+    def type(self, command: str) -> str:
+        assert command in self.commands
+        self.run_so_far.append(command)
+        environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(self.folder)}
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=900
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def is_command(line: str) -> bool:
+    return line.split(" ")[0] in ("make", "tfx-lm", "uv", "pip", "curl", "docker", "airflow", "python")
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory) -> Reader:
+    return Reader(tmp_path_factory.mktemp("readme"))
+
+
+def test_a_text_of_ones_own(reader):
+    reader.type("tfx-lm run --data 'corpus/*.txt' --output my-model --set gate.max_perplexity=300")
+    lines = reader.type("tfx-lm score my-model/serving text.txt").splitlines()
+    assert len(lines) == 21
+    assert json.loads(lines[-1])["perplexity"] < 300
+    assert "old" in reader.type('tfx-lm complete my-model/serving "the old"')
+
+
+def test_a_configuration_and_a_comparison(reader):
+    shutil.move(reader.folder / "my-model", reader.folder / "new-model")
+    reader.type("tfx-lm run --config my-model.yaml --set trainer.epochs=5")
+    summary = json.loads((reader.folder / "my-model" / "summary.json").read_text())
+    assert (summary["config"]["name"], summary["pushed_model"] is None) == ("my-model", False)
+    assert "bits per byte" in reader.type("tfx-lm compare new-model/serving my-model/serving text.txt").lower()
+
+
+def test_the_model_in_python(reader, monkeypatch):
+    import tensorflow as tf
+
+    (snippet,) = [block for block in blocks("python") if "saved_model.load" in block]
+    (newest,) = (reader.folder / "my-model" / "serving").glob("[0-9]*")
+    path = "output/serving/1764000000"
+    assert path in snippet
+    found = {"tf": tf}
+    exec(snippet.replace(path, str(newest)).replace("[[42]]", "[[5]]"), found)
+    log_probabilities = found["answer"]["log_probabilities"]
+    assert float(tf.reduce_sum(tf.exp(log_probabilities))) == pytest.approx(1.0, rel=1e-4)
+
+
+def test_the_server(reader):
+    command = "tfx-lm serve my-model/serving --port 8501"
+    (request,) = [line for line in reader.commands if line.startswith("curl")]
+    assert command in reader.commands
+    # Another port than the README's, which may be taken.
+    arguments = [str(Path(sys.executable).parent / "tfx-lm"), *shlex.split(command.replace("8501", "0"))[1:]]
+    server = subprocess.Popen(arguments, cwd=reader.folder, stdout=subprocess.PIPE, text=True)
+    try:
+        url = re.search(r"http://[^/]*", server.stdout.readline()).group()
+        reader.run_so_far += [command, request]
+        curl = shlex.split(request)
+        assert (curl[0], curl[2]) == ("curl", "-d")
+        with urllib.request.urlopen(curl[1].replace("localhost:8501", url), curl[3].encode()) as response:
+            outputs = json.loads(response.read())["outputs"]
+        assert len(outputs["words"][0]) == len(outputs["log_probabilities"][0]) == 3
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+        server.stdout.close()
+
+
+def test_what_orchestrators_need(reader):
+    reader.type("tfx-lm compile --runner airflow --config my-model.yaml --output dags/my-model.json")
+    assert json.loads((reader.folder / "dags" / "my-model.dag.json").read_text())["nodes"]
+    (kubeflow,) = [block for block in blocks("yaml") if "kubeflow:" in block]
+    settings = (reader.folder / "my-model.yaml").read_text()
+    # The section takes the place of the local data.
+    without_data = re.sub(r"^data:\n(?:  .*\n)+", "", settings, flags=re.MULTILINE)
+    (reader.folder / "my-model.yaml").write_text(without_data + textwrap.dedent(kubeflow))
+    reader.type("tfx-lm compile --runner kubeflow --config my-model.yaml --output my-model-kubeflow.yaml")
+    assert (reader.folder / "my-model-kubeflow.yaml").stat().st_size > 10_000
+
+
+def test_a_rollback(reader):
+    serving = reader.folder / "my-model" / "serving"
+    (newest,) = serving.glob("[0-9]*")
+    shutil.copytree(newest, serving / "1")
+    assert newest.name in reader.type("tfx-lm rollback my-model/serving")
+    assert [folder.name for folder in serving.glob("[0-9]*")] == ["1"]
+
+
+def test_nothing_was_left_out(reader):
+    assert sorted(reader.commands) == sorted([*reader.run_so_far, *ELSEWHERE])
