@@ -19,22 +19,24 @@ class KernelGradient:
     are computed side by side. Here the rows are divided into blocks; the products of a block are added to it in place.
     Blocks do not wait for each other.
 
-    The value that is passed on is a float32 (float64 for float64) tensor [blocks, rows, units], the last block padded.
+    The value that is passed on is the float32 (float64 for float64) tensor [vocabulary, units] itself, and not a part
+    of another one: what is computed from it later needs no tensor of its own, either.
 
     Args:
         kernel: [vocabulary, units], the kernel.
     """
 
     def __init__(self, kernel: tf.Tensor):
-        self._vocabulary, self._units = kernel.shape
+        self._shape = kernel.shape
         self._dtype = tf.float64 if kernel.dtype == tf.float64 else tf.float32
-        size = self._vocabulary * self._units * self._dtype.size
-        self._rows = -(-self._vocabulary // min(MOST_BLOCKS, -(-size // BLOCK_BYTES)))
-        self._blocks = -(-self._vocabulary // self._rows)
+        vocabulary, units = self._shape
+        blocks = min(MOST_BLOCKS, -(-vocabulary * units * self._dtype.size // BLOCK_BYTES))
+        rows = -(-vocabulary // blocks)
+        self._blocks = [(begin, min(begin + rows, vocabulary)) for begin in range(0, vocabulary, rows)]
 
     def zeros(self) -> tf.Tensor:
         """Returns the gradient of no tokens, in memory of its own: a constant may be shared and must not change."""
-        return tf.raw_ops.Empty(shape=[self._blocks, self._rows, self._units], dtype=self._dtype, init=True)
+        return tf.raw_ops.Empty(shape=self._shape, dtype=self._dtype, init=True)
 
     def add(self, gradient: tf.Tensor, products: Sequence[tuple[tf.Tensor, tf.Tensor]]) -> tf.Tensor:
         """Adds the products of some chunks; the gradient that was passed must not be used again.
@@ -47,22 +49,13 @@ class KernelGradient:
             The gradient with them.
         """
         added = []
-        for block in range(self._blocks):
+        for begin, end in self._blocks:
             part = gradient
             for by_logits, states in products:
-                columns = by_logits
-                if self._blocks > 1:
-                    columns = by_logits[:, block * self._rows : (block + 1) * self._rows]
+                columns = by_logits if len(self._blocks) == 1 else by_logits[:, begin:end]
                 product = tf.matmul(tf.cast(columns, states.dtype), states, transpose_a=True)
-                missing = self._rows - (self._vocabulary - block * self._rows)
-                if missing > 0:
-                    product = tf.pad(product, [[0, missing], [0, 0]])
-                # An alias of `part`, with one of its blocks changed.
-                part = tf.raw_ops.InplaceAdd(x=part, i=[block], v=tf.cast(product, self._dtype)[None])
+                # An alias of `part`, with some of its rows changed.
+                part = tf.raw_ops.InplaceAdd(x=part, i=tf.range(begin, end), v=tf.cast(product, self._dtype))
             added.append(part)
         with tf.control_dependencies(added):
             return tf.identity(added[0])
-
-    def whole(self, gradient: tf.Tensor) -> tf.Tensor:
-        """Returns the gradient [vocabulary, units]; leaving out the padding copies nothing."""
-        return tf.reshape(gradient, [self._blocks * self._rows, self._units])[: self._vocabulary]

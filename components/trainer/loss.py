@@ -190,11 +190,9 @@ def _chunked_nll(lanes: int, states: tf.Tensor, kernel: tf.Tensor, bias: tf.Tens
     )
 
     def gradients(upstream):
-        # The kernel's is multiplied in the form in which that needs no second tensor of its size.
-        by_whole_kernel = gradient.whole(upstream * by_kernel)
         by_all = (
             (upstream * _precise(by_states.concat()), states),
-            (by_whole_kernel, kernel),
+            (upstream * by_kernel, kernel),
             (upstream * by_bias, bias),
         )
         return *(tf.cast(value, of.dtype) for value, of in by_all), None
