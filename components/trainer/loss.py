@@ -156,8 +156,11 @@ def _chunked_nll(lanes: int, states: tf.Tensor, kernel: tf.Tensor, bias: tf.Tens
     def one_lane(number):
         part = slice(number * chunk, (number + 1) * chunk)
         wanted = targets[part]
-        logits = tf.nn.bias_add(_precise(tf.matmul(states[part], thin_kernel, transpose_b=True)), _precise(bias))
-        probabilities = tf.nn.softmax(logits)
+
+        def logits():
+            return tf.nn.bias_add(_precise(tf.matmul(states[part], thin_kernel, transpose_b=True)), _precise(bias))
+
+        probabilities = tf.nn.softmax(logits())
         nll = _nll_of(probabilities, logits, wanted)
         with tf.control_dependencies([nll]):
             by_logits = _less_one_hot(probabilities, wanted)
@@ -192,7 +195,7 @@ def _chunked_nll(lanes: int, states: tf.Tensor, kernel: tf.Tensor, bias: tf.Tens
     def gradients(upstream):
         by_all = (
             (upstream * _precise(by_states.concat()), states),
-            (upstream * by_kernel, kernel),
+            (upstream * gradient.whole(by_kernel), kernel),
             (upstream * by_bias, bias),
         )
         return *(tf.cast(value, of.dtype) for value, of in by_all), None
@@ -212,15 +215,16 @@ def _less_one_hot(probabilities: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     return tf.reshape(flat, [tokens, vocabulary_size])
 
 
-def _nll_of(probabilities: tf.Tensor, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+def _nll_of(probabilities: tf.Tensor, logits: Callable[[], tf.Tensor], targets: tf.Tensor) -> tf.Tensor:
     """Returns [tokens] nats, from a softmax that is there already.
 
     The operation that computes the loss from the logits takes several times as long as a softmax on a
-    processor. It is called only where a probability is too small for its logarithm to be exact, or NaN.
+    processor. It is called only where a probability is too small for its logarithm to be exact, or NaN. The
+    logits are then computed again, so that the softmax may take their memory.
     """
     wanted = tf.gather(probabilities, targets, batch_dims=1)
     return tf.cond(
-        tf.reduce_all(wanted > SMALLEST_PROBABILITY), lambda: -tf.math.log(wanted), lambda: _nll(logits, targets)
+        tf.reduce_all(wanted > SMALLEST_PROBABILITY), lambda: -tf.math.log(wanted), lambda: _nll(logits(), targets)
     )
 
 
@@ -254,8 +258,11 @@ def scores(
 
     def one_chunk(index, done):
         part = slice(index * chunk, (index + 1) * chunk)
-        logits = _precise(project(states[part]))
-        nll = _nll_of(tf.nn.softmax(logits), logits, wanted[part])
+
+        def logits():
+            return _precise(project(states[part]))
+
+        nll = _nll_of(tf.nn.softmax(logits()), logits, wanted[part])
         return index + 1, done.write(index, tf.cast(nll, tf.float32))
 
     _, done = tf.while_loop(

@@ -57,15 +57,10 @@ class TrainableLanguageModel(LanguageModel):
             sums = self._sums(embedded, targets, mask, self._dropout_seed())
         variables = self.trainable_variables
         *gradients, by_embedded = tape.gradient(
-            sums.nll,
-            [*(variable.value for variable in variables), embedded],
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            sums.nll, [*(variable.value for variable in variables), embedded]
         )
-        # Into the gradient that the tied matrix has as the projection: on its own it would be as large again.
         embedding = [variable is self.embedding.embeddings for variable in variables].index(True)
-        gradients[embedding] = tf.tensor_scatter_nd_add(
-            gradients[embedding], inputs[..., None], tf.cast(by_embedded, gradients[embedding].dtype)
-        )
+        gradients[embedding] = self._with_embedded(gradients[embedding], inputs, by_embedded)
         gradients, sums = self._clipped_mean(gradients, sums)
         apply_reduced(self.optimizer, gradients, variables)
         self.perplexity.update_state(sums)
@@ -125,6 +120,23 @@ class TrainableLanguageModel(LanguageModel):
         sentences = tf.shape(batch[0])[0]
         cuts = [sentences * index // self.shares for index in range(self.shares + 1)]
         return [tuple(tensor[cuts[i] : cuts[i + 1]] for tensor in batch) for i in range(self.shares)]
+
+    def _with_embedded(self, gradient: tf.Tensor | None, inputs: tf.Tensor, by_embedded: tf.Tensor) -> tf.Tensor:
+        """Adds the gradient by the embedded inputs to the one that a tied matrix has as the projection, in place.
+
+        On its own it would be as large again, most of it zeros.
+        """
+        shape = self.embedding.embeddings.shape
+        rows = tf.cast(tf.reshape(by_embedded, [-1, shape[1]]), tf.float32)
+        ids = tf.reshape(tf.cast(inputs, tf.int32), [-1])
+        if gradient is None:
+            return tf.math.unsorted_segment_sum(rows, ids, shape[0])
+        if self.static_shapes:
+            return tf.tensor_scatter_nd_add(gradient, ids[:, None], rows)
+        # Each id once: several threads of a GPU that added to one row would lose some of it.
+        once, index = tf.unique(ids)
+        rows = tf.math.unsorted_segment_sum(rows, index, tf.size(once))
+        return tf.raw_ops.InplaceAdd(x=gradient, i=once, v=rows)
 
     def _clipped_mean(self, gradients: list[tf.Tensor], sums: loss.LossSums) -> tuple[list[tf.Tensor], loss.LossSums]:
         """Returns the gradients of the loss per token of the global batch, from those of this replica's sum.

@@ -323,6 +323,7 @@ def test_a_kernel_that_does_not_fit_is_an_error():
 @pytest.mark.parametrize("vocabulary", [2, 97, 1000])
 def test_lanes_and_blocks_change_nothing(monkeypatch, lanes, vocabulary):
     """Blocks of the kernel that do not divide it, chunks that do not divide the tokens, lanes without any."""
+    monkeypatch.setattr(kernel_gradient, "AT_ONCE_BYTES", 1024)
     monkeypatch.setattr(kernel_gradient, "BLOCK_BYTES", 1024)
     monkeypatch.setattr(loss, "CHUNK_TOKENS", 5)
     monkeypatch.setattr(loss, "CHUNK_LOGITS", 5)
