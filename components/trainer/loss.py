@@ -32,8 +32,8 @@ Projection = Callable[[tf.Tensor], tf.Tensor]
 # on 2 cores with 2,048 tokens and 10,000 words, loss and gradients of the projection took 45 µs a token,
 # 46 with half as much and 58 with all tokens in one chunk.
 CHUNK_LOGITS = 2**22
-# Every chunk goes once over the kernel's gradient. With more words than this, chunks of twice the size win more by fewer
-# passes than they lose by the caches: 3 % at 33,000 words and 20 % at 100,000, but -2 % at 10,000.
+# Every chunk goes once over the kernel's gradient. With more words than this, chunks of twice the size win more by
+# fewer passes than they lose by the caches: 3 % at 33,000 words and 20 % at 100,000, but -2 % at 10,000.
 WIDE_VOCABULARY = 2**14
 # Far above the smallest normal float32, 1.2e-38, below which digits are lost.
 SMALLEST_PROBABILITY = 1e-30

@@ -56,9 +56,7 @@ class TrainableLanguageModel(LanguageModel):
             tape.watch(embedded)
             sums = self._sums(embedded, targets, mask, self._dropout_seed())
         variables = self.trainable_variables
-        *gradients, by_embedded = tape.gradient(
-            sums.nll, [*(variable.value for variable in variables), embedded]
-        )
+        *gradients, by_embedded = tape.gradient(sums.nll, [*(variable.value for variable in variables), embedded])
         embedding = [variable is self.embedding.embeddings for variable in variables].index(True)
         gradients[embedding] = self._with_embedded(gradients[embedding], inputs, by_embedded)
         gradients, sums = self._clipped_mean(gradients, sums)
