@@ -324,10 +324,9 @@ def rollback(destination: Path, to: int | None) -> None:
 
 
 def _quiet_tensorflow() -> None:
-    """Imports TensorFlow, and keeps its start-up messages out of a terminal that shows results."""
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    """Imports TensorFlow without its start-up messages in a terminal that shows results, unless they were asked for."""
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     # TensorFlow 2.21 prints some messages of its import whatever the level; and google.api_core tells users of
     # Python 3.10 to upgrade.
     with output_to(Path(os.devnull)):
