@@ -185,6 +185,16 @@ def test_the_model_completes_text_from_any_folder_above_it(first):
     assert text.startswith("the old ")
 
 
+@pytest.mark.parametrize("level", [None, "3"])
+def test_results_come_without_messages_of_tensorflow(first, monkeypatch, level):
+    if level is None:
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    else:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
+    scored = tfx_lm("score", str(first.output / "serving"), stdin="the old cat\n")
+    assert (scored.returncode, len(scored.stdout.splitlines()), scored.stderr) == (0, 2, "")
+
+
 def test_the_pushed_model_is_served(first):
     command = [str(Path(sys.executable).parent / "tfx-lm"), "serve", str(first.output / "serving"), "--port", "0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
