@@ -1,5 +1,6 @@
 """Where ML Metadata is kept: URLs, the environment, and who may write at the same time."""
 
+import contextlib
 import json
 import sqlite3
 import subprocess
@@ -127,9 +128,8 @@ def test_an_older_store_is_refused_with_the_command_that_upgrades_it(tmp_path):
     store = mlmd.MetadataStore(connection)
     kind = store.put_artifact_type(metadata_store_pb2.ArtifactType(name="Thing"))
     store.put_artifacts([metadata_store_pb2.Artifact(type_id=kind, uri="kept")])
-    (version,) = (
-        sqlite3.connect(tmp_path / "with space.sqlite").execute("select schema_version from MLMDEnv").fetchone()
-    )
+    with contextlib.closing(sqlite3.connect(tmp_path / "with space.sqlite")) as database:
+        (version,) = database.execute("select schema_version from MLMDEnv").fetchone()
     downgrade_schema(connection, version - 1)
 
     command = f"tfx-lm init-metadata --metadata {url} --upgrade"
