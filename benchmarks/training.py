@@ -1,6 +1,7 @@
 """How fast training is, and how much memory it takes: ours, Keras padded to 64, PyTorch packed, the machine's limit.
 
-    ours            the Trainer's own code on its length buckets; also with untied weights, and (33k) adaptive
+    ours            the Trainer's own code on its length buckets; also with untied weights, (33k) adaptive, in bfloat16,
+                    and (10k) in a loop of our own in place of Keras's `fit`
     keras_padded    sentences padded to 64, `Embedding(mask_zero=True)`, `SparseCategoricalCrossentropy`, `fit`
     pytorch         packed batches of our buckets, logits of real positions only, tied and untied, fused Adam
     sgemm           products of 2048 x 2048 float32 matrices, by TensorFlow and by PyTorch
@@ -34,6 +35,7 @@ OUTPUT = Path(__file__).parent / "out" / f"{NAME}.json"
 TORCH_PYTHON = Path(__file__).parents[1] / ".cache" / "torch" / "bin" / "python"
 # Blocks are kept and not given back to the system between steps: the settings that make PyTorch fastest.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184", "MALLOC_ARENA_MAX": "1"}
+ONLY_10K = ("ours_loop", "pytorch_default_allocator")
 MOST_ROUNDS = 1000
 TEXT_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -52,6 +54,8 @@ CONTESTANTS = {
     "ours": Contestant("ours.py", {"tied": True, "output": "full"}),
     "ours_untied": Contestant("ours.py", {"tied": False, "output": "full"}),
     "ours_adaptive": Contestant("ours.py", {"tied": True, "output": "adaptive"}),
+    "ours_loop": Contestant("ours.py", {"tied": True, "output": "full", "fit": False}),
+    "ours_bfloat16": Contestant("ours.py", {"tied": True, "output": "full", "precision": "bfloat16"}),
     "keras_padded": Contestant("keras_padded.py"),
     "pytorch": Contestant("pytorch.py", {"tied": True}, ALLOCATOR, torch=True),
     "pytorch_untied": Contestant("pytorch.py", {"tied": False}, ALLOCATOR, torch=True),
@@ -93,7 +97,7 @@ class Settings:
     phases: Mapping[str, Phase] = field(
         default_factory=lambda: {
             "10k": Phase(10_000, 8, [name for name in CONTESTANTS if name != "ours_adaptive"]),
-            "33k": Phase(33_000, 6, [name for name in CONTESTANTS if name != "pytorch_default_allocator"]),
+            "33k": Phase(33_000, 6, [name for name in CONTESTANTS if name not in ONLY_10K]),
             "100k": Phase(100_000, 4, ["ours"], timed=False),
         }
     )
@@ -169,6 +173,8 @@ def start(name: str, vocabulary: int, torch_python: str, folder: Path, settings:
         "adaptive_cutoffs": settings.adaptive_cutoffs,
         "most_rounds": MOST_ROUNDS,
         "products": settings.products,
+        "fit": True,
+        "precision": "float32",
         **contestant.asked,
     }
     python = torch_python if contestant.torch else sys.executable

@@ -1,4 +1,4 @@
-"""Contestant: this package, by the code that the Trainer runs: input pipeline, `build_model`, `fit`."""
+"""Contestant: this package, by the code that the Trainer runs: input pipeline, `build_model`, `fit` or a loop."""
 
 import json
 from pathlib import Path
@@ -11,6 +11,7 @@ from tfx_lm.components.trainer.buckets import Buckets
 from tfx_lm.components.trainer.options import TrainerOptions
 from tfx_lm.components.trainer.run_fn import build_model
 from tfx_lm.components.trainer.threads import deal_threads
+from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.pipelines.config import TrainerConfig
 from turns import Turns, specification
 
@@ -22,6 +23,20 @@ def write_examples(sentences: list[list[int]], path: Path) -> str:
             feature = tf.train.Feature(int64_list=tf.train.Int64List(value=ids))
             writer.write(tf.train.Example(features=tf.train.Features(feature={"ids": feature})).SerializeToString())
     return str(path)
+
+
+def loop(
+    model: TrainableLanguageModel, batches: tf.data.Dataset, steps: int, epochs: int, take_turns: TakeTurns
+) -> None:
+    """What `fit` does, without Keras: the compiled step on one batch after the other."""
+    step = tf.function(model.train_step, reduce_retracing=True)
+    iterator = iter(batches)
+    for epoch in range(epochs):
+        take_turns.on_epoch_begin(epoch)
+        model.reset_metrics()
+        for _ in range(steps):
+            logs = step(next(iterator))
+        take_turns.on_epoch_end(epoch, {name: float(value) for name, value in logs.items()})
 
 
 def main() -> None:
@@ -41,6 +56,7 @@ def main() -> None:
             "tied_embedding": asked["tied"],
             "output": asked["output"],
             "adaptive_cutoffs": asked["adaptive_cutoffs"],
+            "precision": asked["precision"],
         }
     )
     # Before TensorFlow runs anything else, as in `run_fn`.
@@ -52,14 +68,19 @@ def main() -> None:
     model.start_from_frequencies(counts.targets)
     state = [*model.trainable_variables, *model.optimizer.variables]
     turns.ready(state_bytes=sum(variable.value.dtype.size * int(tf.size(variable.value)) for variable in state))
-    model.fit(
-        input_pipeline.training_batches(files, buckets, options.seed, 0, 0, options.epochs),
-        steps_per_epoch=buckets.batches,
-        epochs=options.epochs,
-        shuffle=False,
-        callbacks=[TakeTurns(turns, counts.tokens)],
-        verbose=0,
-    )
+    batches = input_pipeline.training_batches(files, buckets, options.seed, 0, 0, options.epochs)
+    take_turns = TakeTurns(turns, counts.tokens)
+    if asked["fit"]:
+        model.fit(
+            batches,
+            steps_per_epoch=buckets.batches,
+            epochs=options.epochs,
+            shuffle=False,
+            callbacks=[take_turns],
+            verbose=0,
+        )
+    else:
+        loop(model, batches, buckets.batches, options.epochs, take_turns)
 
 
 if __name__ == "__main__":

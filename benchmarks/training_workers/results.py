@@ -14,6 +14,8 @@ SPEEDS = {
     "of_sgemm": ("ours", "sgemm_tensorflow"),
     "of_sgemm_untied": ("ours_untied", "sgemm_tensorflow"),
     "adaptive_vs_full": ("ours_adaptive", "ours"),
+    "fit_vs_loop": ("ours", "ours_loop"),
+    "bfloat16_vs_float32": ("ours_bfloat16", "ours"),
     "pytorch_of_sgemm": ("pytorch", "sgemm_pytorch"),
     "pytorch_allocator": ("pytorch", "pytorch_default_allocator"),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import tensorflow as tf
 
 from ...transform.padding import PaddedBatch
@@ -117,7 +119,9 @@ class TrainableLanguageModel(LanguageModel):
             return [batch]
         sentences = tf.shape(batch[0])[0]
         cuts = [sentences * index // self.shares for index in range(self.shares + 1)]
-        return [tuple(tensor[cuts[i] : cuts[i + 1]] for tensor in batch) for i in range(self.shares)]
+        sizes = tf.stack([end - begin for begin, end in itertools.pairwise(cuts)])
+        # Not slices, whose gradients would each be as large as the batch.
+        return list(zip(*(tf.split(tensor, sizes, num=self.shares) for tensor in batch), strict=True))
 
     def _with_embedded(self, gradient: tf.Tensor | None, inputs: tf.Tensor, by_embedded: tf.Tensor) -> tf.Tensor:
         """Adds the gradient by the embedded inputs to the one that a tied matrix has as the projection, in place.

@@ -91,13 +91,15 @@ def test_a_run_with_tiny_sizes(benchmark_module, text):
         "of_sgemm_10k",
         "of_sgemm_untied_10k",
         "adaptive_vs_full_10k",
+        "fit_vs_loop_10k",
+        "bfloat16_vs_float32_10k",
         "memory_vs_keras_10k",
         "memory_100k_vs_10k",
     }
     assert all(value > 0 for value in report["ratios"].values())
     assert {"tensorflow", "cores", "python"} <= report["machine"].keys()
     small = report["figures"]["phases"]["10k"]
-    for name in ("ours", "ours_untied", "ours_adaptive", "keras_padded"):
+    for name in ("ours", "ours_untied", "ours_adaptive", "ours_loop", "ours_bfloat16", "keras_padded"):
         figures = small["contestants"][name]
         assert len(figures["rates"]) == 2
         assert figures["memory"]["peak"] >= figures["memory"]["loaded"] > figures["state_bytes"]

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfx_lm.components.trainer import kernel_gradient, loss
+from tfx_lm.components.trainer import loss, output_gradients
 from tfx_lm.transform.padding import pad_batch
 
 # "the cat" with the = 7 and cat = 9, as in `transform.padding`.
@@ -321,10 +321,12 @@ def test_a_kernel_that_does_not_fit_is_an_error():
 
 @pytest.mark.parametrize("lanes", [2, 3])
 @pytest.mark.parametrize("vocabulary", [2, 97, 1000])
-def test_lanes_and_blocks_change_nothing(monkeypatch, lanes, vocabulary):
+@pytest.mark.parametrize("thin_vocabulary", [50, 2000])
+def test_lanes_and_blocks_change_nothing(monkeypatch, lanes, vocabulary, thin_vocabulary):
     """Blocks of the kernel that do not divide it, chunks that do not divide the tokens, lanes without any."""
-    monkeypatch.setattr(kernel_gradient, "AT_ONCE_BYTES", 1024)
-    monkeypatch.setattr(kernel_gradient, "BLOCK_BYTES", 1024)
+    monkeypatch.setattr(output_gradients, "THIN_VOCABULARY", thin_vocabulary)
+    monkeypatch.setattr(output_gradients, "AT_ONCE_BYTES", 1024)
+    monkeypatch.setattr(output_gradients, "BLOCK_BYTES", 1024)
     monkeypatch.setattr(loss, "CHUNK_TOKENS", 5)
     monkeypatch.setattr(loss, "CHUNK_LOGITS", 5)
     generator = np.random.default_rng(1)
