@@ -18,7 +18,7 @@ help:
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
 	@echo "make bench-evaluation [DATA=FILE]   the Evaluator against a plain loop over the same model"
 	@echo "make bench-serving [DATA=FILE]      the model server against direct calls of the model"
-	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (7 minutes on 2 idle cores)"
+	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (9 minutes on 2 idle cores)"
 	@echo "make check   lint, format, types, the Dockerfile"
 	@echo "make install the environment alone, into $(VENV)"
 
