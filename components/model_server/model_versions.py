@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import threading
-import weakref
 from collections.abc import Callable
 
 from ..serving.saved_model import newest_version
@@ -52,7 +52,7 @@ class ModelVersions:
         self._folder = newest_version(path)
         self.current = ServedModel(self._folder)
         on_change(self.current)
-        self._retired: weakref.ref[ServedModel] | None = None
+        self._retired: ServedModel | None = None
         gc.collect()
         gc.freeze()
         self._thread = threading.Thread(target=self._watch, name="model versions", daemon=True)
@@ -81,14 +81,16 @@ class ModelVersions:
                 _log.exception("%s: cannot be loaded; version %d is served on", folder, self.current.version)
                 self._on_failure(folder)
             else:
-                self._retired = weakref.ref(self.current)
+                self._retired = self.current
                 self.current = model
                 del model
                 self._on_change(self.current)
 
     def _forget_retired(self) -> None:
         """Frees the version before, once its last request is answered."""
-        if self._retired is not None and self._retired() is None:
+        # Two references, ours and the argument. The last one goes here and not with a request, whose thread might be
+        # in the middle of freeing when this one collects what is left: that would then be passed over for ever.
+        if self._retired is not None and sys.getrefcount(self._retired) <= 2:
             self._retired = None
             gc.unfreeze()
             gc.collect()
