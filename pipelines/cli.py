@@ -205,14 +205,18 @@ def score(model: str, file: Any) -> None:
               show_default=True, help="What they are compared by.")  # fmt: skip
 @click.option("--tolerance", type=click.FloatRange(min=0), default=0.005, show_default=True,
               help="How much worse MODEL_A may be, relative; 0: it must be better.")  # fmt: skip
+@click.option("--slice-tolerance", type=click.FloatRange(min=0), default=0.02, show_default=True,
+              help="How much worse MODEL_A may be in any one slice, relative.")  # fmt: skip
+@click.option("--slice-min-sentences", type=click.IntRange(min=2), default=100, show_default=True,
+              help="How many lines a slice must have to count.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object in the place of tables.")
 def compare(
     candidate: str, baseline: str, file: Any, criterion: Literal["bits_per_byte", "perplexity"], tolerance: float,
-    as_json: bool,
+    slice_tolerance: float, slice_min_sentences: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Compares MODEL_A with MODEL_B on the lines of FILE, as the gate compares a candidate with its baseline.
 
-    The models are as for `tfx-lm score`, and so is FILE.
+    The models are as for `tfx-lm score`, and so is FILE. The gate's absolute bounds are no part of it.
     """
     _quiet_tensorflow()
     from ..components.serving import comparison, scoring
@@ -224,9 +228,9 @@ def compare(
         compared = comparison.compare_models(models[0], models[1], file, criterion)
     except ValueError as error:
         _refuse(error)
-    found = finite(compared.as_json(tolerance)) if as_json else compared.as_json(tolerance)
+    found = compared.as_json(tolerance, slice_tolerance, slice_min_sentences)
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(json.dumps(finite(found)))
     else:
         print_comparison(found)
 

@@ -29,8 +29,8 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
         column.justify = "right"
     console.print(scores)
     console.print(changes)
-    verdict = "MODEL_A would be blessed:" if found["gate"]["blessed"] else "MODEL_A would not be blessed:"
-    console.print(verdict, *found["gate"]["reasons"], highlight=False)
+    verdict = "MODEL_A would be blessed" if found["gate"]["blessed"] else "MODEL_A would not be blessed"
+    console.print(f"{verdict} beside MODEL_B:", *found["gate"]["reasons"], highlight=False)
 
 
 def _with_interval(scores: dict[str, Any], key: str, form: str) -> str:

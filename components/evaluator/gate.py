@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, get_args
 
 from .scores import Change, Criterion
@@ -80,6 +80,12 @@ class Verdict(NamedTuple):
     blessed: bool
     reasons: list[str]
 
+    @classmethod
+    def of(cls, checks: Sequence[tuple[bool, str]]) -> Verdict:
+        """Returns the verdict of some conditions: for each, whether it is met, and why."""
+        blessed = all(met for met, _ in checks)
+        return cls(blessed, [reason for met, reason in checks if met == blessed])
+
 
 def decide(
     gate: Gate,
@@ -108,10 +114,9 @@ def decide(
     if change is not None and gate.tolerance is not None:
         checks.append(compare(gate.criterion, change, gate.tolerance))
     if gate.slice_tolerance is not None:
-        checks += _slices(gate, gate.slice_tolerance, slice_changes or {})
-    blessed = all(met for met, _ in checks)
-    reasons = [reason for met, reason in checks if met == blessed]
-    return Verdict(blessed, [*reasons, NO_BASELINE] if change is None else reasons)
+        checks += compare_slices(gate.criterion, slice_changes or {}, gate.slice_tolerance, gate.slice_min_sentences)
+    verdict = Verdict.of(checks)
+    return verdict._replace(reasons=[*verdict.reasons, NO_BASELINE]) if change is None else verdict
 
 
 def _bound(name: str, value: float, bound: float) -> tuple[bool, str]:
@@ -148,12 +153,26 @@ def compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[boo
     return False, f"{found}; with 95 % confidence only known to be {_at_most(change.upper)}, {demanded}"
 
 
-def _slices(gate: Gate, tolerance: float, changes: Mapping[str, Change]) -> list[tuple[bool, str]]:
-    watched = {name: change for name, change in changes.items() if change.sentences >= gate.slice_min_sentences}
+def compare_slices(
+    criterion: Criterion, changes: Mapping[str, Change], tolerance: float, min_sentences: int
+) -> list[tuple[bool, str]]:
+    """Compares a candidate with its baseline slice by slice, as the third condition of `Gate` says.
+
+    Args:
+        criterion: What they were compared by.
+        changes: How much worse the candidate is in each slice, by the name that the reasons use.
+        tolerance: How much worse it may be in a slice, as a share.
+        min_sentences: How many sentences a slice needs to be a condition.
+
+    Returns:
+        For each slice that is worse by more, False and why; if there is none, True and why once; nothing where no
+        slice has enough sentences.
+    """
+    watched = {name: change for name, change in changes.items() if change.sentences >= min_sentences}
     checks = []
     for name, change in watched.items():
         if not change.relative <= tolerance:  # NaN is not met.
-            found = f"{name}: {_WORDS[gate.criterion]} is {_percent(change.relative)} the baseline's"
+            found = f"{name}: {_WORDS[criterion]} is {_percent(change.relative)} the baseline's"
             allowed = f"gate.slice_tolerance allows {100 * tolerance:.3g} %"
             checks.append((False, f"{found} over {change.sentences} sentences; {allowed}"))
     if watched and not checks:

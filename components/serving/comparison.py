@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..description import check_same_tokens
-from ..evaluator.gate import Verdict, compare
+from ..evaluator.gate import Verdict, compare, compare_slices
 from ..evaluator.scores import Criterion, PairedSums, ScoreSums
 from ..evaluator.slices import SENTENCE_LENGTH, UNKNOWN_WORDS, derived, groups
 from ..evaluator.sums import MODEL_OUTPUTS
@@ -66,18 +66,28 @@ class Comparison:
     total: Part
     slices: dict[str, Part]
 
-    def verdict(self, tolerance: float) -> Verdict:
-        """What the gate would say of the difference; `tolerance` is that of `gate.Gate`."""
-        met, reason = compare(self.criterion, self.total.pair.change(self.criterion), tolerance)
-        return Verdict(met, [reason])
+    def verdict(self, tolerance: float, slice_tolerance: float, slice_min_sentences: int) -> Verdict:
+        """What the gate would say of the difference: all its conditions but the absolute bounds.
 
-    def as_json(self, tolerance: float) -> dict[str, Any]:
-        """`criterion`, the scores and the change over all lines and by slice, and `gate`, the verdict."""
+        Args:
+            tolerance: As in `gate.Gate`, and so are the others.
+            slice_tolerance: Share.
+            slice_min_sentences: Sentences.
+
+        Returns:
+            The verdict.
+        """
+        changes = {name: part.pair.change(self.criterion) for name, part in self.slices.items()}
+        total = compare(self.criterion, self.total.pair.change(self.criterion), tolerance)
+        return Verdict.of([total, *compare_slices(self.criterion, changes, slice_tolerance, slice_min_sentences)])
+
+    def as_json(self, tolerance: float, slice_tolerance: float, slice_min_sentences: int) -> dict[str, Any]:
+        """`criterion`, the scores and the change over all lines and by slice, and `gate`, the `verdict`."""
         return {
             "criterion": self.criterion,
             **self.total.as_json(self.criterion),
             "slices": {name: part.as_json(self.criterion) for name, part in self.slices.items()},
-            "gate": self.verdict(tolerance)._asdict(),
+            "gate": self.verdict(tolerance, slice_tolerance, slice_min_sentences)._asdict(),
         }
 
 

@@ -8,8 +8,10 @@ from tfx_lm.components import description
 from tfx_lm.components.evaluator.scores import PairedSums
 from tfx_lm.components.serving import comparison, scoring
 from tfx_lm.pipelines import cli
+from tfx_lm.pipelines.config import GateConfig
 
 LINES = [b"w1 w2\n", b"w3\n", b"\n", b"w4 zzz w5 w6 w7 w1 w2 w3 w4 w5 w6\n"] * 30
+GATE = 0.005, 0.02, 100  # tolerance, slice_tolerance, slice_min_sentences
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def compared(models):
 
 
 def test_two_uniform_models(compared):
-    found = compared.as_json(0.005)
+    found = compared.as_json(*GATE)
     assert found["lines"] == 90
     assert found["candidate"]["perplexity"] == pytest.approx(20, rel=1e-6)
     assert found["baseline"]["perplexity"] == pytest.approx(16, rel=1e-6)
@@ -36,8 +38,25 @@ def test_two_uniform_models(compared):
     assert found["gate"]["reasons"][0].startswith("bits per byte is ")
 
 
+@pytest.mark.parametrize(
+    ("slice_tolerance", "least", "blessed"), [(0.02, 60, False), (0.02, 61, True), (0.5, 2, True)]
+)
+def test_a_slice_that_is_worse_is_refused_if_it_is_large_enough(compared, slice_tolerance, least, blessed):
+    verdict = compared.verdict(0.5, slice_tolerance, least)
+    assert verdict.blessed is blessed
+    assert any("slice" in reason for reason in verdict.reasons) is (least <= 60)
+
+
+def test_the_command_compares_like_a_gate_that_is_not_configured():
+    gate = GateConfig(max_perplexity=300)
+    defaults = {option.name: option.default for option in cli.compare.params}
+    for name in ("criterion", "tolerance", "slice_tolerance", "slice_min_sentences"):
+        assert defaults[name] == getattr(gate, name)
+    assert comparison.SLICES == gate.slices
+
+
 def test_slices_are_the_evaluators(compared):
-    found = compared.as_json(0.005)["slices"]
+    found = compared.as_json(*GATE)["slices"]
     assert {name: part["lines"] for name, part in found.items()} == {
         "sentence_length: 0 to 10": 60, "sentence_length: 11 to 20": 30,
         "unknown_words: no": 60, "unknown_words: yes": 30,
@@ -83,16 +102,20 @@ def test_on_the_command_line(models, tmp_path):
     found = json.loads(better.stdout)
     assert found["gate"]["blessed"] is True
     assert found["change"] < 0
-    table = CliRunner().invoke(cli.main, ["compare", *models, str(lines), "--tolerance", "0.5"])
+    command = ["compare", *models, str(lines), "--tolerance", "0.5"]
+    table = CliRunner().invoke(cli.main, command)
     assert "20.00  (20.00 to 20.00)" in table.output
-    assert "MODEL_A would be blessed:" in table.output
+    assert "MODEL_A would be blessed beside MODEL_B:" in table.output
     assert "unknown_words: yes" in table.output
+    worse_in_slices = CliRunner().invoke(cli.main, [*command, "--slice-min-sentences", "30"])
+    assert "MODEL_A would not be blessed beside MODEL_B:" in worse_in_slices.output
+    assert "gate.slice_tolerance allows 2 %" in worse_in_slices.output
     missing = CliRunner().invoke(cli.main, ["compare", models[0], str(tmp_path / "none"), str(lines)])
     assert missing.exit_code == cli.BAD_INPUT
     assert "no such folder" in missing.output
 
 
 def test_no_lines_are_nan_and_no_blessing(models):
-    found = comparison.compare_models(*map(scoring.load_model, models), [b"\n"]).as_json(0.005)
+    found = comparison.compare_models(*map(scoring.load_model, models), [b"\n"]).as_json(*GATE)
     assert math.isnan(found["change"])
     assert found["gate"]["blessed"] is False
