@@ -52,7 +52,7 @@ def test_the_command_compares_like_a_gate_that_is_not_configured():
     defaults = {option.name: option.default for option in cli.compare.params}
     for name in ("criterion", "tolerance", "slice_tolerance", "slice_min_sentences"):
         assert defaults[name] == getattr(gate, name)
-    assert comparison.SLICES == gate.slices
+    assert gate.slices == comparison.SLICES
 
 
 def test_slices_are_the_evaluators(compared):
