@@ -38,9 +38,7 @@ def test_two_uniform_models(compared):
     assert found["gate"]["reasons"][0].startswith("bits per byte is ")
 
 
-@pytest.mark.parametrize(
-    ("slice_tolerance", "least", "blessed"), [(0.02, 60, False), (0.02, 61, True), (0.5, 2, True)]
-)
+@pytest.mark.parametrize(("slice_tolerance", "least", "blessed"), [(0.02, 60, False), (0.02, 61, True), (0.5, 2, True)])
 def test_a_slice_that_is_worse_is_refused_if_it_is_large_enough(compared, slice_tolerance, least, blessed):
     verdict = compared.verdict(0.5, slice_tolerance, least)
     assert verdict.blessed is blessed
