@@ -8,7 +8,7 @@ spelled out with every byte equally likely:
 
 | not predicted | is charged |
 |---|---|
-| an unknown word (id 1, a literal `<unk>` included) | its bytes + 1 for the space |
+| an unknown word (id 1; a literal control token counts as `<unk>`) | its bytes + 1 for the space |
 | a word that was cut | its bytes + 1 for the space |
 | a `</s>` that was cut | 1, the line break |
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import tensorflow_model_analysis as tfma
@@ -12,7 +13,7 @@ from . import metrics
 from .signatures import EVALUATE
 
 
-def eval_config(slices: Sequence[str] = ()) -> config_pb2.EvalConfig:
+def eval_config(slices: Sequence[str] = (), same_tokens: bool = True) -> config_pb2.EvalConfig:
     """Builds the configuration of the Evaluator.
 
     It has no thresholds: TFMA's look at one value at a time, and the gate compares two models over the same
@@ -21,6 +22,7 @@ def eval_config(slices: Sequence[str] = ()) -> config_pb2.EvalConfig:
 
     Args:
         slices: By what the metrics are also reported: `sentence_length`, `unknown_words`, or raw features.
+        same_tokens: As for `metrics.MaskedLanguageModelMetrics`.
 
     Returns:
         The configuration, with one unnamed model; TFX adds the baseline where there is one.
@@ -32,7 +34,9 @@ def eval_config(slices: Sequence[str] = ()) -> config_pb2.EvalConfig:
             config_pb2.MetricsSpec(
                 metrics=[
                     config_pb2.MetricConfig(
-                        class_name=metrics.MaskedLanguageModelMetrics.__name__, module=metrics.__name__
+                        class_name=metrics.MaskedLanguageModelMetrics.__name__,
+                        module=metrics.__name__,
+                        config=json.dumps({"same_tokens": same_tokens}),
                     )
                 ]
             )

@@ -15,7 +15,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
-from ..description import check_same_tokens
+from ..description import check_same_tokens, same_tokens
 from . import scoring
 from .eval_config import eval_config
 from .gate import Gate
@@ -61,6 +61,7 @@ class Executor(tfx_executor.Executor):
         blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
 
         _check(input_dict[specs.EXAMPLES_KEY], splits, model, baselines, slices, gate)
+        comparable = all(same_tokens(_path(model), _path(baseline)) for baseline in baselines)
         super().Do(
             {
                 specs.EXAMPLES_KEY: input_dict[specs.EXAMPLES_KEY],
@@ -69,7 +70,7 @@ class Executor(tfx_executor.Executor):
             },
             output_dict,
             {
-                specs.EVAL_CONFIG_KEY: proto_utils.proto_to_json(eval_config(slices)),
+                specs.EVAL_CONFIG_KEY: proto_utils.proto_to_json(eval_config(slices, comparable)),
                 specs.EXAMPLE_SPLITS_KEY: exec_properties[specs.EXAMPLE_SPLITS_KEY],
                 specs.MODULE_PATH_KEY: scoring.__name__,
             },
@@ -111,7 +112,8 @@ def _check(
     check_evaluation(_path(model), "model", first)
     for baseline in baselines:
         check_evaluation(_path(baseline), "baseline", first)
-        if gate.criterion == "perplexity" and gate.tolerance is not None:
+        compared = gate.tolerance is not None or gate.slice_tolerance is not None
+        if gate.criterion == "perplexity" and compared:
             check_same_tokens(_path(model), _path(baseline))
     wanted = [name for name in slices if name not in (SENTENCE_LENGTH, UNKNOWN_WORDS)]
     if not wanted or first is None:

@@ -142,7 +142,10 @@ def compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[boo
     """
     words = _WORDS[criterion]
     if math.isnan(change.relative):
-        return False, f"{words} cannot be compared with the baseline's: one of them is NaN or infinite"
+        why = "one of them is NaN or infinite"
+        if criterion == "perplexity":
+            why += ", or they cut lines at different lengths (set data.max_length, or gate.criterion to bits_per_byte)"
+        return False, f"{words} cannot be compared with the baseline's: {why}"
     if math.isnan(change.upper):
         return False, f"{words} cannot be compared with the baseline's by {change.sentences} sentence(s)"
     met = change.upper <= tolerance if tolerance > 0 else change.upper < 0

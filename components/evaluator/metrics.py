@@ -70,19 +70,27 @@ class MaskedLanguageModelMetrics(tfma.metrics.Metric):
     NaN losses show in the result.
     """
 
-    def __init__(self, name: str = "masked_language_model") -> None:
-        """Args: name: TFMA's name of the group; the metrics themselves have the names of this file."""
-        super().__init__(_computations, name=name)
+    def __init__(self, name: str = "masked_language_model", same_tokens: bool = True) -> None:
+        """Makes the metrics.
+
+        Args:
+            name: TFMA's name of the group; the metrics themselves have the names of this file.
+            same_tokens: Whether candidate and baseline read the same tokens. If not, the changes of the perplexity
+                are NaN: numbers of tokens may agree even so, and a model that knows fewer words would look better.
+        """
+        super().__init__(_computations, name=name, same_tokens=same_tokens)
 
 
-def _computations(name: str, model_names: list[str] | None = None) -> tfma.metrics.MetricComputations:
+def _computations(
+    name: str, same_tokens: bool, model_names: list[str] | None = None
+) -> tfma.metrics.MetricComputations:
     del name
     names = model_names or [""]
     (candidate, *_) = [name for name in names if name != tfma.BASELINE_KEY]
     baseline = tfma.BASELINE_KEY if tfma.BASELINE_KEY in names else None
     combiners: list[SumsCombineFn] = [ScoreCombineFn(model_name) for model_name in names]
     if baseline is not None:
-        combiners.append(PairedCombineFn(candidate, baseline))
+        combiners.append(PairedCombineFn(candidate, baseline, same_tokens))
     combiners.append(ExtremesCombineFn(candidate, baseline))
     return [
         tfma.metrics.MetricComputation(keys=combiner.keys, preprocessors=None, combiner=combiner)
@@ -143,10 +151,17 @@ class ScoreCombineFn(SumsCombineFn):
 class PairedCombineFn(SumsCombineFn):
     """Adds the differences between two models' outputs."""
 
-    def __init__(self, candidate: str, baseline: str) -> None:
-        """Args: candidate: The candidate's name in the predictions. baseline: The baseline's."""
+    def __init__(self, candidate: str, baseline: str, same_tokens: bool) -> None:
+        """Makes the CombineFn.
+
+        Args:
+            candidate: The candidate's name in the predictions.
+            baseline: The baseline's.
+            same_tokens: As for `MaskedLanguageModelMetrics`.
+        """
         super().__init__(PairedSums, [metric_key(metric, candidate) for metric in PAIRED_METRICS])
         self._names = (candidate, baseline)
+        self._same_tokens = same_tokens
 
     def sums_of(self, element: tfma.metrics.StandardMetricInputs) -> PairedSums:
         """The sums of one extract."""
@@ -154,7 +169,10 @@ class PairedCombineFn(SumsCombineFn):
 
     def extract_output(self, accumulator: PairedSums) -> dict[tfma.metrics.MetricKey, Any]:
         """The metrics, as float64 scalars."""
-        return _values(self.keys, PAIRED_METRICS, accumulator)
+        values = _values(self.keys, PAIRED_METRICS, accumulator)
+        if self._same_tokens:
+            return values
+        return {key: np.float64("nan") if "perplexity" in key.name else value for key, value in values.items()}
 
 
 class ExtremesCombineFn(SumsCombineFn):

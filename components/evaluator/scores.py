@@ -121,8 +121,8 @@ class PairedSums(Additive):
         """How much worse the candidate is.
 
         Args:
-            criterion: `bits_per_byte`, or `perplexity`, which two models that read different tokens cannot be
-                compared by: then all is NaN.
+            criterion: `bits_per_byte`; or `perplexity`, for models that read the same tokens only, which the caller
+                makes sure of (`description.same_tokens`). Where the numbers of tokens differ, all is NaN.
 
         Returns:
             The relative change. The baseline's own score counts as known: its error is the same in both terms.

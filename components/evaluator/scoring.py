@@ -70,7 +70,7 @@ class EvaluateInBatches(beam.DoFn):
         self._paths = paths
         self._columns = columns
         self._shared = shared.Shared()
-        self._models: dict[str, Any] = {}
+        self._holder = _Holder({})
 
     def setup(self) -> None:
         """Loads the models, once for all workers of a process."""
@@ -78,14 +78,15 @@ class EvaluateInBatches(beam.DoFn):
         def load() -> dict[str, Any]:
             return {name: tf.saved_model.load(path) for name, path in self._paths.items()}
 
-        self._models = self._shared.acquire(lambda: _Holder(load()), tag=str(sorted(self._paths.items()))).models
+        # Beam holds it weakly: without this reference the next worker would load the models again.
+        self._holder = self._shared.acquire(lambda: _Holder(load()), tag=str(sorted(self._paths.items())))
 
     def process(self, extracts: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Scores one batch."""
         batch = extracts[tfma.ARROW_RECORD_BATCH_KEY]
         examples = np.array([values[0] for values in batch.column(tfma.ARROW_INPUT_COLUMN).to_pylist()], dtype=object)
         texts = np.array([values[0] if values else b"" for values in _column(batch, TEXT_FEATURE)], dtype=object)
-        outputs = {name: evaluate(model, examples) for name, model in self._models.items()}
+        outputs = {name: evaluate(model, examples) for name, model in self._holder.models.items()}
         of_candidate = next(iter(outputs.values()))
         columns = {
             name: values.tolist() if (values := derived(name, of_candidate)) is not None else _column(batch, name)

@@ -43,9 +43,11 @@ def files_of_splits(patterns: Iterable[tuple[str, str]]) -> list[tuple[str, str]
 
 
 def _is_meant(path: str, pattern: str) -> bool:
+    # For TFX's file system `*` matches a dot as well. A wildcard never stands for several folders.
+    for part, pattern_part in zip(reversed(path.split("/")), reversed(pattern.split("/")), strict=False):
+        if part.startswith(".") and not pattern_part.startswith("."):
+            return False
     name = posixpath.basename(path)
-    if name.startswith(".") and not posixpath.basename(pattern).startswith("."):
-        return False
     # One question to a remote file system costs as much as a small file, so it is asked only where it matters.
     if is_remote(path) and name.lower().endswith(tuple(ENDINGS)):
         return True

@@ -223,18 +223,21 @@ class SaveBackup(keras.callbacks.Callback):
 
     Args:
         backup: Where to save.
+        batches: Batches of an epoch.
         state: What to save with the model.
     """
 
-    def __init__(self, backup: Backup, state: TrainingState):
+    def __init__(self, backup: Backup, batches: int, state: TrainingState):
         super().__init__()
         self.backup = backup
+        self.batches = batches
         self.state = state
         self.saved = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         """Saves, if the last time is long enough ago."""
-        if time.monotonic() - self.saved >= BACKUP_EVERY:
+        # Not after the last batch: `fit` cannot go on with a rest of no batches. What follows is the validation.
+        if self.state.batches_done < self.batches and time.monotonic() - self.saved >= BACKUP_EVERY:
             self.state.epoch_nll = float(self.model.perplexity.nll)
             self.state.epoch_tokens = float(self.model.perplexity.tokens)
             self._save()

@@ -1,6 +1,6 @@
 """The masked language-model loss: the only definition of it in this package.
 
-The training step, the validation and every exported signature call the functions of this file. All of them
+The training step, the validation and every exported signature that scores call the functions of this file. All of them
 use the natural logarithm (nats) and return sums, never means: a sum over tokens can be added to another
 one, a mean over batches of different sizes cannot.
 

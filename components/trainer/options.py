@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -139,7 +140,7 @@ def _typed(name: str, value: Any, type_name: str) -> Any:
         return value
     if type_name == "tuple[int, ...]" and isinstance(value, list | tuple):
         return tuple(_typed(name, item, "int") for item in value)
-    if type_name == "int" and is_number and value == int(value):
+    if type_name == "int" and is_number and math.isfinite(value) and value == int(value):
         return int(value)
     if type_name == "float" and is_number:
         return float(value)

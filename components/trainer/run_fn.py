@@ -122,7 +122,7 @@ def train(
     callbacks = [Position(state), Progress(options, train_buckets.batches, state), Schedule(options, state)]
     if is_chief(strategy):
         records = Records(directory, facts, state)
-        callbacks += [records, SaveBackup(backup, state)]
+        callbacks += [records, SaveBackup(backup, train_buckets.batches, state)]
 
     def fit(last_epoch: int) -> None:
         """Trains from where the state is to the end of that epoch."""

@@ -8,6 +8,8 @@ import tensorflow_transform as tft
 from ...transform.preprocessing import IDS, TEXT
 from ...transform.vocabulary import VOCABULARY_NAME, read_vocabulary
 
+_REMEDY = "set the Transform component's preprocessing_fn to tfx_lm.transform.preprocessing.preprocessing_fn"
+
 
 class TextTransform:
     """A Transform graph, loaded to be traced into other graphs.
@@ -28,13 +30,13 @@ class TextTransform:
         output = tft.TFTransformOutput(directory)
         vocabulary_path = output.vocabulary_file_by_name(VOCABULARY_NAME)
         if vocabulary_path is None:
-            raise ValueError(f"the transform graph in {directory} has no vocabulary {VOCABULARY_NAME!r}")
+            raise ValueError(f"the transform graph in {directory} has no vocabulary {VOCABULARY_NAME!r}: {_REMEDY}")
         self.vocabulary_path = vocabulary_path
         self.vocabulary_size = len(read_vocabulary(self.vocabulary_path))
         self.trackable = tf.saved_model.load(output.transform_savedmodel_dir)
         (self._inputs,), _ = self.trackable.transform_fn.structured_input_signature
         if TEXT not in self._inputs:
-            raise ValueError(f"the transform graph in {directory} has no input {TEXT!r}: {sorted(self._inputs)}")
+            raise ValueError(f"the transform graph in {directory} has no input {TEXT!r}, but {sorted(self._inputs)}: {_REMEDY}")
 
     def ids(self, text: tf.Tensor) -> tf.RaggedTensor:
         """Applies the graph.

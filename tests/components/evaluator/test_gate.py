@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -75,6 +76,8 @@ def test_nan_and_infinity_are_never_blessed():
     assert verdict == (
         False, ["bits per byte cannot be compared with the baseline's: one of them is NaN or infinite"],
     )  # fmt: skip
+    verdict = decide(dataclasses.replace(gate, criterion="perplexity"), scores(), change(math.nan))
+    assert verdict.reasons[0].endswith("at different lengths (set data.max_length, or gate.criterion to bits_per_byte)")
     verdict = decide(gate, scores(), Change(0.0, math.nan, math.nan, 1))
     assert verdict == (False, ["bits per byte cannot be compared with the baseline's by 1 sentence(s)"])
 

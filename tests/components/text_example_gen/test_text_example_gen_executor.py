@@ -54,6 +54,15 @@ def test_every_type_and_every_kind_of_line(run_component, tmp_path):
     assert said == ["reading 6 files", "train 10 lines, eval 1 lines"]
 
 
+def test_hidden_folders_that_a_wildcard_matches_are_left_out(run_component, tmp_path):
+    for folder in ("one", ".ipynb_checkpoints", ".asked"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.txt").write_text(f"in {folder}\n")
+    output = run_component(splits={"train": [str(tmp_path / "*" / "*.txt")], "eval": [str(tmp_path / ".a*" / "x.txt")]})
+    assert output.texts("train") == [b"in one"]
+    assert output.texts("eval") == [b"in .asked"]
+
+
 def test_content_split_of_several_files(run_component, tmp_path):
     lines = [f"line number {number}" for number in range(1500)]
     (tmp_path / "one").mkdir()

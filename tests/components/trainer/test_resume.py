@@ -16,7 +16,7 @@ from tfx_lm.components.trainer.options import TrainerOptions
 from tfx_lm.components.trainer.run_fn import build_model, run_fn
 from tfx_lm.pipelines.config import TrainerConfig
 
-# Dies without any warning in the middle of the third epoch.
+# Dies without any warning in the third epoch, in its middle or in its validation.
 KILLED = """
 import json, os, signal, sys, types
 from tfx_lm.components import progress
@@ -30,6 +30,13 @@ def die(text, fraction):
     if text.startswith("epoch 3/") and text.endswith("tokens/s") and fraction > 2.4 / 5:
         os.kill(os.getpid(), signal.SIGKILL)
 
+def die_validating(self, logs):
+    if len(self.state.records) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[3] == "validation":
+    callbacks.Schedule.on_test_begin, die = die_validating, lambda text, fraction: None
+
 with progress.listening(die):
     run_fn.run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
 """
@@ -40,12 +47,12 @@ def epochs(fn_args):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backup_every", [0, 600])
-def test_a_killed_training_ends_like_one_that_ran_through(backup_every, trained, corpus, tmp_path):
+@pytest.mark.parametrize(("backup_every", "where"), [(0, "training"), (600, "training"), (0, "validation")])
+def test_a_killed_training_ends_like_one_that_ran_through(backup_every, where, trained, corpus, tmp_path):
     kept = tmp_path / "backup"
     killed = corpus.fn_args(tmp_path / "killed", backup_directory=kept)
     run = subprocess.run(
-        [sys.executable, "-c", KILLED, json.dumps(vars(killed)), str(backup_every)],
+        [sys.executable, "-c", KILLED, json.dumps(vars(killed)), str(backup_every), where],
         capture_output=True,
         text=True,
         check=False,

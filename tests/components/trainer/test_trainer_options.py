@@ -60,6 +60,7 @@ def test_an_unknown_key_is_named():
         ("schedule", 3, "schedule=3: must be of type str"),
         ("seed", -1, "seed=-1: must be >= 0"),
         ("epochs", 2.5, "epochs=2.5: must be of type int"),
+        ("epochs", float("inf"), "epochs=inf: must be of type int"),
         ("epochs", True, "epochs=True: must be of type int"),
         ("tied_embedding", 1, "tied_embedding=1: must be of type bool"),
         ("units", "200", "units='200': must be of type int"),
