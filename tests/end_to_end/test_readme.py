@@ -24,7 +24,7 @@ ELSEWHERE = {
     "make demo": "CI",
     "make test": "CI",
     "uv pip install --python AIRFLOW/bin/python --no-deps .": "tests/airflow/conftest.py",
-    "pip install 'tfx-lm[serve]'": "the environment of the tests has it; tests/packaging/test_extras.py",
+    "pip install '.[serve]'": "the environment of the tests has it; tests/packaging/test_extras.py",
     'docker run -p 8501:8501 -v "$PWD/my-model/serving:/models/model" tensorflow/serving': "needs Docker",
 }
 
