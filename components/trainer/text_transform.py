@@ -36,7 +36,8 @@ class TextTransform:
         self.trackable = tf.saved_model.load(output.transform_savedmodel_dir)
         (self._inputs,), _ = self.trackable.transform_fn.structured_input_signature
         if TEXT not in self._inputs:
-            raise ValueError(f"the transform graph in {directory} has no input {TEXT!r}, but {sorted(self._inputs)}: {_REMEDY}")
+            there = sorted(self._inputs)
+            raise ValueError(f"the transform graph in {directory} has no input {TEXT!r}, but {there}: {_REMEDY}")
 
     def ids(self, text: tf.Tensor) -> tf.RaggedTensor:
         """Applies the graph.
