@@ -71,6 +71,9 @@ def _change(result: SliceResult, metric: str) -> tuple[str, str]:
     found = result.change(metric) if metric in get_args(Criterion) else None  # type: ignore[arg-type]
     if found is None:
         return "", ""
+    known = [scores[metric] for scores in (result.candidate, result.baseline or {})]
+    if math.isnan(found.relative) and all(map(math.isfinite, known)):
+        return "not comparable: other tokens", ""
     bounds = f"{numbers.change(found.lower)} to {numbers.change(found.upper)}" if not math.isnan(found.upper) else ""
     return numbers.change(found.relative), bounds
 

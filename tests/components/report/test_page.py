@@ -99,6 +99,16 @@ def test_scores_that_are_no_numbers(pages):
     )
 
 
+def test_perplexities_of_other_tokens_are_not_compared(pages):
+    page = pages["blessed"]()
+    total = page.results[""]
+    unknown = {name: float("nan") for name in total.candidate if name.startswith("perplexity_change")}
+    results = {**page.results, "": total._replace(candidate={**total.candidate, **unknown})}
+    text = Outline(render(pages["blessed"](results=results))).text
+    assert "Perplexity per token 90.00 87.30 to 92.70 92.00 89.24 to 94.76 not comparable: other tokens Bits" in text
+    assert "NaN" not in text
+
+
 def test_every_text_is_escaped(pages, attack):
     text = render(pages["hostile"]())
     assert "<script" not in text
