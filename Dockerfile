@@ -19,11 +19,11 @@ ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PROJECT_ENVIRONMENT
 WORKDIR /src
 # The dependencies first: they change less often than the code, and take minutes.
 COPY pyproject.toml setup.py uv.lock README.md __init__.py ./
-RUN /opt/uv/bin/uv sync --locked --python /usr/bin/python3 --extra kubeflow --no-install-project
+RUN /opt/uv/bin/uv sync --locked --python /usr/bin/python3 --extra kubeflow --extra serve --no-install-project
 COPY components components
 COPY pipelines pipelines
 COPY transform transform
-RUN /opt/uv/bin/uv sync --locked --python /usr/bin/python3 --extra kubeflow --no-editable
+RUN /opt/uv/bin/uv sync --locked --python /usr/bin/python3 --extra kubeflow --extra serve --no-editable
 
 FROM ${BASE}
 # hadolint ignore=DL3008

@@ -1,4 +1,5 @@
-# `make demo` and `make test` do all set-up themselves, from the package index only.
+# `make demo` and `make test` do all set-up themselves, from the package index. `make test` also needs a Chromium, which it
+# installs as root on Debian.
 .PHONY: demo test test-fast test-newest test-stacks check chromium format install clean
 .DELETE_ON_ERROR:
 
@@ -12,7 +13,7 @@ export PYTHON
 export UV_COMPILE_BYTECODE := 1
 
 help:
-	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=2' changes it)"
+	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=3' changes it)"
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
 	@echo "make test-stacks  each stack on the models and the metadata of the other"
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
@@ -85,4 +86,4 @@ format: install
 	@$(VENV)/bin/ruff format .
 
 clean:
-	rm -rf $(VENV) .cache build dist *.egg-info demo-output
+	rm -rf $(VENV) .venv-newest .cache build dist *.egg-info demo-output

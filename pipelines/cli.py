@@ -96,8 +96,6 @@ def compile_command(
 
     try:
         config = load_config(config_path, overrides, {"data.files": data, "data.splits": {}} if data else {})
-        if not config.data.files and not config.data.splits:
-            raise ConfigurationError("data: no input; give --data FILE, or set data.files or data.splits")
         if runner == "kubeflow":
             _compile_for_kubeflow(config, file)
         else:
@@ -108,6 +106,9 @@ def compile_command(
 
 
 def _compile_for_airflow(config: PipelineConfig, file: Path) -> None:
+    from .preflight import check_airflow
+
+    check_airflow(config)
     with output_to(Path(os.devnull)):
         from .compiled_pipeline import compile_pipeline, write_compiled
         from .pipeline import create_pipeline
@@ -120,8 +121,10 @@ def _compile_for_airflow(config: PipelineConfig, file: Path) -> None:
 
 def _compile_for_kubeflow(config: PipelineConfig, file: Path) -> None:
     from .kubeflow_checks import check_kubeflow
+    from .preflight import check_vocabulary
 
     check_kubeflow(config)
+    check_vocabulary(config)
     with output_to(Path(os.devnull)):
         from .kubeflow_runner import compile_pipeline
 
@@ -298,8 +301,8 @@ def serve(
             raise
         click.echo(f"tfx-lm: {error.name} is not installed; install the extra: pip install 'tfx-lm[serve]'", err=True)
         sys.exit(BAD_INPUT)
-    limits = Limits(body_bytes=max_bytes, rows=max_rows, tokens=max_tokens, body_seconds=body_seconds)
     try:
+        limits = Limits(body_bytes=max_bytes, rows=max_rows, tokens=max_tokens, body_seconds=body_seconds)
         run_server(
             model, host, port, name, limits, poll_seconds,
             lambda url: click.echo(f"Serving {model} at {url}/v1/models/{name}:predict; a page to try it: {url}/"),

@@ -7,15 +7,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from .terminal import plain_console
+
 
 def print_comparison(found: dict[str, Any], console: Console | None = None) -> None:
     """Prints the scores of both models, the change by slice, and the verdict.
 
     Args:
         found: `components.serving.comparison.Comparison.as_json`.
-        console: Where to; standard output without one.
+        console: Where to, without markup; standard output without one.
     """
-    console = console or Console()
+    console = console or plain_console()
     scores = Table("", "MODEL_A", "MODEL_B", title=f"{found['lines']:,} lines", title_justify="left")
     for title, key, form in (("Perplexity per token", "perplexity", ".2f"), ("Bits per byte", "bits_per_byte", ".4f")):
         scores.add_row(title, *(_with_interval(found[model], key, form) for model in ("candidate", "baseline")))

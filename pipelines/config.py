@@ -6,6 +6,7 @@ Every value is checked before any work is done; an error names the key, the valu
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +15,8 @@ from urllib.parse import quote
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ..components.text_example_gen.patterns import is_remote
+from ..components.text_example_gen.errors import InputError
+from ..components.text_example_gen.patterns import base_and_rests, is_remote
 from .errors import ConfigurationError
 from .metadata_url import PASSWORD_VARIABLE, parse_metadata_url
 
@@ -30,7 +32,7 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_sequence)]
 class Section(BaseModel):
     """A part of the configuration: unknown keys are errors, values never change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -59,6 +61,14 @@ class DataConfig(Section):
             raise ValueError("data.files and data.splits are both set; keep one of them")
         if self.splits and set(self.splits) != {"train", "eval"}:
             raise ValueError(f"data.splits={sorted(self.splits)}: must name both train and eval")
+        for name, patterns in self.splits.items():
+            if not patterns:
+                raise ValueError(f"data.splits.{name}: no file given")
+        if everything := [*self.files, *itertools.chain.from_iterable(self.splits.values())]:
+            try:
+                base_and_rests(everything)
+            except InputError as error:
+                raise ValueError(f"data: {error}") from error
         return self
 
 
@@ -122,6 +132,16 @@ class TrainerConfig(Section):
     # Seed of initial weights, dropout and the order of batches.
     seed: int = Field(1, ge=0, lt=2**31)
 
+    @model_validator(mode="after")
+    def _cutoffs_rise(self) -> TrainerConfig:
+        cutoffs = self.adaptive_cutoffs
+        rising = all(low < high for low, high in itertools.pairwise(cutoffs))
+        if not rising or (self.output == "adaptive" and not cutoffs):
+            raise ValueError(
+                f"trainer.adaptive_cutoffs={list(cutoffs)}: must be rising ids; set trainer.adaptive_cutoffs"
+            )
+        return self
+
 
 class GateConfig(Section):
     """What a model must show before it is pushed."""
@@ -135,8 +155,11 @@ class GateConfig(Section):
     # How much worse than the baseline it may be, with 95 % confidence over the same sentences, relative:
     # 0.005 = 0.5 %; 0 = it must be shown to be better.
     tolerance: float = Field(0.005, ge=0.0)
-    # By what scores are also reported and watched: sentence_length, unknown_words, or a feature of the examples.
-    slices: Patterns = ("sentence_length", "unknown_words")
+    # By what scores are also reported and watched; the examples have no feature beside the text.
+    slices: Annotated[tuple[Literal["sentence_length", "unknown_words"], ...], BeforeValidator(_as_sequence)] = (
+        "sentence_length",
+        "unknown_words",
+    )
     # How much worse than the baseline it may be in any one slice, relative; null: slices are only reported.
     slice_tolerance: float | None = Field(0.02, ge=0.0)
     # How many sentences a slice must have to count.
@@ -146,6 +169,8 @@ class GateConfig(Section):
     def _some_bound(self) -> GateConfig:
         if self.max_perplexity is None and self.max_bits_per_byte is None:
             raise ValueError("gate: no threshold; set gate.max_perplexity or gate.max_bits_per_byte")
+        if len(set(self.slices)) < len(self.slices):
+            raise ValueError(f"gate.slices={list(self.slices)}: each must be named once; set gate.slices")
         return self
 
 

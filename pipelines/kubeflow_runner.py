@@ -102,7 +102,8 @@ def compile_pipeline(config: PipelineConfig, path: str | Path) -> None:
         path: Where to; `.yaml`, or `.json` for Vertex AI only.
 
     Raises:
-        ConfigurationError: The configuration cannot run in containers, or the path ends differently.
+        ConfigurationError: The configuration cannot run in containers, or the path ends differently or cannot be
+            written.
     """
     file = Path(path)
     if file.suffix not in (".yaml", ".yml", ".json"):
@@ -128,10 +129,13 @@ def _resources(wanted: ResourcesConfig) -> dict[str, Any]:
 
 
 def _write(job: dict[str, Any], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The KFP SDK takes the specification; only Vertex AI also takes the job around it.
     text = json.dumps(job, indent=2) if path.suffix == ".json" else yaml.safe_dump(job["pipelineSpec"])
-    path.write_text(text, encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"--output {path}: cannot be written ({error.strerror or error})") from error
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ def plan_pipeline(
         to_nodes: Where to end. Empty: at the leaves.
 
     Raises:
-        ConfigurationError: A node of that name does not exist.
+        ConfigurationError: A node of that name does not exist, or no earlier run made what lies before `from_nodes`.
     """
     ir = compile_pipeline(pipeline)
     upstream = graph(ir)
@@ -51,7 +51,13 @@ def plan_pipeline(
         partial_run_utils.mark_pipeline(ir, from_nodes=from_nodes or None, to_nodes=to_nodes or None)
         # TFX lets one of the nodes do this, on which the others then depend; before all nodes, none has to wait.
         with NodeMetadata(connection) as handle:
-            partial_run_utils.snapshot(handle, ir)
+            try:
+                partial_run_utils.snapshot(handle, ir)
+            except LookupError as error:
+                raise ConfigurationError(
+                    f"--from {', '.join(from_nodes)}: the latest run did not make what lies before "
+                    f"({str(error).rstrip('.')}); run without --from, or from an earlier node"
+                ) from error
     skipped = [
         node.pipeline_node.node_info.id for node in ir.nodes if node.pipeline_node.execution_options.HasField("skip")
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +13,7 @@ URL_VARIABLE = "TFX_LM_METADATA"
 PASSWORD_VARIABLE = "TFX_LM_METADATA_PASSWORD"
 
 DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306}
+_ENCODED = "special characters of user and password percent-encoded"
 _FORMS = "sqlite:///FILE, postgresql://USER@HOST:PORT/DATABASE or mysql://USER@HOST:PORT/DATABASE"
 
 
@@ -51,12 +53,12 @@ def parse_metadata_url(url: str, source: str) -> MetadataUrl:
     Raises:
         ConfigurationError: Names the source and the forms that are allowed, and never shows a password.
     """
+    shown = _without_password(url)
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"{source}: not a URL of ML Metadata ({error}); must be {_FORMS}") from error
-    shown = url if parts.password is None else url.replace(f":{parts.password}@", ":…@", 1)
+    except ValueError:  # Its text may hold a part of the password.
+        raise ConfigurationError(f"{source}={shown}: must be {_FORMS}, {_ENCODED}") from None
     if parts.scheme == "sqlite":
         file = unquote(parts.path[1:])
         if parts.netloc or not file:
@@ -66,7 +68,7 @@ def parse_metadata_url(url: str, source: str) -> MetadataUrl:
         raise ConfigurationError(f"{source}={shown}: must be {_FORMS}")
     database = unquote(parts.path[1:])
     if not parts.hostname or not parts.username or not database or "/" in database or parts.query or parts.fragment:
-        raise ConfigurationError(f"{source}={shown}: must be {parts.scheme}://USER@HOST:PORT/DATABASE")
+        raise ConfigurationError(f"{source}={shown}: must be {parts.scheme}://USER@HOST:PORT/DATABASE, {_ENCODED}")
     return MetadataUrl(
         kind=parts.scheme,
         database=database,
@@ -75,3 +77,8 @@ def parse_metadata_url(url: str, source: str) -> MetadataUrl:
         user=unquote(parts.username),
         password=unquote(parts.password or ""),
     )
+
+
+def _without_password(url: str) -> str:
+    """The URL for an error; a password ends at the last `@`, since it may hold any character, against the rules."""
+    return re.sub(r"^([^:]*://)?([^:]*):.*@", r"\1\2:…@", url, flags=re.DOTALL)

@@ -63,8 +63,8 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
     deployment = runner_utils.extract_local_deployment_config(ir)
     connection = pipeline_connection(ir)
     begin = time.monotonic()
-    try:
-        with ending_on_sigterm():
+    with ending_on_sigterm():
+        try:
             launcher.Launcher(
                 pipeline_node=node,
                 mlmd_connection=NodeMetadata(connection),
@@ -73,10 +73,12 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
                 executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
                 custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
             ).launch()
-    except Exception as error:  # A node may fail with anything; that must be recorded.
-        traceback.print_exc()
-        _mark_failed(connection, node, traceback.format_exc())
-        return NodeResult(node_id, "FAILED", time.monotonic() - begin, f"{type(error).__name__}: {error}")
+        except Exception as error:  # A node may fail with anything; that must be recorded.
+            # Also where it was no signal that ended the node: the process ends anyway as soon as that is done.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            traceback.print_exc()
+            _mark_failed(connection, node, traceback.format_exc())
+            return NodeResult(node_id, "FAILED", time.monotonic() - begin, f"{type(error).__name__}: {error}")
     # The launcher returns normally where a node was cached or skipped, or where its inputs could not be resolved.
     with NodeMetadata(connection) as handle:
         records = RunRecords(handle.store, ir.pipeline_info.id, run_id)

@@ -126,8 +126,10 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
         pipeline_root=f"{output}/artifacts",
-        # Where the output is not on this machine there is none: Kubeflow has a store of its own.
-        metadata_connection_config=None if is_remote(config.output) else connection_config(config.metadata_url()),
+        # Where the output is not on this machine, no file of it is a store: Kubeflow has a store of its own.
+        metadata_connection_config=(
+            None if is_remote(config.output) and config.metadata is None else connection_config(config.metadata_url())
+        ),
         components=components,
         beam_pipeline_args=list(config.beam_pipeline_args or IN_PROCESS),
         enable_cache=True,

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ..components.text_example_gen.inputs import InputError, check_inputs
+from ..components.text_example_gen.patterns import is_remote
 from .config import PipelineConfig
 from .errors import ConfigurationError
 from .terminal import output_to
@@ -21,8 +22,9 @@ def check_run(config: PipelineConfig) -> None:
     Raises:
         ConfigurationError: Names what is wrong and the remedy.
     """
-    if not config.data.files and not config.data.splits:
-        raise ConfigurationError("data: no input; give --data FILE, or set data.files or data.splits")
+    _check_data_given(config)
+    if is_remote(config.output):
+        raise ConfigurationError(f"output={config.output}: a local run needs a folder of this machine; set --output")
     try:
         check_inputs(
             files=config.data.files or None,
@@ -32,15 +34,50 @@ def check_run(config: PipelineConfig) -> None:
         )
     except InputError as error:
         raise ConfigurationError(str(error)) from error
-    if config.vocabulary.file is not None:
-        # Imports TensorFlow, so only where it is needed, and without its start-up messages.
-        with output_to(Path(os.devnull)):
-            from ..transform.vocabulary import check_pinned_vocabulary
-        try:
-            check_pinned_vocabulary(config.vocabulary.file)
-        except ValueError as error:
-            raise ConfigurationError(str(error)) from error
+    check_vocabulary(config)
     _check_writable(Path(config.output))
+
+
+def check_airflow(config: PipelineConfig) -> None:
+    """Checks what compiling for Airflow needs; the input files are left to the tasks.
+
+    Args:
+        config: A checked configuration.
+
+    Raises:
+        ConfigurationError: Names what is wrong and the remedy.
+    """
+    _check_data_given(config)
+    if is_remote(config.output) and config.metadata is None:
+        raise ConfigurationError(
+            f"output={config.output}: ML Metadata cannot be a file there; set metadata to a database, such as "
+            "postgresql://USER@HOST/DATABASE"
+        )
+    check_vocabulary(config)
+
+
+def _check_data_given(config: PipelineConfig) -> None:
+    """Raises a `ConfigurationError` where no input is named."""
+    if not config.data.files and not config.data.splits:
+        raise ConfigurationError("data: no input; give --data FILE, or set data.files or data.splits")
+
+
+def check_vocabulary(config: PipelineConfig) -> None:
+    """Raises a `ConfigurationError` where `vocabulary.file` cannot be used."""
+    file = config.vocabulary.file
+    if file is None:
+        return
+    # Imports TensorFlow, so only where it is needed, and without its start-up messages.
+    with output_to(Path(os.devnull)):
+        import tensorflow as tf
+
+        from ..transform.vocabulary import check_pinned_vocabulary
+    try:
+        check_pinned_vocabulary(file)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    except tf.errors.OpError as error:
+        raise ConfigurationError(f"vocabulary.file={file}: cannot be read ({error.message})") from error
 
 
 def _check_writable(output: Path) -> None:

@@ -8,15 +8,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from .config import PipelineConfig
 from .local_runner import run_pipeline
 from .node_result import NodeResult
 from .processes import call
 from .run_plan import Plan
 from .summary import print_summary, write_summary
-from .terminal import RunDisplay, output_to
+from .terminal import RunDisplay, output_to, plain_console
 
 
 def run_locally(
@@ -40,7 +38,7 @@ def run_locally(
     logs.mkdir(parents=True, exist_ok=True)
     log_file = logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
     with output_to(log_file) as terminal:
-        console = Console(file=terminal)
+        console = plain_console(terminal)
         console.print(f"Log: {log_file}", highlight=False, soft_wrap=True)
         plan = call(log_file, _plan, config, tuple(from_nodes), tuple(to_nodes))
         display = RunDisplay(console)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +33,8 @@ def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], 
     Returns:
         The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null where the
         Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.Verdict`) where the
-        ServingCheck did not; `pushed_model` is null where nothing was pushed, `report` where no report was written.
-        Losses are in nats.
+        ServingCheck did not; `pushed_model` is null where nothing was pushed, or where what a cached Pusher once
+        pushed is gone, which `warnings` then says; `report` is null where no report was written. Losses are in nats.
     """
     evaluation: dict[str, Any] = dict.fromkeys(("evaluation", "baseline", "change", "slices", "gate"))
     state = {node.id: node.state for node in nodes}
@@ -45,6 +45,13 @@ def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], 
             from ..components.evaluator import results
 
             evaluation = results.summarize_evaluation(evaluation_artifact.uri)
+    pushed_model, warnings = _pushed_model(state, records), _warnings(config, records)
+    if pushed_model is not None and not Path(pushed_model).is_dir():
+        warnings.append(
+            f"{pushed_model}, which the Pusher pushed, is gone (rolled back, or removed as one of the oldest); a "
+            "cached Pusher does not push again"
+        )
+        pushed_model = None
     return {
         "schema": SCHEMA,
         "run_id": run_id,
@@ -54,10 +61,10 @@ def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], 
             | ({"error": node.error} if node.error else {})
             for node in nodes
         ],
-        "warnings": _warnings(config, records),
+        "warnings": warnings,
         **evaluation,
         "serving_check": _serving_check(state, records),
-        "pushed_model": _pushed_model(state, records),
+        "pushed_model": pushed_model,
         "report": _report(state, records),
     }
 
@@ -110,9 +117,14 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
 def write_summary(summary: dict[str, Any], path: Path) -> None:
     """Writes `summary.json` as a whole or not at all; NaN and infinity become null, which JSON can hold."""
     text = json.dumps(finite(summary), indent=2, allow_nan=False) + "\n"
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as temporary:
-        temporary.write(text)
-    Path(temporary.name).replace(path)
+    # Opened by name, so that it is as readable as the umask says; what `tempfile` makes only its owner may read.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def finite(value: Any) -> Any:
@@ -125,7 +137,12 @@ def finite(value: Any) -> Any:
 
 
 def print_summary(summary: dict[str, Any], console: Console) -> None:
-    """Prints the table of nodes, the scores beside the baseline's, the verdict, and where model and report are."""
+    """Prints the table of nodes, the scores beside the baseline's, the verdict, and where model and report are.
+
+    Args:
+        summary: From `summarize`.
+        console: Where to; a `terminal.plain_console`, since reasons and paths are shown as they are.
+    """
     nodes = Table("Node", "State", "Seconds", title=f"Run {summary['run_id']}", title_justify="left")
     nodes.columns[2].justify = "right"
     for node in summary["nodes"]:

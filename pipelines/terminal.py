@@ -43,6 +43,15 @@ def output_to(log_file: Path) -> Iterator[TextIO]:
                 os.close(descriptor)
 
 
+def plain_console(file: TextIO | None = None) -> Console:
+    """A console that shows every text as it is: errors and paths may hold what Rich takes for markup, `[batch]`.
+
+    Args:
+        file: Where to; standard output without one.
+    """
+    return Console(file=file, markup=False, emoji=False)
+
+
 class RunDisplay:
     """Shows a run node by node: a live line for each that works, a lasting line for each that ended."""
 

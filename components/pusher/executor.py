@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,10 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, json_utils, proto_utils
 
+from ..serving.versions import complete_versions
 from . import versions
+
+_log = logging.getLogger(__name__)
 
 KEEP_VERSIONS = "keep_versions"
 
@@ -41,14 +47,14 @@ class Executor(executor.Executor):
         push_destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties["push_destination"], push_destination)
         destination = push_destination.filesystem.base_directory
+        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
         if urllib.parse.urlparse(destination).scheme:
             # An object store renames no folders. TFX writes saved_model.pb last there, which is as good as it gets.
             super().Do(input_dict, output_dict, exec_properties)
-            if keep is not None:
+            if keep is not None and pushed.get_int_custom_property("pushed") == 1:
                 _remove_oldest(destination, keep)
             return
         self._log_startup(input_dict, output_dict, exec_properties)
-        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
             return
@@ -60,9 +66,29 @@ class Executor(executor.Executor):
 
 
 def _remove_oldest(destination: str, keep: int) -> None:
-    names = [os.fsdecode(name).rstrip("/") for name in fileio.listdir(destination)]
-    numbers = sorted((int(name) for name in names if name.isascii() and name.isdigit()), reverse=True)
-    for number in numbers[keep:]:
-        # Without this file a server passes the version over.
-        fileio.remove(f"{destination}/{number}/saved_model.pb")
-        fileio.rmtree(f"{destination}/{number}")
+    """Removes all that is older than the newest `keep` complete versions; what cannot be removed stays."""
+    with _failure_is_a_warning(destination):
+        kept = complete_versions(destination)[:keep]
+        if len(kept) < keep:
+            return
+        oldest_kept = int(kept[-1].rsplit("/", 1)[1])
+        names = [os.fsdecode(name).rstrip("/") for name in fileio.listdir(destination)]
+        for name in names:
+            if name.isascii() and name.isdigit() and int(name) < oldest_kept:
+                with _failure_is_a_warning(f"{destination}/{name}"):
+                    _remove(f"{destination}/{name}")
+
+
+def _remove(version: str) -> None:
+    # Without this file a server passes the version over. A push or a removal that was killed has left none.
+    with contextlib.suppress(fileio.NotFoundError):
+        fileio.remove(f"{version}/saved_model.pb")
+    fileio.rmtree(version)
+
+
+@contextlib.contextmanager
+def _failure_is_a_warning(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # The new model is served already, and each file system raises something else.
+        _log.warning("%s: cannot be pruned (%s); the next push tries again", folder, error)

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+_log = logging.getLogger(__name__)
 
 WITHDRAWN = "withdrawn-"
 _PUSHING = ".pushing-"
@@ -36,7 +39,8 @@ def push(destination: Path, copy: Callable[[Path], None], keep: int | None = Non
     Args:
         destination: The folder of versions; it is made.
         copy: Writes the model's files into the empty folder that it is given.
-        keep: How many versions to keep, this one included, the newest; None: all. Withdrawn ones are removed too.
+        keep: How many complete versions to keep, this one included, the newest; None: all. Withdrawn ones are
+            removed too. What cannot be removed stays, with a warning in the log.
 
     Returns:
         The version's folder. Its number is the time in seconds, or one more than the highest ever used here.
@@ -117,12 +121,23 @@ def _is_number(name: str) -> bool:
 
 
 def _prune(destination: Path, keep: int) -> None:
-    names = [str(version) for version in list_versions(destination)[:-keep]]
+    numbers = list_versions(destination)
+    complete = [number for number in numbers if _is_complete(destination / str(number))]
+    names = [str(number) for number in numbers if len(complete) >= keep and number < complete[-keep]]
     names += [path.name for path in destination.glob(f"{WITHDRAWN}*")]
     for name in names:
-        # Renamed first: a server must not find half of a version.
-        doomed = (destination / name).rename(destination / f"{_REMOVING}{name}")
-        shutil.rmtree(doomed, ignore_errors=True)
+        try:
+            # Renamed first: a server must not find half of a version.
+            doomed = (destination / name).rename(destination / f"{_REMOVING}{name}")
+        except OSError as error:  # Such as a folder of another user; the new model is served already.
+            _log.warning("%s: cannot be removed (%s); the next push tries again", destination / name, error)
+        else:
+            shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _is_complete(version: Path) -> bool:
+    # As `components.serving.versions`, which takes TensorFlow; `tfx-lm rollback` does without.
+    return (version / "saved_model.pb").exists() and (version / "variables" / "variables.index").exists()
 
 
 def _remove_leftovers(destination: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 from ..evaluator.results import SliceResult
 from ..evaluator.scores import Criterion
@@ -240,6 +240,8 @@ def coverage_chart(coverage: Mapping[str, np.ndarray]) -> Markup | None:
         axes.set_xscale("log")
         axes.set_ylim(0, 1.02)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        # Over less than a decade Matplotlib would label these too, as powers in its own markup.
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         axes.set_xlabel("first words of the vocabulary")
         axes.set_ylabel("words covered")

@@ -71,13 +71,18 @@ def newest_version(path: str) -> str:
         path: The folder of all versions, or a version's own, which is returned as it is.
 
     Raises:
-        ValueError: If there is no complete SavedModel.
+        ValueError: If there is no complete SavedModel, or the path cannot be read.
     """
-    if is_complete(path):
-        return path
-    if not tf.io.gfile.isdir(path):
+    try:
+        if is_complete(path):
+            return path
+        is_folder, versions = tf.io.gfile.isdir(path), complete_versions(path)
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"{path}: cannot be read ({error.message}); give a folder that TensorFlow reads, such as a local copy"
+        ) from error
+    if not is_folder:
         raise ValueError(f"{path}: no such folder; give a pushed version's folder or the folder of all versions")
-    versions = complete_versions(path)
     if versions:
         return versions[0]
     raise ValueError(

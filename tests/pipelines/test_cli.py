@@ -79,6 +79,55 @@ def test_an_unknown_node(tmp_path, corpus):
     assert "--from Trainr: no such node; the nodes are TextExampleGen," in text
 
 
+def test_a_start_in_the_middle_without_an_earlier_run(tmp_path, corpus):
+    text = refused(*GATE, "--data", str(corpus), "--output", str(tmp_path / "out"), "--from", "Evaluator")
+    assert "--from Evaluator: the latest run did not make what lies before" in text
+
+
+def test_an_output_on_object_storage(tmp_path, corpus, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = refused(*GATE, "--data", str(corpus), "--output", "gs://bucket/out")
+    assert text == "tfx-lm: output=gs://bucket/out: a local run needs a folder of this machine; set --output\n"
+    assert not (tmp_path / "gs:").exists()
+
+
+def test_a_pinned_vocabulary_on_a_file_system_that_tensorflow_lacks(corpus):
+    text = refused(*GATE, "--data", str(corpus), "--set", "vocabulary.file=nowhere://words.txt")
+    assert text.startswith("tfx-lm: vocabulary.file=nowhere://words.txt: cannot be read (")
+
+
+COMPILE = ("compile", "--data", "gs://bucket/corpus.txt", *GATE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--data", "local.txt"], "data: input files on different file systems (/, gs://); copy them to one place"),
+        (["--set", "vocabulary.file=nowhere.txt"], "vocabulary file nowhere.txt: does not exist"),
+        (["--set", "gate.slices=[text]"], "gate.slices.0=text: must be one of 'sentence_length' or 'unknown_words'"),
+        (
+            ["--set", "output=gs://bucket/out"],
+            "output=gs://bucket/out: ML Metadata cannot be a file there; set metadata",
+        ),
+    ],
+)
+def test_compile_for_airflow_refuses(tmp_path, arguments, expected):
+    file = tmp_path / "my.json"
+    result = CliRunner().invoke(cli.main, [*COMPILE, "--runner", "airflow", "--output", str(file), *arguments])
+    assert (result.exit_code, result.output.startswith(f"tfx-lm: {expected}")) == (cli.BAD_INPUT, True), result.output
+    assert not file.exists()
+
+
+def test_compile_for_kubeflow_to_a_file_that_cannot_be_written():
+    result = CliRunner().invoke(
+        cli.main,
+        [*COMPILE, "--runner", "kubeflow", "--output", "/dev/null/my.yaml", "--set", "kubeflow.image=image",
+         "--set", "kubeflow.pipeline_root=gs://bucket/root"],
+    )  # fmt: skip
+    assert result.exit_code == cli.BAD_INPUT, result.output
+    assert result.output.startswith("tfx-lm: --output /dev/null/my.yaml: cannot be written (")
+
+
 def test_an_unknown_key(corpus):
     assert "did you mean trainer.layers?" in refused(*GATE, "--data", str(corpus), "--set", "trainer.layrs=1")
 

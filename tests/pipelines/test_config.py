@@ -34,6 +34,31 @@ def message(*overrides: str) -> str:
             "such as gs://BUCKET/FOLDER",
         ),
         ("kubeflow.trainer.cpu=0", "kubeflow.trainer.cpu=0: must be > 0.0; set kubeflow.trainer.cpu"),
+        (
+            "trainer.learning_rate=.inf",
+            "trainer.learning_rate=inf: input should be a finite number; set trainer.learning_rate",
+        ),
+        (
+            "trainer.adaptive_cutoffs=[10000,2000]",
+            "trainer.adaptive_cutoffs=[10000, 2000]: must be rising ids; set trainer.adaptive_cutoffs",
+        ),
+        (
+            "trainer={output: adaptive, adaptive_cutoffs: []}",
+            "trainer.adaptive_cutoffs=[]: must be rising ids; set trainer.adaptive_cutoffs",
+        ),
+        (
+            "gate={max_perplexity: 9, slices: sentence_lenght}",
+            "gate.slices.0=sentence_lenght: must be one of 'sentence_length' or 'unknown_words'; set gate.slices.0",
+        ),
+        (
+            "gate={max_perplexity: 9, slices: [unknown_words, unknown_words]}",
+            "gate.slices=['unknown_words', 'unknown_words']: each must be named once; set gate.slices",
+        ),
+        ("data.splits={train: [], eval: a.txt}", "data.splits.train: no file given"),
+        (
+            "data.files=[a.txt, gs://bucket/b.txt]",
+            "data: input files on different file systems (/, gs://); copy them to one place",
+        ),
         ("trainer", "--set trainer: must be key=value, such as trainer.epochs=3"),
         ("trainer.epochs=[", "--set trainer.epochs=[: the value is not YAML"),
     ],

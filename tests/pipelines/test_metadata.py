@@ -59,6 +59,23 @@ def test_no_error_shows_a_password():
     assert "me:…@host" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:12/34@host/db", "postgresql://me:…@host/db"),
+        ("postgresql://me:pa#34@host/db", "postgresql://me:…@host/db"),
+        ("postgresql://me:pa@34/db@host/db", "postgresql://me:…@host/db"),
+        ("me:pa34@host/db", "me:…@host/db"),
+    ],
+)
+def test_a_password_that_is_not_percent_encoded_is_not_shown(url, shown):
+    with pytest.raises(ConfigurationError) as caught:
+        parse_metadata_url(url, "TFX_LM_METADATA")
+    assert str(caught.value).startswith(f"TFX_LM_METADATA={shown}: must be ")
+    assert "pa" not in str(caught.value).replace("password", "")
+    assert "34" not in str(caught.value)
+
+
 def test_a_configuration_names_the_store_but_holds_no_password():
     gate = "gate.max_perplexity=100"
     assert load_config(None, [gate, "output=/tmp/a b"]).metadata_url() == "sqlite:////tmp/a%20b/metadata.sqlite"
@@ -97,6 +114,17 @@ def test_compile_writes_pipeline_and_graph_without_a_password(tmp_path, monkeypa
     assert upstream["StatisticsGen"] == ["TextExampleGen"]
     assert {"ServingCheck", "Evaluator"} <= set(upstream["Pusher"])
     assert all("secret" not in path.read_text() for path in file.parent.iterdir())
+
+
+def test_an_output_on_object_storage_takes_a_store_that_is_named(tmp_path):
+    result = CliRunner().invoke(
+        cli.main,
+        ["compile", "--runner", "airflow", "--output", str(tmp_path / "my.json"), "--data", "gs://bucket/a.txt",
+         "--set", "gate.max_perplexity=100", "--set", "metadata=postgresql://me@host/mlmd",
+         "--set", "output=gs://bucket/out"],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert compiled_connection(tmp_path / "my.json").postgresql.host == "host"
 
 
 @pytest.mark.parametrize(("arguments", "expected"), [

@@ -97,6 +97,35 @@ def test_what_fails_after_the_work_does_not_undo_it(small_pipeline, monkeypatch)
     assert last_known_state(small_pipeline, "Number") == COMPLETE
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_sigterm_does_not_disturb_the_record_of_a_failure(small_pipeline, monkeypatch, first):
+    from tfx.orchestration.portable import execution_publish_utils, launcher
+
+    reached = []
+    publish = execution_publish_utils.publish_failed_execution
+
+    def fail(self):
+        if first:
+            signal.raise_signal(signal.SIGTERM)
+        raise ValueError("the number is bad")
+
+    def publish_at_sigterm(*arguments):
+        signal.raise_signal(signal.SIGTERM)
+        publish(*arguments)
+
+    monkeypatch.setattr(launcher.Launcher, "launch", fail)
+    monkeypatch.setattr(execution_publish_utils, "publish_failed_execution", publish_at_sigterm)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: reached.append(number))
+    try:
+        result = run_node(small_pipeline, "Number")
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert reached == []
+    assert result.exit_code == cli.NODE_FAILED
+    assert ("ended by SIGTERM" if first else "the number is bad") in records(small_pipeline).error("Number")
+
+
 def test_a_false_condition_skips(small_pipeline):
     assert run_node(small_pipeline, "Number").exit_code == 0
     assert run_node(small_pipeline, "Never").exit_code == cli.NODE_SKIPPED

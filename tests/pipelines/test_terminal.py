@@ -3,7 +3,8 @@ import subprocess
 import sys
 
 from rich.console import Console
-from tfx_lm.pipelines.terminal import RunDisplay
+from rich.table import Table
+from tfx_lm.pipelines.terminal import RunDisplay, plain_console
 
 SCRIPT = """
 import os, sys
@@ -24,6 +25,16 @@ def test_only_results_reach_the_terminal(tmp_path):
     assert done.stdout == "before\nresult\nafter\n"
     assert done.stderr == ""
     assert log.read_text() == "c++ noise\npython noise\n" or log.read_text() == "python noise\nc++ noise\n"
+
+
+def test_texts_are_shown_as_they_are():
+    stream = io.StringIO()
+    console = plain_console(stream)
+    table = Table("Text")
+    table.add_row("[/b] :smile:")
+    console.print("shape [batch, time] of [/tmp/x]", table)
+    assert "shape [batch, time] of [/tmp/x]" in stream.getvalue()
+    assert "[/b] :smile:" in stream.getvalue()
 
 
 def test_a_node_that_ended_leaves_a_line():

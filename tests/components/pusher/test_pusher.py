@@ -1,6 +1,8 @@
 """The Pusher's executor: what TFX's own does, but for how the version appears."""
 
 import pytest
+import tensorflow as tf
+from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import channel, standard_artifacts
 from tfx.utils import proto_utils
@@ -10,7 +12,7 @@ from tfx_lm.components.pusher.executor import Executor
 
 
 def destination(folder):
-    return pusher_pb2.PushDestination(filesystem={"base_directory": str(folder / "serving")})
+    return pusher_pb2.PushDestination(filesystem={"base_directory": f"{folder}/serving"})
 
 
 @pytest.fixture
@@ -24,17 +26,16 @@ def model(tmp_path):
     return artifact
 
 
-def push(folder, model, blessed=1, keep=None):
-    component = AtomicPusher(
-        destination(folder), model=channel.Channel(type=standard_artifacts.Model), keep_versions=keep
-    )
+def push(folder, model, blessed=1, keep=None, serving=None):
+    serving = serving or destination(folder)
+    component = AtomicPusher(serving, model=channel.Channel(type=standard_artifacts.Model), keep_versions=keep)
     blessing = standard_artifacts.ModelBlessing()
     blessing.uri = str(folder / "blessing")
     blessing.set_int_custom_property("blessed", blessed)
     pushed = standard_artifacts.PushedModel()
     pushed.uri = str(folder / "pushed")
     properties = {
-        "push_destination": proto_utils.proto_to_json(destination(folder)),
+        "push_destination": proto_utils.proto_to_json(serving),
         "custom_config": component.spec.exec_properties["custom_config"],
     }
     Executor().Do({"model": [model], "model_blessing": [blessing]}, {"pushed_model": [pushed]}, properties)
@@ -61,6 +62,52 @@ def test_a_model_that_is_not_blessed_is_not_pushed(model, tmp_path):
 def test_the_newest_versions_are_kept(model, tmp_path):
     last = [push(tmp_path, model, keep=2).get_string_custom_property("pushed_version") for _ in range(4)][2:]
     assert [str(version) for version in versions.list_versions(tmp_path / "serving")] == last
+
+
+@pytest.fixture
+def bucket(tmp_path, model):
+    """An object store with the versions 3 and 5, and what a killed push or removal leaves as 4.
+
+    TensorFlow's own in-memory files, which have a scheme and no folders, stand in for it.
+    """
+    uri = f"ram://bucket{tmp_path}"
+    for name in ("3/saved_model.pb", "3/variables/variables.index", "4/variables/variables.index",
+                 "5/saved_model.pb", "5/variables/variables.index"):  # fmt: skip
+        tf.io.gfile.makedirs(f"{uri}/serving/{name}".rsplit("/", 1)[0])
+        tf.io.gfile.copy(f"{model.uri}/Format-Serving/{name.split('/', 1)[1]}", f"{uri}/serving/{name}")
+    return uri
+
+
+def stored(bucket):
+    return {name.rstrip("/") for name in tf.io.gfile.listdir(f"{bucket}/serving")}
+
+
+@pytest.mark.parametrize(("keep", "expected"), [(4, {"3", "4", "5"}), (3, {"3", "4", "5"}), (2, {"5"})])
+def test_on_an_object_store_only_complete_versions_count(model, tmp_path, bucket, keep, expected):
+    pushed = push(tmp_path, model, keep=keep, serving=destination(bucket))
+    assert stored(bucket) == {*expected, pushed.get_string_custom_property("pushed_version")}
+
+
+def test_on_an_object_store_nothing_is_removed_where_nothing_was_pushed(model, tmp_path, bucket):
+    assert push(tmp_path, model, blessed=0, keep=1, serving=destination(bucket)).get_int_custom_property("pushed") == 0
+    assert stored(bucket) == {"3", "4", "5"}
+    # Nor is the folder looked for.
+    push(tmp_path, model, blessed=0, keep=1, serving=destination(f"{bucket}/new"))
+
+
+def test_a_version_that_an_object_store_does_not_remove_is_a_warning(model, tmp_path, bucket, monkeypatch, caplog):
+    rmtree = fileio.rmtree
+
+    def refuse(path):
+        if path.endswith("/4"):
+            raise tf.errors.PermissionDeniedError(None, None, "not yours")
+        rmtree(path)
+
+    monkeypatch.setattr(fileio, "rmtree", refuse)
+    pushed = push(tmp_path, model, keep=1, serving=destination(bucket))
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert stored(bucket) == {"4", pushed.get_string_custom_property("pushed_version")}
+    assert f"{bucket}/serving/4: cannot be pruned" in caplog.text
 
 
 def test_only_the_executor_is_another(tmp_path):

@@ -165,6 +165,33 @@ def test_the_newest_versions_are_kept(tmp_path):
         versions.push(tmp_path, writer("a"), keep=0)
 
 
+def test_folders_that_hold_no_complete_version_do_not_count(tmp_path):
+    for name in ("3", "4", "5", "7"):
+        (tmp_path / name).mkdir()
+        writer(name)(tmp_path / name)
+    for name in ("4", "7"):
+        (tmp_path / name / "saved_model.pb").unlink()
+    version = versions.push(tmp_path, writer("new"), keep=2)
+    assert names(tmp_path) == [".lock", version.name, "5", "7"]
+
+
+def test_an_old_version_that_cannot_be_removed_is_a_warning(tmp_path, monkeypatch, caplog):
+    for name in ("3", "4"):
+        (tmp_path / name).mkdir()
+        writer(name)(tmp_path / name)
+    rename = versions.Path.rename
+
+    def refuse(self, target):
+        if self.name == "3":
+            raise PermissionError("not yours")
+        return rename(self, target)
+
+    monkeypatch.setattr(versions.Path, "rename", refuse)
+    version = versions.push(tmp_path, writer("new"), keep=1)
+    assert contents(tmp_path) == {3: "3", int(version.name): "new"}
+    assert f"{tmp_path}/3: cannot be removed (not yours)" in caplog.text
+
+
 def test_a_rollback_withdraws_the_newest_and_a_push_goes_beyond_it(tmp_path):
     first, second, third = (int(versions.push(tmp_path, writer(name)).name) for name in "abc")
     assert versions.rollback(tmp_path) == (tmp_path / str(second), [tmp_path / f"withdrawn-{third}"])

@@ -61,6 +61,12 @@ def test_charts_say_what_they_show(pages):
     assert {"1,000", "100 %"} <= set(texts(figures.coverage_chart(coverage)))
 
 
+def test_a_small_vocabulary_has_no_labels_in_markup():
+    shown = texts(figures.coverage_chart({"train": np.linspace(0.2, 1, 6)}))
+    assert "1" in shown
+    assert not [text for text in shown if "$" in text or "mathdefault" in text]
+
+
 def test_text_alternatives_say_the_most_important_numbers(pages):
     page = pages["blessed"]()
     bins = figures.length_bins(list(page.counts.values()), page.max_length)

@@ -34,6 +34,11 @@ def test_no_folder(tmp_path):
         load_model(tmp_path / "nowhere")
 
 
+def test_a_file_system_that_tensorflow_lacks():
+    with pytest.raises(ValueError, match=r"^nowhere://bucket/serving: cannot be read \(File system scheme 'nowhere'"):
+        load_model("nowhere://bucket/serving")
+
+
 def test_no_model(tmp_path):
     (tmp_path / "7").mkdir()
     with pytest.raises(ValueError, match="no SavedModel here"):
