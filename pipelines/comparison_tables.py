@@ -32,7 +32,9 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
     console.print(scores)
     console.print(changes)
     verdict = "MODEL_A would be blessed" if found["gate"]["blessed"] else "MODEL_A would not be blessed"
-    console.print(f"{verdict} beside MODEL_B:", *found["gate"]["reasons"], highlight=False)
+    console.print(f"{verdict} beside MODEL_B:", highlight=False)
+    for reason in found["gate"]["reasons"]:
+        console.print(f"  {reason}", highlight=False)
 
 
 def _with_interval(scores: dict[str, Any], key: str, form: str) -> str:
