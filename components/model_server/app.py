@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import html
 import logging
+import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
 import orjson
+import tensorflow as tf
+from google.protobuf.message import DecodeError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -20,7 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from . import rest_format
-from .batching import Batcher
+from .batching import Batcher, Outputs
 from .limits import Limits, RequestError
 from .metrics import CONTENT_TYPE, Metrics
 from .model_versions import ModelVersions
@@ -33,6 +36,8 @@ PLAYGROUND = Path(__file__).with_name("playground.html")
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 )
+# What takes milliseconds to write is written beside the event loop, for others to be served meanwhile.
+_LARGE_ANSWER = 10_000
 _TYPES = {"string": "DT_STRING", "float32": "DT_FLOAT", "int32": "DT_INT32", "int64": "DT_INT64"}
 
 
@@ -41,7 +46,7 @@ def create_app(path: str, name: str = "model", limits: Limits | None = None, pol
 
     Args:
         path: The folder of all versions, or a version's own.
-        name: The model's name in the addresses.
+        name: The model's name in the addresses: letters, digits, `_`, `.` and `-`.
         limits: What requests may cost.
         poll_seconds: How often a new version is looked for.
 
@@ -50,16 +55,21 @@ def create_app(path: str, name: str = "model", limits: Limits | None = None, pol
         fails at once.
 
     Raises:
-        ValueError: If there is no model, or it cannot be loaded.
+        ValueError: If there is no model, it cannot be loaded, or the name or `poll_seconds` cannot be used.
     """
+    # Others could be in no address, or only in disguise; clients resolve `.` and `..`.
+    if not re.fullmatch(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*", name):
+        raise ValueError(f"name={name!r}: cannot be part of an address; use letters, digits, `_`, `.` and `-`")
     metrics = Metrics()
-    versions = ModelVersions(path, poll_seconds, metrics.serves, lambda folder: metrics.load_failures.inc())
+    versions = ModelVersions(
+        path, poll_seconds, metrics.serves, lambda folder: metrics.load_failures.inc(), metrics.poll_failures.inc
+    )
     limits = limits or Limits()
     batcher = Batcher(limits.waiting_rows, metrics.batch_rows.observe)
     metrics.waiting_rows.set_function(lambda: batcher.waiting_rows)
     server = _Server(name, versions, batcher, metrics, limits)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         await asyncio.to_thread(versions.close)
@@ -98,25 +108,26 @@ class _Server:
         self._page = page.encode()
 
     async def predict(self, request: Request) -> Response:
-        model = self._model(request)
-        body = await _body(request, self._limits)
-        begin = time.perf_counter()
-        signature, code = "unknown", 200
+        signature, begin = "unknown", None
+        code = 500  # Also where it is cancelled at the server's end: uvicorn answers so.
         try:
+            model = self._model(request)
+            body = await _body(request, self._limits)
+            begin = time.perf_counter()
             parsed = rest_format.parse(body, model.inputs)
             signature = parsed.signature
             await self._check(model, parsed)
             outputs = await self._batcher.run(model, parsed)
-            return Response(rest_format.answer(parsed, outputs), media_type="application/json")
+            response = Response(await self._answer(parsed, outputs), media_type="application/json")
+            code = 200
+            return response
         except RequestError as error:
             code = error.status
             raise
-        except Exception:
-            code = 500
-            raise
         finally:
             self._metrics.requests.labels(signature, code).inc()
-            self._metrics.seconds.labels(signature).observe(time.perf_counter() - begin)
+            if begin is not None:
+                self._metrics.seconds.labels(signature).observe(time.perf_counter() - begin)
 
     async def not_posted(self, request: Request) -> Response:
         raise HTTPException(405, "Method Not Allowed; POST the request", {"Allow": "POST"})
@@ -167,11 +178,32 @@ class _Server:
         ids = parsed.inputs.get("ids")
         longest = ids.shape[1] if ids is not None else 0
         # A token has a byte or more, so that only these can be too long.
-        suspects = [text for text in parsed.inputs.get("text", ()) if len(text) > limits.tokens]
+        suspects = _long_texts(parsed, limits.tokens)
         if suspects:
             longest = max(await asyncio.to_thread(model.count_tokens, suspects))
         if longest > limits.tokens:
             raise RequestError(400, f"a text of {longest} tokens: at most {limits.tokens}; split it")
+
+    async def _answer(self, parsed: rest_format.PredictRequest, outputs: Outputs) -> bytes:
+        for name, array in outputs.items():
+            if array.size > self._limits.values:
+                raise RequestError(
+                    400, f"{name}: the answer has {array.size} values: at most {self._limits.values}; send fewer rows"
+                )
+        if sum(array.size for array in outputs.values()) > _LARGE_ANSWER:
+            return await asyncio.to_thread(rest_format.answer, parsed, outputs)
+        return rest_format.answer(parsed, outputs)
+
+
+def _long_texts(parsed: rest_format.PredictRequest, size: int) -> list[bytes]:
+    """The texts of more than `size` bytes, also those within `tf.Example`s."""
+    texts = list(parsed.inputs.get("text", ()))
+    for serialized in parsed.inputs.get("examples", ()):
+        if len(serialized) > size:
+            # What is no example is refused by the model.
+            with contextlib.suppress(DecodeError):
+                texts.extend(tf.train.Example.FromString(serialized).features.feature["text"].bytes_list.value)
+    return [text for text in texts if len(text) > size]
 
 
 async def _body(request: Request, limits: Limits) -> bytes:
@@ -198,7 +230,7 @@ async def _body(request: Request, limits: Limits) -> bytes:
     except TimeoutError as error:
         raise RequestError(408, f"the body did not arrive within {limits.body_seconds:g} s") from error
     except ClientDisconnect as error:
-        raise RequestError(400, "the client went away") from error
+        raise RequestError(499, "the client went away") from error
     if size > limits.body_bytes:
         raise too_large
     return b"".join(parts)

@@ -97,25 +97,37 @@ class Batcher:
             if it had gone alone.
 
         Raises:
-            RequestError: With status 429 where too much waits, with 400 where the model refuses the inputs.
+            RequestError: With status 429 where too much waits, with 400 where the model refuses the inputs, with 503
+                after `close`.
         """
         loop = asyncio.get_running_loop()
         job = _Job(model, request, loop.create_future(), loop, [None] * request.rows, request.rows)
         with self._changed:
+            if self._closed:
+                raise _ending()
             if self._waiting_rows + request.rows > self._max_waiting_rows:
                 raise RequestError(429, f"{self._waiting_rows} rows wait for the model already; try again later")
             self._waiting.append(job)
             self._waiting_rows += request.rows
             self._changed.notify()
-        return await job.future
+        try:
+            return await job.future
+        finally:
+            # The same circle as in `_fail`: the future holds the error, which holds this frame.
+            del job
 
     def close(self) -> None:
-        """Ends the workers after the calls that are under way."""
+        """Ends the workers after the calls that are under way; requests that still wait are refused."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
+        left = self._waiting + [job for batch in self._batches for job, _ in batch]
+        self._waiting, self._waiting_rows = [], 0
+        self._batches.clear()
+        # The loops of those that are done may be closed.
+        _fail([job for job in left if not job.future.done()], _ending())
 
     def _work(self) -> None:
         while True:
@@ -137,6 +149,8 @@ class Batcher:
             except Exception as error:  # Whatever happens to these requests, the next ones need this thread.
                 _log.exception("a batch failed")
                 _fail([job for job, _ in batch], error)
+            # While this thread waits, the last requests' model may be replaced, and must not be held here.
+            del batch
 
 
 def _batches(jobs: list[_Job]) -> list[list[tuple[_Job, int]]]:
@@ -204,7 +218,14 @@ def _together(job: _Job, padded: set[str]) -> Outputs:
     return outputs
 
 
+def _ending() -> RequestError:
+    return RequestError(503, "the server is ending; ask it again once it is back, or another one")
+
+
 def _fail(jobs: list[_Job], error: Exception) -> None:
+    # The futures hold the error, and its frames would hold the jobs: a circle, and the model with it, that would last
+    # until the garbage collector comes by.
+    error.__traceback__ = error.__context__ = error.__cause__ = None
     _finish(jobs, lambda job: job.future.set_exception(error))
 
 

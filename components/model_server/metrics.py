@@ -19,7 +19,7 @@ class Metrics:
         prometheus_client.ProcessCollector(registry=registry)
         self.requests = prometheus_client.Counter(
             "tfx_lm_requests",
-            "Predict requests, by signature and status.",
+            "Predict requests, by signature (unknown where it was not read) and status (499: the client went away).",
             ("signature", "code"),
             registry=registry,
         )
@@ -44,6 +44,9 @@ class Metrics:
         )
         self.load_failures = prometheus_client.Counter(
             "tfx_lm_model_load_failures", "Versions that could not be loaded.", registry=registry
+        )
+        self.poll_failures = prometheus_client.Counter(
+            "tfx_lm_model_poll_failures", "Looks for a new version that failed.", registry=registry
         )
 
     def serves(self, model: ServedModel) -> None:

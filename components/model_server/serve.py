@@ -33,7 +33,8 @@ def serve(
         on_ready: Told the server's URL, once it listens.
 
     Raises:
-        ValueError: If the port is taken, or there is no model that can be loaded.
+        ValueError: If the port is taken, there is no model that can be loaded, or the name or `poll_seconds` cannot be
+            used.
     """
     try:
         listening = socket.create_server(

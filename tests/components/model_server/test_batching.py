@@ -1,10 +1,14 @@
 """The batcher with a model that notes what it is asked."""
 
 import asyncio
+import gc
 import threading
+import time
+import weakref
 
 import numpy as np
 import pytest
+from tfx_lm.components.model_server import batching
 from tfx_lm.components.model_server.batching import Batcher
 from tfx_lm.components.model_server.limits import RequestError
 from tfx_lm.components.model_server.rest_format import PredictRequest
@@ -177,3 +181,60 @@ def test_a_client_that_went_away_does_no_harm(model):
 
     (found,) = run(batcher, leave())
     assert found["length"].tolist() == [4]
+
+
+def test_after_the_end_requests_are_refused_and_so_are_those_that_still_wait(model):
+    batcher = Batcher(100)
+    model.wait.clear()
+
+    async def end():
+        first = asyncio.create_task(batcher.run(model, request(b"first")))
+        await asyncio.to_thread(model.begun.acquire)
+        second = asyncio.create_task(batcher.run(model, request(b"second")))
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(asyncio.to_thread(batcher.close))
+        await asyncio.sleep(0.1)
+        model.wait.set()
+        await closing
+        third = batcher.run(model, request(b"third"))
+        return await asyncio.gather(
+            *(asyncio.wait_for(one, 10) for one in (first, second, third)), return_exceptions=True
+        )
+
+    first, second, third = asyncio.run(end())
+    assert first["length"].tolist() == [5]
+    for refused in (second, third):
+        assert isinstance(refused, RequestError)
+        assert refused.status == 503
+        assert "the server is ending" in refused.message
+    assert batcher.waiting_rows == 0
+
+
+@pytest.mark.parametrize("texts", [(b"good",), (b"bad",), (b"broken",), (b"good", b"bad", b"broken")])
+def test_no_model_is_held_once_its_requests_are_answered(texts, monkeypatch):
+    """A failed request must not leave a circle of references, nor the thread that waits hold the last one."""
+    # pytest keeps what is logged, and with it the frames of the error.
+    monkeypatch.setattr(batching._log, "exception", lambda *args: None)
+    batcher = Batcher(100)
+
+    async def all_together():
+        model = Model()
+        model.wait.clear()
+        first = asyncio.create_task(batcher.run(model, request(b"first")))
+        await asyncio.to_thread(model.begun.acquire)
+        others = [asyncio.create_task(batcher.run(model, request(text))) for text in texts]
+        await asyncio.sleep(0)
+        model.wait.set()
+        await asyncio.gather(first, *others, return_exceptions=True)
+        return weakref.ref(model)
+
+    gc.disable()
+    try:
+        gone = asyncio.run(all_together())
+        deadline = time.monotonic() + 10
+        while gone() is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        gc.enable()
+        batcher.close()

@@ -1,5 +1,6 @@
 """The server over HTTP, as a user starts it."""
 
+import base64
 import concurrent.futures
 import gzip
 import http.client
@@ -17,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from click.testing import CliRunner
+from tfx_lm.pipelines.cli import main
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +40,12 @@ def version(server):
 def metric(server, name):
     lines = server.ask("GET", "/metrics")[1].decode().splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+def example(text):
+    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode()]))
+    serialized = tf.train.Example(features=tf.train.Features(feature={"text": feature})).SerializeToString()
+    return {"b64": base64.b64encode(serialized).decode()}
 
 
 def test_status_and_metadata(server):
@@ -142,6 +151,8 @@ def test_wrong_addresses(server, method, path, status, message):
             "step: the model refuses the inputs",
         ),
         ({"signature_name": "evaluate", "instances": ["no example"]}, "evaluate: the model refuses the inputs"),
+        ({"signature_name": "evaluate", "instances": ["no example" * 1000]}, "evaluate: the model refuses the inputs"),
+        ({"signature_name": "evaluate", "instances": [example("the " * 5000)]}, "a text of 5000 tokens: at most 4096"),
         ({"signature_name": "next_word", "inputs": {"text": ["the"], "k": -1}}, "next_word: the model refuses"),
     ],
 )
@@ -272,6 +283,49 @@ def test_metrics_count_requests_by_signature_and_status(server):
     after = [metric(server, f'tfx_lm_requests_total{{code="{code}",signature="score"}}') for code in (200, 400)]
     assert [count - old for count, old in zip(after, before, strict=True)] == [1, 1]
     assert metric(server, "tfx_lm_model_load_seconds") > 0
+
+
+def test_metrics_count_what_is_refused_before_it_is_read(start_server, bigram_model):
+    server = start_server(bigram_model, "--body-seconds", "2", "--max-bytes", "1000")
+    head = b"POST /v1/models/model:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
+    server.predict({"instances": ["the"]}, "/v1/models/other:predict")
+    server.predict({"instances": ["x" * 2000]})
+    with socket.create_connection(("127.0.0.1", server.port)) as slow:
+        slow.sendall(head)
+        assert slow.recv(10_000).startswith(b"HTTP/1.1 408")
+    with socket.create_connection(("127.0.0.1", server.port)) as gone:
+        gone.sendall(head)
+    for code in (404, 413, 408, 499):
+        wait_for(lambda code=code: metric(server, f'tfx_lm_requests_total{{code="{code}",signature="unknown"}}') == 1)
+    # The time is that from the whole body to the answer.
+    assert metric(server, "tfx_lm_request_seconds_count") == 0
+
+
+def test_more_rows_than_wait_by_default(start_server, bigram_model):
+    server = start_server(bigram_model, "--max-rows", "5000")
+    status, answer = server.predict({"instances": ["the cat"] * 5000})
+    assert status == 200
+    assert len(answer["predictions"]) == 5000
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--name", "my/model", "name='my/model': cannot be part of an address; use letters, digits"),
+        ("--name", "", "name='': cannot be part of an address"),
+        ("--name", "..", "name='..': cannot be part of an address"),
+        ("--poll-seconds", "nan", "poll_seconds=nan: must be above 0 and at most 86400 (a day)"),
+        ("--poll-seconds", "1e10", "poll_seconds=10000000000.0: must be above 0 and at most 86400 (a day)"),
+        ("--body-seconds", "nan", "body_seconds=nan: must be above 0 and finite"),
+        ("--body-seconds", "inf", "body_seconds=inf: must be above 0 and finite"),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused(tmp_path, option, value, message):
+    # There is no model, so that nothing is served where they are not refused.
+    done = CliRunner().invoke(main, ["serve", str(tmp_path / "none"), "--port", "0", option, value])
+    assert done.exit_code == 2
+    assert done.output.startswith(f"tfx-lm: {message}")
+    assert done.output.count("\n") == 1
 
 
 @pytest.mark.parametrize("problem", ["port", "model"])
