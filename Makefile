@@ -79,7 +79,7 @@ check: install .cache/types/tfx_lm
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/hadolint Dockerfile
-	@MYPYPATH=.cache/types $(VENV)/bin/mypy --explicit-package-bases -p tfx_lm.transform -p tfx_lm.components -p tfx_lm.pipelines
+	@MYPYPATH=.cache/types $(VENV)/bin/mypy --explicit-package-bases $(foreach room,cli components exported model pipelines server transform,-p tfx_lm.$(room))
 
 format: install
 	@$(VENV)/bin/ruff check --fix .

@@ -9,7 +9,7 @@ HERE = pathlib.Path(__file__).parent
 VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "__init__.py").read_text()).group(1)
 
 # The packages that are installed; tests and benchmarks stay in the checkout.
-SHIPPED = ("components", "pipelines", "transform")
+SHIPPED = ("cli", "components", "exported", "model", "pipelines", "server", "transform")
 SUBPACKAGES = find_packages(where=str(HERE), include=[pattern for top in SHIPPED for pattern in (top, f"{top}.*")])
 
 # Each supported Python has exactly one TFX generation; the markers pick it.
@@ -48,9 +48,9 @@ setup(
     package_dir={"tfx_lm": "."},
     packages=["tfx_lm", *(f"tfx_lm.{name}" for name in SUBPACKAGES)],
     package_data={
-        "tfx_lm.components.model_server": ["playground.html"],
         "tfx_lm.components.report": ["templates/*"],
         "tfx_lm.pipelines": ["configs/*.yaml"],
+        "tfx_lm.server": ["playground.html"],
     },
     # Only what is named above; otherwise setuptools takes the folders of such files for forgotten packages.
     include_package_data=False,
@@ -112,7 +112,7 @@ setup(
             "uvloop",
         ],
     },
-    entry_points={"console_scripts": ["tfx-lm=tfx_lm.pipelines.cli:main"]},
+    entry_points={"console_scripts": ["tfx-lm=tfx_lm.cli.cli:main"]},
     classifiers=[
         "Operating System :: MacOS",
         "Operating System :: POSIX :: Linux",

@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 
 # pipelines/ builds and launches nodes; what it decides reaches them as execution properties anyway.
-NODE_CODE = ("components", "transform")
+NODE_CODE = ("components", "exported", "model", "transform")
 SUFFIXES = (".css", ".html", ".py")
 
 
@@ -21,7 +21,7 @@ def code_digest(package: Path | None = None) -> str:
         package: The folder of the package `tfx_lm`; the installed one unless given.
 
     Returns:
-        16 hexadecimal digits that change when any source or template under `components/` or `transform/` is edited,
+        16 hexadecimal digits that change when any source or template in one of the folders of `NODE_CODE` is edited,
         added, removed or renamed.
     """
     root = package or Path(__file__).resolve().parent.parent

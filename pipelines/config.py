@@ -16,9 +16,10 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ..components.text_example_gen.errors import InputError
-from ..components.text_example_gen.patterns import base_and_rests, is_remote
+from ..components.text_example_gen.patterns import base_and_rests
+from ..remote import is_remote
 from .errors import ConfigurationError
-from .metadata_url import PASSWORD_VARIABLE, parse_metadata_url
+from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
 
 
 def _as_sequence(value: Any) -> Any:

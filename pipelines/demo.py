@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from .cli import BAD_INPUT, NODE_FAILED
+from ..exit_codes import BAD_INPUT, NODE_FAILED
 from .config import PipelineConfig, load_config
 from .errors import ConfigurationError
+from .local.processes import call
+from .local.run import run_locally
 from .preflight import check_run
-from .processes import call
-from .run import run_locally
 
 # Modern English; about a quarter of the package's 2 million words, which keeps the demo well under 8 minutes.
 FIRST_YEAR = 1961
@@ -82,9 +82,9 @@ def main(speeches: Path, output: str, overrides: tuple[str, ...]) -> None:
 
 def show(config: PipelineConfig, summary: dict[str, Any]) -> list[str]:
     """The model's perplexity beside a unigram model's, and completions by the pushed model, line by line."""
-    from ..components.serving import completion, scoring
-    from .run_records import open_records
-    from .unigram import unigram_perplexity
+    from ..exported import completion, scoring
+    from .metadata.run_records import open_records
+    from .results.unigram import unigram_perplexity
 
     records = open_records(config.metadata_url(), config.name, summary["run_id"])
     examples, graph = (records.output("Transform", key) for key in ("transformed_examples", "transform_graph"))

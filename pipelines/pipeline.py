@@ -14,11 +14,11 @@ from ..components.report.component import Report
 from ..components.serving_check.component import ServingCheck
 from ..components.text_example_gen.component import TextExampleGen
 from ..components.text_example_gen.input_config import input_base_and_config
-from ..components.text_example_gen.patterns import is_remote
 from ..components.trainer.component import MaskedTrainer
+from ..remote import is_remote
 from .code_digest import code_digest
 from .config import PipelineConfig
-from .metadata_store import connection_config
+from .metadata.metadata_store import connection_config
 
 PREPROCESSING_FN = "tfx_lm.transform.preprocessing.preprocessing_fn"
 

@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 
 from ..components.text_example_gen.inputs import InputError, check_inputs
-from ..components.text_example_gen.patterns import is_remote
+from ..remote import is_remote
 from .config import PipelineConfig
 from .errors import ConfigurationError
-from .terminal import output_to
+from .local.terminal import output_to
 
 
 def check_run(config: PipelineConfig) -> None:

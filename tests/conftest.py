@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["helpers.table_models", "helpers.made_up_corpus"]
+
 CHROMIUM = (
     "chromium",
     "google-chrome",

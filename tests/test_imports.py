@@ -1,4 +1,4 @@
-"""Imports go one way: transform <- components <- pipelines."""
+"""The floors of the house: who may import whom, and what each start imports."""
 
 import ast
 import subprocess
@@ -10,39 +10,51 @@ import pytest
 import tfx_lm
 
 ROOT = Path(tfx_lm.__file__).parent
+# Each room stands on those before it, the server on `exported` alone. Root modules hold what many need.
+FLOORS = ["transform", "exported", "model", "components", "pipelines", "cli"]
 MAY_IMPORT = {
-    "transform": {"transform"},
-    "components": {"components", "transform"},
-    "pipelines": {"pipelines", "components", "transform", ""},
+    **{room: {"root", *FLOORS[: index + 1]} for index, room in enumerate(FLOORS)},
+    "server": {"root", "exported", "server"},
+    "root": {"root"},
 }
+MAY_IMPORT["cli"].add("server")
 
 
-def imported_parts(source: Path) -> set[str]:
-    """The parts of tfx_lm (`transform`, `components`, ...) that a file imports, anywhere in it."""
+def imported_rooms(source: Path) -> set[str]:
+    """The rooms of tfx_lm (`transform`, `exported`, ...) that a file imports anywhere, also inside functions."""
     package = source.relative_to(ROOT).parts[:-1]
-    parts = set()
+    names = []
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
-            base = package[: len(package) - (node.level - 1)] + tuple((node.module or "").split("."))
-            parts.add(next((part for part in base if part), ""))
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tfx_lm"):
-            parts.add([*node.module.split("."), ""][1])
+            base = [*package[: len(package) - (node.level - 1)], *filter(None, (node.module or "").split("."))]
+            names += [base or [alias.name] for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tfx_lm":
+            base = node.module.split(".")[1:]
+            names += [base or [alias.name] for alias in node.names]
         elif isinstance(node, ast.Import):
-            parts.update(alias.name.split(".")[1] for alias in node.names if alias.name.startswith("tfx_lm."))
-    return parts
+            names += [alias.name.split(".")[1:] for alias in node.names if alias.name.startswith("tfx_lm.")]
+    return {name[0] if name[0] in MAY_IMPORT else "root" for name in names}
 
 
-@pytest.mark.parametrize("part", MAY_IMPORT)
-def test_imports_go_one_way(part):
-    sources = sorted((ROOT / part).rglob("*.py"))
-    assert sources
-    for source in sources:
-        assert imported_parts(source) <= MAY_IMPORT[part], source
+def sources(room: str) -> list[Path]:
+    return sorted(ROOT.glob("*.py") if room == "root" else (ROOT / room).rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_imports_run_downward(room):
+    assert sources(room)
+    for source in sources(room):
+        assert imported_rooms(source) <= MAY_IMPORT[room], source
+
+
+def test_every_room_has_a_floor():
+    rooms = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
+    assert rooms == set(MAY_IMPORT) - {"root"}
 
 
 def test_help_does_not_import_tensorflow():
     begin = time.monotonic()
-    script = "import sys; sys.argv = ['tfx-lm', '--help']\nfrom tfx_lm.pipelines.cli import main\n"
+    script = "import sys; sys.argv = ['tfx-lm', '--help']\nfrom tfx_lm.cli.cli import main\n"
     script += "try:\n    main()\nexcept SystemExit:\n    pass\n"
     script += "heavy = {'tensorflow', 'tfx', 'apache_beam', 'keras'} & set(sys.modules)\nassert not heavy, heavy\n"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -52,7 +64,7 @@ def test_help_does_not_import_tensorflow():
 
 def test_the_process_of_a_local_run_does_not_import_tensorflow():
     """Its nodes do, each in a process of its own; importing TFX twice would take 9 seconds more."""
-    script = "import sys\nimport tfx_lm.pipelines.preflight, tfx_lm.pipelines.run\n"
+    script = "import sys\nimport tfx_lm.pipelines.preflight, tfx_lm.pipelines.local.run\n"
     script += "heavy = {'tensorflow', 'tfx', 'apache_beam', 'keras'} & set(sys.modules)\nassert not heavy, heavy\n"
     subprocess.run([sys.executable, "-c", script], check=True)
 
@@ -61,7 +73,7 @@ def test_a_node_imports_no_more_of_tfx_than_it_needs():
     """TFX's public module, `tfx.v1`, imports the clients of Kubeflow and Google Cloud too, which takes 3 seconds."""
     executors = sorted(path.parent.name for path in ROOT.glob("components/*/executor.py"))
     assert "text_example_gen" in executors
-    modules = ["tfx_lm.pipelines.node_command", *(f"tfx_lm.components.{name}.executor" for name in executors)]
+    modules = ["tfx_lm.pipelines.nodes.node_command", *(f"tfx_lm.components.{name}.executor" for name in executors)]
     script = f"import sys, {', '.join(modules)}\n"
     script += "heavy = {'tfx.v1', 'kfp', 'google.cloud.aiplatform'} & set(sys.modules)\nassert not heavy, heavy\n"
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 
 import tensorflow as tf
-from tfx_lm.components.serving.continuation import Continuation
-from tfx_lm.components.serving.saved_model import load_model
+from tfx_lm.exported.continuation import Continuation
+from tfx_lm.exported.exported_model import load_model
 
 CANDIDATES = 10
 STEPS = 200

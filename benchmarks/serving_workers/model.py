@@ -4,10 +4,10 @@ import apache_beam as beam
 import tensorflow as tf
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
-from tfx_lm.components.serving_check.warmup import write_warmup_requests
-from tfx_lm.components.trainer.export import export_model
-from tfx_lm.components.trainer.model import LanguageModel
-from tfx_lm.components.trainer.text_transform import TextTransform
+from tfx_lm.exported.warmup import write_warmup_requests
+from tfx_lm.model.export import export_model
+from tfx_lm.model.language_model import LanguageModel
+from tfx_lm.model.text_transform import TextTransform
 from tfx_lm.transform.preprocessing import preprocessing_fn
 
 TRANSFORM = {

@@ -8,10 +8,10 @@ import tensorflow as tf
 from epochs import TakeTurns
 from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.buckets import Buckets
-from tfx_lm.components.trainer.options import TrainerOptions
 from tfx_lm.components.trainer.run_fn import build_model
 from tfx_lm.components.trainer.threads import deal_threads
 from tfx_lm.components.trainer.training import TrainableLanguageModel
+from tfx_lm.model.options import TrainerOptions
 from tfx_lm.pipelines.config import TrainerConfig
 from turns import Turns, specification
 

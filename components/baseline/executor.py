@@ -10,7 +10,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from ..progress import report
+from ...progress import report
 from .driver import SERVED_MODEL_KEY, find
 
 BASELINE_KEY = "baseline"

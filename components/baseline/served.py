@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ..serving.versions import complete_versions
+from ...exported.versions import complete_versions
 
 # Both together tell one model from another: the graph, and the checksum of every variable.
 _IDENTITY = ("saved_model.pb", "variables/variables.index")

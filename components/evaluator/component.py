@@ -12,9 +12,9 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 
+from ...exported.gate import Gate
+from ...exported.slices import SENTENCE_LENGTH, UNKNOWN_WORDS
 from .executor import GATE_KEY, SLICES_KEY, Executor
-from .gate import Gate
-from .slices import SENTENCE_LENGTH, UNKNOWN_WORDS
 
 
 class MaskedEvaluatorSpec(types.ComponentSpec):

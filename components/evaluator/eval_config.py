@@ -9,8 +9,8 @@ import tensorflow_model_analysis as tfma
 from google.protobuf.wrappers_pb2 import BoolValue
 from tensorflow_model_analysis.proto import config_pb2
 
+from ...exported.signatures import EVALUATE
 from . import metrics
-from .signatures import EVALUATE
 
 
 def eval_config(slices: Sequence[str] = (), same_tokens: bool = True) -> config_pb2.EvalConfig:

@@ -15,13 +15,13 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, json_utils, path_utils, proto_utils
 
-from ..description import check_same_tokens, same_tokens
-from . import scoring
+from ...exported.gate import Gate
+from ...exported.signatures import check_evaluation
+from ...exported.slices import SENTENCE_LENGTH, UNKNOWN_WORDS
+from ...exported.token_identity import check_same_tokens, same_tokens
+from . import inference as scoring
 from .eval_config import eval_config
-from .gate import Gate
 from .results import decide_by_results, write_verdict
-from .signatures import check_evaluation
-from .slices import SENTENCE_LENGTH, UNKNOWN_WORDS
 
 GATE_KEY = "gate"
 SLICES_KEY = "slices"

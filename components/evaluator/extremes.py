@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .additive import Additive
-from .sums import output_arrays, sentence_bits
+from ...exported.additive import Additive
+from ...exported.sums import output_arrays, sentence_bits
 
 # How many sentences are kept at each end, and how much of each.
 KEPT = 20

@@ -14,8 +14,8 @@ import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
 
+from ...exported.scores import PairedSums, ScoreSums
 from .extremes import Extremes
-from .scores import PairedSums, ScoreSums
 
 # The metrics of a model, from its sums.
 METRICS: dict[str, Callable[[ScoreSums], float]] = {

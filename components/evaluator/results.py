@@ -10,10 +10,10 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
+from ...exported.gate import Gate, Verdict, decide
+from ...exported.scores import Change, Criterion
 from .extremes import Extremes
-from .gate import Gate, Verdict, decide
 from .metrics import EXTREMES, PAIRED_METRICS
-from .scores import Change, Criterion
 
 # The verdict, in the folder of TFMA's results.
 VERDICT_FILE = "verdict.json"

@@ -17,8 +17,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, json_utils, proto_utils
 
-from ..serving.versions import complete_versions
-from . import versions
+from ...exported import versions
+from ...exported.versions import complete_versions
 
 _log = logging.getLogger(__name__)
 

@@ -15,17 +15,17 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, path_utils
 
+from ...exported.exported_model import LanguageModel, load_model
+from ...exported.signatures import SCORE
+from ...progress import report
 from ...transform.vocabulary import VOCABULARY_NAME
 from ..evaluator.results import SliceResult, load_results, read_verdict
-from ..evaluator.signatures import SCORE
-from ..progress import report
-from ..serving.saved_model import LanguageModel, load_model
 from .artifact import page_path
-from .counts import CountText, TextCounts, count_texts, resolved_max_length
 from .curves import read_curves
 from .page import Page, Standouts, render
 from .provenance import describe
 from .surprisal import score_sentences
+from .text_counts import CountText, TextCounts, count_texts, resolved_max_length
 
 TRANSFORM_KEY = "transform"
 CONFIG_KEY = "config"

@@ -10,11 +10,11 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
+from ...exported.scores import Criterion
 from ..evaluator.results import SliceResult
-from ..evaluator.scores import Criterion
-from .counts import TextCounts
 from .curves import TRAIN, VALIDATION, Curves
 from .svg import FIRST, INK, SECOND, chart
+from .text_counts import TextCounts
 
 # How two series differ beside their colours.
 _STYLES: tuple[dict[str, Any], ...] = (

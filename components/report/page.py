@@ -10,13 +10,13 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from ..evaluator.gate import Verdict
+from ...exported.gate import Verdict
 from ..evaluator.results import SliceResult
 from . import figures, numbers, tables
-from .counts import TextCounts
 from .curves import Curves, best_epoch
 from .provenance import Source
 from .surprisal import LEVELS, ScoredSentence, level
+from .text_counts import TextCounts
 
 # A word whose cost differs by as many bits between the models is marked.
 MARKED_BITS = 2.0

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ...exported.batches import batches_by_length
+from ...exported.exported_model import LanguageModel
+from ...exported.signatures import SCORE
+from ...exported.sums import sentence_bits
 from ...transform.vocabulary import UNKNOWN_ID
-from ..evaluator.batches import batches_by_length
 from ..evaluator.extremes import TEXT_BYTES, Sentence
-from ..evaluator.signatures import SCORE
-from ..evaluator.sums import sentence_bits
-from ..serving.saved_model import LanguageModel
 
 # Words of a sentence that are shown.
 SHOWN_WORDS = 200

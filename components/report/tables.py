@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import get_args
 
+from ...exported.scores import Criterion
 from ..evaluator.results import Scores, SliceResult
-from ..evaluator.scores import Criterion
 from . import numbers
-from .counts import TextCounts
 from .curves import TRAIN, VALIDATION, Curves
+from .text_counts import TextCounts
 
 # Ranks at which the table of the coverage has a row, besides the whole vocabulary.
 _RANKS = tuple(digit * 10**power for power in range(1, 8) for digit in (1, 2, 5))

@@ -12,10 +12,10 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from ..evaluator.scoring import evaluate
+from ...exported.warmup import write_warmup_requests
+from ..evaluator.inference import evaluate
 from . import golden, process
 from .verdict import judge
-from .warmup import write_warmup_requests
 
 
 class Executor(base_executor.BaseExecutor):

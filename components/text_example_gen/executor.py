@@ -15,11 +15,11 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from ..progress import report
-from .counts import Counts, MergeCounts
+from ...progress import report
 from .errors import InputError
 from .files import files_of_splits
 from .input_config import Options
+from .input_counts import Counts, MergeCounts
 from .problems import describe
 from .reading import open_stored, read_files
 from .splitting import HashSplit

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 from tfx.dsl.io import fileio
 
+from ...remote import is_remote
 from .errors import InputError
 from .file_types import ENDINGS, file_type
-from .patterns import is_remote
 
 
 def files_of_splits(patterns: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from ...remote import is_remote
 from .binary import HEAD_BYTES, why_not_text
 from .errors import InputError, UnreadableFileError
 from .file_types import FileType, file_type
 from .parquet import open_parquet
 from .parsing import Problem
-from .patterns import absolute, is_remote, spans_as_wildcards
+from .patterns import absolute, spans_as_wildcards
 from .problems import line_problem
 from .records import content_errors, decompressed, numbered_records
 from .splitting import HashSplit

@@ -6,8 +6,8 @@ import json
 from enum import Enum
 from typing import NamedTuple
 
+from ...transform.lines import MAX_LINE_BYTES
 from .file_types import FileType
-from .lines import MAX_LINE_BYTES
 
 
 class Problem(Enum):

@@ -9,16 +9,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from ...remote import SCHEME, is_remote
 from .errors import InputError
 
-_SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*://)(.*)$", re.DOTALL)
 # TFX replaces these by the newest span, date or version that is there.
 _SPAN_MARKER = re.compile(r"\{(SPAN|VERSION|YYYY|MM|DD)(:[^}]*)?\}")
-
-
-def is_remote(pattern: str) -> bool:
-    """Whether a pattern lies on another file system, such as `gs://bucket/*.txt`."""
-    return _SCHEME.match(pattern) is not None
 
 
 def absolute(pattern: str) -> str:
@@ -61,7 +56,7 @@ def base_and_rests(patterns: Sequence[str]) -> tuple[str, list[str]]:
     """
     schemes, paths = [], []
     for pattern in patterns:
-        match = _SCHEME.match(pattern)
+        match = SCHEME.match(pattern)
         schemes.append(match.group(1) if match else "/")
         paths.append(PurePosixPath(match.group(2) if match else pattern.lstrip("/")).parts)
     if len(set(schemes)) > 1:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO
 
+from ...transform.lines import MAX_LINE_BYTES
 from .errors import InputError, UnreadableFileError
 from .file_types import file_type
-from .lines import MAX_LINE_BYTES
 from .parsing import Problem
 from .records import content_errors, numbered_records
 
 if TYPE_CHECKING:
-    from .counts import Counts
+    from .input_counts import Counts
 
 # Places that are named for each problem; the total is always given.
 NAMED_PLACES = 5

@@ -13,9 +13,9 @@ from apache_beam.io.filebasedsource import FileBasedSource
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from ...transform.lines import content, raw_lines
 from .errors import UnreadableFileError
 from .file_types import FileType, file_type
-from .lines import content, raw_lines
 from .parquet import open_parquet, row_group_offset, values
 from .parsing import Parsed, parse_line, parse_value
 from .records import content_errors, decompressed

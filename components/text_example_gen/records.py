@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
+from ...transform.lines import content, raw_lines
 from .errors import UnreadableFileError
 from .file_types import FileType, file_type, is_gzip
-from .lines import content, raw_lines
 from .parquet import open_parquet, values
 from .parsing import Parsed, parse_line, parse_value
 

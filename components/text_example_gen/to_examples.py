@@ -9,8 +9,8 @@ import apache_beam as beam
 import tensorflow as tf
 from apache_beam.transforms import window
 
-from ..progress import report
-from .counts import Counts, first_files
+from ...progress import report
+from .input_counts import Counts, first_files
 from .parsing import Problem
 from .reading import Record
 from .splitting import HashSplit

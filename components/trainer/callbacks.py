@@ -11,9 +11,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..progress import report
+from ...model.options import TrainerOptions
+from ...progress import report
 from .backup import Backup, TrainingState
-from .options import TrainerOptions
 
 # `report` is called this often, seconds.
 REPORT_EVERY = 1.0

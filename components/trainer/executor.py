@@ -10,7 +10,7 @@ from tfx.components.trainer import executor as tfx_executor
 from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 
-from .options import TrainerOptions
+from ...model.options import TrainerOptions
 
 
 def property_of(option: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from .loss import LossSums
+from ...model.loss import LossSums
 
 
 class MaskedPerplexity(keras.metrics.Metric):

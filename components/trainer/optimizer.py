@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from .options import TrainerOptions
+from ...model.options import TrainerOptions
 
 
 def build_optimizer(options: TrainerOptions, steps: int) -> keras.optimizers.Optimizer:

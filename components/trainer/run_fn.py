@@ -10,18 +10,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ...model.adaptive import fitting_cutoffs
+from ...model.export import export_model
+from ...model.lstm import ProcessorLSTM
+from ...model.options import TrainerOptions
+from ...model.text_transform import TextTransform
 from . import input_pipeline
-from .adaptive import fitting_cutoffs
 from .backup import Backup
 from .buckets import choose_buckets
 from .callbacks import Position, Progress, Records, SaveBackup, Schedule
 from .distribution import choose_strategy, from_chief, is_chief
-from .export import export_model
-from .lstm import ProcessorLSTM
 from .optimizer import build_optimizer
-from .options import TrainerOptions
 from .replica_batches import distribute
-from .text_transform import TextTransform
 from .threads import deal_threads, on_processor
 from .training import TrainableLanguageModel
 

@@ -6,10 +6,10 @@ import itertools
 
 import tensorflow as tf
 
+from ...model import loss
+from ...model.language_model import LanguageModel
 from ...transform.padding import PaddedBatch
-from . import loss
 from .metric import MaskedPerplexity
-from .model import LanguageModel
 from .replica_batches import compiles
 from .replica_step import apply_reduced, on_all_replicas
 

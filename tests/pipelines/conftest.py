@@ -149,8 +149,8 @@ def small_nodes(tmp_path_factory):
 @pytest.fixture
 def small_pipeline(small_nodes, tmp_path) -> Path:
     """The compiled pipeline's file; ML Metadata is `metadata.sqlite` beside it."""
-    from tfx_lm.pipelines.compiled_pipeline import compile_pipeline, write_compiled
-    from tfx_lm.pipelines.metadata_store import connection_config
+    from tfx_lm.pipelines.metadata.metadata_store import connection_config
+    from tfx_lm.pipelines.nodes.compiled_pipeline import compile_pipeline, write_compiled
 
     connection = connection_config(f"sqlite:///{tmp_path}/metadata.sqlite")
     file = tmp_path / "small.json"

@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import pytest
-from tfx_lm.pipelines.code_digest import code_digest
+from tfx_lm.pipelines.code_digest import NODE_CODE, code_digest
 
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    for folder in ("components", "transform", "pipelines"):
+    for folder in (*NODE_CODE, "pipelines"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.py").write_text("x = 1\n")
     return tmp_path

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import special
-from tfx_lm.components.evaluator.sums import EvaluationSums
-from tfx_lm.components.serving import scoring
+from tfx_lm.exported import scoring
+from tfx_lm.exported.sums import EvaluationSums
 from tfx_lm.transform import accounting, tokenizer
 
 WORDS = [f"w{index}" for index in range(40)]

@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 from tfx import types
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
-from tfx_lm.components import description
-from tfx_lm.components.evaluator import gate, results
+from tfx_lm.components.evaluator import results
 from tfx_lm.components.evaluator.component import MaskedEvaluator
 from tfx_lm.components.evaluator.executor import Executor
-from tfx_lm.components.serving import scoring
+from tfx_lm.exported import gate, scoring
+from tfx_lm.exported import token_identity as description
 
 pytestmark = pytest.mark.slow
 
@@ -270,8 +270,8 @@ def test_a_baseline_without_the_signature_stops_before_any_work(tmp_path, unifor
 
 
 def test_calls_of_the_model_are_bounded(bigram_model):
-    from tfx_lm.components.evaluator import batches
-    from tfx_lm.components.evaluator.scoring import evaluate
+    from tfx_lm.components.evaluator.inference import evaluate
+    from tfx_lm.exported import batches
 
     generator = np.random.default_rng(0)
     lines = [b"the " * n + b"cat" for n in generator.integers(0, 400, 500)] + [b"x" * 100_000]

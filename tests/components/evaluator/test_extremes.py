@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tfx_lm.components.evaluator import extremes
 from tfx_lm.components.evaluator.extremes import KEPT, Extremes
-from tfx_lm.components.evaluator.sums import MODEL_OUTPUTS
+from tfx_lm.exported.sums import MODEL_OUTPUTS
 
 
 def outputs(bits, size=1.0):

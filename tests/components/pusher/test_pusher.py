@@ -6,9 +6,9 @@ from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import channel, standard_artifacts
 from tfx.utils import proto_utils
-from tfx_lm.components.pusher import versions
 from tfx_lm.components.pusher.component import AtomicPusher
 from tfx_lm.components.pusher.executor import Executor
+from tfx_lm.exported import versions
 
 
 def destination(folder):

@@ -6,13 +6,13 @@ from collections import Counter
 import numpy as np
 import pytest
 from tfx_lm.components.evaluator.extremes import Extremes
-from tfx_lm.components.evaluator.gate import Verdict
 from tfx_lm.components.evaluator.metrics import METRICS, PAIRED_METRICS
 from tfx_lm.components.evaluator.results import SliceResult
-from tfx_lm.components.report.counts import TextCounts
 from tfx_lm.components.report.page import Page, Standouts
 from tfx_lm.components.report.provenance import Source
 from tfx_lm.components.report.surprisal import Reading, ScoredSentence, Word
+from tfx_lm.components.report.text_counts import TextCounts
+from tfx_lm.exported.gate import Verdict
 
 ATTACK = "<script>document.title = 'attacked'</script><img src=x onerror=\"alert(1)\"> & \"quotes\" 'too'"
 

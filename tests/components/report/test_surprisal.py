@@ -2,10 +2,10 @@ import math
 
 import pytest
 from tfx_lm.components.evaluator.extremes import TEXT_BYTES, Sentence
-from tfx_lm.components.evaluator.signatures import SCORE
 from tfx_lm.components.report import surprisal
 from tfx_lm.components.report.surprisal import Word, level, score_sentences
-from tfx_lm.components.serving.saved_model import load_model
+from tfx_lm.exported.exported_model import load_model
+from tfx_lm.exported.signatures import SCORE
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 from tfx_lm.components.serving_check import component, golden, process, verdict
 from tfx_lm.components.serving_check.executor import Executor
-from tfx_lm.components.serving_check.warmup import read_warmup_requests
+from tfx_lm.exported.warmup import read_warmup_requests
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,7 @@ import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tfx_lm.components.text_example_gen.counts import NAMED_FILES, Counts, MergeCounts, first_files
+from tfx_lm.components.text_example_gen.input_counts import NAMED_FILES, Counts, MergeCounts, first_files
 from tfx_lm.components.text_example_gen.parsing import Problem
 
 numbers = st.integers(0, 100)

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 from tfx_lm.components.text_example_gen.errors import InputError
-from tfx_lm.components.text_example_gen.patterns import absolute, base_and_rests, is_remote, spans_as_wildcards
+from tfx_lm.components.text_example_gen.patterns import absolute, base_and_rests, spans_as_wildcards
+from tfx_lm.remote import is_remote
 
 
 def test_one_file():

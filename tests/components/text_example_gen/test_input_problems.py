@@ -3,8 +3,8 @@ import gzip
 import pyarrow
 import pyarrow.parquet
 import pytest
-from tfx_lm.components.text_example_gen.counts import Counts
 from tfx_lm.components.text_example_gen.errors import InputError
+from tfx_lm.components.text_example_gen.input_counts import Counts
 from tfx_lm.components.text_example_gen.parsing import Problem
 from tfx_lm.components.text_example_gen.problems import describe
 

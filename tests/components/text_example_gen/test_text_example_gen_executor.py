@@ -5,7 +5,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from tfx.components.util import examples_utils
-from tfx_lm.components import progress
+from tfx_lm import progress
 from tfx_lm.components.text_example_gen.errors import InputError
 from tfx_lm.components.text_example_gen.splitting import HashSplit
 

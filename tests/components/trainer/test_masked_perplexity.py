@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfx_lm.components.trainer.loss import LossSums
 from tfx_lm.components.trainer.metric import MaskedPerplexity
+from tfx_lm.model.loss import LossSums
 
 
 def sums(nll, tokens):

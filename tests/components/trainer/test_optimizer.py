@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tfx_lm.components.trainer.optimizer import build_optimizer
-from tfx_lm.components.trainer.options import TrainerOptions
+from tfx_lm.model.options import TrainerOptions
 from tfx_lm.pipelines.config import TrainerConfig
 
 

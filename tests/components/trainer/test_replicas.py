@@ -23,7 +23,7 @@ if name == "mirrored":
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 from tfx_lm.components.trainer.distribution import choose_strategy
-from tfx_lm.components.trainer.options import TrainerOptions
+from tfx_lm.model.options import TrainerOptions
 from tfx_lm.components.trainer.replica_batches import distribute
 from tfx_lm.components.trainer.run_fn import build_model
 from tfx_lm.components.trainer.buckets import Buckets
@@ -167,7 +167,7 @@ import dataclasses, json, sys
 import keras, numpy as np
 from tfx_lm.components.trainer.backup import Backup, TrainingState
 from tfx_lm.components.trainer.distribution import choose_strategy, is_chief
-from tfx_lm.components.trainer.options import TrainerOptions
+from tfx_lm.model.options import TrainerOptions
 from tfx_lm.components.trainer.run_fn import build_model
 
 folder, options = sys.argv[1], TrainerOptions.from_config(json.loads(sys.argv[2]))

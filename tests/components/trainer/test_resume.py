@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tfx_lm.components.trainer.backup import Backup, TrainingState
-from tfx_lm.components.trainer.options import TrainerOptions
 from tfx_lm.components.trainer.run_fn import build_model, run_fn
+from tfx_lm.model.options import TrainerOptions
 from tfx_lm.pipelines.config import TrainerConfig
 
 # Dies without any warning in the third epoch, in its middle or in its validation.

@@ -6,11 +6,11 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx_lm.components import progress
+from tfx_lm import progress
 from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.backup import Backup
-from tfx_lm.components.trainer.options import TrainerOptions
 from tfx_lm.components.trainer.run_fn import run_fn, train
+from tfx_lm.model.options import TrainerOptions
 
 
 def training_json(fn_args):

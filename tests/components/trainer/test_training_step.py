@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx_lm.components.trainer import loss
-from tfx_lm.components.trainer.lstm import ProcessorLSTM
 from tfx_lm.components.trainer.training import TrainableLanguageModel
+from tfx_lm.model import loss
+from tfx_lm.model.lstm import ProcessorLSTM
 from tfx_lm.transform.padding import pad_batch
 
 ROWS = tf.ragged.constant([[7, 9, 3], [4, 3], [5, 6, 7, 8, 3], [3]], tf.int64)

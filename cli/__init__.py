@@ -1,0 +1,1 @@
+"""The command `tfx-lm`: one file for each of its commands."""

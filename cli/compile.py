@@ -1,0 +1,72 @@
+"""`tfx-lm compile`: the pipeline for an orchestrator."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..pipelines.errors import ConfigurationError
+from ..pipelines.local.terminal import output_to
+from .refusal import refuse
+
+if TYPE_CHECKING:
+    from ..pipelines.config import PipelineConfig
+
+
+@click.command("compile")
+@click.option(
+    "--runner", type=click.Choice(["airflow", "kubeflow"]), required=True, help="What shall run the pipeline."
+)
+@click.option("--output", "file", type=click.Path(path_type=Path), required=True, help="The file to write.")
+@click.option("--config", "config_path", type=click.Path(), help="The YAML configuration.")
+@click.option("--data", multiple=True, metavar="PATH", help="Input file or pattern; repeatable.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override, such as trainer.epochs=3.")
+def command(
+    runner: str, file: Path, config_path: str | None, data: tuple[str, ...], overrides: tuple[str, ...]
+) -> None:
+    """Writes what an orchestrator needs to run the pipeline; reads no data.
+
+    airflow: the compiled pipeline (FILE, JSON) and its graph beside it (.dag.json), for airflow_dag.py.
+
+    kubeflow: the specification (FILE, .yaml) for Kubeflow Pipelines v2 and Vertex AI.
+    """
+    from ..pipelines.config import load_config
+
+    try:
+        config = load_config(config_path, overrides, {"data.files": data, "data.splits": {}} if data else {})
+        if runner == "kubeflow":
+            _compile_for_kubeflow(config, file)
+        else:
+            _compile_for_airflow(config, file)
+    except ConfigurationError as error:
+        refuse(error)
+    click.echo(f"Wrote {file}")
+
+
+def _compile_for_airflow(config: PipelineConfig, file: Path) -> None:
+    from ..pipelines.preflight import check_airflow
+
+    check_airflow(config)
+    with output_to(Path(os.devnull)):
+        from ..pipelines.nodes.compiled_pipeline import compile_pipeline, write_compiled
+        from ..pipelines.nodes.runtime_parameters import add_runtime_parameters
+        from ..pipelines.pipeline import create_pipeline
+
+        pipeline = create_pipeline(config)
+        defaults = add_runtime_parameters(pipeline, config)
+        write_compiled(compile_pipeline(pipeline, defaults), file)
+
+
+def _compile_for_kubeflow(config: PipelineConfig, file: Path) -> None:
+    from ..pipelines.kubeflow.kubeflow_checks import check_kubeflow
+    from ..pipelines.preflight import check_vocabulary
+
+    check_kubeflow(config)
+    check_vocabulary(config)
+    with output_to(Path(os.devnull)):
+        from ..pipelines.kubeflow.kubeflow_runner import compile_pipeline
+
+        compile_pipeline(config, str(file))

@@ -1,0 +1,44 @@
+"""`tfx-lm complete`: likely next words, and a continuation."""
+
+from __future__ import annotations
+
+import math
+
+import click
+
+from .quiet_tensorflow import quiet_tensorflow
+from .refusal import refuse
+
+
+@click.command("complete")
+@click.argument("model", type=click.Path())
+@click.argument("text")
+@click.option("--length", type=click.IntRange(min=0), default=20, show_default=True, help="Words to add.")
+@click.option("--greedy", is_flag=True, help="Always take the likeliest word.")
+@click.option("--temperature", type=click.FloatRange(min=0), default=1.0, show_default=True,
+              help="Below 1 the likely words become likelier; 0 is --greedy.")  # fmt: skip
+@click.option("--top-k", type=click.IntRange(min=1), default=10, show_default=True,
+              help="List this many candidates, and draw from as many.")  # fmt: skip
+@click.option("--top-p", type=click.FloatRange(min=0, min_open=True, max=1), default=1.0, show_default=True,
+              help="Of these, draw from the fewest that have this share of the probability together.")  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the draws; the same text for the same seed.")
+def command(
+    model: str, text: str, length: int, greedy: bool, temperature: float, top_k: int, top_p: float, seed: int
+) -> None:
+    """Lists the likeliest next words of TEXT with their probabilities, then continues it.
+
+    MODEL is as for `tfx-lm score`.
+    """
+    quiet_tensorflow()
+    from ..exported import completion, scoring
+    from ..exported.signatures import NEXT_WORD, SCORE, STEP, TOKENIZE
+
+    try:
+        loaded = scoring.load_model(model, (SCORE, NEXT_WORD, TOKENIZE, STEP))
+        for word, log_probability in completion.candidates(loaded, text, top_k):
+            click.echo(f"{math.exp(log_probability):8.4f}  {word}")
+        if length:
+            temperature = 0.0 if greedy else temperature
+            click.echo(completion.complete(loaded, text, length, temperature, top_k, top_p, seed))
+    except ValueError as error:
+        refuse(error)

@@ -1,0 +1,18 @@
+"""TensorFlow's import without its messages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..pipelines.local.terminal import output_to
+
+
+def quiet_tensorflow() -> None:
+    """Imports TensorFlow without its start-up messages in a terminal that shows results, unless they were asked for."""
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+        return
+    # TensorFlow 2.21 prints some messages of its import whatever the level; and google.api_core tells users of
+    # Python 3.10 to upgrade.
+    with output_to(Path(os.devnull)):
+        import tensorflow  # noqa: F401

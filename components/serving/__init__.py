@@ -1,1 +1,0 @@
-"""What is done with a pushed model: scoring text and completing it. TensorFlow is all that it needs."""

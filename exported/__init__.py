@@ -1,0 +1,1 @@
+"""Exported models: load, score, compare and complete. Needs TensorFlow, NumPy and SciPy only."""

@@ -1,0 +1,149 @@
+"""Two models on the same text: what `tfx-lm compare` prints, by the gate's own functions."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .gate import Verdict, compare, compare_slices
+from .scores import Criterion, PairedSums, ScoreSums
+from .scoring import WINDOW_LINES, LanguageModel, LineScore, score_lines
+from .slices import SENTENCE_LENGTH, UNKNOWN_WORDS, derived, groups
+from .sums import MODEL_OUTPUTS
+from .token_identity import check_same_tokens
+
+SLICES = (SENTENCE_LENGTH, UNKNOWN_WORDS)
+
+
+@dataclasses.dataclass
+class Part:
+    """All lines, or a slice of them.
+
+    Attributes:
+        candidate: The candidate's scores.
+        baseline: The baseline's.
+        pair: The difference within each line.
+    """
+
+    candidate: ScoreSums = dataclasses.field(default_factory=ScoreSums)
+    baseline: ScoreSums = dataclasses.field(default_factory=ScoreSums)
+    pair: PairedSums = dataclasses.field(default_factory=PairedSums)
+
+    def add(self, candidate: dict[str, np.ndarray], baseline: dict[str, np.ndarray]) -> None:
+        """Adds lines, by what the two models returned for them."""
+        self.candidate += ScoreSums.from_outputs(candidate)
+        self.baseline += ScoreSums.from_outputs(baseline)
+        self.pair += PairedSums.from_outputs(candidate, baseline)
+
+    def as_json(self, criterion: Criterion) -> dict[str, Any]:
+        """Scores of both, and the change: shares of the baseline's."""
+        change = self.pair.change(criterion)
+        return {
+            "lines": change.sentences,
+            "candidate": _scores(self.candidate),
+            "baseline": _scores(self.baseline),
+            "change": change.relative,
+            "change_lower95": change.lower,
+            "change_upper95": change.upper,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What two models make of the same lines.
+
+    Attributes:
+        criterion: What they are compared by.
+        total: All lines.
+        slices: By name, such as `sentence_length: 0 to 10`, in the order of their first lines.
+    """
+
+    criterion: Criterion
+    total: Part
+    slices: dict[str, Part]
+
+    def verdict(self, tolerance: float, slice_tolerance: float, slice_min_sentences: int) -> Verdict:
+        """What the gate would say of the difference: all its conditions but the absolute bounds.
+
+        Args:
+            tolerance: As in `gate.Gate`, and so are the others.
+            slice_tolerance: Share.
+            slice_min_sentences: Sentences.
+
+        Returns:
+            The verdict.
+        """
+        changes = {name: part.pair.change(self.criterion) for name, part in self.slices.items()}
+        total = compare(self.criterion, self.total.pair.change(self.criterion), tolerance)
+        return Verdict.of([total, *compare_slices(self.criterion, changes, slice_tolerance, slice_min_sentences)])
+
+    def as_json(self, tolerance: float, slice_tolerance: float, slice_min_sentences: int) -> dict[str, Any]:
+        """`criterion`, the scores and the change over all lines and by slice, and `gate`, the `verdict`."""
+        return {
+            "criterion": self.criterion,
+            **self.total.as_json(self.criterion),
+            "slices": {name: part.as_json(self.criterion) for name, part in self.slices.items()},
+            "gate": self.verdict(tolerance, slice_tolerance, slice_min_sentences)._asdict(),
+        }
+
+
+def compare_models(
+    candidate: LanguageModel, baseline: LanguageModel, lines: Iterable[bytes], criterion: Criterion = "bits_per_byte"
+) -> Comparison:
+    """Scores the same lines with two models, streaming.
+
+    Args:
+        candidate: From `load_model`, with the signature `score`.
+        baseline: The one that it is compared with.
+        lines: As for `scoring.score_lines`.
+        criterion: `bits_per_byte`; or `perplexity`, for the same tokenizer and vocabulary only.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        ValueError: If perplexities are asked for that cannot be compared.
+    """
+    if criterion == "perplexity":
+        check_same_tokens(candidate.path, baseline.path)
+    comparison = Comparison(criterion, Part(), {})
+    for pairs in _batches(candidate, baseline, lines):
+        ours, theirs = (_outputs(scores) for scores in zip(*pairs, strict=True))
+        comparison.total.add(ours, theirs)
+        for column in SLICES:
+            values = derived(column, ours)
+            assert values is not None
+            for common, rows in groups({column: values.tolist()}, len(pairs)):
+                part = comparison.slices.setdefault(f"{column}: {common[column]}", Part())
+                part.add(*({name: array[rows] for name, array in model.items()} for model in (ours, theirs)))
+    return comparison
+
+
+def _batches(
+    candidate: LanguageModel, baseline: LanguageModel, lines: Iterable[bytes]
+) -> Iterator[list[tuple[LineScore, LineScore]]]:
+    """Both scores of each line. Each scorer reads a window ahead, which is all that is held."""
+    first, second = itertools.tee(lines)
+    pairs = zip(score_lines(candidate, first), score_lines(baseline, second), strict=True)
+    while batch := list(itertools.islice(pairs, WINDOW_LINES)):
+        yield batch
+
+
+def _outputs(scores: Iterable[LineScore]) -> dict[str, np.ndarray]:
+    sums = [score.sums for score in scores]
+    return {name: np.array([getattr(of_line, name) for of_line in sums]) for name in MODEL_OUTPUTS}
+
+
+def _scores(score: ScoreSums) -> dict[str, Any]:
+    return {
+        "perplexity": score.totals.perplexity,
+        "perplexity_ci95": list(score.perplexity_ci95),
+        "bits_per_byte": score.totals.bits_per_byte,
+        "bits_per_byte_ci95": list(score.bits_per_byte_ci95),
+        "tokens": int(score.totals.tokens),
+        "oov_tokens": int(score.totals.oov_tokens),
+    }

@@ -1,0 +1,92 @@
+"""The likeliest next words and sampled continuations: what `tfx-lm complete` prints."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from .continuation import Continuation
+from .detokenize import readable_text, tokenizer_kind
+from .exported_model import LanguageModel
+from .sampling import Sampling
+from .signatures import NEXT_WORD, SCORE
+
+
+def candidates(model: LanguageModel, text: str, top_n: int = 10) -> list[tuple[str, float]]:
+    """Lists the likeliest next words.
+
+    Args:
+        model: From `scoring.load_model`, with the signature `next_word`.
+        text: What comes before; it may be empty.
+        top_n: How many words; fewer come back where the vocabulary has fewer.
+
+    Returns:
+        Words and their log-probabilities (nats), the likeliest first. The reserved tokens are never among them, and
+        the probabilities are the model's, so they add up to less than 1.
+
+    Raises:
+        ValueError: If `top_n` is below 1.
+    """
+    if top_n < 1:
+        raise ValueError(f"top_n={top_n}: must be >= 1")
+    outputs = model.call(NEXT_WORD, text=tf.constant([_raw(text)]), k=tf.constant(top_n, tf.int32))
+    words = map(_printable, _words(outputs["words"][0]))
+    pairs = zip(words, outputs["log_probabilities"][0].tolist(), strict=True)
+    return [(word, log_probability) for word, log_probability in pairs if word and math.isfinite(log_probability)]
+
+
+def complete(
+    model: LanguageModel,
+    text: str,
+    length: int,
+    temperature: float = 1.0,
+    top_k: int | None = 40,
+    top_p: float = 1.0,
+    seed: int | None = 0,
+) -> str:
+    """Continues a text word by word. Each further word costs the same, however long the text has become.
+
+    Args:
+        model: From `scoring.load_model`, with the signatures `tokenize`, `step` and `score`.
+        text: What comes before; it may be empty.
+        length: Number of tokens to add (words; bytes for a byte model).
+        temperature: See `sampling.Sampling`; 0 always takes the likeliest word.
+        top_k: Number of words drawn from, the likeliest; None: all.
+        top_p: Of these, the fewest that have this share of the probability together.
+        seed: Of the draws; the same seed gives the same text. None: another text each time.
+
+    Returns:
+        `text` as it is with the continuation appended as people write it.
+
+    Raises:
+        ValueError: If an argument is out of range, or the model gives no finite probability.
+    """
+    if length < 0:
+        raise ValueError(f"length={length}: must be >= 0")
+    sampling = Sampling(temperature, top_k, top_p)
+    kind = tokenizer_kind(_words(model.call(SCORE, text=tf.constant([b"a,b"]))["words"][0]))
+    generator = np.random.default_rng(seed)
+    continuation = Continuation(model, _raw(text))
+    words: list[bytes] = []
+    for _ in range(length):
+        try:
+            token = sampling.draw(continuation.log_probabilities, generator)
+        except ValueError as error:
+            raise ValueError(f"{model.path}: {error}") from error
+        words.append(continuation.append(token))
+    return _printable(readable_text(text, _words(np.array(words, object)), kind))
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _words(words: np.ndarray) -> list[str]:
+    # surrogateescape keeps bytes that are not UTF-8 as they are.
+    return [word.decode("utf-8", "surrogateescape") for word in words.tolist()]
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,91 @@
+"""Finding and loading a pushed model."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from .signatures import LOADING_ERRORS, NEXT_WORD, SCORE, check_signature
+from .versions import complete_versions, is_complete
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageModel:
+    """A loaded SavedModel.
+
+    Attributes:
+        path: The folder it was loaded from, a version's own.
+        loaded: What `tf.saved_model.load` returned; it keeps the variables alive.
+    """
+
+    path: str
+    loaded: Any
+
+    def call(self, signature: str, **inputs: tf.Tensor) -> dict[str, np.ndarray]:
+        """Calls a signature.
+
+        Args:
+            signature: Its name.
+            **inputs: Its inputs by name.
+
+        Returns:
+            Its outputs by name.
+
+        Raises:
+            ValueError: If the model does not have it.
+        """
+        if signature not in self.loaded.signatures:
+            check_signature(self.path, signature)
+        return {name: value.numpy() for name, value in self.loaded.signatures[signature](**inputs).items()}
+
+
+def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE, NEXT_WORD)) -> LanguageModel:
+    """Loads a pushed model.
+
+    Args:
+        path: A version's folder, or the folder of all versions, of which the newest complete one is taken; local
+            or anything else that TensorFlow reads.
+        signatures: Signatures that it must have.
+
+    Raises:
+        ValueError: If there is no complete SavedModel, it lacks a signature, or it cannot be loaded.
+    """
+    folder = newest_version(os.fspath(path))
+    for signature in signatures:
+        check_signature(folder, signature)
+    try:
+        return LanguageModel(folder, tf.saved_model.load(folder))
+    except LOADING_ERRORS as error:
+        raise ValueError(f"{folder}: cannot be loaded ({error}); push the model again") from error
+
+
+def newest_version(path: str) -> str:
+    """Finds the folder of the newest complete version.
+
+    Args:
+        path: The folder of all versions, or a version's own, which is returned as it is.
+
+    Raises:
+        ValueError: If there is no complete SavedModel, or the path cannot be read.
+    """
+    try:
+        if is_complete(path):
+            return path
+        is_folder, versions = tf.io.gfile.isdir(path), complete_versions(path)
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"{path}: cannot be read ({error.message}); give a folder that TensorFlow reads, such as a local copy"
+        ) from error
+    if not is_folder:
+        raise ValueError(f"{path}: no such folder; give a pushed version's folder or the folder of all versions")
+    if versions:
+        return versions[0]
+    raise ValueError(
+        f"{path}: no SavedModel here, neither saved_model.pb with its variables nor a numbered version that has "
+        "them; give a pushed version's folder or the folder of all versions"
+    )

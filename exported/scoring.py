@@ -1,0 +1,128 @@
+"""Scores of single lines and of a whole text, by the model's `score` signature: what `tfx-lm score` prints.
+
+The sums and what is derived from them are the Evaluator's own, and a line is what the pipeline takes for one, so
+the corpus score of the eval split's text is the Evaluator's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from ..transform.lines import content
+from .batches import MAX_PADDED_BYTES, batches_by_length
+from .exported_model import LanguageModel, load_model
+from .signatures import SCORE
+from .sums import MODEL_OUTPUTS, EvaluationSums
+
+__all__ = ["CorpusScore", "LanguageModel", "LineScore", "load_model", "score_lines"]
+
+# What is read before it is scored: enough to find lines of similar length, little to hold.
+WINDOW_LINES = 1000
+WINDOW_BYTES = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class LineScore:
+    """The score of one line.
+
+    Attributes:
+        line: Its number in the text, from 1; blank lines are counted, but not scored.
+        sums: Its sums; `sums.sentences` is 1.
+    """
+
+    line: int
+    sums: EvaluationSums
+
+    def as_json(self) -> dict[str, Any]:
+        """The line as JSON values; what is NaN or infinite becomes None.
+
+        Example: `{"line": 3, "log_probability": -12.4, "tokens": 5, "bytes": 21, "oov_tokens": 0,
+        "truncated_tokens": 0, "perplexity": 11.9, "bits_per_byte": 0.852}`, with the log-probability in nats.
+        """
+        return {"line": self.line, **_json_values(self.sums)}
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusScore:
+    """The score of all lines together.
+
+    Attributes:
+        sums: The sums of the lines added so far; `sums.sentences` is their number.
+    """
+
+    sums: EvaluationSums = dataclasses.field(default_factory=EvaluationSums)
+
+    def add(self, line: LineScore) -> CorpusScore:
+        """The score with one more line."""
+        return CorpusScore(self.sums + line.sums)
+
+    def as_json(self) -> dict[str, Any]:
+        """The corpus as JSON values: `corpus` (true), `lines` scored, then as for a line."""
+        return {"corpus": True, "lines": int(self.sums.sentences), **_json_values(self.sums)}
+
+
+def score_lines(
+    model: LanguageModel, lines: Iterable[bytes], batch_bytes: int = MAX_PADDED_BYTES
+) -> Iterator[LineScore]:
+    r"""Scores lines in order, streaming: up to 1,000 lines or 1 MB are read before their scores are given.
+
+    As in the pipeline, `\n` or `\r\n` at the end of a line and a byte order mark before the first are no part of
+    it, and lines of white space alone are left out. Invalid UTF-8 is scored as it is.
+
+    Args:
+        model: From `load_model`, with the signature `score`.
+        lines: Lines with or without their terminator, such as a file open for reading bytes.
+        batch_bytes: Most rows times bytes of the longest row in one call of the model.
+
+    Yields:
+        One score for each line that is not blank.
+    """
+    for window in _windows(lines):
+        scores: dict[int, EvaluationSums] = {}
+        for rows in batches_by_length([len(line) for _, line in window], max_padded=batch_bytes):
+            outputs = model.call(SCORE, text=tf.constant([window[row][1] for row in rows], tf.string))
+            for position, row in enumerate(rows):
+                scores[int(row)] = EvaluationSums.from_outputs(
+                    {name: outputs[name][position] for name in MODEL_OUTPUTS if name in outputs}
+                )
+        for row, (number, _) in enumerate(window):
+            yield LineScore(number, scores[row])
+
+
+def _windows(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
+    window: list[tuple[int, bytes]] = []
+    size = 0
+    for number, raw in enumerate(lines, start=1):
+        line = content(raw, first_of_file=number == 1)
+        if not line.decode("utf-8", "replace").strip():
+            continue
+        window.append((number, line))
+        size += len(line)
+        if len(window) >= WINDOW_LINES or size >= WINDOW_BYTES:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
+
+
+def _json_values(sums: EvaluationSums) -> dict[str, Any]:
+    values = {
+        # 0.0 - x, so that nothing scored is 0.0 and not -0.0.
+        "log_probability": 0.0 - sums.nll,
+        "tokens": sums.tokens,
+        "bytes": sums.bytes,
+        "oov_tokens": sums.oov_tokens,
+        "truncated_tokens": sums.truncated_tokens,
+        "perplexity": sums.perplexity,
+        "bits_per_byte": sums.bits_per_byte,
+    }
+    counts = {"tokens", "bytes", "oov_tokens", "truncated_tokens"}
+    return {
+        name: None if not math.isfinite(value) else int(value) if name in counts else value
+        for name, value in values.items()
+    }

@@ -1,0 +1,218 @@
+"""The folder of pushed versions that a model server watches: each version is there as a whole or not at all.
+
+serving/1764000000           a version; servers load the highest number
+serving/withdrawn-1764009999 a version that was rolled back; servers see no number, and pass it over
+serving/.pushing-x7c2        a push on its way; left behind only where it was killed, and removed by the next one
+serving/.lock                held while names change
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+WITHDRAWN = "withdrawn-"
+_PUSHING = ".pushing-"
+_REMOVING = ".removing-"
+
+
+class RollbackError(ValueError):
+    """There is nothing to roll back to; the message says why."""
+
+
+def push(destination: Path, copy: Callable[[Path], None], keep: int | None = None) -> Path:
+    """Adds a version.
+
+    The files are written under a name that no server loads, on the same file system, and flushed to disk; then the
+    folder gets its number in one rename. Whoever pushes at the same time gets another number, and the one who
+    renames last the highest.
+
+    Args:
+        destination: The folder of versions; it is made.
+        copy: Writes the model's files into the empty folder that it is given.
+        keep: How many complete versions to keep, this one included, the newest; None: all. Withdrawn ones are
+            removed too. What cannot be removed stays, with a warning in the log.
+
+    Returns:
+        The version's folder. Its number is the time in seconds, or one more than the highest ever used here.
+
+    Raises:
+        ValueError: If `keep` is below 1.
+    """
+    if keep is not None and keep < 1:
+        raise ValueError(f"keep={keep}: must be >= 1")
+    destination.mkdir(parents=True, exist_ok=True)
+    with _locked(destination):
+        _remove_leftovers(destination)
+        temporary = Path(tempfile.mkdtemp(prefix=_PUSHING, dir=destination))
+        # Held until the folder has its number, so that others can tell it from what a killed push left.
+        holder = _lock(temporary)
+    try:
+        copy(temporary)
+        # What mkdtemp makes is closed to a server that runs as another user.
+        temporary.chmod(0o777 & ~_umask())
+        _flush_tree(temporary)
+        with _locked(destination):
+            version = destination / str(max(int(time.time()), _highest_ever(destination) + 1))
+            temporary.rename(version)
+            _flush(destination)
+            if keep is not None:
+                _prune(destination, keep)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    finally:
+        os.close(holder)
+    return version
+
+
+def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]]:
+    """Withdraws the newest version, so that servers go back to the one before; nothing is deleted.
+
+    Args:
+        destination: The folder of versions.
+        to: The version to go back to: all newer ones are withdrawn. None: the one before the newest.
+
+    Returns:
+        The version that is now the newest, and the folders of those withdrawn, the newest first.
+
+    Raises:
+        RollbackError: If there is no such version, or none to go back to.
+    """
+    if not destination.is_dir():
+        raise RollbackError(f"{destination}: no such folder; give the folder of all versions")
+    with _locked(destination):
+        versions = list_versions(destination)
+        there = ", ".join(str(version) for version in versions) or "none"
+        if to is not None and to not in versions:
+            raise RollbackError(f"{destination}: has no version {to} (there are: {there})")
+        if to is None and len(versions) < 2:
+            raise RollbackError(f"{destination}: nothing to roll back to (versions: {there}); a rollback needs two")
+        target = versions[-2] if to is None else to
+        withdrawn = []
+        # The newest first: at no moment is anything but the newest or the target the highest number by accident.
+        for version in reversed([version for version in versions if version > target]):
+            withdrawn.append((destination / str(version)).rename(destination / f"{WITHDRAWN}{version}"))
+        _flush(destination)
+    return destination / str(target), withdrawn
+
+
+def is_complete(path: str) -> bool:
+    """Whether a server could load the SavedModel in a folder; a copy still under way lacks one of the two files."""
+    import tensorflow as tf  # Late: `tfx-lm rollback` does without.
+
+    files = (f"{path}/saved_model.pb", f"{path}/variables/variables.index")
+    return all(tf.io.gfile.exists(file) for file in files)
+
+
+def complete_versions(path: str) -> list[str]:
+    """Lists the versions that a server could load.
+
+    Args:
+        path: The folder of all versions; local or anything else that TensorFlow reads. It need not exist.
+
+    Returns:
+        Their folders, the newest (the highest number) first. Of `9/`, `10/` and `11.tmp/`, all with a SavedModel,
+        these are `PATH/10` and `PATH/9`.
+    """
+    import tensorflow as tf
+
+    if not tf.io.gfile.isdir(path):
+        return []
+    # Object stores list folders with a slash at their end.
+    names = [entry.rstrip("/") for entry in tf.io.gfile.listdir(path)]
+    versions = sorted((name for name in names if name.isascii() and name.isdigit()), key=int, reverse=True)
+    return [folder for folder in (f"{path}/{version}" for version in versions) if is_complete(folder)]
+
+
+def list_versions(destination: Path) -> list[int]:
+    """Lists the numbers of the versions that servers see, the oldest first."""
+    return sorted(int(path.name) for path in destination.iterdir() if _is_number(path.name) and path.is_dir())
+
+
+def _highest_ever(destination: Path) -> int:
+    names = [path.name.removeprefix(WITHDRAWN) for path in destination.iterdir()]
+    return max((int(name) for name in names if _is_number(name)), default=0)
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()
+
+
+def _prune(destination: Path, keep: int) -> None:
+    numbers = list_versions(destination)
+    complete = [number for number in numbers if is_complete(str(destination / str(number)))]
+    names = [str(number) for number in numbers if len(complete) >= keep and number < complete[-keep]]
+    names += [path.name for path in destination.glob(f"{WITHDRAWN}*")]
+    for name in names:
+        try:
+            # Renamed first: a server must not find half of a version.
+            doomed = (destination / name).rename(destination / f"{_REMOVING}{name}")
+        except OSError as error:  # Such as a folder of another user; the new model is served already.
+            _log.warning("%s: cannot be removed (%s); the next push tries again", destination / name, error)
+        else:
+            shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _remove_leftovers(destination: Path) -> None:
+    """Removes what killed pushes left; a push that is still at work holds a lock on its folder."""
+    for path in destination.glob(f"{_PUSHING}*"):
+        with contextlib.suppress(BlockingIOError):
+            descriptor = _lock(path, fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(descriptor)
+    for path in destination.glob(f"{_REMOVING}*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(destination: Path) -> Iterator[None]:
+    """Keeps other processes from changing names in the folder; the lock ends with the process, however it ends."""
+    file = destination / ".lock"
+    file.touch()
+    descriptor = _lock(file)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(path: Path, options: int = 0) -> int:
+    """Returns the open descriptor that holds a lock on a file or folder; closing it ends the lock."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | options)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _flush_tree(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        _flush(path)
+    _flush(folder)
+
+
+def _flush(path: Path) -> None:
+    """Waits until a file's content, or a folder's list of names, is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The masked-loss LSTM: layers, loss, options and export."""

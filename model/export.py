@@ -1,0 +1,43 @@
+"""Exporting: the trained weights and the Transform graph as one SavedModel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from ..exported.token_identity import write_description
+from .language_model import LanguageModel
+from .serving_signatures import Signatures
+from .text_transform import TextTransform
+
+
+def export_model(
+    model: LanguageModel,
+    transform: TextTransform,
+    transform_config: Mapping[str, Any],
+    directory: str,
+) -> None:
+    """Saves a model that reads raw text.
+
+    It holds plain TensorFlow operations, the weights in float32, the vocabulary as an asset, and nothing of
+    the optimizer; it loads and answers where only TensorFlow is installed, on any device. The signatures
+    are those of `signatures.Signatures`; the weights stand in the attribute `parameters`, by name.
+
+    Args:
+        model: The trained model.
+        transform: The Transform graph that it was trained behind.
+        transform_config: The transform's configuration: `tokenizer` and `lowercase`.
+        directory: Where to; it is made.
+    """
+    served = model.for_serving()
+    signatures = Signatures(served, transform, transform_config["tokenizer"], transform_config["lowercase"])
+    module = tf.Module(name="tfx_lm")
+    # The Keras layers themselves are left out: only what their graph uses is saved.
+    prefix = f"{served.name}/"
+    module.parameters = {weight.path.removeprefix(prefix): weight.value for weight in served.weights}
+    module.transform = transform.trackable
+    module.tables = signatures.tables
+    tf.saved_model.save(module, directory, signatures=signatures.functions())
+    write_description(directory, transform_config, transform.vocabulary_path)

@@ -1,0 +1,228 @@
+"""What the exported model answers: plain TensorFlow functions of raw text.
+
+Each function is traced once with the input signature that stands beside it and saved under its own name. All
+of them go through the softmax that the model was trained with, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from ..transform import accounting, padding, tokenizer, vocabulary
+from .language_model import LanguageModel
+from .text_transform import TextTransform
+
+# Words of a prefix that `next_word` reads, the last ones of a longer one.
+PREFIX_WORDS = 1024
+
+
+class _Scored(NamedTuple):
+    """Lines with the loss of each token: [batch, time] each, but `tokens`, which is ragged, and `sums`."""
+
+    tokens: tf.RaggedTensor
+    batch: padding.PaddedBatch
+    nll: tf.Tensor
+    sums: dict[str, tf.Tensor]
+
+
+class Signatures:
+    """The functions of the exported model.
+
+    Args:
+        model: The trained weights, in float32 and without cuDNN.
+        transform: The Transform graph that the model was trained behind.
+        tokenizer_kind: `tokenizer` of the transform's configuration.
+        lowercase: `lowercase` of the transform's configuration.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        transform: TextTransform,
+        tokenizer_kind: tokenizer.TokenizerKind,
+        lowercase: bool,
+    ):
+        self._model = model
+        self._transform = transform
+        self._kind = tokenizer_kind
+        self._lowercase = lowercase
+        self._ids_of_words = vocabulary.lookup_table(transform.vocabulary_path)
+        self._words_of_ids = tf.lookup.StaticHashTable(
+            tf.lookup.TextFileInitializer(
+                transform.vocabulary_path,
+                key_dtype=tf.int64,
+                key_index=tf.lookup.TextFileIndex.LINE_NUMBER,
+                value_dtype=tf.string,
+                value_index=tf.lookup.TextFileIndex.WHOLE_LINE,
+            ),
+            default_value="",
+        )
+
+    @property
+    def tables(self) -> list[tf.lookup.StaticHashTable]:
+        """The tables that the functions use and a SavedModel must hold."""
+        return [self._ids_of_words, self._words_of_ids]
+
+    def functions(self) -> dict[str, tf.types.experimental.GenericFunction]:
+        """Returns the function of each signature, by its name."""
+        text = tf.TensorSpec([None], tf.string, name="text")
+        return {
+            "serving_default": tf.function(self.serving_default, input_signature=[text]),
+            "score": tf.function(self.score, input_signature=[text]),
+            "next_word": tf.function(self.next_word, input_signature=[text, tf.TensorSpec([], tf.int32, name="k")]),
+            "tokenize": tf.function(self.tokenize, input_signature=[text]),
+            "step": tf.function(
+                self.step,
+                input_signature=[
+                    tf.TensorSpec([None, None], tf.int64, name="ids"),
+                    tf.TensorSpec([None, *self._model.state_shape], tf.float32, name="states"),
+                ],
+            ),
+            "evaluate": tf.function(self.evaluate, input_signature=[tf.TensorSpec([None], tf.string, name="examples")]),
+        }
+
+    def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The sums of each raw example, for the Evaluator.
+
+        Args:
+            examples: string [batch], serialized `tf.train.Example`s with the feature `text`; one without it
+                is an empty line.
+
+        Returns:
+            float32 [batch] each: `nll` (nats), `tokens`, `bytes`, `oov_tokens`, `oov_nll` (the part of `nll`
+            that unknown words have), `truncated_tokens` and `spelled_bytes` (see `transform.accounting`).
+        """
+        feature = tf.io.FixedLenFeature([], tf.string, default_value="")
+        return self._score(tf.io.parse_example(examples, {"text": feature})["text"]).sums
+
+    def score(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The log-probability of each token.
+
+        Args:
+            text: string [batch], raw lines.
+
+        Returns:
+            [batch, time] each: `words` (string, as read; the last one of a line that was not cut is `</s>`;
+            "" on padding), `ids` (int64, 0 on padding), `log_probabilities` (float32 nats, 0.0 on padding)
+            and `mask` (float32, 1.0 on tokens); and the [batch] sums of `evaluate`.
+        """
+        scored = self._score(text)
+        time = tf.shape(scored.batch.targets, tf.int64)[1]
+        end = tf.fill([scored.tokens.nrows(), 1], vocabulary.RESERVED[vocabulary.END_ID])
+        words = tf.concat([scored.tokens[:, :time], end], axis=1)[:, :time]
+        words = words.to_tensor("", shape=tf.stack([-1, time]))
+        return {
+            "words": tf.where(scored.batch.mask > 0, words, ""),
+            "ids": scored.batch.targets,
+            "log_probabilities": tf.where(scored.batch.mask > 0, -scored.nll, 0.0),
+            "mask": scored.batch.mask,
+            **scored.sums,
+        }
+
+    def serving_default(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The log-probability of each line.
+
+        Args:
+            text: string [batch], raw lines.
+
+        Returns:
+            float32 [batch] each: `log_probability` (nats, ≤ 0), `tokens` and `perplexity` per token.
+        """
+        sums = self._score(text).sums
+        return {
+            "log_probability": -sums["nll"],
+            "tokens": sums["tokens"],
+            "perplexity": tf.exp(sums["nll"] / sums["tokens"]),
+        }
+
+    def next_word(self, text: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The most probable next words.
+
+        Args:
+            text: string [batch], the beginnings of lines; of a very long one the last `PREFIX_WORDS` words
+                count.
+            k: int32 scalar, how many words to propose; at most as many as the vocabulary has.
+
+        Returns:
+            [batch, k] each, the most probable first: `words` (string) and `log_probabilities` (float32 nats).
+            The reserved tokens are never proposed; the probabilities are the model's own, so that what it
+            gives to the reserved tokens is missing from their sum.
+        """
+        tokens = tokenizer.tokenize(text, self._kind, self._lowercase)[:, -PREFIX_WORDS:]
+        ids = tf.ragged.map_flat_values(self._ids_of_words.lookup, tokens)
+        start = tf.fill([ids.nrows(), 1], tf.constant(vocabulary.START_ID, tf.int64))
+        inputs = tf.concat([start, ids], axis=1)
+        padded = inputs.to_tensor(vocabulary.PAD_ID, shape=tf.stack([-1, _steps(inputs)]))
+        states = self._model.hidden(padded)
+        last = tf.gather(states, tf.cast(inputs.row_lengths(), tf.int32) - 1, batch_dims=1)
+        log_probabilities = self._model.softmax.log_probabilities(last)
+        reserved = len(vocabulary.RESERVED)
+        k = tf.minimum(k, self._model.vocabulary_size - reserved)
+        best, index = tf.math.top_k(log_probabilities[:, reserved:], k)
+        words = self._words_of_ids.lookup(tf.cast(index, tf.int64) + reserved)
+        return {"words": words, "log_probabilities": best}
+
+    def tokenize(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The words of each line and their ids, as `step` reads them; nothing is cut.
+
+        `the cat` with ids the = 7 and cat = 9, beside a line of three words: ids [7, 9, 0], mask [1, 1, 0].
+
+        Args:
+            text: string [batch], raw lines.
+
+        Returns:
+            [batch, time] each: `words` (string, "" on padding), `ids` (int64, 0 on padding) and `mask` (float32,
+            1.0 on words). There is neither `<s>` nor `</s>` among them.
+        """
+        tokens = tokenizer.tokenize(text, self._kind, self._lowercase)
+        ids = tf.ragged.map_flat_values(self._ids_of_words.lookup, tokens)
+        return {
+            "words": tokens.to_tensor(""),
+            "ids": ids.to_tensor(vocabulary.PAD_ID),
+            "mask": tf.ones_like(ids, tf.float32).to_tensor(0.0),
+        }
+
+    def step(self, ids: tf.Tensor, states: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The next token after some more tokens, without reading what came before again.
+
+        A client begins with `<s>` (id 2) and states of zeros, and gives each time the states of the answer before.
+
+        Args:
+            ids: int64 [batch, time], the tokens that are new, at least one, equally many in each row.
+            states: float32 [batch, layers, 2, units], what the answer before held; zeros at the beginning.
+
+        Returns:
+            `log_probabilities`: float32 [batch, vocabulary] nats, of each id to come next, the reserved ones
+            included; `states`: float32 [batch, layers, 2, units].
+        """
+        size = tf.constant(self._model.vocabulary_size, tf.int64)
+        # An id out of range would be an error on a processor and a row of zeros on a GPU.
+        known = tf.debugging.Assert(
+            tf.reduce_all((ids >= 0) & (ids < size)), ["ids: must be from 0 to the size of the vocabulary,", size]
+        )
+        some = tf.debugging.Assert(tf.shape(ids)[1] >= 1, ["ids: must hold at least one token in each row"])
+        with tf.control_dependencies([known, some]):
+            last, states = self._model.hidden_after(tf.identity(ids), states)
+        return {"log_probabilities": self._model.softmax.log_probabilities(last), "states": states}
+
+    def _score(self, text: tf.Tensor) -> _Scored:
+        tokens = tokenizer.tokenize(text, self._kind, self._lowercase)
+        ids = self._transform.ids(text)
+        batch = padding.pad_batch(ids, _steps(ids))
+        hidden = self._model.hidden(batch.inputs)
+        nll = self._model.softmax.nll(hidden, batch.targets, batch.mask)
+        line = accounting.line_sums(text, tokens, ids, self._kind)
+        unknown = batch.targets == vocabulary.UNKNOWN_ID
+        sums = {
+            "nll": tf.reduce_sum(nll, axis=1),
+            "oov_nll": tf.reduce_sum(tf.where(unknown, nll, 0.0), axis=1),
+            **line._asdict(),
+        }
+        return _Scored(tokens, batch, nll, sums)
+
+
+def _steps(ids: tf.RaggedTensor) -> tf.Tensor:
+    """The longest row, at least 1: a batch of no lines has none, and an LSTM cannot run over no steps."""
+    return tf.reduce_max(tf.concat([ids.row_lengths(), [1]], axis=0))

@@ -1,0 +1,1 @@
+"""Airflow: a DAG of the nodes of a compiled pipeline."""

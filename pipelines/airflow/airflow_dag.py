@@ -1,0 +1,100 @@
+"""An Airflow DAG of a compiled pipeline: one task for each node.
+
+This module needs Airflow (2.10, 2.11 or 3) and nothing else: TFX and Airflow want libraries that exclude each other, so
+each has an environment of its own. Airflow's gets this package by `pip install --no-deps tfx-lm`; a file in the
+folder of DAGs then reads
+
+    from tfx_lm.pipelines.airflow.airflow_dag import create_dag
+
+    dag = create_dag("/srv/my-model/pipeline.json", command="/srv/tfx-lm/.venv/bin/tfx-lm")
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+try:  # Airflow 3.
+    from airflow.sdk import DAG
+except ImportError:
+    try:
+        from airflow import DAG
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "Airflow is not installed: import tfx_lm.pipelines.airflow.airflow_dag in Airflow's own environment, "
+            "to which `pip install --no-deps tfx-lm` adds it; `pip install tfx-lm[airflow]` is for TFX's own runner",
+            name=error.name,
+        ) from error
+try:
+    from airflow.providers.standard.operators.bash import BashOperator
+except ImportError:
+    from airflow.operators.bash import BashOperator
+
+SKIPPED = 99  # The exit code of `tfx-lm run-node` for a node that is skipped.
+INIT_TASK = "init_metadata"
+
+_INIT = 'exec {command} init-metadata --pipeline "$TFX_LM_PIPELINE"'
+_RUN = (
+    'exec {command} run-node --pipeline "$TFX_LM_PIPELINE" --node "$TFX_LM_NODE" --run-id "$TFX_LM_RUN_ID" '
+    '--parameters "$TFX_LM_PARAMETERS"'
+)
+
+
+def create_dag(
+    pipeline: str | Path,
+    *,
+    command: str = "tfx-lm",
+    dag_id: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    **options: Any,
+) -> DAG:
+    """Makes the DAG of a pipeline that `tfx-lm compile --runner airflow` has written.
+
+    Each task runs `tfx-lm run-node` in a process of its own. The run's id is Airflow's, and what a run is triggered
+    with (`dag_run.conf`) are the pipeline's runtime parameters. TFX keeps what it has done in ML Metadata and goes on
+    from there, so nothing is tried twice by itself, and one run at a time works on a pipeline.
+
+    Args:
+        pipeline: The compiled pipeline; its `.dag.json` must lie beside it. Airflow's workers must find it, and
+            everything that it names, under the same path.
+        command: What starts `tfx-lm` on a worker, as the shell reads it.
+        dag_id: The DAG's name; the pipeline's unless given.
+        environment: More variables for the tasks, which also inherit the worker's: a good place for TFX_LM_METADATA
+            and TFX_LM_METADATA_PASSWORD. Airflow shows these here to its users; the worker's own it does not.
+        **options: Airflow's own arguments of a DAG, such as `schedule`.
+
+    Returns:
+        The DAG, for a module-level variable of a file in Airflow's folder of DAGs.
+    """
+    path = Path(pipeline)
+    graph = json.loads(path.with_suffix(".dag.json").read_text(encoding="utf-8"))
+    variables = {**(environment or {}), "TFX_LM_PIPELINE": str(path)}
+    defaults = {"schedule": None, "catchup": False, "start_date": datetime(2024, 1, 1, tzinfo=timezone.utc)}
+    with DAG(dag_id=dag_id or graph["pipeline"], max_active_runs=1, **{**defaults, **options}) as dag:
+        # Nodes that come first at the same time would get into each other's way in an empty database.
+        before = _task(INIT_TASK, _INIT.format(command=command), variables)
+        tasks = {}
+        for node in graph["nodes"]:
+            of_node = {
+                "TFX_LM_NODE": node["id"],
+                "TFX_LM_RUN_ID": "{{ run_id }}",
+                "TFX_LM_PARAMETERS": "{{ (dag_run.conf or {}) | tojson }}",
+            }
+            tasks[node["id"]] = _task(node["id"], _RUN.format(command=command), {**variables, **of_node})
+            tasks[node["id"]].set_upstream([tasks[name] for name in node["upstream"]] or [before])
+    return dag
+
+
+def _task(task_id: str, bash_command: str, environment: Mapping[str, str]) -> BashOperator:
+    return BashOperator(
+        task_id=task_id,
+        bash_command=bash_command,
+        env=dict(environment),
+        append_env=True,
+        skip_on_exit_code=SKIPPED,
+        retries=0,
+        do_xcom_push=False,
+    )

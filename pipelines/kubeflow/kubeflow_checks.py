@@ -1,0 +1,52 @@
+"""What is checked before a pipeline is compiled for Kubeflow, where every node runs in a container of its own."""
+
+from __future__ import annotations
+
+import re
+
+from ...components.text_example_gen.patterns import spans_as_wildcards
+from ...remote import is_remote
+from ..config import PipelineConfig
+from ..errors import ConfigurationError
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+
+
+def check_kubeflow(config: PipelineConfig) -> tuple[str, str]:
+    """Checks that containers can find everything that the configuration names.
+
+    Args:
+        config: A checked configuration.
+
+    Returns:
+        The image, and the folder that takes the place of `output`.
+
+    Raises:
+        ConfigurationError: Names what is missing and the remedy.
+    """
+    kubeflow = config.kubeflow
+    if kubeflow.image is None:
+        raise ConfigurationError("kubeflow.image: not set; build the Dockerfile's image and name it there")
+    if kubeflow.pipeline_root is None:
+        raise ConfigurationError(
+            "kubeflow.pipeline_root: not set; name a folder on object storage, as gs://BUCKET/FOLDER"
+        )
+    if not _NAME.fullmatch(config.name):
+        raise ConfigurationError(
+            f"name={config.name}: Kubeflow takes lower-case letters, digits and '-' only, at most 128; set name"
+        )
+    patterns = [*config.data.files, *(pattern for of in config.data.splits.values() for pattern in of)]
+    if not patterns:
+        raise ConfigurationError("data: no input; set data.files or data.splits")
+    for key, path in [("data", pattern) for pattern in patterns] + [("vocabulary.file", config.vocabulary.file)]:
+        if path is not None and not is_remote(path):
+            raise ConfigurationError(
+                f"{key}: {path} lies on this machine, where no container finds it; copy it to object storage, "
+                "such as gs://BUCKET/FOLDER"
+            )
+    for pattern in patterns:
+        if kubeflow.cache and spans_as_wildcards(pattern) != pattern:
+            raise ConfigurationError(
+                f"kubeflow.cache=True: a new span of {pattern} would go unnoticed; set kubeflow.cache to false"
+            )
+    return kubeflow.image, kubeflow.pipeline_root

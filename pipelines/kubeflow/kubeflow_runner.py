@@ -1,0 +1,152 @@
+"""Compiles the pipeline for Kubeflow Pipelines v2 and Vertex AI.
+
+`tfx-lm compile --runner kubeflow` does so; and this file is also what TFX's own command line takes, which runs it as a
+script. The configuration is then the file that TFX_LM_CONFIG names:
+
+    export TFX_LM_CONFIG=my-model.yaml
+    tfx pipeline create --engine=vertex --pipeline-path=pipelines/kubeflow/kubeflow_runner.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tfx import v1 as tfx
+from tfx_lm.components.baseline.component import Baseline
+from tfx_lm.components.trainer.component import MaskedTrainer
+from tfx_lm.pipelines.config import PipelineConfig, ResourcesConfig, load_config
+from tfx_lm.pipelines.errors import ConfigurationError
+from tfx_lm.pipelines.kubeflow.kubeflow_checks import check_kubeflow
+from tfx_lm.pipelines.nodes.runtime_parameters import add_runtime_parameters
+from tfx_lm.pipelines.pipeline import create_pipeline
+
+try:
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
+except ImportError as error:
+    raise ConfigurationError(f"the Kubeflow Pipelines SDK is missing ({error}); install tfx-lm[kubeflow]") from error
+
+COMMAND = ["python", "-m", "tfx_lm.pipelines.kubeflow.kubeflow_entrypoint"]
+CONFIG_VARIABLE = "TFX_LM_CONFIG"
+
+
+class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
+    """TFX's compiler, with what its specification lacks put in.
+
+    That is: parameters of a run, with defaults; a pipeline root; resources for every node; caching only where
+    Kubeflow can see what a node depends on; and an entry point that also runs outside Vertex AI.
+    """
+
+    def __init__(
+        self, config: PipelineConfig, output_dir: str | None = None, output_filename: str | None = None
+    ) -> None:
+        """Sets up the compiler.
+
+        Args:
+            config: The configuration that the pipeline was made from.
+            output_dir: Where to write to; this folder unless given.
+            output_filename: `.yaml` for Kubeflow and Vertex AI, `.json` for Vertex AI only.
+
+        Raises:
+            ConfigurationError: The configuration cannot run in containers.
+        """
+        image, _ = check_kubeflow(config)
+        self._pipeline_config = config
+        runner_config = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
+            display_name=config.name, default_image=image, default_commands=COMMAND, use_pipeline_spec_2_1=True
+        )
+        super().__init__(runner_config, output_dir, output_filename or f"{config.name}-kubeflow.yaml")
+
+    def run(
+        self,
+        pipeline: tfx.dsl.Pipeline,
+        parameter_values: dict[str, Any] | None = None,
+        write_out: bool | None = True,
+    ) -> dict[str, Any]:
+        """Compiles.
+
+        Args:
+            pipeline: From `create_pipeline`.
+            parameter_values: Values of a run's parameters, for a `.json` file.
+            write_out: Whether to write the file.
+
+        Returns:
+            KFP's `PipelineJob`, as JSON.
+        """
+        defaults = add_runtime_parameters(pipeline, self._pipeline_config)
+        job = super().run(pipeline, parameter_values, write_out=False)
+        settings = self._pipeline_config.kubeflow
+        spec = job["pipelineSpec"]
+        spec["defaultPipelineRoot"] = pipeline.pipeline_info.pipeline_root
+        for name, default in defaults.items():
+            spec["root"]["inputDefinitions"]["parameters"][name].update(defaultValue=default, isOptional=True)
+        for node in pipeline.components:
+            executor = spec["deploymentSpec"]["executors"][spec["components"][node.id]["executorLabel"]]
+            wanted = settings.trainer if isinstance(node, MaskedTrainer) else settings.nodes
+            executor["container"].update(_resources(wanted))
+            # What is served changes without any input of the node changing.
+            cached = settings.cache and not isinstance(node, Baseline)
+            spec["root"]["dag"]["tasks"][node.id]["cachingOptions"] = {"enableCache": True} if cached else {}
+        if write_out:
+            _write(job, Path(self._output_dir) / self._output_filename)
+        return job
+
+
+def compile_pipeline(config: PipelineConfig, path: str | Path) -> None:
+    """Writes the specification that Kubeflow Pipelines v2 runs.
+
+    Args:
+        config: A checked configuration with `kubeflow.image` and `kubeflow.pipeline_root`.
+        path: Where to; `.yaml`, or `.json` for Vertex AI only.
+
+    Raises:
+        ConfigurationError: The configuration cannot run in containers, or the path ends differently or cannot be
+            written.
+    """
+    file = Path(path)
+    if file.suffix not in (".yaml", ".yml", ".json"):
+        raise ConfigurationError(f"{path}: must end in .yaml (or .json, for Vertex AI only)")
+    KubeflowRunner(config, str(file.parent), file.name).run(deployable_pipeline(config))
+
+
+def deployable_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
+    """The pipeline, with everything that it makes on object storage."""
+    _, root = check_kubeflow(config)
+    return create_pipeline(config.model_copy(update={"output": root}))
+
+
+def _resources(wanted: ResourcesConfig) -> dict[str, Any]:
+    resources: dict[str, Any] = {}
+    if wanted.cpu is not None:
+        resources["cpuLimit"] = wanted.cpu
+    if wanted.memory_gb is not None:
+        resources["memoryLimit"] = wanted.memory_gb
+    if wanted.accelerator is not None:
+        resources["accelerator"] = {"type": wanted.accelerator, "count": str(wanted.accelerator_count)}
+    return {"resources": resources} if resources else {}
+
+
+def _write(job: dict[str, Any], path: Path) -> None:
+    # The KFP SDK takes the specification; only Vertex AI also takes the job around it.
+    text = json.dumps(job, indent=2) if path.suffix == ".json" else yaml.safe_dump(job["pipelineSpec"])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"--output {path}: cannot be written ({error.strerror or error})") from error
+
+
+def main() -> None:
+    """Compiles what TFX_LM_CONFIG names."""
+    path = os.environ.get(CONFIG_VARIABLE)
+    if not path:
+        raise ConfigurationError(f"{CONFIG_VARIABLE}: not set; it names the YAML configuration to compile")
+    config = load_config(path)
+    KubeflowRunner(config).run(deployable_pipeline(config))
+
+
+if __name__ == "__main__":
+    main()

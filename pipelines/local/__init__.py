@@ -1,0 +1,1 @@
+"""The local runner: one process for each node, several nodes at once."""

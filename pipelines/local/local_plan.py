@@ -1,0 +1,64 @@
+"""Plans a local run: compiles the pipeline and finds out which nodes run."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection
+
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.orchestration.portable import partial_run_utils
+
+from ..config import PipelineConfig
+from ..errors import ConfigurationError
+from ..metadata.metadata_store import initialize_store
+from ..metadata.node_metadata import NodeMetadata
+from ..nodes.compiled_pipeline import compile_pipeline, graph, set_parameters
+from ..nodes.node_run import pipeline_connection
+from ..pipeline import create_pipeline
+from .run_plan import Plan
+
+
+def plan_run(config: PipelineConfig, from_nodes: Collection[str], to_nodes: Collection[str]) -> Plan:
+    """Plans a run of a configuration's pipeline; see `plan_pipeline`."""
+    return plan_pipeline(create_pipeline(config), from_nodes, to_nodes)
+
+
+def plan_pipeline(
+    pipeline: tfx_pipeline.Pipeline, from_nodes: Collection[str] = (), to_nodes: Collection[str] = ()
+) -> Plan:
+    """Compiles a pipeline and makes its store of ML Metadata ready.
+
+    Args:
+        pipeline: The pipeline.
+        from_nodes: Where to start; what lies before is taken from the latest run that made it. Empty: at the roots.
+        to_nodes: Where to end. Empty: at the leaves.
+
+    Raises:
+        ConfigurationError: A node of that name does not exist, or no earlier run made what lies before `from_nodes`.
+    """
+    ir = compile_pipeline(pipeline)
+    upstream = graph(ir)
+    for option, names in (("--from", from_nodes), ("--to", to_nodes)):
+        for name in names:
+            if name not in upstream:
+                raise ConfigurationError(f"{option} {name}: no such node; the nodes are {', '.join(upstream)}")
+
+    run_id = datetime.datetime.now().isoformat()
+    set_parameters(ir, run_id, {})
+    connection = pipeline_connection(ir)
+    initialize_store(connection)
+    if from_nodes or to_nodes:
+        partial_run_utils.mark_pipeline(ir, from_nodes=from_nodes or None, to_nodes=to_nodes or None)
+        # TFX lets one of the nodes do this, on which the others then depend; before all nodes, none has to wait.
+        with NodeMetadata(connection) as handle:
+            try:
+                partial_run_utils.snapshot(handle, ir)
+            except LookupError as error:
+                raise ConfigurationError(
+                    f"--from {', '.join(from_nodes)}: the latest run did not make what lies before "
+                    f"({str(error).rstrip('.')}); run without --from, or from an earlier node"
+                ) from error
+    skipped = [
+        node.pipeline_node.node_info.id for node in ir.nodes if node.pipeline_node.execution_options.HasField("skip")
+    ]
+    return Plan(run_id, ir.SerializeToString(), upstream, frozenset(skipped))

@@ -1,0 +1,133 @@
+"""Runs a pipeline on this machine, as TFX's LocalDagRunner does, but nodes that do not wait for each other at once.
+
+Each node has a process of its own. LocalDagRunner runs one after the other in one process, says nothing while it works,
+and loses which node was cached.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Protocol
+
+from ..nodes.node_result import NodeResult
+from .processes import process_context
+from .run_plan import Plan
+
+
+class Observer(Protocol):
+    """Who is told what the run does."""
+
+    def started(self, node_id: str) -> None:
+        """A node begins to work."""
+
+    def reported(self, node_id: str, text: str, fraction: float | None) -> None:
+        """A node says what it does, and how much of it is done (0.0 to 1.0), where that is known."""
+
+    def ended(self, node_id: str, state: str, seconds: float) -> None:
+        """A node ended, or was skipped."""
+
+
+@dataclass
+class _Working:
+    node_id: str
+    process: BaseProcess
+    begin: float
+
+
+def run_pipeline(plan: Plan, observer: Observer, log_file: Path, at_once: int | None = None) -> list[NodeResult]:
+    """Runs the nodes of a plan; after a failure no further node starts, and those that work go on to their end.
+
+    Args:
+        plan: What to run.
+        observer: Told when each node starts, reports and ends.
+        log_file: Where the nodes' output goes.
+        at_once: Most nodes that work at the same time; None: as many as there are cores.
+
+    Returns:
+        A result for every node of the pipeline, in topological order.
+    """
+    order = list(plan.upstream)
+    sorter = graphlib.TopologicalSorter(plan.upstream)
+    sorter.prepare()
+    ready: list[str] = []
+    working: dict[Connection, _Working] = {}
+    results: dict[str, NodeResult] = {}
+
+    def end(result: NodeResult) -> None:
+        results[result.id] = result
+        observer.ended(result.id, result.state, result.seconds)
+        if result.state != "FAILED":
+            sorter.done(result.id)
+
+    try:
+        while True:
+            failed = any(result.state == "FAILED" for result in results.values())
+            ready = sorted([*ready, *sorter.get_ready()], key=order.index)
+            skipped = [node_id for node_id in ready if node_id in plan.skipped]
+            for node_id in skipped:
+                ready.remove(node_id)
+                end(NodeResult(node_id, "SKIPPED", 0.0))
+            if skipped:
+                continue
+            while ready and not failed and len(working) < (at_once or os.cpu_count() or 1):
+                observer.started(ready[0])
+                connection, node = _start(plan, ready.pop(0), log_file)
+                working[connection] = node
+            if not working:
+                break
+            for connection in [each for each in wait(list(working)) if isinstance(each, Connection)]:
+                result = _receive(connection, working[connection], observer)
+                if result is not None:
+                    del working[connection]
+                    end(result)
+    finally:
+        # Interrupted: the nodes record that they failed.
+        for node in working.values():
+            node.process.terminate()
+        for node in working.values():
+            node.process.join()
+    for node_id in order:
+        if node_id not in results:
+            results[node_id] = NodeResult(node_id, "SKIPPED", 0.0)
+            observer.ended(node_id, "SKIPPED", 0.0)
+    return [results[node_id] for node_id in order]
+
+
+def _start(plan: Plan, node_id: str, log_file: Path) -> tuple[Connection, _Working]:
+    context = process_context()
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(plan.pipeline, node_id, log_file, sending), name=node_id)
+    process.start()
+    sending.close()
+    return receiving, _Working(node_id, process, time.monotonic())
+
+
+def _run(pipeline: bytes, node_id: str, log_file: Path, runner: Connection) -> None:
+    from .node_process import run_node_in_process  # It imports TFX, which the fork server has done already.
+
+    run_node_in_process(pipeline, node_id, log_file, runner)
+
+
+def _receive(connection: Connection, node: _Working, observer: Observer) -> NodeResult | None:
+    """Takes one message of a node; its result, where it has ended."""
+    try:
+        message = connection.recv()
+    except EOFError:
+        node.process.join()
+        code = node.process.exitcode or 0
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        error = f"its process {how}; the log may say why, and another run goes on from here"
+        message = NodeResult(node.node_id, "FAILED", time.monotonic() - node.begin, error)
+    if not isinstance(message, NodeResult):
+        observer.reported(node.node_id, *message)
+        return None
+    connection.close()
+    node.process.join()
+    return message

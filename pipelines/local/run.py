@@ -1,0 +1,70 @@
+"""A local run from a checked configuration to its summary."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from ..config import PipelineConfig
+from ..nodes.node_result import NodeResult
+from ..results.summary import print_summary, write_summary
+from .local_runner import run_pipeline
+from .processes import call
+from .run_plan import Plan
+from .terminal import RunDisplay, output_to, plain_console
+
+
+def run_locally(
+    config: PipelineConfig, from_nodes: Collection[str] = (), to_nodes: Collection[str] = ()
+) -> dict[str, Any]:
+    """Runs the pipeline, shows it on the terminal and writes `summary.json`.
+
+    Args:
+        config: A configuration that passed `preflight.check_run`.
+        from_nodes: Where to start; empty: at the roots.
+        to_nodes: Where to end; empty: at the leaves.
+
+    Returns:
+        The summary that was written.
+
+    Raises:
+        ConfigurationError: `from_nodes` or `to_nodes` name no node.
+    """
+    output = Path(config.output)
+    logs = output / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    log_file = logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+    with output_to(log_file) as terminal:
+        console = plain_console(terminal)
+        console.print(f"Log: {log_file}", highlight=False, soft_wrap=True)
+        plan = call(log_file, _plan, config, tuple(from_nodes), tuple(to_nodes))
+        display = RunDisplay(console)
+        with display.shown():
+            nodes = run_pipeline(plan, display, log_file)
+        summary = call(log_file, _summarize, config, plan.run_id, nodes)
+        write_summary(summary, output / "summary.json")
+        print_summary(summary, console)
+        for node in nodes:
+            if node.error:
+                console.print(f"{node.id} failed: {node.error}", highlight=False, soft_wrap=True)
+                console.print(f"Log: {os.fspath(log_file)}", highlight=False, soft_wrap=True)
+    return summary
+
+
+# Both run in processes that have imported TFX, which this one has not.
+
+
+def _plan(config: PipelineConfig, from_nodes: Collection[str], to_nodes: Collection[str]) -> Plan:
+    from .local_plan import plan_run
+
+    return plan_run(config, from_nodes, to_nodes)
+
+
+def _summarize(config: PipelineConfig, run_id: str, nodes: list[NodeResult]) -> dict[str, Any]:
+    from ..metadata.run_records import open_records
+    from ..results.summary import summarize
+
+    return summarize(config, run_id, nodes, open_records(config.metadata_url(), config.name, run_id))

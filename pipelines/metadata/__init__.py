@@ -1,0 +1,1 @@
+"""ML Metadata: its connection, and what runs leave in it."""

@@ -1,0 +1,156 @@
+"""Connections to ML Metadata."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import ml_metadata as mlmd
+from google.protobuf import json_format
+from ml_metadata.proto import metadata_store_pb2
+
+from ..errors import ConfigurationError
+from .metadata_url import PASSWORD_VARIABLE, URL_VARIABLE, parse_metadata_url
+
+REMEDY = "make it with `tfx-lm compile --runner airflow --output FILE`"
+
+
+def connection_config(url: str, source: str = "metadata") -> metadata_store_pb2.ConnectionConfig:
+    """The connection of a URL, as TFX wants it.
+
+    Args:
+        url: As for `metadata_url.parse_metadata_url`.
+        source: Where the URL comes from, for errors.
+
+    Raises:
+        ConfigurationError: It is not such a URL.
+    """
+    parts = parse_metadata_url(url, source)
+    connection = metadata_store_pb2.ConnectionConfig()
+    if parts.kind == "sqlite":
+        connection.sqlite.filename_uri = str(Path(parts.database).resolve())
+        connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        return connection
+    server = connection.postgresql if parts.kind == "postgresql" else connection.mysql
+    server.host, server.user, server.password = parts.host, parts.user, parts.password
+    if parts.kind == "postgresql":
+        server.port, server.dbname = str(parts.port), parts.database
+    else:
+        server.port, server.database = parts.port, parts.database
+    # Whoever runs pipelines may fill a database, but need not be allowed to create one.
+    server.skip_db_creation = True
+    return connection
+
+
+def compiled_connection(pipeline_file: Path) -> metadata_store_pb2.ConnectionConfig:
+    """The connection that a compiled pipeline names, read without importing TFX.
+
+    Args:
+        pipeline_file: The compiled pipeline's JSON file.
+
+    Raises:
+        ConfigurationError: There is no such file, or it holds no compiled pipeline.
+    """
+    connection = metadata_store_pb2.ConnectionConfig()
+    try:
+        tree = json.loads(pipeline_file.read_text(encoding="utf-8"))
+        fields = dict(tree["deploymentConfig"]["metadataConnectionConfig"])
+        del fields["@type"]
+        return json_format.ParseDict(fields, connection)
+    except (OSError, ValueError, LookupError, TypeError, json_format.ParseError) as error:
+        raise ConfigurationError(f"--pipeline {pipeline_file}: no compiled pipeline ({error}); {REMEDY}") from error
+
+
+def resolve_connection(compiled: metadata_store_pb2.ConnectionConfig) -> metadata_store_pb2.ConnectionConfig:
+    """The connection to use in this process: the environment's where it names one, and with the password.
+
+    Args:
+        compiled: What the compiled pipeline names, without a password.
+
+    Returns:
+        A new message.
+
+    Raises:
+        ConfigurationError: The environment's URL is none.
+    """
+    connection = metadata_store_pb2.ConnectionConfig()
+    if url := os.environ.get(URL_VARIABLE):
+        connection = connection_config(url, URL_VARIABLE)
+    else:
+        connection.CopyFrom(compiled)
+    kind = connection.WhichOneof("config")
+    if kind in ("postgresql", "mysql"):
+        server = getattr(connection, kind)
+        server.password = server.password or os.environ.get(PASSWORD_VARIABLE, "")
+    return connection
+
+
+class SerialSqlite:
+    """A lock file that lets one process at a time into a SQLite store; does nothing for a server.
+
+    SQLite turns away a second writer at once, and ML Metadata does not try again: of four processes that wrote without
+    a lock, some lost writes. TFX connects only for moments, before and after a node's work, so nobody waits long.
+    """
+
+    def __init__(self, connection: metadata_store_pb2.ConnectionConfig) -> None:
+        """Args: connection: A resolved connection."""
+        is_sqlite = connection.WhichOneof("config") == "sqlite"
+        self._path = Path(f"{connection.sqlite.filename_uri}.lock") if is_sqlite else None
+        self._file: Any = None
+
+    def acquire(self) -> None:
+        """Waits until no other process is inside."""
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._path.open("w")
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def release(self) -> None:
+        """Lets the next process in; the file stays."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def initialize_store(connection: metadata_store_pb2.ConnectionConfig, upgrade: bool = False) -> None:
+    """Creates the tables where they are missing.
+
+    Several processes that did so at once would hinder each other, so this comes before a pipeline's first nodes.
+
+    Args:
+        connection: A resolved connection.
+        upgrade: Whether tables of an older ML Metadata are brought up to date. Older releases then refuse them.
+
+    Raises:
+        ConfigurationError: The store cannot be opened; where its tables are too old, with the command that helps.
+    """
+    lock = SerialSqlite(connection)
+    lock.acquire()
+    try:
+        mlmd.MetadataStore(connection, enable_upgrade_migration=upgrade)
+    # For what is wrong with the store itself, ML Metadata has no more than RuntimeError.
+    except (RuntimeError, mlmd.errors.StatusError) as error:
+        url = _shown(connection)
+        if versions := re.search(r"database version (\d+) is older than library version (\d+)", str(error)):
+            raise ConfigurationError(
+                f"metadata={url}: its tables are those of an older ML Metadata (schema {versions[1]}, this release "
+                f"needs {versions[2]}); make a copy of them, then run `tfx-lm init-metadata --metadata {url} --upgrade`"
+            ) from error
+        raise ConfigurationError(f"metadata={url}: cannot be opened ({error})") from error
+    finally:
+        lock.release()
+
+
+def _shown(connection: metadata_store_pb2.ConnectionConfig) -> str:
+    """The URL of a connection, without a password."""
+    kind = connection.WhichOneof("config")
+    if kind == "sqlite":
+        return f"sqlite:///{quote(connection.sqlite.filename_uri)}"
+    server = getattr(connection, kind)
+    database = server.dbname if kind == "postgresql" else server.database
+    return f"{kind}://{quote(server.user)}@{server.host}:{server.port}/{quote(database)}"

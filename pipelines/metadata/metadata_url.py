@@ -1,0 +1,84 @@
+"""Where ML Metadata is kept, as one URL: a SQLite file, or a database of a PostgreSQL or MySQL server."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from ..errors import ConfigurationError
+
+# Wins over the configuration. It may hold a password, which a configuration must not.
+URL_VARIABLE = "TFX_LM_METADATA"
+PASSWORD_VARIABLE = "TFX_LM_METADATA_PASSWORD"
+
+DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306}
+_ENCODED = "special characters of user and password percent-encoded"
+_FORMS = "sqlite:///FILE, postgresql://USER@HOST:PORT/DATABASE or mysql://USER@HOST:PORT/DATABASE"
+
+
+@dataclass(frozen=True)
+class MetadataUrl:
+    """The parts of a URL of ML Metadata.
+
+    Attributes:
+        kind: sqlite, postgresql or mysql.
+        database: The file of SQLite, the database's name otherwise.
+        host: Empty for SQLite, as are `user` and `password`.
+        port: 0 for SQLite.
+        user: Who connects.
+        password: Empty where the URL holds none.
+    """
+
+    kind: str
+    database: str
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+
+
+def parse_metadata_url(url: str, source: str) -> MetadataUrl:
+    """Reads a URL.
+
+    Args:
+        url: `sqlite:///relative/file`, `sqlite:////absolute/file`, `postgresql://user@host:5432/database` or
+            `mysql://user@host:3306/database`; the port may be left out, special characters are percent-encoded.
+        source: Where it comes from, for the error: a configuration key or a variable of the environment.
+
+    Returns:
+        For `postgresql://me@db.example/mlmd`: kind `postgresql`, host `db.example`, port 5432, user `me`, database
+        `mlmd`, no password.
+
+    Raises:
+        ConfigurationError: Names the source and the forms that are allowed, and never shows a password.
+    """
+    shown = _without_password(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # Its text may hold a part of the password.
+        raise ConfigurationError(f"{source}={shown}: must be {_FORMS}, {_ENCODED}") from None
+    if parts.scheme == "sqlite":
+        file = unquote(parts.path[1:])
+        if parts.netloc or not file:
+            raise ConfigurationError(f"{source}={shown}: must be sqlite:///FILE (four slashes for an absolute path)")
+        return MetadataUrl("sqlite", file)
+    if parts.scheme not in DEFAULT_PORTS:
+        raise ConfigurationError(f"{source}={shown}: must be {_FORMS}")
+    database = unquote(parts.path[1:])
+    if not parts.hostname or not parts.username or not database or "/" in database or parts.query or parts.fragment:
+        raise ConfigurationError(f"{source}={shown}: must be {parts.scheme}://USER@HOST:PORT/DATABASE, {_ENCODED}")
+    return MetadataUrl(
+        kind=parts.scheme,
+        database=database,
+        host=parts.hostname,
+        port=port or DEFAULT_PORTS[parts.scheme],
+        user=unquote(parts.username),
+        password=unquote(parts.password or ""),
+    )
+
+
+def _without_password(url: str) -> str:
+    """The URL for an error; a password ends at the last `@`, since it may hold any character, against the rules."""
+    return re.sub(r"^([^:]*://)?([^:]*):.*@", r"\1\2:…@", url, flags=re.DOTALL)

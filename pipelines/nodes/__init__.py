@@ -1,0 +1,1 @@
+"""The compiled pipeline, and the run of one of its nodes."""

@@ -1,0 +1,135 @@
+"""A compiled pipeline on disk: TFX's intermediate representation (IR) as JSON, and its graph beside it.
+
+The graph, `dag.json`, is what an orchestrator needs that has no TFX of its own: which nodes there are, and what each
+waits for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
+from tfx.dsl.compiler import compiler
+from tfx.dsl.compiler import constants as compiler_constants
+from tfx.orchestration import data_types_utils
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.orchestration.portable import runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
+
+from ..errors import ConfigurationError
+from ..metadata.metadata_store import REMEDY
+
+RUN_ID_PARAMETER = compiler_constants.PIPELINE_RUN_ID_PARAMETER_NAME
+DAG_SCHEMA = 1
+
+
+def compile_pipeline(
+    pipeline: tfx_pipeline.Pipeline, defaults: Mapping[str, Any] | None = None
+) -> pipeline_pb2.Pipeline:
+    """Compiles a pipeline to TFX's intermediate representation.
+
+    Args:
+        pipeline: From `create_pipeline`.
+        defaults: What `add_runtime_parameters` returned. TFX's compiler forgets the defaults that are 0.
+    """
+    ir = compiler.Compiler().compile(pipeline)
+    for node in ir.nodes:
+        for value in node.pipeline_node.parameters.parameters.values():
+            name = value.runtime_parameter.name
+            if name in (defaults or {}) and not value.runtime_parameter.HasField("default_value"):
+                data_types_utils.set_metadata_value(value.runtime_parameter.default_value, (defaults or {})[name])
+    return ir
+
+
+def graph(ir: pipeline_pb2.Pipeline) -> dict[str, list[str]]:
+    """Which nodes each node waits for, by id, in topological order."""
+    return {node.pipeline_node.node_info.id: list(node.pipeline_node.upstream_nodes) for node in ir.nodes}
+
+
+def runtime_parameters(ir: pipeline_pb2.Pipeline) -> dict[str, Any]:
+    """The parameters that a run may set, by name, with their defaults (None: it must); the run's id is not one."""
+    copy = pipeline_pb2.Pipeline()
+    copy.CopyFrom(ir)
+    names = dict(runtime_parameter_utils.substitute_runtime_parameter(copy, {RUN_ID_PARAMETER: ""}))
+    del names[RUN_ID_PARAMETER]
+    return names
+
+
+def set_parameters(ir: pipeline_pb2.Pipeline, run_id: str, values: Mapping[str, Any]) -> None:
+    """Puts a run's id and its parameters into a pipeline.
+
+    Args:
+        ir: Changed in place.
+        run_id: The run's id.
+        values: Some of `runtime_parameters`; for one that is a float, a whole number will do.
+
+    Raises:
+        ConfigurationError: Names a parameter that the pipeline does not have, that has another type, or that has
+            neither a value nor a default.
+    """
+    defaults = runtime_parameters(ir)
+    bindings: dict[str, Any] = {RUN_ID_PARAMETER: run_id}
+    for name, value in values.items():
+        if name not in defaults:
+            known = ", ".join(sorted(defaults)) or "none"
+            raise ConfigurationError(f"parameter {name}: the pipeline has no such parameter; it has {known}")
+        default = defaults[name]
+        if isinstance(default, float) and type(value) is int:
+            value = float(value)
+        if default is not None and type(value) is not type(default):
+            raise ConfigurationError(f"parameter {name}={value!r}: must be like its default, {default!r}")
+        bindings[name] = value
+    for name, default in defaults.items():
+        if default is None and name not in bindings:
+            raise ConfigurationError(f"parameter {name}: has no default; give it a value")
+    runtime_parameter_utils.substitute_runtime_parameter(ir, bindings)
+
+
+def dag_file(pipeline_file: Path) -> Path:
+    """Where the graph of a compiled pipeline lies: `my.dag.json` beside `my.json`."""
+    return pipeline_file.with_suffix(".dag.json")
+
+
+def write_compiled(ir: pipeline_pb2.Pipeline, output: Path) -> None:
+    """Writes a compiled pipeline, and its graph beside it.
+
+    Args:
+        ir: From `compile_pipeline`.
+        output: The JSON file; its folder is made where it is missing.
+
+    Raises:
+        ConfigurationError: It cannot be written.
+    """
+    dag = {
+        "schema": DAG_SCHEMA,
+        "pipeline": ir.pipeline_info.id,
+        "nodes": [{"id": node, "upstream": upstream} for node, upstream in graph(ir).items()],
+        "parameters": runtime_parameters(ir),
+    }
+    # The graph last: an orchestrator that finds it also finds what it describes.
+    for path, text in (
+        (output, json_format.MessageToJson(ir, sort_keys=True)),
+        (dag_file(output), json.dumps(dag, indent=2)),
+    ):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_name(f"{path.name}.unfinished")
+            unfinished.write_text(f"{text}\n", encoding="utf-8")
+            unfinished.replace(path)
+        except OSError as error:
+            raise ConfigurationError(f"--output {path}: cannot be written ({error.strerror or error})") from error
+
+
+def read_compiled(path: Path) -> pipeline_pb2.Pipeline:
+    """Reads what `write_compiled` wrote.
+
+    Raises:
+        ConfigurationError: There is no such file, or it holds no compiled pipeline.
+    """
+    try:
+        return json_format.Parse(path.read_text(encoding="utf-8"), pipeline_pb2.Pipeline())
+    except (OSError, UnicodeDecodeError, json_format.ParseError) as error:
+        raise ConfigurationError(f"--pipeline {path}: no compiled pipeline ({error}); {REMEDY}") from error

@@ -1,0 +1,60 @@
+"""One node of a compiled pipeline in a process of its own: what `tfx-lm run-node` does."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ... import progress
+from ..errors import ConfigurationError
+from .compiled_pipeline import graph, read_compiled, set_parameters
+from .node_result import NodeResult
+from .node_run import run_node
+
+# A log keeps every line, so that progress is printed this often only, seconds.
+PRINT_EVERY = 10.0
+
+
+def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str) -> NodeResult:
+    """Runs a node of a compiled pipeline.
+
+    Args:
+        file: From `tfx-lm compile`.
+        node_id: One of its nodes.
+        run_id: The run's id.
+        parameters: Values of the pipeline's runtime parameters, as the text of a JSON object.
+
+    Returns:
+        How it ended.
+
+    Raises:
+        ConfigurationError: No such file or node, or bad parameters.
+    """
+    ir = read_compiled(file)
+    nodes = graph(ir)
+    if node_id not in nodes:
+        raise ConfigurationError(f"--node {node_id}: no such node; the nodes are {', '.join(nodes)}")
+    try:
+        values = json.loads(parameters)
+    except ValueError as error:
+        raise ConfigurationError(f"--parameters {parameters}: not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"--parameters {parameters}: must be a JSON object")
+    set_parameters(ir, run_id, values)
+    with progress.listening(_printer()):
+        return run_node(ir, node_id)
+
+
+def _printer() -> Callable[[str, float | None], None]:
+    printed = float("-inf")
+
+    def show(text: str, fraction: float | None) -> None:
+        nonlocal printed
+        now = time.monotonic()
+        if now - printed >= PRINT_EVERY:
+            printed = now
+            print(text if fraction is None else f"{fraction:.0%} {text}", flush=True)
+
+    return show

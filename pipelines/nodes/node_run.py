@@ -1,0 +1,109 @@
+"""Runs one node of a compiled pipeline through TFX's launcher, and says how it ended."""
+
+from __future__ import annotations
+
+import signal
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import execution_publish_utils, launcher
+from tfx.orchestration.portable.mlmd import context_lib, execution_lib
+from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
+
+from ..metadata.metadata_store import resolve_connection
+from ..metadata.node_metadata import NodeMetadata
+from ..metadata.run_records import RunRecords
+from .node_result import NodeResult
+
+
+class Terminated(Exception):
+    """The process was asked to end; not a KeyboardInterrupt, which TFX would leave without marking the node."""
+
+
+@contextmanager
+def ending_on_sigterm() -> Iterator[None]:
+    """Turns the first SIGTERM into `Terminated`; further ones do not disturb what it takes to record that."""
+
+    def terminate(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Terminated("ended by SIGTERM")
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def pipeline_connection(ir: pipeline_pb2.Pipeline) -> metadata_store_pb2.ConnectionConfig:
+    """The connection to ML Metadata that a compiled pipeline names, completed from the environment."""
+    deployment = runner_utils.extract_local_deployment_config(ir)
+    kind = deployment.metadata_connection_config.WhichOneof("connection_config")
+    compiled = getattr(deployment.metadata_connection_config, kind) if kind else metadata_store_pb2.ConnectionConfig()
+    return resolve_connection(compiled)
+
+
+def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
+    """Runs one node in this process.
+
+    Args:
+        ir: A compiled pipeline with the run's id and parameters (`compiled_pipeline.set_parameters`).
+        node_id: One of its nodes.
+
+    Returns:
+        How it ended. A node that failed is marked as FAILED in ML Metadata, with the error, wherever it failed.
+    """
+    (node,) = (each.pipeline_node for each in ir.nodes if each.pipeline_node.node_info.id == node_id)
+    run_id = ir.runtime_spec.pipeline_run_id.field_value.string_value
+    deployment = runner_utils.extract_local_deployment_config(ir)
+    connection = pipeline_connection(ir)
+    begin = time.monotonic()
+    with ending_on_sigterm():
+        try:
+            launcher.Launcher(
+                pipeline_node=node,
+                mlmd_connection=NodeMetadata(connection),
+                pipeline_info=ir.pipeline_info,
+                pipeline_runtime_spec=ir.runtime_spec,
+                executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+                custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+            ).launch()
+        except Exception as error:  # A node may fail with anything; that must be recorded.
+            # Also where it was no signal that ended the node: the process ends anyway as soon as that is done.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            traceback.print_exc()
+            _mark_failed(connection, node, traceback.format_exc())
+            return NodeResult(node_id, "FAILED", time.monotonic() - begin, f"{type(error).__name__}: {error}")
+    # The launcher returns normally where a node was cached or skipped, or where its inputs could not be resolved.
+    with NodeMetadata(connection) as handle:
+        records = RunRecords(handle.store, ir.pipeline_info.id, run_id)
+        state, message = records.state(node_id), records.error(node_id)
+    error_text = (message or "ended without output; the log says why") if state == "FAILED" else None
+    return NodeResult(node_id, state, time.monotonic() - begin, error_text)
+
+
+def _mark_failed(
+    connection: metadata_store_pb2.ConnectionConfig, node: pipeline_pb2.PipelineNode, message: str
+) -> None:
+    """Records a failure, also where the launcher does not: before the executor, and without a message in it."""
+    output = execution_result_pb2.ExecutorOutput()
+    output.execution_result.code = 1
+    output.execution_result.result_message = message
+    try:
+        with NodeMetadata(connection) as handle:
+            contexts = context_lib.prepare_contexts(metadata_handle=handle, node_contexts=node.contexts)
+            executions = execution_lib.get_executions_associated_with_all_contexts(handle, contexts)
+            newest = max(executions, key=lambda execution: execution.id, default=None)
+            if newest is None:
+                newest = execution_publish_utils.register_execution(handle, node.node_info.type, contexts)
+            if execution_lib.is_execution_successful(newest):
+                return  # It was done before something else failed, or before the signal came.
+            execution_publish_utils.publish_failed_execution(handle, contexts, newest.id, output)
+    except Exception:  # Such as a database that cannot be reached, which may be why the node failed.
+        print("The failure could not be recorded in ML Metadata:")
+        traceback.print_exc()

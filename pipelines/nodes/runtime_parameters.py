@@ -1,0 +1,45 @@
+"""What an orchestrator may change when it starts a run of a compiled pipeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx.orchestration import data_types
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.types import standard_component_specs as specs
+
+from ...components.text_example_gen.component import TextExampleGen
+from ...components.trainer.component import MaskedTrainer
+from ...components.trainer.executor import property_of
+from ..config import PipelineConfig
+
+DATA_PATH = "data_path"
+
+
+def add_runtime_parameters(pipeline: tfx_pipeline.Pipeline, config: PipelineConfig) -> dict[str, Any]:
+    """Makes parameters of a run from the folder of the data and every number of the `trainer` section.
+
+    Without a value they are what the configuration says.
+
+    Args:
+        pipeline: From `create_pipeline`; changed in place.
+        config: The configuration that it was made from.
+
+    Returns:
+        The parameters by name with their defaults: `{"data_path": "gs://bucket/corpus", "trainer_epochs": 10, ...}`.
+    """
+    defaults: dict[str, Any] = {}
+
+    def parameter(name: str, default: Any) -> Any:
+        defaults[name] = default
+        return data_types.RuntimeParameter(name=name, ptype=type(default), default=default)
+
+    for node in pipeline.components:
+        properties = node.exec_properties
+        if isinstance(node, TextExampleGen):
+            properties[specs.INPUT_BASE_KEY] = parameter(DATA_PATH, properties[specs.INPUT_BASE_KEY])
+        elif isinstance(node, MaskedTrainer):
+            for name, value in config.trainer.model_dump().items():
+                if type(value) in (int, float):
+                    properties[property_of(name)] = parameter(property_of(name), value)
+    return defaults

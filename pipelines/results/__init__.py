@@ -1,0 +1,1 @@
+"""What a run found: its summary, and the tables on the terminal."""

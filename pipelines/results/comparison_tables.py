@@ -1,0 +1,42 @@
+"""What `tfx-lm compare` shows to people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ..local.terminal import plain_console
+
+
+def print_comparison(found: dict[str, Any], console: Console | None = None) -> None:
+    """Prints the scores of both models, the change by slice, and the verdict.
+
+    Args:
+        found: `components.serving.comparison.Comparison.as_json`.
+        console: Where to, without markup; standard output without one.
+    """
+    console = console or plain_console()
+    scores = Table("", "MODEL_A", "MODEL_B", title=f"{found['lines']:,} lines", title_justify="left")
+    for title, key, form in (("Perplexity per token", "perplexity", ".2f"), ("Bits per byte", "bits_per_byte", ".4f")):
+        scores.add_row(title, *(_with_interval(found[model], key, form) for model in ("candidate", "baseline")))
+    for title, key in (("Tokens", "tokens"), ("Unknown words", "oov_tokens")):
+        scores.add_row(title, *(f"{found[model][key]:,}" for model in ("candidate", "baseline")))
+    changes = Table("How much worse MODEL_A is", "Lines", "Change", "95 % at least", "95 % at most")
+    for name, part in {"all lines": found, **found["slices"]}.items():
+        bounds = (f"{100 * part[key]:+.2f} %" for key in ("change", "change_lower95", "change_upper95"))
+        changes.add_row(name, f"{part['lines']:,}", *bounds)
+    for column in (*scores.columns[1:], *changes.columns[1:]):
+        column.justify = "right"
+    console.print(scores)
+    console.print(changes)
+    verdict = "MODEL_A would be blessed" if found["gate"]["blessed"] else "MODEL_A would not be blessed"
+    console.print(f"{verdict} beside MODEL_B:", highlight=False)
+    for reason in found["gate"]["reasons"]:
+        console.print(f"  {reason}", highlight=False)
+
+
+def _with_interval(scores: dict[str, Any], key: str, form: str) -> str:
+    low, high = scores[f"{key}_ci95"]
+    return f"{scores[key]:{form}}  ({low:{form}} to {high:{form}})"

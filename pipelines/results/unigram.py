@@ -1,0 +1,46 @@
+"""The simplest model of the same data, to see what the LSTM learnt: each word as often as in the train split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from ...transform import preprocessing, vocabulary
+
+
+def unigram_perplexity(transformed_examples: str, transform_graph: str) -> float:
+    """Scores the eval split by the train split's word frequencies.
+
+    Args:
+        transformed_examples: URI of the Transform component's examples, with the splits `train` and `eval`.
+        transform_graph: URI of its transform graph, for the size of the vocabulary.
+
+    Returns:
+        `exp(−mean ln p)` over the eval split's target tokens (`</s>` and `<unk>` included, as for the LSTM), where
+        `p(word) = (count in train + 1) / (tokens in train + size of the vocabulary)`.
+
+        For train targets `[4, 4, 3]`, eval targets `[4, 3]` and 5 ids: `p(4) = 3/8`, `p(3) = 2/8`, perplexity
+        `(3/8 · 2/8)^(−1/2) = 3.27`.
+    """
+    assets = Path(transform_graph) / "transform_fn" / "assets" / vocabulary.VOCABULARY_NAME
+    size = len(vocabulary.read_vocabulary(str(assets)))
+    train, evaluation = (_counts(Path(transformed_examples) / f"Split-{split}", size) for split in ("train", "eval"))
+    return perplexity_of_counts(train, evaluation)
+
+
+def perplexity_of_counts(train: np.ndarray, evaluation: np.ndarray) -> float:
+    """The same from counts by id, `[vocabulary]` each: train `[0, 0, 0, 1, 2]`, eval `[0, 0, 0, 1, 1]` give 3.27."""
+    log_probability = np.log((train + 1.0) / (train.sum() + train.size))
+    return float(np.exp(-(evaluation * log_probability).sum() / evaluation.sum()))
+
+
+def _counts(split: Path, size: int) -> np.ndarray:
+    counts = np.zeros(size)
+    files = sorted(str(path) for path in split.iterdir())
+    spec = {preprocessing.IDS: tf.io.VarLenFeature(tf.int64)}
+    for batch in tf.data.TFRecordDataset(files, compression_type="GZIP").batch(1024):
+        ids = tf.io.parse_example(batch, spec)[preprocessing.IDS].values
+        counts += np.bincount(ids.numpy(), minlength=size)
+    return counts

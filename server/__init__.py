@@ -1,0 +1,1 @@
+"""TensorFlow Serving's REST protocol over exported models, for machines without Docker."""

@@ -1,0 +1,78 @@
+"""One version of a model, loaded, warmed up and ready to answer."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+import numpy as np
+import tensorflow as tf
+
+from ..exported import exported_model as saved_model
+from ..exported.signatures import NEXT_WORD, SCORE, TOKENIZE
+from ..exported.warmup import read_warmup_requests
+from .limits import RequestError
+
+_log = logging.getLogger(__name__)
+
+# What a client sent that the model's operations refuse.
+_CLIENT_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.errors.OutOfRangeError)
+
+
+class ServedModel:
+    """A loaded version.
+
+    Args:
+        folder: The version's own folder.
+
+    Attributes:
+        version: The folder's name as a number; 1 where it is none.
+        load_seconds: How long loading and warming up took.
+        inputs: The inputs of each signature, by name.
+        outputs: The outputs of each signature, by name.
+
+    Raises:
+        ValueError: If it cannot be loaded or lacks a signature.
+    """
+
+    def __init__(self, folder: str):
+        begin = time.monotonic()
+        self._model = saved_model.load_model(folder, (SCORE, NEXT_WORD, TOKENIZE))
+        name = PurePosixPath(folder).name
+        self.version = int(name) if name.isascii() and name.isdigit() else 1
+        signatures = self._model.loaded.signatures
+        self.inputs = {key: dict(signatures[key].structured_input_signature[1]) for key in signatures}
+        self.outputs = {key: dict(signatures[key].structured_outputs) for key in signatures}
+        for signature, inputs in read_warmup_requests(folder):
+            self.call(signature, inputs)
+        self.load_seconds = time.monotonic() - begin
+
+    def call(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Calls a signature.
+
+        Args:
+            signature: Its name.
+            inputs: Arrays by name, as `rest_format.parse` makes them.
+
+        Returns:
+            Arrays by name.
+
+        Raises:
+            RequestError: With status 400, where the model's operations refuse the inputs.
+        """
+        specs = self.inputs[signature]
+        tensors = {name: tf.constant(array, specs[name].dtype) for name, array in inputs.items()}
+        try:
+            return self._model.call(signature, **tensors)
+        except _CLIENT_ERRORS as error:
+            # The first line says what is wrong; what follows are the names of the graph's operations.
+            message = error.message.strip().splitlines()[0] if error.message else type(error).__name__
+            _log.info("%s refused: %s", signature, error)
+            raise RequestError(400, f"{signature}: the model refuses the inputs: {message}") from error
+
+    def count_tokens(self, texts: list[bytes]) -> np.ndarray:
+        """The number of tokens of each text, int [texts], by the model's own tokenizer."""
+        mask = self.call(TOKENIZE, {"text": np.array(texts, object)})["mask"]
+        return mask.sum(axis=1).astype(int)

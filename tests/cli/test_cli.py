@@ -1,0 +1,159 @@
+"""What the command line refuses before any work: exit code 2 and one clear sentence."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tfx_lm import exit_codes
+from tfx_lm.cli import cli
+
+GATE = ("--set", "gate.max_perplexity=100")
+
+
+def refused(*arguments: str) -> str:
+    result = CliRunner().invoke(cli.main, ["run", *arguments])
+    assert result.exit_code == exit_codes.BAD_INPUT, result.output
+    return result.output
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    file = tmp_path / "corpus.txt"
+    file.write_text("".join(f"line number {number}\n" for number in range(200)))
+    return file
+
+
+def test_no_input():
+    assert "data: no input; give --data FILE" in refused(*GATE)
+
+
+def test_no_file_matched(tmp_path):
+    assert "nothing*.txt" in refused(*GATE, "--data", str(tmp_path / "nothing*.txt"))
+
+
+def test_a_folder_given_as_a_file(tmp_path):
+    text = refused(*GATE, "--data", str(tmp_path))
+    assert str(tmp_path) in text
+    assert "folder" in text or "directory" in text
+
+
+def test_an_unknown_file_type(tmp_path):
+    (tmp_path / "corpus.doc").write_text("hello\n")
+    text = refused(*GATE, "--data", str(tmp_path / "corpus.doc"))
+    assert "corpus.doc" in text
+    assert ".jsonl" in text
+
+
+def test_an_empty_corpus(tmp_path):
+    (tmp_path / "corpus.txt").write_text("\n  \n\n")
+    assert "empty" in refused(*GATE, "--data", str(tmp_path / "corpus.txt"))
+
+
+def test_an_empty_eval_split(tmp_path):
+    (tmp_path / "corpus.txt").write_text("the only line\n" * 50)
+    text = refused(*GATE, "--data", str(tmp_path / "corpus.txt"))
+    assert "split" in text
+
+
+def test_a_binary_file(tmp_path):
+    (tmp_path / "corpus.txt").write_bytes(bytes(range(256)) * 100)
+    assert "binary" in refused(*GATE, "--data", str(tmp_path / "corpus.txt"))
+
+
+def test_an_output_that_cannot_be_written(tmp_path, corpus):
+    (tmp_path / "taken").write_text("a file")
+    text = refused(*GATE, "--data", str(corpus), "--output", str(tmp_path / "taken"))
+    assert "cannot be written" in text
+    assert (tmp_path / "taken").read_text() == "a file"
+
+
+def test_a_pinned_vocabulary_without_the_reserved_tokens(tmp_path, corpus):
+    (tmp_path / "words.txt").write_text("the\ncat\n")
+    text = refused(*GATE, "--data", str(corpus), "--output", str(tmp_path / "out"),
+                   "--set", f"vocabulary.file={tmp_path / 'words.txt'}")  # fmt: skip
+    assert "words.txt" in text
+    assert "<pad>" in text
+
+
+def test_an_unknown_node(tmp_path, corpus):
+    text = refused(*GATE, "--data", str(corpus), "--output", str(tmp_path / "out"), "--from", "Trainr")
+    assert "--from Trainr: no such node; the nodes are TextExampleGen," in text
+
+
+def test_a_start_in_the_middle_without_an_earlier_run(tmp_path, corpus):
+    text = refused(*GATE, "--data", str(corpus), "--output", str(tmp_path / "out"), "--from", "Evaluator")
+    assert "--from Evaluator: the latest run did not make what lies before" in text
+
+
+def test_an_output_on_object_storage(tmp_path, corpus, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = refused(*GATE, "--data", str(corpus), "--output", "gs://bucket/out")
+    assert text == "tfx-lm: output=gs://bucket/out: a local run needs a folder of this machine; set --output\n"
+    assert not (tmp_path / "gs:").exists()
+
+
+def test_a_pinned_vocabulary_on_a_file_system_that_tensorflow_lacks(corpus):
+    text = refused(*GATE, "--data", str(corpus), "--set", "vocabulary.file=nowhere://words.txt")
+    assert text.startswith("tfx-lm: vocabulary.file=nowhere://words.txt: cannot be read (")
+
+
+COMPILE = ("compile", "--data", "gs://bucket/corpus.txt", *GATE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--data", "local.txt"], "data: input files on different file systems (/, gs://); copy them to one place"),
+        (["--set", "vocabulary.file=nowhere.txt"], "vocabulary file nowhere.txt: does not exist"),
+        (["--set", "gate.slices=[text]"], "gate.slices.0=text: must be one of 'sentence_length' or 'unknown_words'"),
+        (
+            ["--set", "output=gs://bucket/out"],
+            "output=gs://bucket/out: ML Metadata cannot be a file there; set metadata",
+        ),
+    ],
+)
+def test_compile_for_airflow_refuses(tmp_path, arguments, expected):
+    file = tmp_path / "my.json"
+    result = CliRunner().invoke(cli.main, [*COMPILE, "--runner", "airflow", "--output", str(file), *arguments])
+    assert (result.exit_code, result.output.startswith(f"tfx-lm: {expected}")) == (exit_codes.BAD_INPUT, True), (
+        result.output
+    )
+    assert not file.exists()
+
+
+def test_compile_for_kubeflow_to_a_file_that_cannot_be_written():
+    result = CliRunner().invoke(
+        cli.main,
+        [*COMPILE, "--runner", "kubeflow", "--output", "/dev/null/my.yaml", "--set", "kubeflow.image=image",
+         "--set", "kubeflow.pipeline_root=gs://bucket/root"],
+    )  # fmt: skip
+    assert result.exit_code == exit_codes.BAD_INPUT, result.output
+    assert result.output.startswith("tfx-lm: --output /dev/null/my.yaml: cannot be written (")
+
+
+def test_an_unknown_key(corpus):
+    assert "did you mean trainer.layers?" in refused(*GATE, "--data", str(corpus), "--set", "trainer.layrs=1")
+
+
+def test_nothing_is_made_when_the_input_is_refused(tmp_path):
+    refused(*GATE, "--data", str(tmp_path / "none.txt"), "--output", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", [["score"], ["complete"]])
+def test_a_model_that_is_not_there(tmp_path, command):
+    arguments = [*command, str(tmp_path / "nowhere")] + (["text"] if command == ["complete"] else [])
+    result = CliRunner().invoke(cli.main, arguments, input="")
+    assert result.exit_code == exit_codes.BAD_INPUT
+    assert str(tmp_path / "nowhere") in result.output
+
+
+def test_a_rollback_needs_two_versions(tmp_path):
+    for version in ("10", "11"):
+        (tmp_path / version).mkdir()
+    result = CliRunner().invoke(cli.main, ["rollback", str(tmp_path)])
+    assert result.exit_code == 0
+    assert result.output == f"Withdrawn: {tmp_path}/withdrawn-11\nThe newest version is now {tmp_path}/10\n"
+    result = CliRunner().invoke(cli.main, ["rollback", str(tmp_path)])
+    assert result.exit_code == exit_codes.BAD_INPUT
+    assert "nothing to roll back to (versions: 10); a rollback needs two" in result.output

@@ -1,0 +1,90 @@
+from collections import Counter
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow as tf
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from tfx_lm.components.report import text_counts as counts
+from tfx_lm.components.report.text_counts import TextCounts
+
+WORDS = ["<pad>", "<unk>", "<s>", "</s>", "the", "cat"]
+# The docstring's example: `the cat sat` and `cat`.
+EXAMPLE = TextCounts(Counter({4: 1, 2: 1}), np.array([0, 1, 0, 0, 1, 2]))
+
+
+def same(left, right):
+    return left.lengths == right.lengths and left.words.tolist() == right.words.tolist()
+
+
+def test_the_docstrings_example():
+    assert (EXAMPLE.sentences, EXAMPLE.targets, EXAMPLE.unknown) == (2, 6, 1)
+    assert EXAMPLE.coverage().tolist() == [0.25, 0.75]
+    assert EXAMPLE.cut(2) == (1, 2)
+    assert EXAMPLE.cut(4) == (0, 0)
+
+
+def test_nothing():
+    empty = TextCounts()
+    assert (empty.sentences, empty.targets, empty.unknown, empty.cut(2)) == (0, 0, 0, (0, 0))
+    assert empty.coverage().tolist() == []
+    assert np.isnan(TextCounts(Counter(), np.zeros(6, np.int64)).coverage()).tolist() == [True, True]
+
+
+@given(st.lists(st.lists(st.integers(1, 9), max_size=5), max_size=5))
+def test_adding_is_counting_all_at_once(parts):
+    made = [TextCounts(Counter(part), np.bincount(part, minlength=10)) for part in parts]
+    whole = [length for part in parts for length in part]
+    total = counts.MergeCounts().merge_accumulators(iter(made))
+    assert total.lengths == Counter(whole)
+    assert total.words.tolist() == (np.bincount(whole, minlength=10).tolist() if parts else [])
+    assert same(TextCounts.from_json(total.as_json()), total)
+
+
+def test_the_length_is_that_of_the_transform():
+    lines = TextCounts(Counter({10: 90, 100: 1}))
+    assert counts.resolved_max_length("auto", lines) == 99
+    assert counts.resolved_max_length(12, lines) == 12
+
+
+@pytest.fixture
+def vocabulary_file(tmp_path):
+    file = tmp_path / "vocabulary"
+    file.write_text("\n".join(WORDS) + "\n")
+    return str(file)
+
+
+def write_examples(path, lines):
+    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
+        for line in lines:
+            feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[line]))
+            example = tf.train.Example(features=tf.train.Features(feature={"text": feature}))
+            writer.write(example.SerializeToString())
+    return str(path)
+
+
+def run(tmp_path, files, vocabulary_file, tokenizer="whitespace"):
+    outputs = {split: f"{tmp_path}/{split}.json" for split in files}
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        counts.count_texts(pipeline, files, counts.CountText(vocabulary_file, tokenizer, True), outputs)
+    return {split: TextCounts.from_json((tmp_path / f"{split}.json").read_text()) for split in files}
+
+
+@pytest.mark.slow
+def test_beam_counts_files(tmp_path, vocabulary_file, monkeypatch):
+    monkeypatch.setattr(counts, "BATCH_LINES", 3)
+    first = write_examples(tmp_path / "1.gz", [b"The cat sat"] * 4)
+    second = write_examples(tmp_path / "2.gz", [b"cat"] * 4 + [b""])
+    empty = write_examples(tmp_path / "3.gz", [])
+    found = run(tmp_path, {"train": [first, second], "eval": [empty], "none": []}, vocabulary_file)
+    assert same(found["train"], TextCounts(Counter({4: 4, 2: 4, 1: 1}), np.array([0, 4, 0, 0, 4, 8])))
+    assert found["eval"].sentences == found["none"].sentences == 0
+
+
+@pytest.mark.slow
+def test_text_cannot_forge_a_control_token(tmp_path, vocabulary_file):
+    file = write_examples(tmp_path / "1.gz", ["<pad> <s> </s> <unk> \xff".encode("latin-1")])
+    found = run(tmp_path, {"train": [file]}, vocabulary_file)["train"]
+    assert same(found, TextCounts(Counter({6: 1}), np.array([0, 5, 0, 0, 0, 0])))

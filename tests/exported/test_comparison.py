@@ -1,0 +1,120 @@
+import json
+import math
+import shutil
+
+import pytest
+from click.testing import CliRunner
+from tfx_lm import exit_codes
+from tfx_lm.cli import cli
+from tfx_lm.exported import comparison, scoring
+from tfx_lm.exported import token_identity as description
+from tfx_lm.exported.scores import PairedSums
+from tfx_lm.pipelines.config import GateConfig
+
+LINES = [b"w1 w2\n", b"w3\n", b"\n", b"w4 zzz w5 w6 w7 w1 w2 w3 w4 w5 w6\n"] * 30
+GATE = 0.005, 0.02, 100  # tolerance, slice_tolerance, slice_min_sentences
+
+
+@pytest.fixture(scope="module")
+def models(uniform_model, save_uniform_model):
+    return save_uniform_model(20), uniform_model
+
+
+@pytest.fixture(scope="module")
+def compared(models):
+    return comparison.compare_models(*map(scoring.load_model, models), iter(LINES))
+
+
+def test_two_uniform_models(compared):
+    found = compared.as_json(*GATE)
+    assert found["lines"] == 90
+    assert found["candidate"]["perplexity"] == pytest.approx(20, rel=1e-6)
+    assert found["baseline"]["perplexity"] == pytest.approx(16, rel=1e-6)
+    tokens, size, spelled = 30 * (3 + 2 + 12), 30 * (6 + 3 + 34), 30 * 4
+    of_both = [(tokens * math.log2(words) + 8 * spelled) / size for words in (20, 16)]
+    assert found["candidate"]["bits_per_byte"] == pytest.approx(of_both[0], rel=1e-6)
+    assert found["change"] == pytest.approx(of_both[0] / of_both[1] - 1, rel=1e-4)
+    assert found["change_lower95"] < found["change"] < found["change_upper95"]
+    assert found["gate"]["blessed"] is False
+    assert found["gate"]["reasons"][0].startswith("bits per byte is ")
+
+
+@pytest.mark.parametrize(("slice_tolerance", "least", "blessed"), [(0.02, 60, False), (0.02, 61, True), (0.5, 2, True)])
+def test_a_slice_that_is_worse_is_refused_if_it_is_large_enough(compared, slice_tolerance, least, blessed):
+    verdict = compared.verdict(0.5, slice_tolerance, least)
+    assert verdict.blessed is blessed
+    assert any("slice" in reason for reason in verdict.reasons) is (least <= 60)
+
+
+def test_the_command_compares_like_a_gate_that_is_not_configured():
+    gate = GateConfig(max_perplexity=300)
+    defaults = {option.name: option.default for option in cli.compare.params}
+    for name in ("criterion", "tolerance", "slice_tolerance", "slice_min_sentences"):
+        assert defaults[name] == getattr(gate, name)
+    assert gate.slices == comparison.SLICES
+
+
+def test_slices_are_the_evaluators(compared):
+    found = compared.as_json(*GATE)["slices"]
+    assert {name: part["lines"] for name, part in found.items()} == {
+        "sentence_length: 0 to 10": 60, "sentence_length: 11 to 20": 30,
+        "unknown_words: no": 60, "unknown_words: yes": 30,
+    }  # fmt: skip
+    whole = PairedSums.merge(part.pair for name, part in compared.slices.items() if "length" in name)
+    assert whole.baseline.tokens == compared.total.pair.baseline.tokens
+    assert whole.bits.numerator == pytest.approx(compared.total.pair.bits.numerator, rel=1e-12)
+
+
+def test_scores_are_those_of_score(models, compared):
+    total = scoring.CorpusScore()
+    for line in scoring.score_lines(scoring.load_model(models[0]), LINES):
+        total = total.add(line)
+    assert compared.total.candidate.totals == total.sums
+
+
+def test_perplexities_of_other_vocabularies_are_refused(models, tmp_path):
+    words = ["<pad>", "<unk>", "<s>", "</s>"] + [f"w{index}" for index in range(16)]
+    folders = []
+    for model, count in zip(models, (20, 16), strict=True):
+        (tmp_path / "vocabulary").write_text("\n".join(words[:count]) + "\n")
+        folders.append(str(shutil.copytree(model, tmp_path / str(count))))
+        config = {"tokenizer": "whitespace", "lowercase": False}
+        description.write_description(folders[-1], config, str(tmp_path / "vocabulary"))
+    lines = tmp_path / "lines.txt"
+    lines.write_bytes(b"".join(LINES))
+    command = ["compare", *folders, str(lines), "--criterion", "perplexity"]
+    result = CliRunner().invoke(cli.main, command)
+    assert result.exit_code == exit_codes.BAD_INPUT
+    assert "vocabulary of 20" in result.output
+    assert "vocabulary of 16" in result.output
+    same = CliRunner().invoke(cli.main, ["compare", folders[0], *command[1:2], *command[3:]])
+    assert same.exit_code == 0, same.output
+    assert "perplexity is equal to the baseline's" in same.output
+
+
+@pytest.mark.slow
+def test_on_the_command_line(models, tmp_path):
+    lines = tmp_path / "lines.txt"
+    lines.write_bytes(b"".join(LINES))
+    better = CliRunner().invoke(cli.main, ["compare", *reversed(models), str(lines), "--json"])
+    assert better.exit_code == 0, better.output
+    found = json.loads(better.stdout)
+    assert found["gate"]["blessed"] is True
+    assert found["change"] < 0
+    command = ["compare", *models, str(lines), "--tolerance", "0.5"]
+    table = CliRunner().invoke(cli.main, command)
+    assert "20.00  (20.00 to 20.00)" in table.output
+    assert "MODEL_A would be blessed beside MODEL_B:" in table.output
+    assert "unknown_words: yes" in table.output
+    worse_in_slices = CliRunner().invoke(cli.main, [*command, "--slice-min-sentences", "30"])
+    assert "MODEL_A would not be blessed beside MODEL_B:" in worse_in_slices.output
+    assert "gate.slice_tolerance allows 2 %" in worse_in_slices.output
+    missing = CliRunner().invoke(cli.main, ["compare", models[0], str(tmp_path / "none"), str(lines)])
+    assert missing.exit_code == exit_codes.BAD_INPUT
+    assert "no such folder" in missing.output
+
+
+def test_no_lines_are_nan_and_no_blessing(models):
+    found = comparison.compare_models(*map(scoring.load_model, models), [b"\n"]).as_json(*GATE)
+    assert math.isnan(found["change"])
+    assert found["gate"]["blessed"] is False

@@ -1,0 +1,83 @@
+import math
+
+import pytest
+from tfx_lm.exported import completion, scoring
+
+
+@pytest.fixture(scope="module")
+def bigram(bigram_model):
+    return scoring.load_model(bigram_model)
+
+
+def test_candidates_by_hand(bigram):
+    assert completion.candidates(bigram, "see the", 5) == [
+        ("cat", pytest.approx(-math.log(2))),
+        ("the", pytest.approx(-math.log(8))),
+    ]
+    assert completion.candidates(bigram, "", 1) == [("the", pytest.approx(-math.log(2)))]
+
+
+def test_the_greedy_continuation(bigram):
+    assert completion.complete(bigram, "", 4, temperature=0) == "the cat the cat"
+    assert completion.complete(bigram, "The  cat", 2, temperature=0) == "The  cat the cat"
+    assert completion.complete(bigram, "as it is ", 0) == "as it is "
+
+
+def test_top_k_one_is_greedy(bigram):
+    assert completion.complete(bigram, "the", 3, top_k=1, seed=5) == "the cat the cat"
+
+
+def test_the_seed_decides(bigram):
+    texts = {seed: completion.complete(bigram, "the", 20, seed=seed) for seed in range(4)}
+    assert texts[1] == completion.complete(bigram, "the", 20, seed=1)
+    assert len(set(texts.values())) > 1
+
+
+class Calls:
+    """A model that notes how many tokens each call of `step` reads."""
+
+    def __init__(self, model):
+        self.path, self.loaded, self.tokens = model.path, model.loaded, []
+        self._model = model
+
+    def call(self, signature, **inputs):
+        if signature == "step":
+            self.tokens.append(inputs["ids"].shape.as_list())
+        return self._model.call(signature, **inputs)
+
+
+@pytest.mark.parametrize("prefix", [0, 1, 10, 3000])
+def test_a_word_costs_the_same_after_any_text(bigram, prefix):
+    calls = Calls(bigram)
+    completion.complete(calls, "the " * prefix, 5, temperature=0)
+    *reading, first, second, third, fourth, fifth = calls.tokens
+    assert [first, second, third, fourth, fifth] == [[1, 1]] * 5
+    assert sum(tokens for _, tokens in reading) == prefix + 1
+
+
+def test_the_whole_text_counts(bigram):
+    assert completion.complete(bigram, "the " * 2000 + "cat", 1, temperature=0).endswith("the cat the")
+
+
+def test_bad_arguments(bigram):
+    with pytest.raises(ValueError, match="temperature=-1: must be a number >= 0"):
+        completion.complete(bigram, "the", 1, temperature=-1)
+    with pytest.raises(ValueError, match="length=-1: must be >= 0"):
+        completion.complete(bigram, "the", -1)
+    with pytest.raises(ValueError, match="top_k=0: must be >= 1"):
+        completion.complete(bigram, "the", 1, top_k=0)
+    with pytest.raises(ValueError, match="top_p=0: must be above 0 and at most 1"):
+        completion.complete(bigram, "the", 1, top_p=0)
+    with pytest.raises(ValueError, match="top_n=0: must be >= 1"):
+        completion.candidates(bigram, "the", 0)
+
+
+def test_a_broken_model_says_so(nan_model):
+    model = scoring.load_model(nan_model)
+    assert completion.candidates(model, "w1") == []
+    with pytest.raises(ValueError, match="it is broken"):
+        completion.complete(model, "w1", 1)
+
+
+def test_text_that_is_not_unicode(bigram):
+    assert completion.complete(bigram, "\udcff the", 1, temperature=0) == "� the cat"

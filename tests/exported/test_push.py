@@ -1,0 +1,215 @@
+"""The folder of pushed versions: whatever happens, a server finds whole versions only."""
+
+import concurrent.futures
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from tfx_lm.exported import versions
+
+# Two files that belong together; a version with different contents in them would be a mix.
+FILES = ("saved_model.pb", "variables/variables.index")
+
+
+def writer(content, seconds=0.0):
+    def copy(folder):
+        for name in FILES:
+            file = folder / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(content)
+            time.sleep(seconds)
+
+    return copy
+
+
+def contents(destination):
+    """What a server would see: version → the content of its files, which must all be there and be the same."""
+    found = {}
+    for version in versions.list_versions(destination):
+        texts = {(destination / str(version) / name).read_text() for name in FILES}
+        assert len(texts) == 1
+        found[version] = texts.pop()
+    return found
+
+
+def names(destination):
+    return sorted(path.name for path in destination.iterdir())
+
+
+def test_a_push_makes_the_folder_and_numbers_it_by_the_time(tmp_path):
+    before = int(time.time())
+    version = versions.push(tmp_path / "new" / "serving", writer("a"))
+    assert before <= int(version.name) <= time.time()
+    assert names(tmp_path / "new" / "serving") == [".lock", version.name]
+    assert (version / FILES[1]).read_text() == "a"
+    assert version.stat().st_mode & 0o777 == 0o777 & ~versions._umask()
+
+
+def test_numbers_never_step_back(tmp_path):
+    later = int(time.time()) + 1000
+    (tmp_path / str(later)).mkdir()
+    (tmp_path / f"withdrawn-{later + 5}").mkdir()
+    assert versions.push(tmp_path, writer("a")).name == str(later + 6)
+    assert versions.push(tmp_path, writer("b")).name == str(later + 7)
+
+
+def test_a_copy_that_fails_leaves_nothing(tmp_path):
+    def copy(folder):
+        (folder / "saved_model.pb").write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        versions.push(tmp_path, copy)
+    assert names(tmp_path) == [".lock"]
+
+
+KILLED = """
+import pathlib, sys, time
+from tfx_lm.exported import versions
+def copy(folder):
+    (folder / "saved_model.pb").write_text("half")
+    print("half", flush=True)
+    time.sleep(600)
+versions.push(pathlib.Path(sys.argv[1]), copy)
+"""
+
+
+def test_a_push_that_is_killed_leaves_nothing_that_a_server_loads_and_the_next_one_clears_up(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"half\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert versions.list_versions(tmp_path) == []
+    assert len([name for name in names(tmp_path) if name.startswith(".pushing-")]) == 1
+    version = versions.push(tmp_path, writer("whole"))
+    assert names(tmp_path) == [".lock", version.name]
+
+
+def test_a_push_leaves_another_that_is_still_at_work_alone(tmp_path):
+    started = threading.Event()
+
+    def slow(folder):
+        started.set()
+        writer("slow", seconds=0.3)(folder)
+
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        push = threads.submit(versions.push, tmp_path, slow)
+        started.wait()
+        fast = versions.push(tmp_path, writer("fast"))
+        slow_version = push.result()
+    # The one that ended last is the newest.
+    assert contents(tmp_path) == {int(fast.name): "fast", int(slow_version.name): "slow"}
+    assert int(slow_version.name) > int(fast.name)
+
+
+PUSH_MANY = """
+import pathlib, sys
+from tfx_lm.exported import versions
+for number in range(20):
+    def copy(folder):
+        for name in ("saved_model.pb", "variables/variables.index"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(f"{sys.argv[2]} {number}")
+    versions.push(pathlib.Path(sys.argv[1]), copy, keep=3)
+"""
+
+
+def test_concurrent_pushes_never_mix(tmp_path):
+    processes = [subprocess.Popen([sys.executable, "-c", PUSH_MANY, str(tmp_path), name]) for name in ("a", "b")]
+    seen = set()
+    while any(process.poll() is None for process in processes):
+        for version in versions.list_versions(tmp_path):
+            try:
+                texts = {(tmp_path / str(version) / name).read_text() for name in FILES}
+            except FileNotFoundError:
+                # Pruned meanwhile, which takes the whole name away first.
+                assert not (tmp_path / str(version)).exists()
+                continue
+            assert len(texts) == 1
+            seen.add(version)
+    assert [process.returncode for process in processes] == [0, 0]
+    assert len(seen) > 3
+    assert len(contents(tmp_path)) == 3
+    assert len(names(tmp_path)) == 4
+
+
+def test_files_and_folders_are_on_disk_before_the_rename(tmp_path, monkeypatch):
+    events = []
+    fsync, rename = os.fsync, versions.Path.rename
+
+    def note_fsync(descriptor):
+        events.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def note_rename(self, target):
+        events.append("rename")
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(versions.Path, "rename", note_rename)
+    version = versions.push(tmp_path, writer("a"))
+    flushed, after = events[: events.index("rename")], events[events.index("rename") + 1 :]
+    assert sorted(flushed) == sorted(path.stat().st_ino for path in (version, *version.rglob("*")))
+    assert len(flushed) == 4
+    assert after == [tmp_path.stat().st_ino]
+
+
+def test_the_newest_versions_are_kept(tmp_path):
+    pushed = [versions.push(tmp_path, writer(str(number)), keep=2).name for number in range(4)]
+    assert names(tmp_path) == [".lock", *pushed[2:]]
+    with pytest.raises(ValueError, match="keep=0: must be >= 1"):
+        versions.push(tmp_path, writer("a"), keep=0)
+
+
+def test_folders_that_hold_no_complete_version_do_not_count(tmp_path):
+    for name in ("3", "4", "5", "7"):
+        (tmp_path / name).mkdir()
+        writer(name)(tmp_path / name)
+    for name in ("4", "7"):
+        (tmp_path / name / "saved_model.pb").unlink()
+    version = versions.push(tmp_path, writer("new"), keep=2)
+    assert names(tmp_path) == [".lock", version.name, "5", "7"]
+
+
+def test_an_old_version_that_cannot_be_removed_is_a_warning(tmp_path, monkeypatch, caplog):
+    for name in ("3", "4"):
+        (tmp_path / name).mkdir()
+        writer(name)(tmp_path / name)
+    rename = versions.Path.rename
+
+    def refuse(self, target):
+        if self.name == "3":
+            raise PermissionError("not yours")
+        return rename(self, target)
+
+    monkeypatch.setattr(versions.Path, "rename", refuse)
+    version = versions.push(tmp_path, writer("new"), keep=1)
+    assert contents(tmp_path) == {3: "3", int(version.name): "new"}
+    assert f"{tmp_path}/3: cannot be removed (not yours)" in caplog.text
+
+
+def test_a_rollback_withdraws_the_newest_and_a_push_goes_beyond_it(tmp_path):
+    first, second, third = (int(versions.push(tmp_path, writer(name)).name) for name in "abc")
+    assert versions.rollback(tmp_path) == (tmp_path / str(second), [tmp_path / f"withdrawn-{third}"])
+    assert contents(tmp_path) == {first: "a", second: "b"}
+    assert versions.rollback(tmp_path)[0] == tmp_path / str(first)
+    with pytest.raises(versions.RollbackError, match=rf"nothing to roll back to \(versions: {first}\)"):
+        versions.rollback(tmp_path)
+    assert int(versions.push(tmp_path, writer("d"), keep=2).name) > third
+    assert sorted(contents(tmp_path).values()) == ["a", "d"]
+    assert not list(tmp_path.glob("withdrawn-*"))
+
+
+def test_a_rollback_to_a_version(tmp_path):
+    first, second, third = (int(versions.push(tmp_path, writer(name)).name) for name in "abc")
+    newest, withdrawn = versions.rollback(tmp_path, to=first)
+    assert newest == tmp_path / str(first)
+    assert withdrawn == [tmp_path / f"withdrawn-{third}", tmp_path / f"withdrawn-{second}"]
+    with pytest.raises(versions.RollbackError, match=rf"has no version {third} \(there are: {first}\)"):
+        versions.rollback(tmp_path, to=third)
+    with pytest.raises(versions.RollbackError, match="nowhere: no such folder"):
+        versions.rollback(tmp_path / "nowhere")

@@ -1,0 +1,348 @@
+"""The exported model: its signatures agree with each other, with numpy, and with bare TensorFlow."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx_lm.components.trainer.run_fn import run_fn
+from tfx_lm.model.serving_signatures import PREFIX_WORDS
+
+LINES = [
+    "The cat sees the sun.",
+    "",
+    "A dog likes a zebra and a giraffe",
+    "my sister eats bread and butter. My sister eats bread and butter. My sister eats.",
+    "a literal <pad> and </s> and <unk>",
+]
+
+
+@pytest.fixture(scope="module")
+def model(trained):
+    return tf.saved_model.load(trained.serving_model_dir)
+
+
+@pytest.fixture(scope="module")
+def parameters(model):
+    return {name: variable.numpy().astype(np.float64) for name, variable in model.parameters.items()}
+
+
+@pytest.fixture(scope="module")
+def adaptive(corpus, tmp_path_factory):
+    """A model with an adaptive softmax, hardly trained; the last cutoff lies beyond the vocabulary."""
+    fn_args = corpus.fn_args(
+        tmp_path_factory.mktemp("adaptive"), output="adaptive", adaptive_cutoffs=[8, 14, 1000], epochs=1
+    )
+    run_fn(fn_args)
+    return tf.saved_model.load(fn_args.serving_model_dir)
+
+
+def answers(model, name, **inputs):
+    found = model.signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
+    return {key: value.numpy() for key, value in found.items()}
+
+
+def examples(lines):
+    return [
+        tf.train.Example(
+            features=tf.train.Features(
+                feature={"text": tf.train.Feature(bytes_list=tf.train.BytesList(value=[line.encode()]))}
+            )
+        ).SerializeToString()
+        for line in lines
+    ]
+
+
+def numpy_projected(parameters, inputs):
+    """[time, width]: the states before the projection in numpy, from the exported variables, for one line of ids."""
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    states = parameters["embedding/embeddings"][inputs]
+    for layer in ("lstm_0", "lstm_1"):
+        kernel, recurrent, bias = (
+            parameters[f"{layer}/lstm_cell/{name}"] for name in ("kernel", "recurrent_kernel", "bias")
+        )
+        h = c = np.zeros(recurrent.shape[0])
+        outputs = []
+        for step in states:
+            i, f, g, o = np.split(step @ kernel + h @ recurrent + bias, 4)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+            outputs.append(h)
+        states = np.array(outputs)
+    return states @ parameters["adapter/kernel"]
+
+
+def numpy_log_softmax(logits):
+    logits = logits - logits.max(axis=1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+def numpy_log_probabilities(parameters, inputs):
+    """[time, vocabulary]: the whole model in numpy, for one line of input ids."""
+    projected = numpy_projected(parameters, inputs) @ parameters["embedding/embeddings"].T
+    return numpy_log_softmax(projected + parameters["output_bias"])
+
+
+def test_score_is_an_independent_computation_from_the_variables(model, parameters):
+    scored = answers(model, "score", text=LINES)
+    for row in range(len(LINES)):
+        ids = scored["ids"][row][scored["mask"][row] > 0]
+        table = numpy_log_probabilities(parameters, [2, *ids[:-1]])
+        expected = table[np.arange(len(ids)), ids]
+        np.testing.assert_allclose(scored["log_probabilities"][row][: len(ids)], expected, rtol=1e-4)
+        np.testing.assert_allclose(scored["nll"][row], -expected.sum(), rtol=1e-4)
+
+
+def test_score_shows_the_words_as_read_and_nothing_at_padding(model):
+    scored = answers(model, "score", text=LINES)
+    lengths = scored["mask"].sum(axis=1).astype(int)
+    assert lengths.tolist() == [7, 1, 9, 12, 8]
+    words = [[word.decode() for word in row[:n]] for row, n in zip(scored["words"], lengths, strict=True)]
+    assert words[0] == ["the", "cat", "sees", "the", "sun", ".", "</s>"]
+    assert words[1] == ["</s>"]
+    assert words[2] == ["a", "dog", "likes", "a", "zebra", "and", "a", "giraffe", "</s>"]
+    assert words[3][-1] != "</s>"  # cut at max_length 12
+    assert words[4] == ["a", "literal", "<unk>", "and", "<unk>", "and", "<unk>", "</s>"]
+    padding = scored["mask"] == 0
+    assert not scored["ids"][padding].any()
+    assert not scored["log_probabilities"][padding].any()
+    assert set(scored["words"][padding]) <= {b""}
+    assert np.all(scored["log_probabilities"] <= 0)
+    ids = scored["ids"][4]
+    assert ids[[2, 4, 6, 7]].tolist() == [1, 1, 1, 3]
+
+
+def test_evaluate_is_the_sums_of_score(model):
+    scored = answers(model, "score", text=LINES)
+    sums = answers(model, "evaluate", examples=examples(LINES))
+    assert set(sums) == {
+        "nll", "tokens", "bytes", "oov_tokens", "oov_nll", "truncated_tokens", "spelled_bytes",
+    }  # fmt: skip
+    for name, values in sums.items():
+        assert values.dtype == np.float32
+        np.testing.assert_allclose(values, scored[name], rtol=1e-6)
+    np.testing.assert_allclose(sums["nll"], -scored["log_probabilities"].sum(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(sums["tokens"], scored["mask"].sum(axis=1))
+    unknown = scored["ids"] == 1
+    np.testing.assert_allclose(sums["oov_tokens"], unknown.sum(axis=1))
+    np.testing.assert_allclose(sums["oov_nll"], -(scored["log_probabilities"] * unknown).sum(axis=1), rtol=1e-6)
+    assert sums["bytes"].tolist() == [len(line) + 1 for line in LINES]
+    assert sums["truncated_tokens"].tolist() == [0, 0, 0, 7, 0]
+
+
+def test_with_an_adaptive_softmax_all_signatures_agree(adaptive, corpus):
+    parameters = {name: variable.numpy().astype(np.float64) for name, variable in adaptive.parameters.items()}
+    assert parameters["cluster_kernel"].shape == (2, 12)
+    scored = answers(adaptive, "score", text=LINES)
+    for row in range(len(LINES)):
+        ids = scored["ids"][row][scored["mask"][row] > 0]
+        states = numpy_projected(parameters, [2, *ids[:-1]])
+        logits = states @ parameters["embedding/embeddings"].T + parameters["output_bias"]
+        clusters = states @ parameters["cluster_kernel"].T + parameters["cluster_bias"]
+        head = numpy_log_softmax(np.concatenate([logits[:, :8], clusters], axis=1))
+        inside = [numpy_log_softmax(logits[:, 8:14]), numpy_log_softmax(logits[:, 14:])]
+        table = np.concatenate([head[:, :8], head[:, 8:9] + inside[0], head[:, 9:] + inside[1]], axis=1)
+        np.testing.assert_allclose(np.exp(table).sum(axis=1), 1.0, rtol=1e-9)
+        expected = table[np.arange(len(ids)), ids]
+        np.testing.assert_allclose(scored["log_probabilities"][row][: len(ids)], expected, rtol=1e-4)
+        if row == 1:  # The empty line: what its `next_word` says is the first row.
+            proposed = answers(adaptive, "next_word", text=[LINES[row]], k=1000)
+            assert proposed["words"].shape == (1, corpus.vocabulary_size - 4)
+            best = np.sort(table[0, 4:])[::-1]
+            np.testing.assert_allclose(proposed["log_probabilities"][0], best, rtol=1e-4)
+    sums = answers(adaptive, "evaluate", examples=examples(LINES))
+    served = answers(adaptive, "serving_default", text=LINES)
+    np.testing.assert_allclose(sums["nll"], -scored["log_probabilities"].sum(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(served["log_probability"], -sums["nll"], rtol=1e-6)
+
+
+def test_serving_default_is_the_sums_of_score(model):
+    scored = answers(model, "score", text=LINES)
+    served = answers(model, "serving_default", text=LINES)
+    np.testing.assert_allclose(served["log_probability"], -scored["nll"], rtol=1e-6)
+    np.testing.assert_allclose(served["tokens"], scored["tokens"])
+    np.testing.assert_allclose(served["perplexity"], np.exp(scored["nll"] / scored["tokens"]), rtol=1e-5)
+
+
+def test_a_line_scores_the_same_in_any_company(model):
+    together = answers(model, "score", text=LINES)
+    for row, line in enumerate(LINES):
+        alone = answers(model, "score", text=[line])
+        np.testing.assert_allclose(alone["nll"][0], together["nll"][row], rtol=1e-5)
+
+
+def test_next_word_proposes_the_best_words_and_no_control_token(model, parameters, corpus):
+    scored = answers(model, "score", text=["The cat", "", "unseen words only"])
+    everything = corpus.vocabulary_size - 4
+    proposed = answers(model, "next_word", text=["The cat", "", "unseen words only"], k=1000)
+    assert proposed["words"].shape == (3, everything)
+    for row in range(3):
+        ids = scored["ids"][row][scored["mask"][row] > 0]
+        expected = numpy_log_probabilities(parameters, [2, *ids[:-1]])[-1]
+        np.testing.assert_allclose(
+            proposed["log_probabilities"][row], np.sort(expected[4:])[::-1], rtol=1e-4, atol=1e-5
+        )
+        assert not {b"<pad>", b"<unk>", b"<s>", b"</s>"} & set(proposed["words"][row])
+        assert len(set(proposed["words"][row])) == everything
+    few = answers(model, "next_word", text=["The cat", "", "unseen words only"], k=2)
+    np.testing.assert_array_equal(few["words"], proposed["words"][:, :2])
+    # The corpus has nothing but these three after "the cat".
+    assert set(few["words"][0]) < {b"sees", b"likes", b"eats"}
+
+
+def test_of_a_very_long_prefix_the_last_words_count(model, parameters, corpus):
+    path = pathlib.Path(corpus.transform_output) / "transform_fn/assets/vocabulary"
+    vocabulary = path.read_text().splitlines()
+    words = ["a", "fish", "."] + ["the", "cat", "sees", "bread", "and", "butter", "."] * 200 + ["a", "dog"]
+    proposed = answers(model, "next_word", text=[" ".join(words)], k=1000)
+    inputs = [2, *(vocabulary.index(word) for word in words[-PREFIX_WORDS:])]
+    expected = numpy_log_probabilities(parameters, inputs)[-1]
+    np.testing.assert_allclose(proposed["log_probabilities"][0], np.sort(expected[4:])[::-1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"\xff\xfe\xfa", b"one\x00two", "漢字かな 😀".encode(), b"word " * 200_000, b"x" * 1_000_000, b"\r\n\t"],
+    ids=["empty", "invalid", "nul", "cjk", "many words", "one long word", "white space"],
+)
+def test_any_bytes_get_a_finite_answer(model, text):
+    for name, inputs in (("score", {}), ("serving_default", {}), ("next_word", {"k": 2})):
+        for value in answers(model, name, text=[text], **inputs).values():
+            assert value.dtype.kind != "f" or np.all(np.isfinite(value))
+
+
+def test_a_batch_of_nothing(model):
+    empty = {
+        "score": {"text": tf.constant([], tf.string)},
+        "serving_default": {"text": tf.constant([], tf.string)},
+        "next_word": {"text": tf.constant([], tf.string), "k": tf.constant(3)},
+        "tokenize": {"text": tf.constant([], tf.string)},
+        "step": {"ids": tf.zeros([0, 1], tf.int64), "states": tf.zeros([0, 2, 2, 24])},
+        "evaluate": {"examples": tf.constant([], tf.string)},
+    }
+    for name, inputs in empty.items():
+        assert all(value.shape[0] == 0 for value in model.signatures[name](**inputs).values())
+
+
+def test_an_example_without_text_is_an_empty_line(model):
+    sums = answers(model, "evaluate", examples=[b"", examples([""])[0]])
+    assert sums["tokens"].tolist() == [1, 1]
+    assert sums["nll"][0] == sums["nll"][1]
+
+
+def test_only_the_weights_are_exported(model, trained):
+    assert all(variable.dtype == tf.float32 for variable in model.parameters.values())
+    names = [
+        name
+        for name, _ in tf.train.list_variables(str(pathlib.Path(trained.serving_model_dir) / "variables/variables"))
+    ]
+    saved = [name for name in names if name.endswith("VARIABLE_VALUE") and not name.startswith("transform/")]
+    assert len(saved) == len(model.parameters)
+
+
+BARE = """
+import importlib.machinery, json, sys
+
+class Absent:
+    "Makes packages look as if they were not installed."
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"tfx", "tensorflow_transform", "keras", "tf_keras", "tfx_lm"}:
+            return importlib.machinery.ModuleSpec(name, self)
+    def create_module(self, spec):
+        raise ModuleNotFoundError(spec.name)
+    def exec_module(self, module):
+        raise ModuleNotFoundError(module.__name__)
+
+sys.meta_path.insert(0, Absent())
+import tensorflow as tf
+for name in ("tfx", "tensorflow_transform", "keras", "tf_keras", "tfx_lm"):
+    try:
+        __import__(name)
+    except ModuleNotFoundError:
+        continue
+    raise SystemExit(f"{name} can be imported")
+model = tf.saved_model.load(sys.argv[1])
+lines = json.loads(sys.argv[2])
+found = model.signatures["score"](text=tf.constant(lines))
+next_words = model.signatures["next_word"](text=tf.constant(lines), k=tf.constant(3))
+example = tf.train.Example(features=tf.train.Features(feature={
+    "text": tf.train.Feature(bytes_list=tf.train.BytesList(value=[lines[0].encode()]))}))
+sums = model.signatures["evaluate"](examples=tf.constant([example.SerializeToString()]))
+first = model.signatures["tokenize"](text=tf.constant(lines[:1]))["ids"]
+states = tf.zeros([1, *model.signatures["step"].structured_input_signature[1]["states"].shape[1:]])
+stepped = model.signatures["step"](ids=tf.concat([[[2]], first], axis=1), states=states)
+print(json.dumps([found["nll"].numpy().tolist(), next_words["words"].numpy().astype(str).tolist(),
+                  sums["nll"].numpy().tolist(), stepped["log_probabilities"].numpy()[0, 3].item()]))
+"""
+
+
+@pytest.mark.slow
+def test_it_answers_where_there_is_only_tensorflow(model, trained):
+    lines = ["The cat sees the sun.", "a dog"]
+    run = subprocess.run(
+        [sys.executable, "-c", BARE, trained.serving_model_dir, json.dumps(lines)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    nll, words, evaluated, stepped = json.loads(run.stdout.splitlines()[-1])
+    here = answers(model, "score", text=lines)
+    np.testing.assert_allclose(nll, here["nll"], rtol=1e-6)
+    np.testing.assert_allclose(evaluated, here["nll"][:1], rtol=1e-6)
+    np.testing.assert_allclose(stepped, here["log_probabilities"][0, 6], rtol=1e-5)  # of </s>
+    assert words == answers(model, "next_word", text=lines, k=3)["words"].astype(str).tolist()
+
+
+def step(model, ids, states):
+    found = answers(model, "step", ids=np.array(ids, np.int64), states=states)
+    return found["log_probabilities"], found["states"]
+
+
+def test_step_by_step_is_the_whole_line(model, parameters):
+    ids = [2, 7, 9, 4, 1, 11, 5]
+    expected = numpy_log_probabilities(parameters, ids)
+    states = np.zeros([1, 2, 2, 24], np.float32)
+    for time, token in enumerate(ids):
+        found, states = step(model, [[token]], states)
+        np.testing.assert_allclose(found[0], expected[time], rtol=1e-4)
+    at_once, same_states = step(model, [ids], np.zeros([1, 2, 2, 24], np.float32))
+    np.testing.assert_allclose(at_once, found, rtol=1e-5)
+    np.testing.assert_allclose(same_states, states, atol=1e-6)
+
+
+def test_steps_of_several_lines_and_several_tokens(model, parameters):
+    first, second = [2, 7, 9, 4], [2, 8, 8, 5]
+    _, states = step(model, [first[:1], second[:1]], np.zeros([2, 2, 2, 24], np.float32))
+    found, _ = step(model, [first[1:], second[1:]], states)
+    for row, ids in enumerate((first, second)):
+        np.testing.assert_allclose(found[row], numpy_log_probabilities(parameters, ids)[-1], rtol=1e-4)
+
+
+def test_with_an_adaptive_softmax_steps_agree_with_next_word(adaptive):
+    ids = answers(adaptive, "tokenize", text=["The cat"])["ids"]
+    found, _ = step(adaptive, [[2, *ids[0]]], np.zeros([1, 2, 2, 24], np.float32))
+    proposed = answers(adaptive, "next_word", text=["The cat"], k=1000)
+    np.testing.assert_allclose(np.sort(found[0, 4:])[::-1], proposed["log_probabilities"][0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("ids", [[[-1]], [[1000]], [[]]])
+def test_ids_that_a_step_cannot_read(model, ids):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="ids: must"):
+        step(model, np.reshape(ids, [1, -1]), np.zeros([1, 2, 2, 24], np.float32))
+
+
+def test_tokenize_shows_all_words_and_the_ids_that_are_scored(model):
+    found = answers(model, "tokenize", text=LINES)
+    assert found["mask"].sum(axis=1).tolist() == [6, 0, 8, 18, 7]
+    assert found["words"][0].tolist()[:7] == [b"the", b"cat", b"sees", b"the", b"sun", b".", b""]
+    scored = answers(model, "score", text=LINES)
+    for row, kept in enumerate((6, 0, 8, 12, 7)):
+        np.testing.assert_array_equal(found["ids"][row, :kept], scored["ids"][row, :kept])
+    assert not found["ids"][found["mask"] == 0].any()

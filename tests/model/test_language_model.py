@@ -1,0 +1,131 @@
+"""The language model: shapes, causality, what keeps cuDNN eligible, dropout."""
+
+import importlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx_lm.model.language_model import LanguageModel
+
+
+def small_model(**options):
+    keras.utils.set_random_seed(0)
+    return LanguageModel(**{"vocabulary_size": 12, "embedding_units": 4, "units": 8, "layers": 2, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "parameters"),
+    [
+        # embedding 12*4 + lstm 4*8*(4+8+1) + lstm 4*8*(8+8+1) + bias 12, then the output's own weights
+        ({"tied_embedding": True}, 48 + 416 + 544 + 12 + 8 * 4),
+        ({"tied_embedding": False}, 48 + 416 + 544 + 12 + 12 * 8),
+        ({"tied_embedding": True, "embedding_units": 8}, 96 + 544 + 544 + 12),
+        ({"tied_embedding": True, "layers": 1}, 48 + 416 + 12 + 8 * 4),
+    ],
+)
+def test_shapes_and_parameters(options, parameters):
+    model = small_model(**options)
+    assert sum(int(np.prod(variable.shape)) for variable in model.trainable_variables) == parameters
+    inputs = tf.constant([[2, 7, 9, 0, 0], [2, 4, 5, 6, 7]])
+    assert model(inputs).shape == (2, 5, 12)
+    assert model(inputs).dtype == tf.float32
+    hidden = model.hidden(inputs)
+    assert hidden.shape == (2, 5, model.softmax.weights()[0].shape[1])
+    np.testing.assert_allclose(model.softmax.log_probabilities(hidden), model(inputs), rtol=1e-5, atol=1e-6)
+
+
+def test_tied_output_is_the_embedding():
+    model = small_model(embedding_units=8)
+    states = tf.random.normal([3, 8])
+    kernel, bias = model.softmax.weights()
+    np.testing.assert_array_equal(kernel, model.embedding.embeddings.numpy())
+    logits = states.numpy() @ kernel.numpy().T + bias
+    np.testing.assert_allclose(model.softmax.log_probabilities(states), tf.nn.log_softmax(logits), rtol=1e-5)
+
+
+def test_padding_and_later_words_reach_no_earlier_state():
+    model = small_model()
+    short = model.hidden(tf.constant([[2, 7, 9]]))
+    padded = model.hidden(tf.constant([[2, 7, 9, 0, 0]]))
+    other = model.hidden(tf.constant([[2, 7, 9, 5, 11]]))
+    np.testing.assert_allclose(padded[:, :3], short, rtol=1e-6)
+    np.testing.assert_allclose(other[:, :3], short, rtol=1e-6)
+
+
+def test_the_lstm_gets_no_mask_and_is_eligible_for_cudnn(monkeypatch):
+    rnn = importlib.import_module("keras.src.backend.tensorflow.rnn")
+    monkeypatch.setattr(rnn, "_is_gpu_available", lambda: True)
+    assert not rnn.cudnn_ok(keras.activations.relu, keras.activations.sigmoid, False, True)
+    model = small_model(dropout=0.5)
+    masks = []
+    for layer in model.recurrent:
+        # What Keras itself asks, on a machine with a GPU.
+        assert rnn.cudnn_ok(layer.activation, layer.recurrent_activation, layer.unroll, layer.use_bias)
+        assert not layer.go_backwards
+        assert layer.recurrent_dropout == 0
+        assert layer.use_cudnn == "auto"
+        original = layer.inner_loop
+
+        def spy(sequences, initial_state, mask, training=False, original=original):
+            masks.append(mask)
+            return original(sequences, initial_state, mask, training)
+
+        monkeypatch.setattr(layer, "inner_loop", spy)
+    model.hidden(tf.constant([[2, 7, 9, 0, 0]]), seed=tf.constant([1, 2]))
+    assert masks == [None, None]
+
+
+def test_dropout_follows_its_seed():
+    model = small_model(dropout=0.5, embedding_units=8)
+    inputs = tf.constant([[2, 7, 9, 3]])
+    one, again, other = (model.hidden(inputs, tf.constant(seed)) for seed in ([1, 5], [1, 5], [1, 6]))
+    np.testing.assert_array_equal(one, again)
+    assert np.any(one.numpy() != other.numpy())
+    assert np.any(one.numpy() == 0)
+    # The dropout after the last layer is not the one before it: each site draws its own.
+    assert not np.any(model.hidden(inputs).numpy() == 0)
+
+
+@pytest.mark.parametrize("variational", [False, True])
+def test_variational_dropout_drops_the_same_units_at_all_steps(variational):
+    model = LanguageModel(12, embedding_units=40, units=4, dropout=0.5, variational_dropout=variational)
+    dropped = model._drop(tf.ones([3, 6, 40]), tf.constant([1, 2]), 0).numpy()
+    assert set(np.unique(dropped)) == {0.0, 2.0}
+    assert np.all(dropped == dropped[:, :1]) == variational
+    assert not np.array_equal(dropped[0], dropped[1])
+
+
+def test_the_untrained_model_predicts_the_word_frequencies():
+    model = small_model()
+    counts = np.array([0, 2, 0, 30, 40, 20, 10, 5, 5, 4, 3, 1])
+    model.start_from_frequencies(counts)
+    found = np.exp(model(tf.constant([[2, 4, 5]]))[0])
+    expected = (counts + 1) / (counts + 1).sum()
+    np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol=0.1)
+
+
+def test_the_serving_copy_says_the_same_and_never_uses_cudnn():
+    model = small_model(tied_embedding=False, dropout=0.5)
+    served = model.for_serving()
+    inputs = tf.constant([[2, 7, 9, 0, 0]])
+    np.testing.assert_array_equal(model(inputs), served(inputs))
+    assert [layer.use_cudnn for layer in served.recurrent] == [False, False]
+
+
+def test_mixed_precision_computes_in_half_and_scores_in_float32():
+    model = small_model(dtype="mixed_bfloat16")
+    inputs = tf.constant([[2, 7, 9, 3]])
+    hidden = model.hidden(inputs)
+    found = model.softmax.log_probabilities(hidden)
+    assert hidden.dtype == tf.bfloat16
+    assert found.dtype == tf.float32
+    assert all(variable.dtype == "float32" for variable in model.trainable_variables)
+    served = model.for_serving()
+    assert served.hidden(inputs).dtype == tf.float32
+    np.testing.assert_allclose(served(inputs)[0], found[0], atol=0.05)
+
+
+def test_inputs_must_be_a_matrix():
+    with pytest.raises(ValueError, match="inputs has shape"):
+        small_model().hidden(tf.constant([2, 7, 9]))

@@ -1,0 +1,78 @@
+"""The processor's LSTM: the outputs and gradients of Keras's layer."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tfx_lm.model.lstm import ProcessorLSTM
+
+
+def layer_and_inputs(batch, time, features, units, seed=1, dtype="float32"):
+    """Returns Keras's layer, ours with the same weights, and inputs for both."""
+    keras.utils.set_random_seed(seed)
+    layers = [kind(units, return_sequences=True, dtype=dtype) for kind in (keras.layers.LSTM, ProcessorLSTM)]
+    for layer in layers:
+        layer.build((None, None, features))
+        layer.set_weights(layers[0].get_weights())
+        layer.cell.bias.assign(np.random.default_rng(seed).normal(size=4 * units))
+    inputs = tf.random.stateless_normal([batch, time, features], [seed, 2], dtype=layers[0].compute_dtype)
+    return *layers, inputs
+
+
+def with_gradients(layer, inputs):
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = layer(inputs)
+        # Each output weighs differently, so that no error cancels out.
+        weights = tf.random.stateless_normal(tf.shape(outputs), [5, 6], dtype=outputs.dtype)
+        total = tf.reduce_sum(outputs * weights)
+    return [outputs, *tape.gradient(total, [inputs, *(weight.value for weight in layer.trainable_variables)])]
+
+
+@settings(max_examples=15, deadline=None)
+@given(batch=st.integers(1, 5), time=st.integers(1, 7), features=st.integers(1, 5), units=st.integers(1, 6))
+def test_outputs_and_gradients_are_those_of_keras(batch, time, features, units):
+    keras_layer, ours, inputs = layer_and_inputs(batch, time, features, units, dtype="float64")
+    for mine, theirs in zip(with_gradients(ours, inputs), with_gradients(keras_layer, inputs), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_in_a_graph_of_any_shape():
+    keras_layer, ours, inputs = layer_and_inputs(3, 9, 4, 5)
+    compiled = tf.function(
+        lambda inputs: with_gradients(ours, inputs), input_signature=[tf.TensorSpec([None, None, 4])]
+    )
+    for mine, theirs in zip(compiled(inputs), with_gradients(keras_layer, inputs), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_no_sentences_have_no_gradient():
+    _, ours, inputs = layer_and_inputs(0, 3, 4, 5)
+    outputs, by_inputs, *by_weights = with_gradients(ours, inputs)
+    assert outputs.shape == (0, 3, 5)
+    assert by_inputs.shape == (0, 3, 4)
+    for gradient in by_weights:
+        np.testing.assert_array_equal(gradient, np.zeros(gradient.shape))
+
+
+def test_half_precision_keeps_its_weights_gradients_in_float32():
+    keras_layer, ours, inputs = layer_and_inputs(4, 6, 8, 8, dtype="mixed_bfloat16")
+    mine, theirs = with_gradients(ours, inputs), with_gradients(keras_layer, inputs)
+    assert [value.dtype for value in mine] == [tf.bfloat16, tf.bfloat16, tf.float32, tf.float32, tf.float32]
+    for ours, other in zip(mine, theirs, strict=True):
+        scale = float(tf.reduce_max(tf.abs(tf.cast(other, tf.float32))))
+        np.testing.assert_allclose(tf.cast(ours, tf.float32), tf.cast(other, tf.float32), atol=0.03 * scale)
+
+
+@pytest.mark.parametrize("time", [1, 4])
+def test_the_states_follow_from_the_formula(time):
+    _, ours, inputs = layer_and_inputs(1, time, 2, 3)
+    kernel, recurrent, bias = (weight.numpy() for weight in ours.weights)
+    output = cell = np.zeros(3)
+    for step in inputs[0].numpy():
+        enter, forget, candidate, leave = np.split(step @ kernel + output @ recurrent + bias, 4)
+        cell = cell / (1 + np.exp(-forget)) + np.tanh(candidate) / (1 + np.exp(-enter))
+        output = np.tanh(cell) / (1 + np.exp(-leave))
+    np.testing.assert_allclose(ours(inputs)[0, -1], output, rtol=1e-5)

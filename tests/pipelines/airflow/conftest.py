@@ -1,0 +1,179 @@
+"""A real Airflow for the tests: an environment of its own, a scheduler with LocalExecutor, PostgreSQL on loopback."""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+VERSIONS = [2, 3] if sys.version_info < (3, 13) else [3]  # Airflow 2 has no release for Python 3.13.
+
+
+def airflow_environment(version: int, uv) -> Path:
+    """The folder of programs of an environment with Airflow and this package, without TFX; made once."""
+    requirements = HERE / f"airflow-{version}.txt"
+    wanted = hashlib.sha256(requirements.read_bytes() + str(ROOT).encode()).hexdigest()
+    folder = ROOT / ".cache" / f"airflow-{version}-python{sys.version_info.major}.{sys.version_info.minor}"
+    stamp = folder / "made-of"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return folder / "bin"
+    python = folder / "bin" / "python"
+    uv("venv", "--clear", "--python", getattr(sys, "_base_executable", sys.executable), folder)
+    uv("pip", "install", "--compile-bytecode", "--python", python, "-r", requirements)
+    uv("pip", "install", "--python", python, "--no-deps", "-e", ROOT)
+    stamp.write_text(wanted)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def airflow_programs(request, uv) -> Path:
+    """The folder of programs of the Airflow whose version is the parameter."""
+    return airflow_environment(request.param, uv)
+
+
+@dataclass
+class Airflow:
+    """Airflow's programs, its folder, and what its database says."""
+
+    version: int
+    programs: Path
+    home: Path
+    database: str
+    postgresql: Any
+    environment: dict[str, str]
+    services: list[tuple[subprocess.Popen, Path]] = field(default_factory=list)
+
+    def command(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [self.programs / "airflow", *arguments], env=self.environment, cwd=self.home, capture_output=True,
+            text=True, timeout=3000,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start(self, *arguments: str) -> None:
+        log = self.home / f"{arguments[0]}.out"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [self.programs / "airflow", *arguments], env=self.environment, cwd=self.home, stdout=output,
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        self.services.append((process, log))
+
+    def stop(self) -> None:
+        for process, _ in self.services:
+            process.terminate()
+        for process, _ in self.services:
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def trigger(self, dag: str, run_id: str, **conf: str) -> None:
+        self.command("dags", "trigger", dag, "--run-id", run_id, "--conf", json.dumps(conf))
+
+    def task_states(self, dag: str, run_id: str) -> dict[str, str]:
+        sql = f"select task_id, state from task_instance where dag_id = '{dag}' and run_id = '{run_id}'"
+        return dict(self.postgresql.query(self.database, sql))
+
+    def wait_for(self, dag: str, run_id: str, seconds: float = 1200.0) -> str:
+        """Waits until a run has ended; returns its state."""
+        deadline = time.monotonic() + seconds
+        sql = f"select state from dag_run where dag_id = '{dag}' and run_id = '{run_id}'"
+        while True:
+            ((state,),) = self.postgresql.query(self.database, sql)
+            if state in ("success", "failed"):
+                return state
+            for process, log in self.services:
+                assert process.poll() is None, log.read_text()[-3000:]
+            assert time.monotonic() < deadline, f"{run_id} is {state}: {self.task_states(dag, run_id)}"
+            time.sleep(0.5)
+
+    def log(self, dag: str, run_id: str, task: str) -> str:
+        """What a task has printed, in all its tries."""
+        logs = sorted((self.home / "logs" / f"dag_id={dag}" / f"run_id={run_id}" / f"task_id={task}").glob("*.log"))
+        return "".join(path.read_text(errors="replace") for path in logs)
+
+    def timing(self, dag: str, run_id: str) -> dict[str, tuple[float, float]]:
+        """By node, seconds: from when it could begin until Airflow knew its end; and of that, its own work."""
+        sql = (
+            "select task_id, extract(epoch from start_date), extract(epoch from end_date) from task_instance "
+            f"where dag_id = '{dag}' and run_id = '{run_id}'"
+        )
+        times = {task: (float(start), float(end)) for task, start, end in self.postgresql.query(self.database, sql)}
+        graph = json.loads(next((self.home / "dags").glob("*.dag.json")).read_text())
+        timing = {}
+        for node in graph["nodes"]:
+            ready = max(times[name][1] for name in node["upstream"] or ["init_metadata"])
+            (own,) = re.findall(rf"{node['id']}: [A-Z]+ after ([0-9.]+) s", self.log(dag, run_id, node["id"]))
+            timing[node["id"]] = times[node["id"]][1] - ready, float(own)
+        return timing
+
+
+def pytest_generate_tests(metafunc):
+    """One round of tests for each version that this Python can run."""
+    for name in ("airflow", "airflow_programs"):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, VERSIONS, indirect=True, scope="module", ids=lambda version: f"airflow{version}")
+
+
+@pytest.fixture(scope="module")
+def airflow(request, postgresql, uv, tmp_path_factory):
+    """A running Airflow whose folder of DAGs is empty, with a database `mlmd` for ML Metadata beside its own."""
+    version = request.param
+    programs = airflow_environment(version, uv)
+    home = tmp_path_factory.mktemp(f"airflow{version}")
+    (home / "dags").mkdir()
+    database = f"airflow{version}"
+    for name in (database, f"mlmd{version}"):
+        postgresql.query("postgres", f"create database {name}")
+    port = postgresql.free_port()
+    settings = {
+        "CORE__DAGS_FOLDER": str(home / "dags"),
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "CORE__PARALLELISM": "4",
+        "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",
+        "DATABASE__SQL_ALCHEMY_CONN": postgresql.url(database, "postgresql+psycopg2"),
+        "LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+        "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        "SCHEDULER__DAG_DIR_LIST_INTERVAL": "5",
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        # Airflow 3's tasks talk to this server; where its port is not the usual one, both must be said.
+        "API__PORT": str(port),
+        "API__HOST": "127.0.0.1",
+        "API__WORKERS": "1",
+        "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "API_AUTH__JWT_SECRET": secrets.token_hex(32),
+    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "VIRTUAL_ENV"))}
+    environment = {
+        **kept,
+        "AIRFLOW_HOME": str(home),
+        **{f"AIRFLOW__{name}": value for name, value in settings.items()},
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "TFX_LM_METADATA_PASSWORD": postgresql.password,
+    }
+    running = Airflow(version, programs, home, database, postgresql, environment)
+    running.command("db", "migrate")
+    try:
+        running.start("scheduler", "--skip-serve-logs")
+        if version >= 3:
+            running.start("api-server", "--port", str(port), "--host", "127.0.0.1")
+            running.start("dag-processor")
+        yield running
+    finally:
+        running.stop()

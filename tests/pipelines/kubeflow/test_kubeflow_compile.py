@@ -1,0 +1,187 @@
+"""The specification that `tfx-lm compile --runner kubeflow` writes, and what is refused."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tfx_lm.pipelines.code_digest import code_digest
+from tfx_lm.pipelines.config import load_config
+from tfx_lm.pipelines.errors import ConfigurationError
+from tfx_lm.pipelines.kubeflow import kubeflow_runner
+from tfx_lm.pipelines.kubeflow.kubeflow_checks import check_kubeflow
+
+SCRIPTS = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def config(small_config):
+    return load_config(small_config)
+
+
+@pytest.fixture(scope="module")
+def compiled(config, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("compiled") / "folder" / "pipeline.yaml"
+    kubeflow_runner.compile_pipeline(config, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def spec(compiled) -> dict:
+    return yaml.safe_load(compiled.read_text())
+
+
+def test_the_kfp_sdk_loads_it(compiled, config):
+    from kfp import components
+
+    component = components.load_component_from_file(str(compiled))
+    assert component.name == "small"
+    inputs = component.component_spec.inputs
+    assert inputs["data_path"].default == "gs://bucket/corpus"
+    assert inputs["trainer_learning_rate"].default == config.trainer.learning_rate
+    assert inputs["trainer_learning_rate"].type == "Float"
+    assert inputs["trainer_epochs"].type == "Integer"
+    assert all(one.optional for one in inputs.values())
+
+
+def test_every_number_of_the_trainer_is_a_parameter_of_the_run(spec, config):
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    numbers = {
+        f"trainer_{name}": value for name, value in config.trainer.model_dump().items() if type(value) in (int, float)
+    }
+    assert {name: of["defaultValue"] for name, of in parameters.items()} == numbers | {
+        "data_path": "gs://bucket/corpus"
+    }
+    given = spec["root"]["dag"]["tasks"]["Trainer"]["inputs"]["parameters"]
+    for name in numbers:
+        assert given[name] == {"componentInputParameter": name}
+
+
+def test_no_task_waits_for_what_nobody_makes(spec):
+    tasks = spec["root"]["dag"]["tasks"]
+    assert {"TextExampleGen", "Transform", "Trainer", "Baseline", "Evaluator", "Pusher"} <= set(tasks)
+    for name, task in tasks.items():
+        inputs = task.get("inputs", {})
+        producers = {source["taskOutputArtifact"]["producerTask"] for source in inputs.get("artifacts", {}).values()}
+        assert producers <= set(task.get("dependentTasks", [])) <= set(tasks), name
+        for key, source in inputs.get("parameters", {}).items():
+            assert set(source) <= {"runtimeValue", "componentInputParameter"}, (name, key)
+
+
+def test_every_task_is_a_container_of_our_image(spec):
+    for name, executor in spec["deploymentSpec"]["executors"].items():
+        assert set(executor) == {"container"}, name
+        assert executor["container"]["image"] == "registry.example.com/tfx-lm:0.1.0"
+        assert executor["container"]["command"] == ["python", "-m", "tfx_lm.pipelines.kubeflow.kubeflow_entrypoint"]
+
+
+def test_resources(spec):
+    executors = spec["deploymentSpec"]["executors"]
+    resources = {name.removesuffix("_executor"): of["container"]["resources"] for name, of in executors.items()}
+    assert resources.pop("Trainer") == {
+        "cpuLimit": 4.0,
+        "memoryLimit": 16.0,
+        "accelerator": {"type": "nvidia.com/gpu", "count": "2"},
+    }
+    assert resources.keys() == spec["root"]["dag"]["tasks"].keys() - {"Trainer"}
+    assert all(of == {"memoryLimit": 4.0} for of in resources.values())
+
+
+def test_the_code_digest_and_the_paths_survive(spec):
+    tasks = spec["root"]["dag"]["tasks"]
+    for task in tasks.values():
+        assert task["inputs"]["parameters"]["code_digest"] == {"runtimeValue": {"constant": code_digest()}}
+    assert spec["defaultPipelineRoot"] == "gs://bucket/small/artifacts"
+    served = tasks["Baseline"]["inputs"]["parameters"]["push_destination"]["runtimeValue"]["constant"]
+    assert served == "gs://bucket/small/serving"
+    custom_config = json.loads(tasks["Trainer"]["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"])
+    assert custom_config["backup_directory"] == "gs://bucket/small/training_backup"
+
+
+def cached_tasks(spec) -> set[str]:
+    return {
+        name for name, task in spec["root"]["dag"]["tasks"].items() if task["cachingOptions"].get("enableCache", False)
+    }
+
+
+def test_caching_is_off_unless_asked_for(spec, small_config, tmp_path):
+    assert cached_tasks(spec) == spec["root"]["dag"]["tasks"].keys() - {"Baseline"}
+    kubeflow_runner.compile_pipeline(load_config(small_config, ["kubeflow.cache=false"]), tmp_path / "pipeline.yml")
+    assert cached_tasks(yaml.safe_load((tmp_path / "pipeline.yml").read_text())) == set()
+
+
+def test_nothing_is_left_beside_the_file(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kubeflow_runner.compile_pipeline(config, "pipeline.yaml")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipeline.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("kubeflow.image=null", "kubeflow.image: not set; build the Dockerfile's image and name it there"),
+        ("kubeflow.pipeline_root=null", "kubeflow.pipeline_root: not set; name a folder on object storage"),
+        ("name=My_Model", "name=My_Model: Kubeflow takes lower-case letters, digits and '-' only"),
+        ("data.files=corpus.txt", "data: corpus.txt lies on this machine, where no container finds it"),
+        ("data.files=[]", "data: no input; set data.files or data.splits"),
+        ("vocabulary.file=/words.txt", "vocabulary.file: /words.txt lies on this machine"),
+        ("data.files=gs://b/{SPAN}/*.txt", "kubeflow.cache=True: a new span of gs://b/{SPAN}/*.txt would go unnoticed"),
+    ],
+)
+def test_what_cannot_run_in_containers_is_refused(small_config, override, expected):
+    with pytest.raises(ConfigurationError) as caught:
+        check_kubeflow(load_config(small_config, [override]))
+    assert str(caught.value).startswith(expected)
+
+
+def test_a_file_of_another_kind_is_refused(config, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"pipeline\.py: must end in \.yaml"):
+        kubeflow_runner.compile_pipeline(config, tmp_path / "pipeline.py")
+
+
+@pytest.mark.slow
+def test_the_command(small_config, tmp_path, spec):
+    command = [SCRIPTS / "tfx-lm", "compile", "--runner", "kubeflow", "--config", small_config]
+    done = subprocess.run([*command, "--output", "small-kubeflow.yaml"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert yaml.safe_load((tmp_path / "small-kubeflow.yaml").read_text()) == spec
+    refused = subprocess.run(
+        [*command, "--set", "kubeflow.image=null", "--output", "other.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("tfx-lm: kubeflow.image: not set")
+    assert not (tmp_path / "other.yaml").exists()
+
+
+@pytest.mark.slow
+def test_without_the_sdk_the_extra_is_named(small_config, tmp_path):
+    script = "import sys; sys.modules['kfp'] = None; from tfx_lm.cli.cli import main; main()"
+    command = [sys.executable, "-c", script, "compile", "--runner", "kubeflow", "--config", small_config]
+    done = subprocess.run([*command, "--output", tmp_path / "pipeline.yaml"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "install tfx-lm[kubeflow]" in done.stderr
+
+
+@pytest.mark.slow
+def test_tfxs_own_command_line_takes_the_runner(small_config, tmp_path, spec):
+    """As far as it goes without Google's cloud: the pipeline is compiled and kept in TFX's folder."""
+    environment = os.environ | {
+        "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}",
+        "TFX_LM_CONFIG": str(small_config),
+        "HOME": str(tmp_path),
+    }
+    command = ["tfx", "pipeline", "create", "--engine=vertex", f"--pipeline-path={kubeflow_runner.__file__}"]
+    done = subprocess.run(
+        [SCRIPTS / command[0], *command[1:]], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert 'Pipeline "small" created successfully' in done.stdout
+    job = json.loads((tmp_path / "tfx" / "vertex" / "small" / "pipeline.json").read_text())
+    assert job["pipelineSpec"] == spec
+    assert job["runtimeConfig"]["gcsOutputDirectory"] == "gs://bucket/small/artifacts"

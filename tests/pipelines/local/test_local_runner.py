@@ -1,0 +1,146 @@
+"""The local runner: what runs at once, and what a node that fails or dies does to the others."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import ml_metadata
+import pytest
+from ml_metadata.proto import metadata_store_pb2
+from tfx_lm.pipelines.local.local_plan import plan_pipeline
+from tfx_lm.pipelines.local.local_runner import run_pipeline
+from tfx_lm.pipelines.local.processes import call
+from tfx_lm.pipelines.metadata.metadata_store import connection_config
+
+pytestmark = pytest.mark.slow
+
+
+class Events:
+    def __init__(self):
+        self.said = []
+        self.working = set()
+        self.most = 0
+
+    def started(self, node_id):
+        self.working.add(node_id)
+        self.most = max(self.most, len(self.working))
+
+    def reported(self, node_id, text, fraction):
+        self.said.append((node_id, text, fraction))
+
+    def ended(self, node_id, state, seconds):
+        self.working.discard(node_id)
+        self.said.append((node_id, state))
+
+
+@pytest.fixture
+def run(small_nodes, tmp_path):
+    connection = connection_config(f"sqlite:///{tmp_path}/metadata.sqlite")
+
+    def run(*makers, at_once=2, **partial):
+        plan = plan_pipeline(small_nodes.pipeline_of(tmp_path, connection, *makers), **partial)
+        events = Events()
+        results = run_pipeline(plan, events, tmp_path / "log", at_once)
+        assert [result.id for result in results] == list(plan.upstream)
+        assert not events.working
+        return {result.id: result for result in results}, events
+
+    return run
+
+
+def states(results):
+    return {node: result.state for node, result in results.items()}
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_nodes_that_do_not_wait_for_each_other_run_at_once(run, small_nodes, at_once):
+    results, events = run(small_nodes.waiting("One", 1.0), small_nodes.waiting("Two", 1.0), at_once=at_once)
+    assert set(states(results).values()) == {"COMPLETE"}
+    assert events.most == at_once
+    assert events.said[0] == ("Number", "COMPLETE")
+    results, _ = run(small_nodes.waiting("One", 1.0), small_nodes.waiting("Two", 1.0))
+    assert set(states(results).values()) == {"CACHED"}
+
+
+def test_after_a_failure_the_others_go_on_to_their_end_and_no_further_one_starts(run, small_nodes, tmp_path):
+    makers = small_nodes.failing, small_nodes.waiting("Slow", 3.0)
+    results, events = run(*makers)
+    assert states(results) == {"Number": "COMPLETE", "Fail": "FAILED", "Slow": "COMPLETE", "Double": "SKIPPED"}
+    assert results["Fail"].error == "ValueError: the number is bad"
+    assert events.said[1:] == [("Fail", "FAILED"), ("Slow", "COMPLETE"), ("Double", "SKIPPED")]
+
+    (tmp_path / "mended").touch()
+    results, _ = run(*makers)
+    assert states(results) == {"Number": "CACHED", "Fail": "COMPLETE", "Slow": "CACHED", "Double": "COMPLETE"}
+
+
+def test_a_node_that_is_killed_fails_with_the_signal(run, small_nodes):
+    results, _ = run(small_nodes.dying)
+    assert results["Die"].state == "FAILED"
+    assert "its process was killed by SIGKILL" in results["Die"].error
+
+
+def test_what_a_node_reports_arrives(run, small_nodes):
+    _, events = run(small_nodes.speaking)
+    assert ("Speak", "half of it", 0.5) in events.said
+
+
+def test_part_of_a_pipeline(run, small_nodes):
+    makers = small_nodes.waiting("One", 0.0), small_nodes.waiting("Two", 0.0)
+    run(*makers)
+    results, _ = run(*makers, from_nodes=["Two"])
+    assert states(results) == {"Number": "SKIPPED", "One": "SKIPPED", "Two": "CACHED"}
+
+
+def test_processes_begin_with_tfx_imported_and_tensorflow_untouched(small_nodes, tmp_path):
+    assert call(tmp_path / "log", small_nodes.is_fresh) is True
+
+
+RUNNER = """
+import signal
+import sys
+from pathlib import Path
+from rich.console import Console
+from tfx_lm.pipelines.local.local_runner import run_pipeline
+from tfx_lm.pipelines.local.processes import call
+from tfx_lm.pipelines.local.terminal import RunDisplay
+
+def plan(folder):
+    import small_nodes
+    from tfx_lm.pipelines.local.local_plan import plan_pipeline
+    from tfx_lm.pipelines.metadata.metadata_store import connection_config
+
+    connection = connection_config(f"sqlite:///{folder}/metadata.sqlite")
+    return plan_pipeline(small_nodes.pipeline_of(folder, connection, small_nodes.waiting("Wait", 120.0)))
+
+if __name__ == "__main__":
+    # A shell that starts a job in the background has it ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder = Path(sys.argv[1])
+    run_pipeline(call(folder / "log", plan, folder), RunDisplay(Console()), folder / "log")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_no_node_outlives_its_runner(small_nodes, tmp_path, number):
+    script = tmp_path / "runner.py"
+    script.write_text(RUNNER)
+    process = subprocess.Popen([sys.executable, script, tmp_path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "Wait").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(number)
+    process.wait(60)
+
+    store = ml_metadata.MetadataStore(connection_config(f"sqlite:///{tmp_path}/metadata.sqlite"))
+    node = store.get_context_by_type_and_name("node", "small.Wait")
+    recorded = ""
+    while "ended by SIGTERM" not in recorded:  # The launcher records the failure, and then we its reason.
+        (execution,) = store.get_executions_by_context(node.id)
+        recorded = execution.custom_properties["__execution_result__"].string_value
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert execution.last_known_state == metadata_store_pb2.Execution.FAILED

@@ -1,0 +1,61 @@
+import io
+import subprocess
+import sys
+
+from rich.console import Console
+from rich.table import Table
+from tfx_lm.pipelines.local.terminal import RunDisplay, plain_console
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+from tfx_lm.pipelines.local.terminal import output_to
+print("before")
+with output_to(Path(sys.argv[1])) as terminal:
+    print("python noise")
+    os.write(2, b"c++ noise\\n")
+    print("result", file=terminal)
+print("after")
+"""
+
+
+def test_only_results_reach_the_terminal(tmp_path):
+    log = tmp_path / "run.log"
+    done = subprocess.run([sys.executable, "-c", SCRIPT, log], capture_output=True, text=True, check=True)
+    assert done.stdout == "before\nresult\nafter\n"
+    assert done.stderr == ""
+    assert log.read_text() == "c++ noise\npython noise\n" or log.read_text() == "python noise\nc++ noise\n"
+
+
+def test_texts_are_shown_as_they_are():
+    stream = io.StringIO()
+    console = plain_console(stream)
+    table = Table("Text")
+    table.add_row("[/b] :smile:")
+    console.print("shape [batch, time] of [/tmp/x]", table)
+    assert "shape [batch, time] of [/tmp/x]" in stream.getvalue()
+    assert "[/b] :smile:" in stream.getvalue()
+
+
+def test_a_node_that_ended_leaves_a_line():
+    stream = io.StringIO()
+    display = RunDisplay(Console(file=stream, width=80))
+    with display.shown():
+        display.started("Trainer")
+        display.reported("Trainer", "epoch 1/2", 0.5)
+        display.ended("Trainer", "COMPLETE", 12.34)
+    assert stream.getvalue() == "✓ Trainer                        COMPLETE     12.3 s\n"
+
+
+def test_a_terminal_shows_what_each_working_node_reports():
+    stream = io.StringIO()
+    display = RunDisplay(Console(file=stream, width=100, force_terminal=True))
+    with display.shown():
+        display.started("Trainer")
+        display.started("Evaluator")
+        display.reported("Trainer", "epoch 1/2  loss 5.00", 0.5)
+        display.reported("Evaluator", "scoring", None)
+        display._live.refresh()
+    assert "scoring" in stream.getvalue()
+    assert "epoch 1/2  loss 5.00" in stream.getvalue()
+    assert "██████████░░░░░░░░░░" in stream.getvalue()

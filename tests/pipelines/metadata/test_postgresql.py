@@ -1,0 +1,61 @@
+"""ML Metadata in PostgreSQL: what TFX makes of answers in any order, and of messages with a backslash."""
+
+import re
+
+import ml_metadata as mlmd
+import pytest
+from tfx_lm.pipelines.metadata.metadata_store import connection_config, initialize_store, resolve_connection
+from tfx_lm.pipelines.metadata.node_metadata import without_backslashes
+from tfx_lm.pipelines.metadata.run_records import RunRecords
+from tfx_lm.pipelines.nodes.compiled_pipeline import compile_pipeline, set_parameters
+from tfx_lm.pipelines.nodes.node_run import run_node
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def run(small_nodes, postgresql, tmp_path, monkeypatch):
+    """A function that runs nodes of a pipeline whose node Three has three outputs, each of another type."""
+    postgresql.query("postgres", "create database nodes")
+    monkeypatch.setenv("TFX_LM_METADATA_PASSWORD", postgresql.password)
+    connection = connection_config(postgresql.url("nodes", password=False))
+    initialize_store(resolve_connection(connection))
+
+    def run(run_id, *nodes):
+        ir = compile_pipeline(small_nodes.pipeline_of(tmp_path, connection, small_nodes.with_three_outputs))
+        set_parameters(ir, run_id, {})
+        results = [run_node(ir, node) for node in nodes]
+        records = RunRecords(mlmd.MetadataStore(resolve_connection(connection)), "small", run_id)
+        return results, records
+
+    yield run
+    postgresql.query("postgres", "drop database nodes with (force)")
+
+
+def test_failures_are_recorded_and_cached_outputs_keep_their_names(run, tmp_path):
+    (number, three), records = run("first", "Number", "Three")
+    assert (number.state, three.state) == ("COMPLETE", "FAILED")
+    assert three.error == "ValueError: \"three\\\nnaïve: it's {bad}"
+    assert (records.state("Three"), records.error("Three")) == ("FAILED", "na?ve: it's {bad}")
+
+    # The launcher records this one itself, with an error of many lines.
+    (check,), records = run("first", "Check")
+    assert check.state == "FAILED"
+    # Which of the missing inputs it names is as protocol buffers order them, which is not the same in every process.
+    assert re.search(r"inputs\[(whole|half|name)\] has min_count = 1 but only got 0 artifacts", check.error)
+    assert "PostgreSQL" not in check.error
+
+    (tmp_path / "mended").touch()
+    (three, check), _ = run("first", "Three", "Check")
+    assert (three.state, check.state) == ("COMPLETE", "COMPLETE")
+    for run_id in ("second", "third"):
+        (number, three, check), records = run(run_id, "Number", "Three", "Check")
+        assert (number.state, three.state, check.state) == ("CACHED", "CACHED", "CACHED")
+        assert [records.output("Three", key).uri.split("/")[-3] for key in ("whole", "half", "name")] == [
+            "whole", "half", "name",
+        ]  # fmt: skip
+
+
+def test_the_docstrings_example():
+    result = r'{"code": 1, "resultMessage": "a\nno \"b\" in c:\\d"}'
+    assert without_backslashes(result) == """{"code": 1, "resultMessage": "no 'b' in c:/d"}"""

@@ -1,0 +1,199 @@
+"""`tfx-lm run-node`: exit codes, and what ML Metadata knows afterwards."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from ml_metadata.proto import metadata_store_pb2
+from tfx_lm import exit_codes
+from tfx_lm.cli import cli
+from tfx_lm.pipelines.metadata.metadata_store import connection_config
+from tfx_lm.pipelines.metadata.run_records import RunRecords, open_records
+
+RUNNING, COMPLETE, FAILED = (
+    getattr(metadata_store_pb2.Execution, state) for state in ("RUNNING", "COMPLETE", "FAILED")
+)
+
+
+def run_node(file: Path, node: str, *options: str, run_id: str = "first"):
+    return CliRunner().invoke(
+        cli.main, ["run-node", "--pipeline", str(file), "--node", node, "--run-id", run_id, *options]
+    )
+
+
+def records(file: Path, run_id: str = "first") -> RunRecords:
+    return open_records(f"sqlite:///{file.parent}/metadata.sqlite", "small", run_id)
+
+
+def last_known_state(file: Path, node: str) -> int:
+    import ml_metadata
+
+    store = ml_metadata.MetadataStore(connection_config(f"sqlite:///{file.parent}/metadata.sqlite"))
+    context = store.get_context_by_type_and_name("node", f"small.{node}")
+    return max(store.get_executions_by_context(context.id), key=lambda execution: execution.id).last_known_state
+
+
+def value(file: Path, node: str, run_id: str = "first") -> int:
+    return int(Path(records(file, run_id).output(node, "made").uri).read_text())
+
+
+def test_a_node_is_done_and_then_cached(small_pipeline):
+    first = run_node(small_pipeline, "Number")
+    assert first.exit_code == 0, first.output
+    assert "Number: COMPLETE after" in first.output
+    assert value(small_pipeline, "Number") == 20
+    second = run_node(small_pipeline, "Number", run_id="second")
+    assert second.exit_code == 0, second.output
+    assert "Number: CACHED after" in second.output
+
+
+def test_a_failure_is_recorded_and_a_new_try_of_the_same_run_goes_on(small_pipeline):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    failed = run_node(small_pipeline, "Fail")
+    assert failed.exit_code == exit_codes.NODE_FAILED
+    assert "tfx-lm: Fail failed: ValueError: the number is bad" in failed.output
+    assert last_known_state(small_pipeline, "Fail") == FAILED
+    assert records(small_pipeline).error("Fail") == "ValueError: the number is bad"
+
+    (small_pipeline.parent / "mended").touch()
+    assert run_node(small_pipeline, "Fail").exit_code == 0
+    assert last_known_state(small_pipeline, "Fail") == COMPLETE
+    assert run_node(small_pipeline, "Double").exit_code == 0
+    assert value(small_pipeline, "Double") == 2
+
+
+def test_missing_inputs_are_a_failure_although_the_launcher_says_nothing(small_pipeline):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    result = run_node(small_pipeline, "Double")
+    assert result.exit_code == exit_codes.NODE_FAILED
+    assert last_known_state(small_pipeline, "Double") == FAILED
+    assert "tfx-lm: Double failed: " in result.output
+    assert "ended without output" not in result.output
+
+
+def test_a_failing_driver_is_recorded_although_the_launcher_leaves_it_running(small_pipeline):
+    result = run_node(small_pipeline, "Missing")
+    assert result.exit_code == exit_codes.NODE_FAILED
+    assert last_known_state(small_pipeline, "Missing") == FAILED
+    assert "nothing" in records(small_pipeline).error("Missing")
+
+
+def test_what_fails_after_the_work_does_not_undo_it(small_pipeline, monkeypatch):
+    from tfx.orchestration.portable import launcher
+
+    launch = launcher.Launcher.launch
+
+    def launch_and_fail(self):
+        launch(self)
+        raise RuntimeError("too late")
+
+    monkeypatch.setattr(launcher.Launcher, "launch", launch_and_fail)
+    result = run_node(small_pipeline, "Number")
+    assert result.exit_code == exit_codes.NODE_FAILED
+    assert "RuntimeError: too late" in result.output
+    assert last_known_state(small_pipeline, "Number") == COMPLETE
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_sigterm_does_not_disturb_the_record_of_a_failure(small_pipeline, monkeypatch, first):
+    from tfx.orchestration.portable import execution_publish_utils, launcher
+
+    reached = []
+    publish = execution_publish_utils.publish_failed_execution
+
+    def fail(self):
+        if first:
+            signal.raise_signal(signal.SIGTERM)
+        raise ValueError("the number is bad")
+
+    def publish_at_sigterm(*arguments):
+        signal.raise_signal(signal.SIGTERM)
+        publish(*arguments)
+
+    monkeypatch.setattr(launcher.Launcher, "launch", fail)
+    monkeypatch.setattr(execution_publish_utils, "publish_failed_execution", publish_at_sigterm)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: reached.append(number))
+    try:
+        result = run_node(small_pipeline, "Number")
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert reached == []
+    assert result.exit_code == exit_codes.NODE_FAILED
+    assert ("ended by SIGTERM" if first else "the number is bad") in records(small_pipeline).error("Number")
+
+
+def test_a_false_condition_skips(small_pipeline):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    assert run_node(small_pipeline, "Never").exit_code == exit_codes.NODE_SKIPPED
+
+
+def test_parameters_of_the_run(small_pipeline):
+    assert run_node(small_pipeline, "Number", "--parameters", '{"number": 101}').exit_code == 0
+    assert value(small_pipeline, "Number") == 101
+    assert run_node(small_pipeline, "Never").exit_code == 0
+    assert value(small_pipeline, "Never") == 202
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--parameters", '{"nmber": 1}'], "parameter nmber: the pipeline has no such parameter; it has number, pip"),
+        (["--parameters", '{"number": "1"}'], "parameter number='1': must be like its default, 20"),
+        (["--parameters", "[1]"], "--parameters [1]: must be a JSON object"),
+        (["--parameters", "{"], "--parameters {: not JSON"),
+        (["--node", "Nmber"], "--node Nmber: no such node; the nodes are "),
+        (["--pipeline", "/nowhere.json"], "--pipeline /nowhere.json: no compiled pipeline"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(small_pipeline, options, expected):
+    result = run_node(small_pipeline, "Number", *options)
+    assert result.exit_code == exit_codes.BAD_INPUT, result.output
+    assert expected in result.output
+    assert not (small_pipeline.parent / "metadata.sqlite").exists()
+
+
+def started_wait(file: Path, run_id: str) -> subprocess.Popen:
+    """Starts the waiting node in a process, and returns as soon as its executor runs."""
+    started = file.parent / "started"
+    started.unlink(missing_ok=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from tfx_lm.cli.cli import main; main()", "run-node", "--pipeline", str(file),
+         "--node", "Wait", "--run-id", run_id],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not started.exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return process
+
+
+@pytest.mark.slow
+def test_sigterm_is_a_recorded_failure_and_sigkill_is_mended_by_the_next_run(small_pipeline):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    process = started_wait(small_pipeline, "first")
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == exit_codes.NODE_FAILED
+    assert "tfx-lm: Wait failed: Terminated: ended by SIGTERM" in output
+    assert last_known_state(small_pipeline, "Wait") == FAILED
+
+    assert run_node(small_pipeline, "Number", run_id="second").exit_code == 0
+    process = started_wait(small_pipeline, "second")
+    process.kill()
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert last_known_state(small_pipeline, "Wait") == RUNNING
+
+    (small_pipeline.parent / "hurry").touch()
+    assert run_node(small_pipeline, "Number", run_id="third").exit_code == 0
+    assert run_node(small_pipeline, "Wait", run_id="third").exit_code == 0
+    assert last_known_state(small_pipeline, "Wait") == COMPLETE
+    # The run that was killed can go on, too.
+    assert run_node(small_pipeline, "Wait", run_id="second").exit_code == 0

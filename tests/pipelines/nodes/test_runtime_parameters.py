@@ -1,0 +1,49 @@
+import pytest
+from tfx_lm.pipelines.config import load_config
+from tfx_lm.pipelines.errors import ConfigurationError
+from tfx_lm.pipelines.nodes.compiled_pipeline import compile_pipeline, runtime_parameters, set_parameters
+from tfx_lm.pipelines.nodes.runtime_parameters import add_runtime_parameters
+from tfx_lm.pipelines.pipeline import create_pipeline
+
+
+@pytest.fixture
+def config(tmp_path):
+    return load_config(None, ["data.files=/data/corpus/*.txt", "gate.max_perplexity=100", f"output={tmp_path}"])
+
+
+@pytest.fixture
+def compiled(config):
+    pipeline = create_pipeline(config)
+    defaults = add_runtime_parameters(pipeline, config)
+    return compile_pipeline(pipeline, defaults), defaults
+
+
+def property_in(ir, node_id: str, name: str):
+    (node,) = [node.pipeline_node for node in ir.nodes if node.pipeline_node.node_info.id == node_id]
+    value = node.parameters.parameters[name].field_value
+    return getattr(value, value.WhichOneof("value"))
+
+
+def test_the_compiled_pipeline_has_them_with_the_configurations_values(compiled, config):
+    ir, defaults = compiled
+    # TFX adds one of its own, for the pipeline root.
+    assert runtime_parameters(ir).items() >= defaults.items()
+    assert defaults["data_path"] == "/data/corpus"
+    assert defaults["trainer_learning_rate"] == config.trainer.learning_rate
+    assert defaults["trainer_weight_decay"] == 0.0
+    assert "trainer_optimizer" not in defaults
+    assert "trainer_tied_embedding" not in defaults
+
+
+def test_a_runs_values_reach_the_nodes(compiled):
+    ir, _ = compiled
+    set_parameters(ir, "run-1", {"data_path": "/data/new", "trainer_epochs": 3})
+    assert property_in(ir, "TextExampleGen", "input_base") == "/data/new"
+    assert property_in(ir, "Trainer", "trainer_epochs") == 3
+    assert property_in(ir, "Trainer", "trainer_dropout") == pytest.approx(0.2)
+
+
+def test_a_wrong_value_is_refused(compiled):
+    ir, _ = compiled
+    with pytest.raises(ConfigurationError, match="parameter trainer_epochs='many': must be like its default, 10"):
+        set_parameters(ir, "run-1", {"trainer_epochs": "many"})

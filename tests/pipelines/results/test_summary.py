@@ -1,0 +1,106 @@
+"""What a run says at its end, from records that stand in for ML Metadata."""
+
+import io
+import os
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2
+from tfx_lm import exit_codes
+from tfx_lm.cli import cli
+from tfx_lm.pipelines import preflight
+from tfx_lm.pipelines.config import load_config
+from tfx_lm.pipelines.local import run
+from tfx_lm.pipelines.local.terminal import plain_console
+from tfx_lm.pipelines.nodes.node_result import NodeResult
+from tfx_lm.pipelines.results.comparison_tables import print_comparison
+from tfx_lm.pipelines.results.summary import print_summary, summarize, write_summary
+
+CONFIG = load_config(None, ["gate.max_perplexity=100"])
+
+
+class Records:
+    """Of a run in which the Pusher alone has an output: a model that was pushed to a folder."""
+
+    def __init__(self, folder):
+        self._pushed = metadata_store_pb2.Artifact()
+        self._pushed.custom_properties["pushed"].int_value = 1
+        self._pushed.custom_properties["pushed_destination"].string_value = str(folder)
+
+    def output(self, node_id, key):
+        return self._pushed if (node_id, key) == ("Pusher", "pushed_model") else None
+
+
+def summary_of(folder):
+    return summarize(CONFIG, "run", [NodeResult("Pusher", "CACHED", 0.1)], Records(folder))
+
+
+def printed(summary):
+    stream = io.StringIO()
+    print_summary(summary, plain_console(stream))
+    return stream.getvalue()
+
+
+def test_a_cached_pusher_whose_version_is_there(tmp_path):
+    summary = summary_of(tmp_path)
+    assert (summary["pushed_model"], summary["warnings"]) == (str(tmp_path), [])
+    assert f"Pushed to {tmp_path}" in printed(summary)
+
+
+def test_a_cached_pusher_whose_version_was_withdrawn(tmp_path):
+    summary = summary_of(tmp_path / "7")
+    assert summary["pushed_model"] is None
+    assert summary["warnings"] == [
+        f"{tmp_path}/7, which the Pusher pushed, is gone (rolled back, or removed as one of the oldest); a cached "
+        "Pusher does not push again"
+    ]
+    assert "Nothing was pushed." in printed(summary)
+
+
+def test_require_push_wants_a_version_that_is_there(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    monkeypatch.setattr(preflight, "check_run", lambda config: None)
+    monkeypatch.setattr(run, "run_locally", lambda *arguments: summary_of(tmp_path / "7"))
+    result = CliRunner().invoke(cli.main, ["run", "--set", "gate.max_perplexity=100", "--require-push"])
+    assert result.exit_code == exit_codes.NOT_PUSHED
+
+
+def test_warnings_reasons_and_paths_are_printed_as_they_are(tmp_path):
+    summary = summary_of(tmp_path)
+    summary["warnings"] = ["shape [batch, time]"]
+    summary["gate"] = {"blessed": False, "reasons": ["worse in [/tmp/x]"]}
+    summary["serving_check"] = {"blessed": False, "reasons": ["[red]not loaded"]}
+    summary["pushed_model"], summary["report"] = "/tmp/[b]/7", "/tmp/[b]/index.html"
+    text = printed(summary)
+    expected = ("shape [batch, time]", "worse in [/tmp/x]", "[red]not loaded", "/tmp/[b]/7", "/tmp/[b]/index.html")
+    assert [words for words in expected if words not in text] == []
+
+
+def test_a_comparison_is_printed_as_it_is(capsys):
+    scores = {"perplexity": 2.0, "perplexity_ci95": (1.0, 3.0), "bits_per_byte": 2.0, "bits_per_byte_ci95": (1.0, 3.0),
+              "tokens": 9, "oov_tokens": 0}  # fmt: skip
+    part = {"lines": 3, "change": 0.1, "change_lower95": 0.0, "change_upper95": 0.2}
+    print_comparison(
+        {**part, "candidate": scores, "baseline": scores, "slices": {"source: [b]": part},
+         "gate": {"blessed": False, "reasons": ["worse in [/tmp/x]"]}}
+    )  # fmt: skip
+    shown = capsys.readouterr().out
+    assert "source: [b]" in shown
+    assert "worse in [/tmp/x]" in shown
+
+
+def test_a_summary_is_as_readable_as_other_files(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_summary({"value": float("nan")}, tmp_path / "summary.json")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "summary.json").read_text() == '{\n  "value": null\n}\n'
+    assert (tmp_path / "summary.json").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_summary_that_cannot_be_written_leaves_nothing(tmp_path):
+    (tmp_path / "summary.json").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_summary({}, tmp_path / "summary.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]

@@ -1,0 +1,101 @@
+"""Which version is served, and what remains of the one before."""
+
+import gc
+import shutil
+import time
+import weakref
+
+import pytest
+import tensorflow as tf
+from tfx_lm.server import model_versions
+
+
+@pytest.fixture
+def versions(bigram_model, tmp_path):
+    """A folder with version 1, watched."""
+    folder = tmp_path / "versions"
+    shutil.copytree(bigram_model, folder / "1")
+    watched = model_versions.ModelVersions(str(folder), poll_seconds=0.05)
+    yield folder, watched
+    watched.close()
+    gc.unfreeze()
+
+
+def until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_full_collection_passes_over_what_is_loaded(versions):
+    assert gc.get_freeze_count() > 100_000
+    assert len(gc.get_objects()) < gc.get_freeze_count() / 10
+
+
+def test_the_version_before_is_freed_once_its_last_request_is_answered(versions, bigram_model):
+    folder, watched = versions
+    under_way = watched.current
+    inner = weakref.ref(under_way._model.loaded)
+    shutil.copytree(bigram_model, folder / "2")
+    until(lambda: watched.current.version == 2)
+    time.sleep(0.3)
+    assert inner() is under_way._model.loaded
+    del under_way
+    until(lambda: inner() is None)
+    until(lambda: not watched._retired)
+    watched.close()
+    # What referred to itself is gone as well, and not kept for ever among what is passed over.
+    gc.unfreeze()
+    assert gc.collect() < 1000
+
+
+def test_two_versions_before_are_freed_each_once_its_last_request_is_answered(versions, bigram_model):
+    folder, watched = versions
+    under_way, inner = {}, {}
+    for number in (1, 2):
+        under_way[number] = watched.current
+        inner[number] = weakref.ref(watched.current._model.loaded)
+        shutil.copytree(bigram_model, folder / f".{number + 1}")
+        (folder / f".{number + 1}").rename(folder / str(number + 1))
+        until(lambda number=number: watched.current.version == number + 1)
+    assert [model.version for model in watched._retired] == [1, 2]
+    del under_way[2]
+    until(lambda: inner[2]() is None)
+    assert inner[1]() is not None
+    del under_way[1]
+    until(lambda: inner[1]() is None)
+
+
+@pytest.mark.parametrize(
+    "error", [tf.errors.UnavailableError(None, None, "no answer"), OSError("no answer"), ValueError("no answer")]
+)
+def test_a_file_system_that_does_not_answer_for_a_while_is_looked_at_again(
+    bigram_model, tmp_path, monkeypatch, caplog, error
+):
+    shutil.copytree(bigram_model, tmp_path / "1")
+    failures = []
+    watched = model_versions.ModelVersions(str(tmp_path), 0.05, on_poll_failure=lambda: failures.append(1))
+    newest_version = model_versions.newest_version
+
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr(model_versions, "newest_version", fail)
+    until(lambda: len(failures) > 2)
+    monkeypatch.setattr(model_versions, "newest_version", newest_version)
+    shutil.copytree(bigram_model, tmp_path / ".2")
+    (tmp_path / ".2").rename(tmp_path / "2")
+    until(lambda: watched.current.version == 2)
+    watched.close()
+    gc.unfreeze()
+    # Said once.
+    assert [record.getMessage() for record in caplog.records if record.name == model_versions.__name__] == [
+        "cannot look for a new version (no answer); version 1 stays"
+    ]
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf"), 1e10])
+def test_a_time_that_nobody_can_wait_for_is_refused(tmp_path, seconds):
+    with pytest.raises(ValueError, match=r"poll_seconds=.*: must be above 0 and at most 86400 \(a day\)"):
+        model_versions.ModelVersions(str(tmp_path), seconds)

@@ -1,0 +1,147 @@
+import base64
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx_lm.server.limits import Limits, RequestError
+from tfx_lm.server.rest_format import PredictRequest, answer, parse
+
+TEXT = {"text": tf.TensorSpec([None], tf.string)}
+SIGNATURES = {
+    "serving_default": TEXT,
+    "score": TEXT,
+    "next_word": {**TEXT, "k": tf.TensorSpec([], tf.int32)},
+    "step": {"ids": tf.TensorSpec([None, None], tf.int64), "states": tf.TensorSpec([None, 1, 2, 3], tf.float32)},
+}
+STATE = [[[0, 1.5, 2], [3, 4, 5]]]
+
+
+def parsed(**tree):
+    return parse(json.dumps(tree).encode(), SIGNATURES)
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"instances": ["the cat", ""]},
+        {"instances": [{"text": "the cat"}, {"text": ""}]},
+        {"instances": [{"b64": base64.b64encode(b"the cat").decode()}, ""]},
+        {"inputs": ["the cat", ""]},
+        {"inputs": {"text": ["the cat", ""]}, "signature_name": "serving_default"},
+    ],
+)
+def test_rows_and_columns_say_the_same(tree):
+    request = parsed(**tree)
+    assert request.signature == "serving_default"
+    assert request.inputs["text"].tolist() == [b"the cat", b""]
+    assert request.rows == 2
+    assert request.in_rows is ("instances" in tree)
+
+
+def test_several_inputs():
+    request = parsed(signature_name="next_word", inputs={"text": ["a", "b"], "k": 3})
+    assert request.inputs["k"].shape == ()
+    assert request.inputs["k"].dtype == np.int32
+    columns = parsed(signature_name="step", inputs={"ids": [[2, 4], [2, 5]], "states": [STATE, STATE]})
+    rows = parsed(signature_name="step", instances=[{"ids": [2, 4], "states": STATE}, {"ids": [2, 5], "states": STATE}])
+    for request in (columns, rows):
+        assert request.inputs["ids"].tolist() == [[2, 4], [2, 5]]
+        assert request.inputs["states"].shape == (2, 1, 2, 3)
+        assert request.inputs["states"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "the body is not JSON"),
+        (b"{", "the body is not JSON"),
+        (b'{"instances": ["\xff"]}', "the body is not JSON"),
+        (b'{"instances": ["\\ud800"]}', "the body is not JSON"),
+        (b'{"instances": [NaN]}', "the body is not JSON"),
+        (b"[" * 100_000, "the body is not JSON"),
+        (b"[]", "the body holds a list: must be an object with `instances` or `inputs`"),
+        (b"{}", "must have either `instances` (rows) or `inputs` (columns)"),
+        (b'{"instances": ["a"], "inputs": ["a"]}', "must have either"),
+        (
+            b'{"signature_name": "scores", "instances": ["a"]}',
+            "signature_name=scores: no such signature; the model",
+        ),
+        (b'{"signature_name": 3, "instances": ["a"]}', "signature_name=3: no such signature"),
+        (b'{"instances": "a"}', "instances: is a string, must be a list of rows"),
+        (b'{"instances": []}', "text: has no rows; send at least one"),
+        (b'{"inputs": {"text": []}}', "text: has no rows"),
+        (b'{"instances": [3]}', "text: has an integer where a string"),
+        (b'{"instances": [null]}', "text: has null where a string"),
+        (b'{"instances": [["a"]]}', "text: has a list where a string"),
+        (b'{"instances": [{"b64": "a"}]}', "text: a is not base64"),
+        (b'{"instances": [{"text": "a", "k": 1}]}', "an instance: must name text and nothing else; there is k, text"),
+        (b'{"instances": [{"text": "a"}, "b"]}', "an instance: must name text and nothing else; there is none"),
+        (b'{"inputs": {"words": ["a"]}}', "inputs: must name text and nothing else; there is words"),
+        (b'{"inputs": "a"}', "text: has a string where a list must be; its shape is ['batch']"),
+        (
+            b'{"signature_name": "next_word", "instances": [{"text": "a", "k": 1}]}',
+            "which needs columns; send `inputs`",
+        ),
+        (b'{"signature_name": "next_word", "inputs": ["a"]}', "several inputs, name each: k, text"),
+        (b'{"signature_name": "next_word", "inputs": {"text": ["a"], "k": [1]}}', "k: has a list where an integer"),
+        (b'{"signature_name": "next_word", "inputs": {"text": ["a"], "k": true}}', "k: has a boolean where an integer"),
+        (b'{"signature_name": "next_word", "inputs": {"text": ["a"], "k": 1.0}}', "k: has a number where an integer"),
+        (
+            b'{"signature_name": "next_word", "inputs": {"text": ["a"], "k": 3000000000}}',
+            "k: 3000000000 is out of the range of int32",
+        ),
+        (
+            b'{"signature_name": "step", "inputs": {"ids": [[1], [1, 2]], "states": []}}',
+            "ids: lists of 1 and of 2; all must be equally long",
+        ),
+        (
+            b'{"signature_name": "step", "inputs": {"ids": [[1]], "states": [[[[0], [0]]]]}}',
+            "states: has the shape [1, 1, 2, 1], must have ['batch', '1', '2', '3']",
+        ),
+        (
+            b'{"signature_name": "step", "inputs": {"ids": [[1]], "states": []}}',
+            "inputs differ in their number of rows: {'ids': 1, 'states': 0}",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said(body, message):
+    with pytest.raises(RequestError) as caught:
+        parse(body, SIGNATURES)
+    assert caught.value.status == 400
+    assert message in caught.value.message
+
+
+def test_a_number_that_is_too_large_for_float32_is_infinite():
+    state = [[[0, 1e300, -1e300], [0, 0, 0]]]
+    request = parsed(signature_name="step", inputs={"ids": [[2]], "states": [state]})
+    assert request.inputs["states"][0, 0, 0].tolist() == [0, np.inf, -np.inf]
+
+
+OUTPUTS = {
+    "words": np.array([[b"the", b"\xffcat"], [b"", b""]], object),
+    "log_probability": np.array([-0.1, np.inf], np.float32),
+}
+
+
+def test_an_answer_in_rows_and_in_columns():
+    rows = json.loads(answer(PredictRequest("score", {}, 2, True), OUTPUTS))
+    assert rows == {
+        "predictions": [
+            {"words": ["the", "�cat"], "log_probability": -0.1},
+            {"words": ["", ""], "log_probability": None},
+        ]
+    }
+    columns = json.loads(answer(PredictRequest("score", {}, 2, False), OUTPUTS))
+    assert columns == {"outputs": {"words": [["the", "�cat"], ["", ""]], "log_probability": [-0.1, None]}}
+
+
+def test_a_single_output_has_no_name():
+    outputs = {"tokens": np.array([3, 1], np.int64)}
+    assert answer(PredictRequest("score", {}, 2, True), outputs) == b'{"predictions":[3,1]}'
+    assert answer(PredictRequest("score", {}, 2, False), outputs) == b'{"outputs":[3,1]}'
+
+
+def test_limits_are_above_zero():
+    with pytest.raises(ValueError, match="tokens=0: must be above 0"):
+        Limits(tokens=0)
