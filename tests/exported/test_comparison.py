@@ -5,7 +5,7 @@ import shutil
 import pytest
 from click.testing import CliRunner
 from tfx_lm import exit_codes
-from tfx_lm.cli import cli
+from tfx_lm.cli import cli, compare
 from tfx_lm.exported import comparison, scoring
 from tfx_lm.exported import token_identity as description
 from tfx_lm.exported.scores import PairedSums
@@ -48,7 +48,7 @@ def test_a_slice_that_is_worse_is_refused_if_it_is_large_enough(compared, slice_
 
 def test_the_command_compares_like_a_gate_that_is_not_configured():
     gate = GateConfig(max_perplexity=300)
-    defaults = {option.name: option.default for option in cli.compare.params}
+    defaults = {option.name: option.default for option in compare.command.params}
     for name in ("criterion", "tolerance", "slice_tolerance", "slice_min_sentences"):
         assert defaults[name] == getattr(gate, name)
     assert gate.slices == comparison.SLICES

@@ -20,7 +20,7 @@ import tensorflow as tf
 from tfx import v1 as tfx
 from tfx.dsl.component.experimental.annotations import Parameter
 from tfx.types.standard_artifacts import Float, Integer, String
-from tfx_lm.components import progress
+from tfx_lm import progress
 
 component = tfx.dsl.components.component
 InputArtifact, OutputArtifact = tfx.dsl.components.InputArtifact, tfx.dsl.components.OutputArtifact

@@ -19,7 +19,7 @@ from tfx_lm.pipelines.config import TrainerConfig
 # Dies without any warning in the third epoch, in its middle or in its validation.
 KILLED = """
 import json, os, signal, sys, types
-from tfx_lm.components import progress
+from tfx_lm import progress
 from tfx_lm.components.trainer import callbacks, run_fn
 
 callbacks.REPORT_EVERY = 0.0

@@ -1,0 +1,50 @@
+"""Errors that name settings, for readers who call a setting by different names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["SettingError", "escape"]
+
+
+class SettingError(ValueError):
+    """A setting that cannot be used, or the remedy for what went wrong.
+
+    A component calls a setting by its own argument, a YAML file by a dotted key, a command by an option. So the
+    message holds each name in braces, and whoever shows the error says what its reader calls it.
+
+    Worked example: `SettingError("{units}=0: must be >= 1")` reads `units=0: must be >= 1`;
+    `error.with_names(lambda name: f"trainer.{name}")` reads `trainer.units=0: must be >= 1`. Braces that belong to
+    the text itself are escaped with `escape`.
+    """
+
+    def __init__(self, template: str) -> None:
+        """Makes the error.
+
+        Args:
+            template: The message, with the name of each setting in braces; literal braces doubled.
+        """
+        self.template = template
+        super().__init__(self.with_names(lambda name: name))
+
+    def with_names(self, name_of: Callable[[str], str]) -> str:
+        """Returns the message with what `name_of` returns for each setting."""
+        return self.template.format_map(_Names(name_of))
+
+    def __reduce__(self) -> tuple[type[SettingError], tuple[str]]:
+        """Keeps the template when the error goes from one process to another."""
+        return type(self), (self.template,)
+
+
+def escape(text: object) -> str:
+    """Returns a value as text for a template: its braces are doubled."""
+    return str(text).replace("{", "{{").replace("}", "}}")
+
+
+class _Names(dict[str, str]):
+    def __init__(self, name_of: Callable[[str], str]) -> None:
+        super().__init__()
+        self._name_of = name_of
+
+    def __missing__(self, name: str) -> str:
+        return self._name_of(name)
