@@ -1,0 +1,49 @@
+"""Lower case depends on the text alone, never on the locale of the process."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+from tfx_lm.transform.tokenizer import tokenize
+
+SCRIPT = """
+import hashlib
+import tensorflow as tf
+from tfx_lm.transform.tokenizer import tokenize
+texts = [chr(code) for code in range(1, 0x110000) if not 0xD800 <= code < 0xE000]
+texts += ["THIS IS IT", "I \u00cc", "I\u0307", "J\u0301", "\u012e\u0303", "\u0391\u03a3"]
+digest = hashlib.sha256()
+for kind in ("word", "whitespace", "byte"):
+    for word in tokenize(tf.constant(texts), kind, True).flat_values.numpy():
+        digest.update(word + b" ")
+print(digest.hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_every_code_point_reads_alike_in_every_locale():
+    # ICU, which TensorFlow holds, knows these locales; the system need not.
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", SCRIPT], env={**os.environ, "LC_ALL": f"{locale}.UTF-8"}, stdout=subprocess.PIPE
+        )
+        for locale in ("C", "tr_TR", "az_AZ", "lt_LT")
+    ]
+    digests = [process.communicate(timeout=300)[0] for process in started]
+    assert [process.returncode for process in started] == [0] * 4
+    assert digests == [digests[0]] * 4
+
+
+def test_every_code_point_is_lower_cased_as_in_python():
+    # White space, which splits, and what is no letter for certain are left out.
+    letters = [chr(code) for code in range(0x110000) if chr(code).isalpha()]
+    assert len(letters) > 100_000
+    words = tokenize(tf.constant(letters), "whitespace", True)
+    assert [word.decode() for word in words.flat_values.numpy()] == [letter.lower() for letter in letters]
+
+
+@pytest.mark.parametrize(("text", "lower"), [("I\u0307", "i\u0307"), ("\u0391\u03a3", "\u03b1\u03c2")])
+def test_case_that_depends_on_the_letters_beside(text, lower):
+    assert tokenize(tf.constant([text]), "whitespace", True).to_list() == [[lower.encode()]]
