@@ -20,6 +20,7 @@ from ..components.text_example_gen.patterns import base_and_rests
 from ..remote import is_remote
 from .errors import ConfigurationError
 from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
+from .unique_keys import DuplicateKeyError, read_yaml
 
 
 def _as_sequence(value: Any) -> Any:
@@ -306,7 +307,9 @@ def load_config(
         if not equals or not key.strip():
             raise ConfigurationError(f"--set {override}: must be key=value, such as trainer.epochs=3")
         try:
-            value = yaml.safe_load(text)
+            value = read_yaml(text)
+        except DuplicateKeyError as error:
+            raise ConfigurationError(f"--set {override}: {error}") from error
         except yaml.YAMLError as error:
             raise ConfigurationError(f"--set {override}: the value is not YAML") from error
         _put(tree, key.strip(), value)
@@ -323,9 +326,11 @@ def load_config(
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigurationError(f"--config {path}: no such file") from error
+    except DuplicateKeyError as error:
+        raise ConfigurationError(f"--config {path}: {error}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(f"--config {path}: cannot be read as YAML: {error}") from error
     if tree is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ... import progress
 from ..errors import ConfigurationError
+from ..unique_keys import DuplicateKeyError, read_json
 from .compiled_pipeline import graph, read_compiled, set_parameters
 from .node_result import NodeResult
 from .node_run import run_node
@@ -37,7 +37,9 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str) -> 
     if node_id not in nodes:
         raise ConfigurationError(f"--node {node_id}: no such node; the nodes are {', '.join(nodes)}")
     try:
-        values = json.loads(parameters)
+        values = read_json(parameters)
+    except DuplicateKeyError as error:
+        raise ConfigurationError(f"--parameters {parameters}: {error}") from error
     except ValueError as error:
         raise ConfigurationError(f"--parameters {parameters}: not JSON ({error})") from error
     if not isinstance(values, dict):

@@ -1,0 +1,70 @@
+"""Readers of YAML and JSON that refuse a key that stands twice; the usual ones keep its last value in silence."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+
+__all__ = ["DuplicateKeyError", "read_json", "read_yaml"]
+
+
+class DuplicateKeyError(ValueError):
+    """A key stands twice in one mapping; the message names it and, for YAML, both lines."""
+
+
+def read_yaml(text: str) -> Any:
+    """Reads a YAML document.
+
+    Args:
+        text: The document.
+
+    Returns:
+        Its value.
+
+    Raises:
+        DuplicateKeyError: A mapping has a key twice.
+        yaml.YAMLError: It is not YAML.
+    """
+    return yaml.load(text, Loader=_Loader)  # A SafeLoader.
+
+
+def read_json(text: str) -> Any:
+    """Reads a JSON text.
+
+    Args:
+        text: The text.
+
+    Returns:
+        Its value.
+
+    Raises:
+        DuplicateKeyError: An object has a key twice.
+        json.JSONDecodeError: It is not JSON.
+    """
+    return json.loads(text, object_pairs_hook=_unique)
+
+
+class _Loader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            # `<<` merges another mapping and may be repeated.
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in lines:
+                    raise DuplicateKeyError(
+                        f"the key {key.value} stands on line {lines[key.value]} and again on line {line}; keep one"
+                    )
+                lines[key.value] = line
+        return super().construct_mapping(node, deep)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise DuplicateKeyError(f"the key {key} stands there twice; keep one")
+        result[key] = value
+    return result

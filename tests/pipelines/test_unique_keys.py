@@ -1,0 +1,34 @@
+import pytest
+from tfx_lm.pipelines.config import load_config
+from tfx_lm.pipelines.errors import ConfigurationError
+from tfx_lm.pipelines.unique_keys import DuplicateKeyError, read_json, read_yaml
+
+
+def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path):
+    file = tmp_path / "my.yaml"
+    file.write_text("gate: {max_perplexity: 9}\ntrainer:\n  units: 32\n  layers: 1\n  units: 64\n")
+    with pytest.raises(ConfigurationError, match=r"my\.yaml: the key units stands on line 3 and again on line 5; keep"):
+        load_config(file)
+
+
+def test_a_section_that_stands_twice_is_refused(tmp_path):
+    file = tmp_path / "my.yaml"
+    file.write_text("trainer: {units: 32}\ngate: {max_perplexity: 9}\ntrainer: {epochs: 1}\n")
+    with pytest.raises(ConfigurationError, match="the key trainer stands on line 1 and again on line 3"):
+        load_config(file)
+
+
+def test_also_in_an_override():
+    with pytest.raises(ConfigurationError, match=r"--set trainer=.*the key units stands on line 1 and again on line 1"):
+        load_config(None, ["trainer={units: 1, units: 2}"])
+
+
+def test_anchors_and_equal_keys_of_different_mappings_are_fine():
+    text = "a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: {x: 3}\n"
+    assert read_yaml(text) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": {"x": 3}}
+
+
+def test_json():
+    assert read_json('{"a": {"x": 1}, "b": {"x": 2}}') == {"a": {"x": 1}, "b": {"x": 2}}
+    with pytest.raises(DuplicateKeyError, match="the key trainer_epochs stands there twice"):
+        read_json('{"trainer_epochs": 1, "trainer_epochs": 2}')
