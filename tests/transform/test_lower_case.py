@@ -37,8 +37,9 @@ def test_every_code_point_reads_alike_in_every_locale():
 
 
 def test_every_code_point_is_lower_cased_as_in_python():
-    # White space, which splits, and what is no letter for certain are left out.
-    letters = [chr(code) for code in range(0x110000) if chr(code).isalpha()]
+    # TensorFlow holds an ICU of Unicode 13; these got their case later.
+    later = {0x2C2F, 0xA7C0, *range(0xA7CB, 0xA7F2), *range(0x10570, 0x105BD), *range(0x10D50, 0x10D86)}
+    letters = [chr(code) for code in range(0x110000) if chr(code).isalpha() and code not in later]
     assert len(letters) > 100_000
     words = tokenize(tf.constant(letters), "whitespace", True)
     assert [word.decode() for word in words.flat_values.numpy()] == [letter.lower() for letter in letters]
