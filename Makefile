@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all set-up themselves, from the package index. `make test` also needs a Chromium, which it
 # installs as root on Debian.
-.PHONY: demo test test-fast test-newest test-stacks check chromium format install clean
+.PHONY: demo docs test test-fast test-newest test-stacks check chromium format install clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-serving [DATA=FILE]      the model server against direct calls of the model"
 	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (9 minutes on 2 idle cores)"
 	@echo "make check   lint, format, types, the Dockerfile"
+	@echo "make docs    the documentation site, into .cache/site"
 	@echo "make install the environment alone, into $(VENV)"
 
 install: $(VENV)/.complete
@@ -80,6 +81,11 @@ check: install .cache/types/tfx_lm
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/hadolint Dockerfile
 	@MYPYPATH=.cache/types $(VENV)/bin/mypy --explicit-package-bases $(foreach room,cli components exported model pipelines server transform,-p tfx_lm.$(room))
+
+# Downloads nothing. A broken link or reference is an error.
+docs: install
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
+	@echo "Open .cache/site/index.html"
 
 format: install
 	@$(VENV)/bin/ruff check --fix .

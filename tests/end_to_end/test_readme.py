@@ -1,4 +1,4 @@
-"""Every command of the README, run in its order as it stands there."""
+"""Every command of the README and of the guide, run as it stands there."""
 
 import gzip
 import json
@@ -18,20 +18,25 @@ import tfx_lm
 
 pytestmark = pytest.mark.slow
 
-README = (Path(tfx_lm.__file__).parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(tfx_lm.__file__).parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # What something else runs, or nothing can run here.
 ELSEWHERE = {
     "make demo": "CI",
     "make test": "CI",
-    "uv pip install --python AIRFLOW/bin/python --no-deps .": "tests/airflow/conftest.py",
+    "uv pip install --python AIRFLOW/bin/python --no-deps .": "tests/pipelines/airflow/conftest.py",
     "pip install '.[serve]'": "the environment of the tests has it; tests/packaging/test_extras.py",
     'docker run -p 8501:8501 -v "$PWD/my-model/serving:/models/model" tensorflow/serving': "needs Docker",
 }
+# Python snippets that something else runs, by a part of their text.
+SNIPPETS_ELSEWHERE = {"create_dag(": "tests/pipelines/airflow, which has Airflow's environment"}
 
 
 def blocks(language: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-    return [text for name, text in found if name == language]
+    """The fenced blocks of all pages in a language; "" is that of commands."""
+    texts = [path.read_text(encoding="utf-8") for path in PAGES]
+    fenced = [re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL) for text in texts]
+    return [block for page in fenced for name, block in page if name == language]
 
 
 def corpus(lines: int, seed: int) -> str:
@@ -44,7 +49,7 @@ def corpus(lines: int, seed: int) -> str:
 
 
 class Reader:
-    """Somebody who types what the README says, in a folder with texts of their own."""
+    """Somebody who types what the pages say, in a folder with texts of their own."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -112,7 +117,7 @@ def test_the_server(reader):
     command = "tfx-lm serve my-model/serving --port 8501"
     (request,) = [line for line in reader.commands if line.startswith("curl")]
     assert command in reader.commands
-    # Another port than the README's, which may be taken.
+    # Another port than the guide's, which may be taken.
     arguments = [str(Path(sys.executable).parent / "tfx-lm"), *shlex.split(command.replace("8501", "0"))[1:]]
     server = subprocess.Popen(arguments, cwd=reader.folder, stdout=subprocess.PIPE, text=True)
     try:
@@ -151,3 +156,8 @@ def test_a_rollback(reader):
 
 def test_nothing_was_left_out(reader):
     assert sorted(reader.commands) == sorted([*reader.run_so_far, *ELSEWHERE])
+
+
+def test_no_snippet_was_left_out():
+    others = [block for block in blocks("python") if "saved_model.load" not in block]
+    assert [block for block in others if not any(part in block for part in SNIPPETS_ELSEWHERE)] == []

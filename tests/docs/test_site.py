@@ -1,0 +1,78 @@
+"""The documentation site: it builds without a warning, and its references are complete."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import tfx_lm
+from pydantic import BaseModel
+from tfx_lm.cli.cli import COMMANDS
+from tfx_lm.pipelines.config import PipelineConfig
+
+ROOT = Path(tfx_lm.__file__).resolve().parent
+
+
+def hook(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "hooks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from keys(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+@pytest.fixture(scope="module")
+def configuration() -> dict[str, list[str]]:
+    """The cells (value, default, meaning) of each key in the configuration reference."""
+    lines = hook("configuration_reference").page().splitlines()
+    rows = [re.split(r"(?<!\\) \| ", line.strip("| ")) for line in lines if line.startswith("| `")]
+    return {key.strip("`"): cells for key, *cells in rows}
+
+
+def test_each_key_has_a_value_a_default_and_a_meaning(configuration):
+    assert sorted(configuration) == sorted(keys(PipelineConfig))
+    incomplete = [key for key, cells in configuration.items() if len(cells) != 3 or not all(map(str.strip, cells))]
+    assert incomplete == []
+
+
+def test_keys_are_described_as_they_are(configuration):
+    assert configuration["data.eval_percent"][:2] == ["integer ≥ 1 ≤ 99", "`10`"]
+    assert configuration["data.max_length"][:2] == ["`auto`, or integer ≥ 2", '`"auto"`']
+    assert configuration["vocabulary.size"][:2] == ["integer ≥ 1, or null", "`10000`"]
+    assert configuration["trainer.optimizer"][:2] == ["`adamw` or `sgd`", '`"adamw"`']
+    assert configuration["pusher.keep_versions"][2] == "How many versions to keep, the newest; null: all."
+    # A comment of two lines.
+    assert configuration["gate.tolerance"][1] == "`0.005`"
+    assert configuration["gate.tolerance"][2].endswith("0.005 = 0.5 %; 0 = it must be shown to be better.")
+
+
+def test_each_command_is_described_with_its_options():
+    page = hook("command_reference").page()
+    assert re.findall(r"^## tfx-lm (.*)$", page, flags=re.MULTILINE) == list(COMMANDS)
+    assert "Usage: tfx-lm run [OPTIONS]" in page
+    assert "--require-push" in page
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    api = (tmp_path / "reference" / "api" / "components.html").read_text(encoding="utf-8")
+    assert 'id="tfx_lm.components.trainer.component.MaskedTrainer"' in api
+    pages = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")]
+    assert len(pages) > 30
+    # A page loads nothing from elsewhere.
+    loaded = [tag for text in pages for tag in re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="https?://[^"]*"', text)]
+    assert loaded == []
