@@ -8,9 +8,8 @@ import tfx_lm
 
 ROOT = Path(tfx_lm.__file__).resolve().parent
 PATTERNS = ("*.md", "*/README.md", "components/*/README.md", "docs/**/*.md")
-PAGES = sorted(
-    {path.relative_to(ROOT) for pattern in PATTERNS for path in ROOT.glob(pattern) if not path.parent.name.startswith(".")}
-)
+FOUND = {path.relative_to(ROOT) for pattern in PATTERNS for path in ROOT.glob(pattern)}
+PAGES = sorted(path for path in FOUND if not path.parent.name.startswith("."))
 # Made when the site is built; test_site.py builds it, which checks links to them.
 GENERATED = {ROOT / "docs" / "reference" / name for name in ("configuration.md", "commands.md")}
 
