@@ -11,7 +11,7 @@ import numpy as np
 
 from .gate import Verdict, compare, compare_slices
 from .scores import Criterion, PairedSums, ScoreSums
-from .scoring import WINDOW_LINES, LanguageModel, LineScore, score_lines
+from .scoring import WINDOW_LINES, ExportedModel, LineScore, score_lines
 from .slices import SENTENCE_LENGTH, UNKNOWN_WORDS, derived, groups
 from .sums import MODEL_OUTPUTS
 from .token_identity import check_same_tokens
@@ -92,7 +92,7 @@ class Comparison:
 
 
 def compare_models(
-    candidate: LanguageModel, baseline: LanguageModel, lines: Iterable[bytes], criterion: Criterion = "bits_per_byte"
+    candidate: ExportedModel, baseline: ExportedModel, lines: Iterable[bytes], criterion: Criterion = "bits_per_byte"
 ) -> Comparison:
     """Scores the same lines with two models, streaming.
 
@@ -124,7 +124,7 @@ def compare_models(
 
 
 def _batches(
-    candidate: LanguageModel, baseline: LanguageModel, lines: Iterable[bytes]
+    candidate: ExportedModel, baseline: ExportedModel, lines: Iterable[bytes]
 ) -> Iterator[list[tuple[LineScore, LineScore]]]:
     """Both scores of each line. Each scorer reads a window ahead, which is all that is held."""
     first, second = itertools.tee(lines)

@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from .continuation import Continuation
 from .detokenize import readable_text, tokenizer_kind
-from .exported_model import LanguageModel
+from .exported_model import ExportedModel
 from .sampling import Sampling
 from .signatures import NEXT_WORD, SCORE
 
 
-def candidates(model: LanguageModel, text: str, top_n: int = 10) -> list[tuple[str, float]]:
+def candidates(model: ExportedModel, text: str, top_n: int = 10) -> list[tuple[str, float]]:
     """Lists the likeliest next words.
 
     Args:
@@ -38,7 +38,7 @@ def candidates(model: LanguageModel, text: str, top_n: int = 10) -> list[tuple[s
 
 
 def complete(
-    model: LanguageModel,
+    model: ExportedModel,
     text: str,
     length: int,
     temperature: float = 1.0,

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..transform.vocabulary import START_ID, VOCABULARY_NAME, read_vocabulary
-from .exported_model import LanguageModel
+from .exported_model import ExportedModel
 from .signatures import STEP, TOKENIZE
 
 # Tokens of one call, which bounds its memory.
@@ -27,7 +27,7 @@ class Continuation:
         ValueError: If the model lacks the signatures.
     """
 
-    def __init__(self, model: LanguageModel, text: bytes):
+    def __init__(self, model: ExportedModel, text: bytes):
         self._model = model
         (ids,) = model.call(TOKENIZE, text=tf.constant([text]))["ids"]
         self._words = read_vocabulary(f"{model.path}/assets/{VOCABULARY_NAME}")

@@ -15,7 +15,7 @@ from .versions import complete_versions, is_complete
 
 
 @dataclasses.dataclass(frozen=True)
-class LanguageModel:
+class ExportedModel:
     """A loaded SavedModel.
 
     Attributes:
@@ -44,7 +44,7 @@ class LanguageModel:
         return {name: value.numpy() for name, value in self.loaded.signatures[signature](**inputs).items()}
 
 
-def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE, NEXT_WORD)) -> LanguageModel:
+def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE, NEXT_WORD)) -> ExportedModel:
     """Loads a pushed model.
 
     Args:
@@ -59,7 +59,7 @@ def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE,
     for signature in signatures:
         check_signature(folder, signature)
     try:
-        return LanguageModel(folder, tf.saved_model.load(folder))
+        return ExportedModel(folder, tf.saved_model.load(folder))
     except LOADING_ERRORS as error:
         raise ValueError(f"{folder}: cannot be loaded ({error}); push the model again") from error
 

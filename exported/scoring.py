@@ -15,11 +15,11 @@ import tensorflow as tf
 
 from ..transform.lines import content
 from .batches import MAX_PADDED_BYTES, batches_by_length
-from .exported_model import LanguageModel, load_model
+from .exported_model import ExportedModel, load_model
 from .signatures import SCORE
 from .sums import MODEL_OUTPUTS, EvaluationSums
 
-__all__ = ["CorpusScore", "LanguageModel", "LineScore", "load_model", "score_lines"]
+__all__ = ["CorpusScore", "ExportedModel", "LineScore", "load_model", "score_lines"]
 
 # What is read before it is scored: enough to find lines of similar length, little to hold.
 WINDOW_LINES = 1000
@@ -67,7 +67,7 @@ class CorpusScore:
 
 
 def score_lines(
-    model: LanguageModel, lines: Iterable[bytes], batch_bytes: int = MAX_PADDED_BYTES
+    model: ExportedModel, lines: Iterable[bytes], batch_bytes: int = MAX_PADDED_BYTES
 ) -> Iterator[LineScore]:
     r"""Scores lines in order, streaming: up to 1,000 lines or 1 MB are read before their scores are given.
 

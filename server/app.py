@@ -26,7 +26,7 @@ from . import rest_format
 from .batching import Batcher, Outputs
 from .limits import Limits, RequestError
 from .model_versions import ModelVersions
-from .prometheus import CONTENT_TYPE, Metrics
+from .prometheus import CONTENT_TYPE, ServerMetrics
 from .served_model import ServedModel
 
 _log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def create_app(path: str, name: str = "model", limits: Limits | None = None, pol
     # Others could be in no address, or only in disguise; clients resolve `.` and `..`.
     if not re.fullmatch(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*", name):
         raise ValueError(f"name={name!r}: cannot be part of an address; use letters, digits, `_`, `.` and `-`")
-    metrics = Metrics()
+    metrics = ServerMetrics()
     versions = ModelVersions(
         path, poll_seconds, metrics.serves, lambda folder: metrics.load_failures.inc(), metrics.poll_failures.inc
     )
@@ -98,7 +98,7 @@ def create_app(path: str, name: str = "model", limits: Limits | None = None, pol
 class _Server:
     """The answers, one method for each address."""
 
-    def __init__(self, name: str, versions: ModelVersions, batcher: Batcher, metrics: Metrics, limits: Limits):
+    def __init__(self, name: str, versions: ModelVersions, batcher: Batcher, metrics: ServerMetrics, limits: Limits):
         self._name = name
         self._versions = versions
         self._batcher = batcher
@@ -111,13 +111,14 @@ class _Server:
         signature, begin = "unknown", None
         code = 500  # Also where it is cancelled at the server's end: uvicorn answers so.
         try:
-            model = self._model(request)
-            body = await _body(request, self._limits)
-            begin = time.perf_counter()
-            parsed = rest_format.parse(body, model.inputs)
-            signature = parsed.signature
-            await self._check(model, parsed)
-            outputs = await self._batcher.run(model, parsed)
+            with self._versions.in_use() as model:
+                self._check_address(request, model)
+                body = await _body(request, self._limits)
+                begin = time.perf_counter()
+                parsed = rest_format.parse(body, model.inputs)
+                signature = parsed.signature
+                await self._check(model, parsed)
+                outputs = await self._batcher.run(model, parsed)
             response = Response(await self._answer(parsed, outputs), media_type="application/json")
             code = 200
             return response
@@ -133,13 +134,15 @@ class _Server:
         raise HTTPException(405, "Method Not Allowed; POST the request", {"Allow": "POST"})
 
     async def status(self, request: Request) -> Response:
-        model = self._model(request)
+        model = self._versions.current
+        self._check_address(request, model)
         status = {"error_code": "OK", "error_message": ""}
         version = {"version": str(model.version), "state": "AVAILABLE", "status": status}
         return _json({"model_version_status": [version]})
 
     async def metadata(self, request: Request) -> Response:
-        model = self._model(request)
+        model = self._versions.current
+        self._check_address(request, model)
         definitions = {
             name: {
                 "inputs": {key: _tensor_info(spec) for key, spec in model.inputs[name].items()},
@@ -161,15 +164,13 @@ class _Server:
     async def playground(self, request: Request) -> Response:
         return Response(self._page, media_type="text/html", headers={"Content-Security-Policy": _PAGE_POLICY})
 
-    def _model(self, request: Request) -> ServedModel:
-        """The model that an address names; this very version answers, also if another takes its place meanwhile."""
+    def _check_address(self, request: Request, model: ServedModel) -> None:
+        """Refuses an address that names another model or version."""
         name, version = request.path_params["name"], request.path_params.get("version")
-        model = self._versions.current
         if name != self._name:
             raise RequestError(404, f"no model {name[:40]}; the model's name here is {self._name}")
         if version not in (None, model.version):
             raise RequestError(404, f"no version {version} of {name}; version {model.version} is served")
-        return model
 
     async def _check(self, model: ServedModel, parsed: rest_format.PredictRequest) -> None:
         limits = self._limits

@@ -1,9 +1,10 @@
-"""Micro-batching: requests that wait at the same time go through the model together, those of like length first."""
+"""Micro-batching: requests that wait at the same time go through the model together, grouped by length."""
 
 from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import dataclasses
 import logging
 import threading
@@ -20,24 +21,34 @@ from .served_model import ServedModel
 _log = logging.getLogger(__name__)
 
 Outputs = dict[str, np.ndarray]
-# Calls of the model at the same time. Their operations use all cores, and with fewer calls the batches are larger: with
-# two, a request of 64 clients took a fifth more processor time.
-WORKERS = 1
 
 
 @dataclasses.dataclass
 class _Job:
-    """A request on its way: its rows' outputs come in one by one."""
+    """A request that waits or is being answered.
+
+    Attributes:
+        model: The model that answers.
+        request: The request.
+        future: Its outcome.
+        loop: The event loop of `future`.
+        outputs: The outputs of each row, None until they are known.
+        missing: The number of rows without outputs.
+        unfinished: The number of rows whose call of the model has not ended.
+        use: Keeps the model loaded until `unfinished` is 0, also if the client goes away.
+    """
 
     model: ServedModel
     request: PredictRequest
     future: asyncio.Future[Outputs]
     loop: asyncio.AbstractEventLoop
-    found: list[Outputs | None]
+    outputs: list[Outputs | None]
     missing: int
+    unfinished: int
+    use: contextlib.ExitStack
 
     def key(self) -> Hashable:
-        """What requests must have in common to share a call: all that is not a row, and the sizes of a row."""
+        """Returns what requests must share to go in one call: the inputs that are not rows, and the sizes of a row."""
         specs = self.model.inputs[self.request.signature]
         shapes = tuple(
             array.item() if array.ndim == 0 else array.shape[1:]
@@ -46,7 +57,7 @@ class _Job:
         return id(self.model), self.request.signature, shapes
 
     def sizes(self) -> list[int]:
-        """The bytes of each row's strings, a bound on its tokens; 1 where there are none."""
+        """Returns the bytes of each row's strings, a bound on its tokens; 1 if there are none."""
         texts = [array for array in self.request.inputs.values() if array.ndim == 1 and array.dtype == object]
         return [len(text) for text in texts[0]] if texts else [1] * self.request.rows
 
@@ -60,13 +71,10 @@ class Batcher:
 
     Args:
         max_waiting_rows: Most rows that wait; beyond it, requests are refused.
-        on_batch: Told the number of rows of each call.
-        workers: Calls of the model at the same time.
+        on_batch: Called with the number of rows of each call.
     """
 
-    def __init__(
-        self, max_waiting_rows: int, on_batch: Callable[[int], None] = lambda rows: None, workers: int = WORKERS
-    ):
+    def __init__(self, max_waiting_rows: int, on_batch: Callable[[int], None] = lambda rows: None):
         self._max_waiting_rows = max_waiting_rows
         self._on_batch = on_batch
         self._waiting: list[_Job] = []
@@ -74,11 +82,10 @@ class Batcher:
         self._batches: collections.deque[list[tuple[_Job, int]]] = collections.deque()
         self._changed = threading.Condition()
         self._closed = False
-        self._threads = [
-            threading.Thread(target=self._work, name=f"batches {number}", daemon=True) for number in range(workers)
-        ]
-        for thread in self._threads:
-            thread.start()
+        # One thread: a call uses all cores, and with fewer calls the batches are larger. With two threads, a request of
+        # 64 clients took a fifth more processor time.
+        self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
+        self._thread.start()
 
     @property
     def waiting_rows(self) -> int:
@@ -89,7 +96,7 @@ class Batcher:
         """Answers a request.
 
         Args:
-            model: What answers.
+            model: The model that answers; the caller has it `in_use`.
             request: From `rest_format.parse`, for a signature of the model.
 
         Returns:
@@ -97,16 +104,19 @@ class Batcher:
             if it had gone alone.
 
         Raises:
-            RequestError: With status 429 where too much waits, with 400 where the model refuses the inputs, with 503
+            RequestError: With status 429 if too many rows wait, with 400 if the model refuses the inputs, with 503
                 after `close`.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(model, request, loop.create_future(), loop, [None] * request.rows, request.rows)
+        use = contextlib.ExitStack()
+        outputs: list[Outputs | None] = [None] * request.rows
+        job = _Job(model, request, loop.create_future(), loop, outputs, request.rows, request.rows, use)
         with self._changed:
             if self._closed:
                 raise _ending()
             if self._waiting_rows + request.rows > self._max_waiting_rows:
                 raise RequestError(429, f"{self._waiting_rows} rows wait for the model already; try again later")
+            use.enter_context(model.in_use())
             self._waiting.append(job)
             self._waiting_rows += request.rows
             self._changed.notify()
@@ -117,17 +127,18 @@ class Batcher:
             del job
 
     def close(self) -> None:
-        """Ends the workers after the calls that are under way; requests that still wait are refused."""
+        """Ends the thread after the call that is under way; requests that still wait are refused."""
         with self._changed:
             self._closed = True
-            self._changed.notify_all()
-        for thread in self._threads:
-            thread.join()
+            self._changed.notify()
+        self._thread.join()
         left = self._waiting + [job for batch in self._batches for job, _ in batch]
         self._waiting, self._waiting_rows = [], 0
         self._batches.clear()
         # The loops of those that are done may be closed.
         _fail([job for job in left if not job.future.done()], _ending())
+        for job in left:
+            job.use.close()
 
     def _work(self) -> None:
         while True:
@@ -141,16 +152,18 @@ class Batcher:
                     self._waiting = []
                 batch = self._batches.popleft()
                 self._waiting_rows -= len(batch)
-                if self._batches:
-                    self._changed.notify()
             self._on_batch(len(batch))
             try:
                 _answer(batch)
             except Exception as error:  # Whatever happens to these requests, the next ones need this thread.
                 _log.exception("a batch failed")
                 _fail([job for job, _ in batch], error)
-            # While this thread waits, the last requests' model may be replaced, and must not be held here.
-            del batch
+            for job, _ in batch:
+                job.unfinished -= 1
+                if not job.unfinished:
+                    job.use.close()
+            # This thread must not hold the last requests while it waits.
+            del batch, job
 
 
 def _batches(jobs: list[_Job]) -> list[list[tuple[_Job, int]]]:
@@ -182,7 +195,7 @@ def _answer(batch: list[tuple[_Job, int]]) -> None:
     lengths = outputs["mask"].sum(axis=1).astype(int) if "mask" in outputs else None
     padded = {name for name, array in outputs.items() if lengths is not None and array.shape == outputs["mask"].shape}
     for position, (job, row) in enumerate(batch):
-        job.found[row] = {
+        job.outputs[row] = {
             name: array[position, : lengths[position]] if name in padded and lengths is not None else array[position]
             for name, array in outputs.items()
         }
@@ -202,11 +215,11 @@ def _call(batch: list[tuple[_Job, int]]) -> Outputs:
 
 
 def _together(job: _Job, padded: set[str]) -> Outputs:
-    """The outputs of a request's rows as arrays [rows, ...]."""
-    found: list[Any] = job.found
+    """Returns the outputs of a request's rows as arrays [rows, ...]."""
+    by_row: list[Any] = job.outputs
     outputs = {}
-    for name in found[0]:
-        rows = [row[name] for row in found]
+    for name in by_row[0]:
+        rows = [row[name] for row in by_row]
         if name in padded and len({len(row) for row in rows}) > 1:
             empty = b"" if rows[0].dtype == object else rows[0].dtype.type(0)
             array = np.full([len(rows), max(map(len, rows))], empty, rows[0].dtype)
@@ -223,8 +236,8 @@ def _ending() -> RequestError:
 
 
 def _fail(jobs: list[_Job], error: Exception) -> None:
-    # The futures hold the error, and its frames would hold the jobs: a circle, and the model with it, that would last
-    # until the garbage collector comes by.
+    # The futures hold the error, and its frames would hold the jobs and the loaded model: a cycle that would last beyond
+    # the model's use, until the next garbage collection.
     error.__traceback__ = error.__context__ = error.__cause__ = None
     _finish(jobs, lambda job: job.future.set_exception(error))
 

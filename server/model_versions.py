@@ -1,12 +1,12 @@
-"""Which version is served: always the newest complete one, exchanged while requests go on."""
+"""Model versions: the server always uses the newest complete one and exchanges it while requests go on."""
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ..exported.exported_model import newest_version
 from .served_model import ServedModel
@@ -20,21 +20,21 @@ class ModelVersions:
     """Watches a folder of versions, or serves one version's own folder.
 
     A new version is loaded and warmed up beside the old one; then requests that arrive go to the new one, and those
-    that are under way end with the old one. A version that cannot be loaded is passed over, once, and said so. Where
-    the newest version disappears (a rollback), the one before is served again.
+    that are under way end with the old one. A version that cannot be loaded is skipped and logged once. If the
+    newest version disappears (a rollback), the one before is served again.
 
-    Python's garbage collector passes over what is loaded. TensorFlow and a model are a million objects, which a full
-    collection, one in about 3,000 requests, would look at while all of them wait for 0.15 s.
+    Python's garbage collector skips everything that is loaded. TensorFlow and a model are a million objects; a full
+    collection, one in about 3,000 requests, would visit them all and delay every waiting request by 0.15 s.
 
     Args:
         path: The folder.
         poll_seconds: How often the folder is looked at, at least once a day.
-        on_change: Told of each version that is served from now on.
-        on_failure: Told of each version that could not be loaded.
-        on_poll_failure: Told of each look at the folder that failed.
+        on_change: Called with each version that is served from now on.
+        on_failure: Called with the folder of each version that could not be loaded.
+        on_poll_failure: Called each time the folder could not be read.
 
     Attributes:
-        current: What is served.
+        current: The model that is served. To call it, take it from `in_use`.
 
     Raises:
         ValueError: If there is no version, the newest cannot be loaded, or `poll_seconds` is out of range.
@@ -62,10 +62,21 @@ class ModelVersions:
         self.current = ServedModel(self._folder)
         on_change(self.current)
         self._retired: list[ServedModel] = []
+        self._exchanging = threading.Lock()
         gc.collect()
         gc.freeze()
         self._thread = threading.Thread(target=self._watch, name="model versions", daemon=True)
         self._thread.start()
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[ServedModel]:
+        """Yields the model that is served now, and keeps it loaded until the block ends."""
+        with contextlib.ExitStack() as use:
+            # The lock: the model must not be retired and unloaded before its use is counted.
+            with self._exchanging:
+                model = self.current
+                use.enter_context(model.in_use())
+            yield model
 
     def close(self) -> None:
         """Stops watching."""
@@ -73,21 +84,21 @@ class ModelVersions:
         self._thread.join()
 
     def _watch(self) -> None:
-        said = ""
+        logged = ""
         while not self._stop.wait(self._poll_seconds):
             try:
-                self._forget_retired()
+                self._unload_retired()
                 self._take_newest()
             except Exception as error:  # Such as a file system that does not answer; the next look may go well.
                 self._on_poll_failure()
-                if str(error) != said:  # Not with every look.
-                    said = str(error)
-                    _log.warning("cannot look for a new version (%s); version %d stays", said, self.current.version)
+                if str(error) != logged:  # Not at every poll.
+                    logged = str(error)
+                    _log.warning("cannot look for a new version (%s); version %d stays", logged, self.current.version)
             else:
-                said = ""
+                logged = ""
 
     def _take_newest(self) -> None:
-        """Loads the newest version, where it is another one, and serves it from then on."""
+        """Loads the newest version, if it is another one, and serves it from then on."""
         folder = newest_version(self._path)
         if folder == self._folder:
             return
@@ -98,18 +109,20 @@ class ModelVersions:
             _log.exception("%s: cannot be loaded; version %d is served on", folder, self.current.version)
             self._on_failure(folder)
         else:
-            self._retired.append(self.current)
-            self.current = model
+            with self._exchanging:
+                self._retired.append(self.current)
+                self.current = model
             self._on_change(model)
 
-    def _forget_retired(self) -> None:
-        """Frees the versions before, each once its last request is answered."""
-        # Three references: the list's, the variable's and the argument. The last one goes here and not with a request,
-        # whose thread might be in the middle of freeing when this one collects what is left: that would then be passed
-        # over for ever.
-        in_use = [model for model in self._retired if sys.getrefcount(model) > 3]
-        if len(in_use) < len(self._retired):
-            self._retired = in_use
+    def _unload_retired(self) -> None:
+        """Frees the versions before, each after its last use."""
+        # A retired model gets no new users, so a count of 0 is final. The loaded model goes here and not with a request,
+        # so that this collection finds all of it: what a later `gc.freeze` covers would never be freed.
+        unused = [model for model in self._retired if not model.users]
+        for model in unused:
+            model.unload()
+            self._retired.remove(model)
+        if unused:
             gc.unfreeze()
             gc.collect()
             gc.freeze()

@@ -1,4 +1,4 @@
-"""What `/metrics` tells Prometheus."""
+"""Prometheus metrics of the server, which `/metrics` shows."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-class Metrics:
-    """The counters of one server, in a registry of their own."""
+class ServerMetrics:
+    """The counters, gauges and histograms of one server, in a registry of their own."""
 
     def __init__(self) -> None:
         self._registry = registry = prometheus_client.CollectorRegistry()

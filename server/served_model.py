@@ -1,16 +1,18 @@
-"""One version of a model, loaded, warmed up and ready to answer."""
+"""A served model: one version, loaded, warmed up and ready to answer."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 import numpy as np
 import tensorflow as tf
 
-from ..exported import exported_model as saved_model
+from ..exported.exported_model import ExportedModel, load_model
 from ..exported.signatures import NEXT_WORD, SCORE, TOKENIZE
 from ..exported.warmup import read_warmup_requests
 from .limits import RequestError
@@ -22,13 +24,13 @@ _CLIENT_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.er
 
 
 class ServedModel:
-    """A loaded version.
+    """A loaded version, which counts its users so that it can be freed when the last one is done.
 
     Args:
         folder: The version's own folder.
 
     Attributes:
-        version: The folder's name as a number; 1 where it is none.
+        version: The folder's name as a number; 1 if the name is not a number.
         load_seconds: How long loading and warming up took.
         inputs: The inputs of each signature, by name.
         outputs: The outputs of each signature, by name.
@@ -39,7 +41,9 @@ class ServedModel:
 
     def __init__(self, folder: str):
         begin = time.monotonic()
-        self._model = saved_model.load_model(folder, (SCORE, NEXT_WORD, TOKENIZE))
+        self._users = 0
+        self._counting = threading.Lock()
+        self._model: ExportedModel | None = load_model(folder, (SCORE, NEXT_WORD, TOKENIZE))
         name = PurePosixPath(folder).name
         self.version = int(name) if name.isascii() and name.isdigit() else 1
         signatures = self._model.loaded.signatures
@@ -48,6 +52,26 @@ class ServedModel:
         for signature, inputs in read_warmup_requests(folder):
             self.call(signature, inputs)
         self.load_seconds = time.monotonic() - begin
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keeps the model loaded until the block ends."""
+        with self._counting:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._users -= 1
+
+    @property
+    def users(self) -> int:
+        """The number of `in_use` blocks that have not ended."""
+        return self._users
+
+    def unload(self) -> None:
+        """Lets go of what was loaded; only for a model without users that gets no new ones."""
+        self._model = None
 
     def call(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Calls a signature.
@@ -60,8 +84,9 @@ class ServedModel:
             Arrays by name.
 
         Raises:
-            RequestError: With status 400, where the model's operations refuse the inputs.
+            RequestError: With status 400, if the model's operations refuse the inputs.
         """
+        assert self._model is not None, "called after `unload`"
         specs = self.inputs[signature]
         tensors = {name: tf.constant(array, specs[name].dtype) for name, array in inputs.items()}
         try:
@@ -70,9 +95,10 @@ class ServedModel:
             # The first line says what is wrong; what follows are the names of the graph's operations.
             message = error.message.strip().splitlines()[0] if error.message else type(error).__name__
             _log.info("%s refused: %s", signature, error)
-            raise RequestError(400, f"{signature}: the model refuses the inputs: {message}") from error
+        # Raised here, without the original error: the frames of its traceback would hold what was loaded beyond its use.
+        raise RequestError(400, f"{signature}: the model refuses the inputs: {message}")
 
     def count_tokens(self, texts: list[bytes]) -> np.ndarray:
-        """The number of tokens of each text, int [texts], by the model's own tokenizer."""
+        """Counts the tokens of each text, int [texts], by the model's own tokenizer."""
         mask = self.call(TOKENIZE, {"text": np.array(texts, object)})["mask"]
         return mask.sum(axis=1).astype(int)

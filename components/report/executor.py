@@ -15,7 +15,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, path_utils
 
-from ...exported.exported_model import LanguageModel, load_model
+from ...exported.exported_model import ExportedModel, load_model
 from ...exported.signatures import SCORE
 from ...progress import report
 from ...transform.vocabulary import VOCABULARY_NAME
@@ -121,7 +121,7 @@ def find_standouts(total: SliceResult | None, input_dict: dict[str, list[types.A
     # Where no baseline was compared with, the input may still be there, an empty folder.
     if total.baseline is not None:
         artifacts["baseline"] = artifact_utils.get_single_instance(input_dict[specs.BASELINE_MODEL_KEY])
-    models: dict[str, LanguageModel] = {}
+    models: dict[str, ExportedModel] = {}
     problems = []
     for name, model in artifacts.items():
         try:

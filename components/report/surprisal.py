@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...exported.batches import batches_by_length
-from ...exported.exported_model import LanguageModel
+from ...exported.exported_model import ExportedModel
 from ...exported.signatures import SCORE
 from ...exported.sums import sentence_bits
 from ...transform.vocabulary import UNKNOWN_ID
@@ -76,7 +76,7 @@ class _Scored(NamedTuple):
     unknown: tuple[bool, ...]
 
 
-def score_sentences(models: Mapping[str, LanguageModel], sentences: Sequence[Sentence]) -> list[ScoredSentence]:
+def score_sentences(models: Mapping[str, ExportedModel], sentences: Sequence[Sentence]) -> list[ScoredSentence]:
     """Scores sentences, word by word.
 
     Args:
@@ -100,7 +100,7 @@ def score_sentences(models: Mapping[str, LanguageModel], sentences: Sequence[Sen
     ]
 
 
-def _score(model: LanguageModel, texts: Sequence[bytes]) -> list[_Scored]:
+def _score(model: ExportedModel, texts: Sequence[bytes]) -> list[_Scored]:
     results: dict[int, _Scored] = {}
     for rows in batches_by_length([len(text) for text in texts]):
         outputs = model.call(SCORE, text=tf.constant([texts[row] for row in rows], tf.string))

@@ -1,6 +1,7 @@
 """The batcher with a model that notes what it is asked."""
 
 import asyncio
+import contextlib
 import gc
 import threading
 import time
@@ -21,11 +22,19 @@ class Model:
 
     def __init__(self):
         self.calls = []
+        self.users = 0
         self.wait = threading.Event()
         self.wait.set()
         self.begun = threading.Semaphore(0)
 
+    @contextlib.contextmanager
+    def in_use(self):
+        self.users += 1
+        yield
+        self.users -= 1
+
     def call(self, signature, inputs):
+        assert self.users > 0
         texts = inputs["text"].tolist()
         self.calls.append((signature, texts))
         self.begun.release()
@@ -75,7 +84,7 @@ def test_a_request_alone(model):
 
 def test_what_waits_goes_together_by_length_and_comes_back_to_whom_it_belongs(model):
     sizes = []
-    batcher = Batcher(1000, sizes.append, workers=1)
+    batcher = Batcher(1000, sizes.append)
     model.wait.clear()
 
     async def begin_then(coroutines):
@@ -103,7 +112,7 @@ def test_what_waits_goes_together_by_length_and_comes_back_to_whom_it_belongs(mo
 
 
 def test_only_the_request_to_blame_fails(model):
-    batcher = Batcher(100, workers=1)
+    batcher = Batcher(100)
     model.wait.clear()
     texts = (b"begin", b"good", b"bad", b"fine")
 
@@ -118,7 +127,7 @@ def test_only_the_request_to_blame_fails(model):
 
 
 def test_a_model_that_fails_is_an_error_of_the_server_and_the_batcher_goes_on(model):
-    batcher = Batcher(100, workers=1)
+    batcher = Batcher(100)
 
     async def one_after_the_other():
         with pytest.raises(RuntimeError, match="broken"):
@@ -148,7 +157,7 @@ def test_a_model_that_answers_too_few_rows_is_an_error_and_the_batcher_goes_on(m
 
 
 def test_too_much_is_refused_and_what_waits_is_answered(model):
-    batcher = Batcher(4, workers=1)
+    batcher = Batcher(4)
     model.wait.clear()
 
     async def flood():
@@ -168,19 +177,22 @@ def test_too_much_is_refused_and_what_waits_is_answered(model):
 
 
 def test_a_client_that_went_away_does_no_harm(model):
-    batcher = Batcher(100, workers=1)
+    batcher = Batcher(100)
     model.wait.clear()
 
     async def leave():
         gone = asyncio.create_task(batcher.run(model, request(b"gone")))
         await asyncio.to_thread(model.begun.acquire)
         gone.cancel()
-        await asyncio.sleep(0)
+        await asyncio.gather(gone, return_exceptions=True)
+        # The call goes on and needs the model.
+        assert model.users == 1
         model.wait.set()
         return await batcher.run(model, request(b"good"))
 
     (found,) = run(batcher, leave())
     assert found["length"].tolist() == [4]
+    assert model.users == 0
 
 
 def test_after_the_end_requests_are_refused_and_so_are_those_that_still_wait(model):

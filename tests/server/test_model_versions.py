@@ -1,5 +1,6 @@
 """Which version is served, and what remains of the one before."""
 
+import contextlib
 import gc
 import shutil
 import time
@@ -35,14 +36,18 @@ def test_a_full_collection_passes_over_what_is_loaded(versions):
 
 def test_the_version_before_is_freed_once_its_last_request_is_answered(versions, bigram_model):
     folder, watched = versions
-    under_way = watched.current
-    inner = weakref.ref(under_way._model.loaded)
-    shutil.copytree(bigram_model, folder / "2")
-    until(lambda: watched.current.version == 2)
-    time.sleep(0.3)
-    assert inner() is under_way._model.loaded
-    del under_way
+    with watched.in_use() as under_way:
+        inner = weakref.ref(under_way._model.loaded)
+        shutil.copytree(bigram_model, folder / "2")
+        until(lambda: watched.current.version == 2)
+        time.sleep(0.3)
+        assert inner() is under_way._model.loaded
+        with under_way.in_use():
+            assert under_way.users == 2
+        assert under_way.users == 1
+    # Its use counts, and not who still knows it: `under_way` does.
     until(lambda: inner() is None)
+    assert (under_way.version, under_way.users) == (1, 0)
     until(lambda: not watched._retired)
     watched.close()
     # What referred to itself is gone as well, and not kept for ever among what is passed over.
@@ -52,18 +57,18 @@ def test_the_version_before_is_freed_once_its_last_request_is_answered(versions,
 
 def test_two_versions_before_are_freed_each_once_its_last_request_is_answered(versions, bigram_model):
     folder, watched = versions
-    under_way, inner = {}, {}
+    under_way, inner = {1: contextlib.ExitStack(), 2: contextlib.ExitStack()}, {}
     for number in (1, 2):
-        under_way[number] = watched.current
+        under_way[number].enter_context(watched.in_use())
         inner[number] = weakref.ref(watched.current._model.loaded)
         shutil.copytree(bigram_model, folder / f".{number + 1}")
         (folder / f".{number + 1}").rename(folder / str(number + 1))
         until(lambda number=number: watched.current.version == number + 1)
     assert [model.version for model in watched._retired] == [1, 2]
-    del under_way[2]
+    under_way[2].close()
     until(lambda: inner[2]() is None)
     assert inner[1]() is not None
-    del under_way[1]
+    under_way[1].close()
     until(lambda: inner[1]() is None)
 
 
