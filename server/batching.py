@@ -236,8 +236,8 @@ def _ending() -> RequestError:
 
 
 def _fail(jobs: list[_Job], error: Exception) -> None:
-    # The futures hold the error, and its frames would hold the jobs and the loaded model: a cycle that would last beyond
-    # the model's use, until the next garbage collection.
+    # The futures hold the error, and its frames would hold the jobs and the loaded model: a cycle that would last
+    # beyond the model's use, until the next garbage collection.
     error.__traceback__ = error.__context__ = error.__cause__ = None
     _finish(jobs, lambda job: job.future.set_exception(error))
 

@@ -116,8 +116,8 @@ class ModelVersions:
 
     def _unload_retired(self) -> None:
         """Frees the versions before, each after its last use."""
-        # A retired model gets no new users, so a count of 0 is final. The loaded model goes here and not with a request,
-        # so that this collection finds all of it: what a later `gc.freeze` covers would never be freed.
+        # A retired model gets no new users, so a count of 0 is final. The loaded model goes here and not with a
+        # request, so that this collection finds all of it: what a later `gc.freeze` covers would never be freed.
         unused = [model for model in self._retired if not model.users]
         for model in unused:
             model.unload()

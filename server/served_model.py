@@ -95,7 +95,7 @@ class ServedModel:
             # The first line says what is wrong; what follows are the names of the graph's operations.
             message = error.message.strip().splitlines()[0] if error.message else type(error).__name__
             _log.info("%s refused: %s", signature, error)
-        # Raised here, without the original error: the frames of its traceback would hold what was loaded beyond its use.
+        # Raised here, without the original error: the frames of its traceback would hold what was loaded.
         raise RequestError(400, f"{signature}: the model refuses the inputs: {message}")
 
     def count_tokens(self, texts: list[bytes]) -> np.ndarray:

@@ -37,7 +37,9 @@ def run(environment):
     return tfx_lm
 
 
-@pytest.mark.parametrize("package", ["tfx", "apache_beam", "tensorflow_model_analysis", "tensorflow_transform", "keras"])
+@pytest.mark.parametrize(
+    "package", ["tfx", "apache_beam", "tensorflow_model_analysis", "tensorflow_transform", "keras"]
+)
 def test_the_packages_are_blocked(environment, package):
     done = subprocess.run([sys.executable, "-c", f"import {package}"], capture_output=True, text=True, env=environment)
     assert f"ModuleNotFoundError: {package} is blocked" in done.stderr
@@ -70,7 +72,8 @@ def test_rollback(run, tmp_path):
 def test_serve(environment, bigram_model, tmp_path):
     shutil.copytree(bigram_model, tmp_path / "7")
     command = [TFX_LM, "serve", str(tmp_path), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as server:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes, env=environment) as server:
         line = server.stdout.readline()
         match = re.search(r"http://127\.0\.0\.1:(\d+)", line)
         assert match, server.communicate()
