@@ -319,7 +319,7 @@ def load_config(
     try:
         return PipelineConfig.model_validate(tree)
     except ValidationError as error:
-        # Each branch of a union reports the same value; one line is enough.
+        # Each branch of a union reports the same value, so one line is enough.
         lines = dict.fromkeys(_explain(item) for item in error.errors())
         raise ConfigurationError("\n".join(lines)) from error
 
@@ -372,7 +372,9 @@ def _explain(item: Mapping[str, Any]) -> str:
         remedy = f"did you mean {prefix}{close[0]}?" if close else f"known here: {', '.join(known)}"
         return f"{key}: unknown key; {remedy}"
     if item["type"] == "value_error":
-        return str(item["ctx"]["error"])
+        from .setting_names import in_yaml_terms  # It reads the models of this module.
+
+        return in_yaml_terms(item["ctx"]["error"]) or str(item["ctx"]["error"])
     if item["type"] in _BOUNDS:
         field, sentence = _BOUNDS[item["type"]]
         return f"{key}={item['input']}: {sentence.format(item['ctx'][field])}; set {key}"

@@ -1,4 +1,4 @@
-"""What is checked before the first node runs, so that a run that cannot succeed ends at once."""
+"""Checks before the first node runs, so that a run that cannot succeed ends at once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..remote import is_remote
 from .config import PipelineConfig
 from .errors import ConfigurationError
 from .local.terminal import output_to
+from .setting_names import in_yaml_terms
 
 
 def check_run(config: PipelineConfig) -> None:
@@ -33,7 +34,7 @@ def check_run(config: PipelineConfig) -> None:
             text_field=config.data.text_field,
         )
     except InputError as error:
-        raise ConfigurationError(str(error)) from error
+        raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     check_vocabulary(config)
     _check_writable(Path(config.output))
 
@@ -57,17 +58,17 @@ def check_airflow(config: PipelineConfig) -> None:
 
 
 def _check_data_given(config: PipelineConfig) -> None:
-    """Raises a `ConfigurationError` where no input is named."""
+    """Raises a `ConfigurationError` if no input is named."""
     if not config.data.files and not config.data.splits:
         raise ConfigurationError("data: no input; give --data FILE, or set data.files or data.splits")
 
 
 def check_vocabulary(config: PipelineConfig) -> None:
-    """Raises a `ConfigurationError` where `vocabulary.file` cannot be used."""
+    """Raises a `ConfigurationError` if `vocabulary.file` cannot be used."""
     file = config.vocabulary.file
     if file is None:
         return
-    # Imports TensorFlow, so only where it is needed, and without its start-up messages.
+    # Imports TensorFlow, so only if it is needed, and without its start-up messages.
     with output_to(Path(os.devnull)):
         import tensorflow as tf
 
@@ -75,7 +76,7 @@ def check_vocabulary(config: PipelineConfig) -> None:
     try:
         check_pinned_vocabulary(file)
     except ValueError as error:
-        raise ConfigurationError(str(error)) from error
+        raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     except tf.errors.OpError as error:
         raise ConfigurationError(f"vocabulary.file={file}: cannot be read ({error.message})") from error
 

@@ -4,7 +4,7 @@ This module needs Airflow (2.10, 2.11 or 3) and nothing else: TFX and Airflow wa
 each has an environment of its own. Airflow's gets this package by `pip install --no-deps tfx-lm`; a file in the
 folder of DAGs then reads
 
-    from tfx_lm.pipelines.airflow.airflow_dag import create_dag
+    from tfx_lm.pipelines.airflow import create_dag
 
     dag = create_dag("/srv/my-model/pipeline.json", command="/srv/tfx-lm/.venv/bin/tfx-lm")
 """
@@ -24,7 +24,7 @@ except ImportError:
         from airflow import DAG
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "Airflow is not installed: import tfx_lm.pipelines.airflow.airflow_dag in Airflow's own environment, "
+            "Airflow is not installed: import tfx_lm.pipelines.airflow in Airflow's own environment, "
             "to which `pip install --no-deps tfx-lm` adds it; `pip install tfx-lm[airflow]` is for TFX's own runner",
             name=error.name,
         ) from error

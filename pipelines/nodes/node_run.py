@@ -18,6 +18,7 @@ from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
 from ..metadata.metadata_store import resolve_connection
 from ..metadata.node_metadata import NodeMetadata
 from ..metadata.run_records import RunRecords
+from ..setting_names import in_yaml_terms
 from .node_result import NodeResult
 
 
@@ -27,7 +28,7 @@ class Terminated(Exception):
 
 @contextmanager
 def ending_on_sigterm() -> Iterator[None]:
-    """Turns the first SIGTERM into `Terminated`; further ones do not disturb what it takes to record that."""
+    """Turns the first SIGTERM into `Terminated`; further ones are ignored, so that it can be recorded."""
 
     def terminate(number: int, frame: Any) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -56,7 +57,8 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
         node_id: One of its nodes.
 
     Returns:
-        How it ended. A node that failed is marked as FAILED in ML Metadata, with the error, wherever it failed.
+        How it ended. A node that failed is marked as FAILED in ML Metadata, with the error (its settings under their
+        YAML keys), at whatever point it failed.
     """
     (node,) = (each.pipeline_node for each in ir.nodes if each.pipeline_node.node_info.id == node_id)
     run_id = ir.runtime_spec.pipeline_run_id.field_value.string_value
@@ -74,12 +76,15 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
                 custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
             ).launch()
         except Exception as error:  # A node may fail with anything; that must be recorded.
-            # Also where it was no signal that ended the node: the process ends anyway as soon as that is done.
+            # Ignore further SIGTERMs while the failure is recorded; the process exits right after.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             traceback.print_exc()
-            _mark_failed(connection, node, traceback.format_exc())
-            return NodeResult(node_id, "FAILED", time.monotonic() - begin, f"{type(error).__name__}: {error}")
-    # The launcher returns normally where a node was cached or skipped, or where its inputs could not be resolved.
+            translated = in_yaml_terms(error)
+            shown = f"{type(error).__name__}: {error}" if translated is None else translated
+            # Readers of the records show the last line.
+            _mark_failed(connection, node, traceback.format_exc() + ("" if translated is None else f"\n{translated}"))
+            return NodeResult(node_id, "FAILED", time.monotonic() - begin, shown)
+    # The launcher returns normally if a node was cached or skipped, or if its inputs could not be resolved.
     with NodeMetadata(connection) as handle:
         records = RunRecords(handle.store, ir.pipeline_info.id, run_id)
         state, message = records.state(node_id), records.error(node_id)
@@ -90,7 +95,7 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
 def _mark_failed(
     connection: metadata_store_pb2.ConnectionConfig, node: pipeline_pb2.PipelineNode, message: str
 ) -> None:
-    """Records a failure, also where the launcher does not: before the executor, and without a message in it."""
+    """Records a failure and its message; the launcher records none before the executor runs, and no message."""
     output = execution_result_pb2.ExecutorOutput()
     output.execution_result.code = 1
     output.execution_result.result_message = message

@@ -1,0 +1,70 @@
+"""Names of settings: what a component calls its argument, and what a YAML file calls the same setting.
+
+Components name their own arguments in errors (`errors.SettingError`); a reader of a configuration knows its keys.
+"""
+
+from __future__ import annotations
+
+from ..errors import SettingError
+from .config import PipelineConfig
+
+__all__ = ["YAML_KEYS", "in_yaml_terms", "yaml_key"]
+
+_SECTIONS = ("data", "vocabulary", "trainer", "gate", "serving_check", "pusher")
+
+# Arguments whose names say more than the key does, because a component has no sections.
+_EXCEPTIONS = {
+    "vocabulary_file": "vocabulary.file",
+    "vocabulary_size": "vocabulary.size",
+    "min_count": "vocabulary.min_count",
+    "push_destination": "output",
+}
+
+
+def _keys() -> dict[str, str]:
+    keys: dict[str, str] = {}
+    for section in _SECTIONS:
+        for name in PipelineConfig.model_fields[section].annotation.model_fields:  # type: ignore[union-attr]
+            if name in keys:
+                raise RuntimeError(f"{keys[name]} and {section}.{name} have the same name; rename one of them")
+            keys[name] = f"{section}.{name}"
+    # Too short to say what they mean outside their section.
+    for name in ("size", "file"):
+        del keys[name]
+    return keys | _EXCEPTIONS
+
+
+# The key in a YAML file, by the component's argument: `units` is `trainer.units`.
+YAML_KEYS: dict[str, str] = _keys()
+
+
+def yaml_key(name: str) -> str:
+    """Returns the YAML key of a component's argument.
+
+    Args:
+        name: The argument, which may go on with a part of its value: `splits.train`.
+
+    Returns:
+        The key, such as `trainer.units` or `data.splits.train`; the name itself if no key sets it.
+    """
+    head, dot, rest = name.partition(".")
+    return f"{YAML_KEYS.get(head, head)}{dot}{rest}"
+
+
+def in_yaml_terms(error: BaseException) -> str | None:
+    """Translates an error that names settings.
+
+    Args:
+        error: An exception, perhaps raised from a SettingError or while one was handled.
+
+    Returns:
+        The message of the first SettingError in its chain, with YAML keys; None if there is none.
+    """
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        if isinstance(current, SettingError):
+            return current.with_names(yaml_key)
+        seen.add(id(current))
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return None
