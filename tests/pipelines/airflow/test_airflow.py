@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 TFX_LM = Path(sys.executable).parent / "tfx-lm"
 DAG = """
-from tfx_lm.pipelines.airflow.airflow_dag import create_dag
+from tfx_lm.pipelines.airflow import create_dag
 
 dag = create_dag({pipeline!r}, command={command!r})
 """
@@ -102,7 +102,7 @@ def states_in_metadata(store: ml_metadata.MetadataStore, node: str) -> list[str]
 
 STRUCTURE = """
 import json, sys
-from tfx_lm.pipelines.airflow.airflow_dag import create_dag
+from tfx_lm.pipelines.airflow import create_dag
 
 dag = create_dag(sys.argv[1], environment={"COLOUR": "blue"}, schedule="@daily")
 print("DAG " + json.dumps({
