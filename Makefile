@@ -1,12 +1,15 @@
 # `make demo` and `make test` do all set-up themselves, from the package index. `make test` also needs a Chromium, which it
 # installs as root on Debian.
-.PHONY: demo docs test test-fast test-newest test-stacks check chromium format install clean
+.PHONY: demo docs test test-fast test-newest test-stacks check types chromium format install clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
 RUN := $(VENV)/bin/python
 SPEECHES := .cache/sotu
 TORCH := .cache/torch
+# How many processes run tests; tests/helpers/schedule.py says which tests go together, and in which order.
+WORKERS := 2
+PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 export PYTHON
 
 # Byte code is compiled at install, since importing TFX takes twice as long without it.
@@ -46,13 +49,13 @@ chromium:
 	@.ci/chromium
 
 test: install chromium
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest $(PARALLEL) $(ARGS)
 
 test-fast: install
-	@$(RUN) -m pytest -m "not slow" $(ARGS)
+	@$(RUN) -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 test-newest:
-	@.ci/newest python -m pytest $(ARGS)
+	@.ci/newest python -m pytest $(PARALLEL) $(ARGS)
 
 # Both stacks on the same data; needs Python 3.10 for the older one.
 test-stacks: install
@@ -76,11 +79,14 @@ bench-training: $(TORCH)/.complete
 .cache/types/tfx_lm:
 	@mkdir -p .cache/types && ln -sfn ../.. $@
 
-check: install .cache/types/tfx_lm
+check: install types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/hadolint Dockerfile
+
+types: install .cache/types/tfx_lm
 	@MYPYPATH=.cache/types $(VENV)/bin/mypy --explicit-package-bases $(foreach room,cli components exported model pipelines server transform,-p tfx_lm.$(room))
+	@MYPYPATH=.cache/types:benchmarks:tests $(VENV)/bin/mypy --explicit-package-bases --exclude helpers/on_path benchmarks tests/helpers
 
 # Downloads nothing. A broken link or reference is an error.
 docs: install

@@ -131,7 +131,7 @@ def measure(server: Server, direct: Direct, texts: str, rounds: int, share: floa
         for signature in SIGNATURES:
             for clients in CLIENTS:
                 requests = max(clients * 2, round(REQUESTS[clients] * share))
-                asked = {"signature": signature, "clients": clients, "requests": requests}
+                asked: dict[str, Any] = {"signature": signature, "clients": clients, "requests": requests}
                 found = {
                     "server": answer(server.clients(texts, **asked)),
                     "threads": direct.ask(mode="threads", **asked),
@@ -238,7 +238,7 @@ def main(data: Path | None, model: Path | None, rounds: int, share: float) -> No
             server.stop()
             direct.stop()
         size = sum(file.stat().st_size for file in model.rglob("*") if file.is_file())
-    report = {
+    report: dict[str, Any] = {
         "name": NAME,
         "ratios": ratios(summary) | {"step_1000_to_10": steps["step_ms_after_1000"] / steps["step_ms_after_10"]},
         "figures": {

@@ -73,7 +73,9 @@ async def main(port, signature, clients, count):
     texts = json.load(sys.stdin)
     prepared = [request(port, signature, text) for text in texts]
     requests = itertools.islice(itertools.cycle(prepared), count)
-    statuses, latencies, ends = collections.Counter(), [], []
+    statuses: collections.Counter[int | str] = collections.Counter()
+    latencies: list[float] = []
+    ends: list[asyncio.Future] = []
     loop = asyncio.get_running_loop()
     begin = time.perf_counter()
     for _ in range(clients):

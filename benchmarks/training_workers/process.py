@@ -42,6 +42,8 @@ class Worker:
         except OSError as error:
             self._errors.close()
             raise WorkerError(f"{self.name}: {python} cannot be started: {error}") from error
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._requests, self._answers = self._process.stdin, self._process.stdout
 
     def ready(self) -> dict[str, Any]:
         """Waits until everything is built, and returns what the worker says of itself."""
@@ -49,23 +51,23 @@ class Worker:
 
     def round(self) -> dict[str, Any]:
         """Lets the worker do one round while all others wait, and returns its answer."""
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
+        self._requests.write("go\n")
+        self._requests.flush()
         return self._answer()
 
     def close(self) -> None:
         """Ends the worker, if it has not ended."""
-        self._process.stdin.close()
+        self._requests.close()
         try:
             self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
+        self._answers.close()
         self._errors.close()
 
     def _answer(self) -> dict[str, Any]:
-        line = self._process.stdout.readline()
+        line = self._answers.readline()
         if line:
             return json.loads(line)
         code = self._process.wait()
