@@ -12,8 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from helpers.locks import locked
 
-pytest_plugins = ["helpers.table_models", "helpers.made_up_corpus"]
+pytest_plugins = [
+    "helpers.schedule",
+    "helpers.build_once",
+    "helpers.made_up_corpus",
+    "helpers.table_models",
+]
 
 CHROMIUM = (
     "chromium",
@@ -70,15 +76,21 @@ class Postgresql:
 
 @pytest.fixture(scope="session")
 def uv():
-    """A function that runs uv, which is installed as the Makefile does it where it is missing."""
+    """A function that runs uv, which is installed as the Makefile does it if it is missing."""
     return run_uv
+
+
+def install_uv(program: Path) -> None:
+    if not program.exists():
+        subprocess.run([sys.executable, "-m", "venv", ROOT / ".cache" / "uv"], check=True)
+        subprocess.run([program.with_name("pip"), "install", "--quiet", "uv"], check=True)
 
 
 def run_uv(*arguments: object) -> None:
     program = Path(shutil.which("uv") or ROOT / ".cache" / "uv" / "bin" / "uv")
-    if not program.exists():
-        subprocess.run([sys.executable, "-m", "venv", ROOT / ".cache" / "uv"], check=True)
-        subprocess.run([program.with_name("pip"), "install", "--quiet", "uv"], check=True)
+    (ROOT / ".cache").mkdir(exist_ok=True)
+    with locked(ROOT / ".cache" / "uv.lock"):
+        install_uv(program)
     command = [program, "--quiet", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -53,13 +52,11 @@ def test_every_room_has_a_floor():
 
 
 def test_help_does_not_import_tensorflow():
-    begin = time.monotonic()
     script = "import sys; sys.argv = ['tfx-lm', '--help']\nfrom tfx_lm.cli.cli import main\n"
     script += "try:\n    main()\nexcept SystemExit:\n    pass\n"
     script += "heavy = {'tensorflow', 'tfx', 'apache_beam', 'keras'} & set(sys.modules)\nassert not heavy, heavy\n"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "Usage: tfx-lm" in done.stdout
-    assert time.monotonic() - begin < 5  # Typically 0.2 s; the bound leaves room for a busy machine.
 
 
 def test_the_process_of_a_local_run_does_not_import_tensorflow():

@@ -75,6 +75,7 @@ def test_a_pinned_vocabulary_without_the_reserved_tokens(tmp_path, corpus):
     assert "<pad>" in text
 
 
+@pytest.mark.slow
 def test_an_unknown_node(tmp_path, corpus):
     text = refused(*GATE, "--data", str(corpus), "--output", str(tmp_path / "out"), "--from", "Trainr")
     assert "--from Trainr: no such node; the nodes are TextExampleGen," in text

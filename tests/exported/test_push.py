@@ -118,6 +118,7 @@ for number in range(20):
 """
 
 
+@pytest.mark.slow
 def test_concurrent_pushes_never_mix(tmp_path):
     processes = [subprocess.Popen([sys.executable, "-c", PUSH_MANY, str(tmp_path), name]) for name in ("a", "b")]
     seen = set()

@@ -1,12 +1,14 @@
-"""A made-up corpus, through the real Transform, trained once for all tests of this folder."""
+"""A made-up corpus, through the real Transform, trained once for all tests."""
 
 import random
 import types
+from typing import Any
 
 import apache_beam as beam
 import pytest
 import tensorflow as tf
 import tensorflow_transform.beam as tft_beam
+from helpers.examples import ids_example, write_records
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 from tfx_lm.components.trainer.run_fn import run_fn
 from tfx_lm.model.text_transform import TextTransform
@@ -55,36 +57,45 @@ def made_up_lines(count, seed):
     return lines
 
 
+LINES = {"train": made_up_lines(600, 1), "eval": made_up_lines(120, 2)}
+
+
+def _make_corpus(folder):
+    """Runs the Transform and writes the transformed examples of both splits."""
+    transform_output = str(folder / "transform")
+    # The schema has a second column, as a corpus of another ExampleGen may.
+    spec = {"text": tf.io.FixedLenFeature([], tf.string), "year": tf.io.VarLenFeature(tf.int64)}
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
+    rows = [{"text": line.encode(), "year": [1900]} for line in LINES["train"]]
+    with (
+        beam.Pipeline("BundleBasedDirectRunner") as pipeline,
+        tft_beam.Context(str(folder / "temporary"), force_tf_compat_v1=False),
+    ):
+        analyzed = (pipeline | beam.Create(rows), metadata) | tft_beam.AnalyzeDataset(
+            lambda inputs: preprocessing_fn(inputs, TRANSFORM_CONFIG)
+        )
+        analyzed | tft_beam.WriteTransformFn(transform_output)
+    transform = TextTransform(transform_output)
+    for split, lines in LINES.items():
+        (folder / split).mkdir()
+        rows = transform.ids(tf.constant(lines)).to_list()
+        _write_examples(folder / split / "examples-00000-of-00001.gz", rows)
+
+
 class Corpus:
     """The corpus at each stage: `lines` of both splits, the Transform's output, the transformed examples."""
 
     def __init__(self, folder):
+        self.lines = LINES
         self.transform_output = str(folder / "transform")
-        self.lines = {"train": made_up_lines(600, 1), "eval": made_up_lines(120, 2)}
-        # The schema has a second column, as a corpus of another ExampleGen may.
-        spec = {"text": tf.io.FixedLenFeature([], tf.string), "year": tf.io.VarLenFeature(tf.int64)}
-        metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
-        rows = [{"text": line.encode(), "year": [1900]} for line in self.lines["train"]]
-        with (
-            beam.Pipeline("BundleBasedDirectRunner") as pipeline,
-            tft_beam.Context(str(folder / "temporary"), force_tf_compat_v1=False),
-        ):
-            analyzed = (pipeline | beam.Create(rows), metadata) | tft_beam.AnalyzeDataset(
-                lambda inputs: preprocessing_fn(inputs, TRANSFORM_CONFIG)
-            )
-            analyzed | tft_beam.WriteTransformFn(self.transform_output)
         transform = TextTransform(self.transform_output)
         self.vocabulary_size = transform.vocabulary_size
-        self.ids = {split: transform.ids(tf.constant(lines)).to_list() for split, lines in self.lines.items()}
-        self.patterns = {}
-        for split, rows in self.ids.items():
-            (folder / split).mkdir()
-            _write_examples(folder / split / "examples-00000-of-00001.gz", rows)
-            self.patterns[split] = [str(folder / split / "*")]
+        self.ids = {split: transform.ids(tf.constant(lines)).to_list() for split, lines in LINES.items()}
+        self.patterns = {split: [str(folder / split / "*")] for split in LINES}
 
     def fn_args(self, folder, backup_directory=None, **trainer):
         """What TFX would call `run_fn` with."""
-        config = {"trainer": {**TRAINER_CONFIG, **trainer}, "transform": TRANSFORM_CONFIG}
+        config: dict[str, Any] = {"trainer": {**TRAINER_CONFIG, **trainer}, "transform": TRANSFORM_CONFIG}
         if backup_directory:
             config["backup_directory"] = str(backup_directory)
         return types.SimpleNamespace(
@@ -99,11 +110,7 @@ class Corpus:
 
 def _write_examples(path, rows):
     """Writes rows of ids as a compressed TFRecord file of transformed examples."""
-    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-        for row in rows:
-            ids = tf.train.Feature(int64_list=tf.train.Int64List(value=row))
-            features = tf.train.Features(feature={"ids": ids})
-            writer.write(tf.train.Example(features=features).SerializeToString())
+    write_records(path, map(ids_example, rows))
 
 
 @pytest.fixture(scope="session")
@@ -113,14 +120,12 @@ def write_examples():
 
 
 @pytest.fixture(scope="session")
-def corpus(tmp_path_factory):
+def corpus(build_once):
     """The corpus, transformed."""
-    return Corpus(tmp_path_factory.mktemp("corpus"))
+    return Corpus(build_once("corpus", _make_corpus))
 
 
 @pytest.fixture(scope="session")
-def trained(corpus, tmp_path_factory):
+def trained(corpus, build_once):
     """The `fn_args` of a finished training."""
-    fn_args = corpus.fn_args(tmp_path_factory.mktemp("trained"))
-    run_fn(fn_args)
-    return fn_args
+    return corpus.fn_args(build_once("trained", lambda folder: run_fn(corpus.fn_args(folder))))

@@ -1,7 +1,10 @@
 """Small SavedModels with known probabilities, for everything that reads an exported model."""
 
+import hashlib
 import pathlib
+import shutil
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -103,12 +106,22 @@ class TableModel(tf.Module):
 
 
 @pytest.fixture(scope="session")
-def save_table_model(tmp_path_factory):
-    """A function that saves a TableModel and returns its folder."""
+def save_table_model(tmp_path_factory, build_once):
+    """A function that saves a TableModel and returns its folder.
+
+    Saving takes seconds and copying does not, so each model is saved once; each call returns a folder of its own.
+    """
 
     def save(words, table, path=None, **options):
+        content = repr((list(words), np.asarray(table, np.float32).tolist(), sorted(options.items())))
+
+        def build(folder):
+            TableModel(words, table, tmp_path_factory.mktemp("asset"), **options).save(folder / "saved")
+
+        saved = build_once(f"table-model-{hashlib.sha256(content.encode()).hexdigest()[:16]}", build) / "saved"
         folder = path or tmp_path_factory.mktemp("model") / "saved"
-        return TableModel(words, table, tmp_path_factory.mktemp("asset"), **options).save(folder)
+        shutil.copytree(saved, folder, dirs_exist_ok=True)
+        return str(folder)
 
     return save
 

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.examples import text_example
 from tfx_lm.components.trainer.run_fn import run_fn
 from tfx_lm.model.serving_signatures import PREFIX_WORDS
 
@@ -46,14 +47,7 @@ def answers(model, name, **inputs):
 
 
 def examples(lines):
-    return [
-        tf.train.Example(
-            features=tf.train.Features(
-                feature={"text": tf.train.Feature(bytes_list=tf.train.BytesList(value=[line.encode()]))}
-            )
-        ).SerializeToString()
-        for line in lines
-    ]
+    return [text_example(line) for line in lines]
 
 
 def numpy_projected(parameters, inputs):

@@ -6,143 +6,15 @@ from pathlib import Path
 
 import pytest
 
-# A module of its own, since the processes that run nodes import the components by name.
-SMALL_NODES = '''
-import os
-import signal
-import sys
-import time
-from pathlib import Path
-
-READY = "tfx.orchestration.portable.launcher" in sys.modules
-
-import tensorflow as tf
-from tfx import v1 as tfx
-from tfx.dsl.component.experimental.annotations import Parameter
-from tfx.types.standard_artifacts import Float, Integer, String
-from tfx_lm import progress
-
-component = tfx.dsl.components.component
-InputArtifact, OutputArtifact = tfx.dsl.components.InputArtifact, tfx.dsl.components.OutputArtifact
-
-
-@component
-def Number(value: Parameter[int], made: OutputArtifact[Integer]):
-    made.value = value
-
-
-@component
-def Wait(number: InputArtifact[Integer], seconds: Parameter[float], started: Parameter[str],
-         made: OutputArtifact[Integer]):
-    Path(started).touch()
-    time.sleep(seconds if not Path(started).with_name("hurry").exists() else 0.0)
-    made.value = 1
-
-
-@component
-def Fail(number: InputArtifact[Integer], unless: Parameter[str], made: OutputArtifact[Integer]):
-    if not Path(unless).exists():
-        raise ValueError("the number is bad")
-    made.value = 1
-
-
-@component
-def Double(number: InputArtifact[Integer], made: OutputArtifact[Integer]):
-    number.read()
-    made.value = 2 * number.value
-
-
-@component
-def Die(number: InputArtifact[Integer], made: OutputArtifact[Integer]):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-@component
-def Speak(number: InputArtifact[Integer], made: OutputArtifact[Integer]):
-    progress.report("half of it", 0.5)
-    made.value = tf.config.threading.get_intra_op_parallelism_threads()
-
-
-@component
-def Three(number: InputArtifact[Integer], unless: Parameter[str], whole: OutputArtifact[Integer],
-          half: OutputArtifact[Float], name: OutputArtifact[String]):
-    if not Path(unless).exists():
-        raise ValueError(chr(34) + "three" + chr(92) + chr(10) + "na" + chr(239) + "ve: it's {bad}")
-    number.read()
-    whole.value, half.value, name.value = number.value, number.value / 2, "three"
-
-
-@component
-def Check(whole: InputArtifact[Integer], half: InputArtifact[Float], name: InputArtifact[String],
-          made: OutputArtifact[Integer]):
-    for artifact in (whole, half, name):
-        artifact.read()
-    assert (whole.value, half.value, name.value) == (1, 0.5, "three")
-    made.value = 1
-
-
-def with_three_outputs(number, folder):
-    three = Three(number=number, unless=str(folder / "mended"))
-    return three, Check(whole=three.outputs["whole"], half=three.outputs["half"], name=three.outputs["name"])
-
-
-def is_fresh():
-    """Whether TFX is there without having been imported here, and TensorFlow's threads can still be set."""
-    tf.config.threading.set_intra_op_parallelism_threads(1)  # An error where TensorFlow has been at work.
-    return READY
-
-
-def pipeline_of(folder: Path, connection, *makers):
-    """Number, and the nodes that each maker makes of its output."""
-    number = Number(value=1)
-    made = [node for maker in makers for node in maker(number.outputs["made"], folder)]
-    return tfx.dsl.Pipeline(
-        pipeline_name="small", pipeline_root=str(folder / "artifacts"), metadata_connection_config=connection,
-        components=[number, *made], enable_cache=True,
-    )
-
-
-def waiting(name, seconds):
-    return lambda number, folder: [Wait(number=number, seconds=seconds, started=str(folder / name)).with_id(name)]
-
-
-def failing(number, folder):
-    fail = Fail(number=number, unless=str(folder / "mended"))
-    return fail, Double(number=fail.outputs["made"])
-
-
-def dying(number, folder):
-    return [Die(number=number)]
-
-
-def speaking(number, folder):
-    return [Speak(number=number)]
-
-
-def pipeline(folder: Path, connection):
-    """Number -> Wait, Fail -> Double, Missing (whose driver fails), Never (behind a condition that is false)."""
-    number = Number(value=tfx.dsl.experimental.RuntimeParameter(name="number", ptype=int, default=20))
-    wait = Wait(number=number.outputs["made"], seconds=60.0, started=str(folder / "started"))
-    fail = Fail(number=number.outputs["made"], unless=str(folder / "mended"))
-    double = Double(number=fail.outputs["made"])
-    missing = tfx.components.CsvExampleGen(input_base=str(folder / "nothing")).with_id("Missing")
-    with tfx.dsl.Cond(number.outputs["made"].future().value > 100):
-        never = Double(number=number.outputs["made"]).with_id("Never")
-    return tfx.dsl.Pipeline(
-        pipeline_name="small", pipeline_root=str(folder / "artifacts"), metadata_connection_config=connection,
-        components=[number, wait, fail, double, missing, never], enable_cache=True,
-    )
-'''
+ON_PATH = Path(__file__).resolve().parents[1] / "helpers" / "on_path"
 
 
 @pytest.fixture(scope="session")
-def small_nodes(tmp_path_factory):
+def small_nodes():
     """The module of the small nodes; also on the path of processes that are started."""
-    folder = tmp_path_factory.mktemp("small_nodes")
-    (folder / "small_nodes.py").write_text(SMALL_NODES)
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")])))
+        patch.syspath_prepend(ON_PATH)
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(ON_PATH), os.environ.get("PYTHONPATH")])))
         yield importlib.import_module("small_nodes")
 
 

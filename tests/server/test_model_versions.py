@@ -34,6 +34,7 @@ def test_a_full_collection_passes_over_what_is_loaded(versions):
     assert len(gc.get_objects()) < gc.get_freeze_count() / 10
 
 
+@pytest.mark.slow
 def test_the_version_before_is_freed_once_its_last_request_is_answered(versions, bigram_model):
     folder, watched = versions
     with watched.in_use() as under_way:
@@ -55,6 +56,7 @@ def test_the_version_before_is_freed_once_its_last_request_is_answered(versions,
     assert gc.collect() < 1000
 
 
+@pytest.mark.slow
 def test_two_versions_before_are_freed_each_once_its_last_request_is_answered(versions, bigram_model):
     folder, watched = versions
     under_way, inner = {1: contextlib.ExitStack(), 2: contextlib.ExitStack()}, {}
@@ -72,6 +74,7 @@ def test_two_versions_before_are_freed_each_once_its_last_request_is_answered(ve
     until(lambda: inner[1]() is None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [tf.errors.UnavailableError(None, None, "no answer"), OSError("no answer"), ValueError("no answer")]
 )

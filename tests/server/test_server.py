@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
+from helpers.examples import text_example
 from tfx_lm.cli.cli import main
 
 pytestmark = pytest.mark.slow
@@ -43,9 +44,7 @@ def metric(server, name):
 
 
 def example(text):
-    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode()]))
-    serialized = tf.train.Example(features=tf.train.Features(feature={"text": feature})).SerializeToString()
-    return {"b64": base64.b64encode(serialized).decode()}
+    return {"b64": base64.b64encode(text_example(text)).decode()}
 
 
 def test_status_and_metadata(server):

@@ -5,6 +5,7 @@ import json
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+from helpers.examples import text_example, write_records
 from tfx import types
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from tfx_lm.components.evaluator.component import MaskedEvaluator
@@ -77,11 +78,7 @@ class Run:
         examples.set_int_custom_property("lines", len(lines))
         for split in ("train", "eval"):
             (folder / "examples" / f"Split-{split}").mkdir()
-            with tf.io.TFRecordWriter(str(folder / "examples" / f"Split-{split}" / "data.gz"), "GZIP") as writer:
-                for line in lines:
-                    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[line]))
-                    example = tf.train.Example(features=tf.train.Features(feature={"text": feature}))
-                    writer.write(example.SerializeToString())
+            write_records(folder / "examples" / f"Split-{split}" / "data.gz", map(text_example, lines))
         models = {"model": [self.model(saved_model, "candidate")]}
         if baseline is not None:
             models["baseline_model"] = [self.model(baseline, "baseline")]

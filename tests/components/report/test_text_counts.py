@@ -3,8 +3,8 @@ from collections import Counter
 import apache_beam as beam
 import numpy as np
 import pytest
-import tensorflow as tf
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from helpers.examples import text_example, write_records
 from hypothesis import given
 from hypothesis import strategies as st
 from tfx_lm.components.report import text_counts as counts
@@ -57,12 +57,7 @@ def vocabulary_file(tmp_path):
 
 
 def write_examples(path, lines):
-    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-        for line in lines:
-            feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[line]))
-            example = tf.train.Example(features=tf.train.Features(feature={"text": feature}))
-            writer.write(example.SerializeToString())
-    return str(path)
+    return write_records(path, map(text_example, lines))
 
 
 def run(tmp_path, files, vocabulary_file, tokenizer="whitespace"):

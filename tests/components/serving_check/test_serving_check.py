@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.examples import text_example, write_records
 from tensorflow_serving.apis import prediction_log_pb2
 from tfx.components.pusher import executor as stock_pusher
 from tfx.proto import pusher_pb2
@@ -25,11 +26,8 @@ def examples(tmp_path_factory):
     artifact.uri = str(folder)
     artifact.split_names = artifact_utils.encode_split_names(["train", "eval"])
     (folder / "Split-eval").mkdir()
-    with tf.io.TFRecordWriter(str(folder / "Split-eval" / "data.gz"), "GZIP") as writer:
-        for words in ("the cat", "cat the the", "a dog", "the cat the cat the cat"):
-            feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[words.encode()]))
-            example = tf.train.Example(features=tf.train.Features(feature={"text": feature}))
-            writer.write(example.SerializeToString())
+    lines = ("the cat", "cat the the", "a dog", "the cat the cat the cat")
+    write_records(folder / "Split-eval" / "data.gz", map(text_example, lines))
     return artifact
 
 

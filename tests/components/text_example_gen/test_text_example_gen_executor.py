@@ -86,6 +86,7 @@ def test_content_split_of_several_files(run_component, tmp_path):
         assert [p.read_bytes() for p in again.files(name)] == [p.read_bytes() for p in output.files(name)]
 
 
+@pytest.mark.slow
 def test_two_workers_read_the_same_lines(run_component, tmp_path):
     # Beam splits files of more than a mebibyte.
     lines = [f"{number} " + "word " * 200 for number in range(4_000)]

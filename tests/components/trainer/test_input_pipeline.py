@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.examples import ids_example, write_records
 from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.buckets import choose_buckets
 
@@ -84,9 +85,7 @@ def test_batches_are_mostly_real_tokens(files, buckets):
 
 
 def test_uncompressed_files_are_read_too(tmp_path):
-    with tf.io.TFRecordWriter(str(tmp_path / "plain")) as writer:
-        ids = tf.train.Feature(int64_list=tf.train.Int64List(value=[7, 3]))
-        writer.write(tf.train.Example(features=tf.train.Features(feature={"ids": ids})).SerializeToString())
+    write_records(tmp_path / "plain", [ids_example([7, 3])], compression="")
     assert input_pipeline.count_corpus([str(tmp_path / "plain")], 8, "train").tokens == 2
 
 

@@ -52,6 +52,7 @@ def test_bfloat16_trains_like_float32(tied):
     assert fallen == sorted(fallen, reverse=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tied", [True, False])
 def test_xla_takes_the_same_steps(tied):
     # As under a TPU: the graph does not know the shapes, and 2 rows and 3 steps are padding throughout.

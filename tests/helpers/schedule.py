@@ -1,0 +1,65 @@
+"""Markers by fixture and by folder, and the order in which worker processes (`pytest -n 2`) take the tests.
+
+A worker takes the tests of one file together, so that what a module's fixtures build is built once. Files whose session
+fixtures are costly and belong to them alone go together as well.
+"""
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[1]
+# A test that asks for one of these, or for a fixture that does, is marked, and is slow: it starts programs.
+MARKER_BY_FIXTURE = {
+    "chromium": "browser",
+    "postgresql": "postgres",
+    "airflow": "airflow",
+    "airflow_programs": "airflow",
+}
+# Files that share a session fixture that each worker builds for itself: the simulated cluster.
+TOGETHER = {"pipelines/kubeflow": "kubeflow"}
+# The longest first, in the order of their minutes, so that at the end no worker waits long for the other.
+LONGEST = (
+    "pipelines/airflow",
+    "pipelines/kubeflow",
+    "components/evaluator/test_evaluation.py",
+    "end_to_end/test_local_run.py",
+    "end_to_end/test_readme.py",
+    "benchmarks",
+    "components/trainer",
+    "components/report/test_report_executor.py",
+    "server",
+    "components/serving_check",
+    "pipelines/nodes",
+    "pipelines/local",
+    "exported/test_comparison.py",
+    "packaging",
+)
+
+
+def group_of(path: str) -> str:
+    """The tests that one worker takes together: those of a file, unless `TOGETHER` says more."""
+    return next((group for start, group in TOGETHER.items() if path.startswith(start)), path)
+
+
+def rank(path: str) -> int:
+    """The place of a file: the longest first, then the others as they were collected."""
+    return next((place for place, start in enumerate(LONGEST) if path.startswith(start)), len(LONGEST))
+
+
+def path_of(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).as_posix()
+
+
+# Before xdist's own hook, which reads the groups.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture, marker in MARKER_BY_FIXTURE.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+                item.add_marker("slow")
+        item.add_marker(pytest.mark.xdist_group(group_of(path_of(item))))
+    # Alone, a process goes on in the order of the files.
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: rank(path_of(item)))
