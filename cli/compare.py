@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, get_args
 
 import click
 
+from ..exported.gate_options import Criterion, GateOptions
 from .quiet_tensorflow import quiet_tensorflow
 from .refusal import refuse
+
+
+def gate_option(name: str, text: str) -> Callable[[Any], Any]:
+    """Makes a command's option from one of the gate's, with its default and its bounds.
+
+    Args:
+        name: The name in `GateOptions`.
+        text: The help.
+    """
+    field = GateOptions.model_fields[name]
+    least = next((bound.ge for bound in field.metadata if hasattr(bound, "ge")), None)
+    kind: click.ParamType
+    if isinstance(field.default, str):
+        kind = click.Choice(get_args(field.annotation))
+    else:
+        kind = (click.IntRange if isinstance(field.default, int) else click.FloatRange)(min=least)
+    return click.option(f"--{name.replace('_', '-')}", type=kind, default=field.default, show_default=True, help=text)
 
 
 @click.command("compare")
 @click.argument("candidate", metavar="MODEL_A", type=click.Path())
 @click.argument("baseline", metavar="MODEL_B", type=click.Path())
 @click.argument("file", type=click.File("rb"), default="-")
-@click.option("--criterion", type=click.Choice(["bits_per_byte", "perplexity"]), default="bits_per_byte",
-              show_default=True, help="What they are compared by.")  # fmt: skip
-@click.option("--tolerance", type=click.FloatRange(min=0), default=0.005, show_default=True,
-              help="How much worse MODEL_A may be, relative; 0: it must be better.")  # fmt: skip
-@click.option("--slice-tolerance", type=click.FloatRange(min=0), default=0.02, show_default=True,
-              help="How much worse MODEL_A may be in any one slice, relative.")  # fmt: skip
-@click.option("--slice-min-sentences", type=click.IntRange(min=2), default=100, show_default=True,
-              help="How many lines a slice must have to count.")  # fmt: skip
+@gate_option("criterion", "What they are compared by.")
+@gate_option("tolerance", "How much worse MODEL_A may be, relative; 0: it must be better.")
+@gate_option("slice_tolerance", "How much worse MODEL_A may be in any one slice, relative.")
+@gate_option("slice_min_sentences", "How many lines a slice must have to count.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object in the place of tables.")
 def command(
-    candidate: str, baseline: str, file: Any, criterion: Literal["bits_per_byte", "perplexity"], tolerance: float,
+    candidate: str, baseline: str, file: Any, criterion: Criterion, tolerance: float,
     slice_tolerance: float, slice_min_sentences: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Compares MODEL_A with MODEL_B on the lines of FILE, as the gate compares a candidate with its baseline.

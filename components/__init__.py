@@ -1,1 +1,1 @@
-"""One folder per TFX component, or module that a component runs."""
+"""TFX components, one folder each, and the modules that several of them share."""

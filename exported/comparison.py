@@ -1,4 +1,4 @@
-"""Two models on the same text: what `tfx-lm compare` prints, by the gate's own functions."""
+"""Comparison of two models on the same text, by the gate's own functions; `tfx-lm compare` prints it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from .gate import Verdict, compare, compare_slices
-from .scores import Criterion, PairedSums, ScoreSums
+from .gate_options import Criterion, GateOptions
+from .scores import PairedSums, ScoreSums
 from .scoring import WINDOW_LINES, ExportedModel, LineScore, score_lines
-from .slices import SENTENCE_LENGTH, UNKNOWN_WORDS, derived, groups
+from .slices import derived, groups
 from .sums import MODEL_OUTPUTS
 from .token_identity import check_same_tokens
 
-SLICES = (SENTENCE_LENGTH, UNKNOWN_WORDS)
+SLICES: tuple[str, ...] = GateOptions.model_fields["slices"].default
 
 
 @dataclasses.dataclass
@@ -70,7 +71,7 @@ class Comparison:
         """What the gate would say of the difference: all its conditions but the absolute bounds.
 
         Args:
-            tolerance: As in `gate.Gate`, and so are the others.
+            tolerance: As in `GateOptions`, and so are the others.
             slice_tolerance: Share.
             slice_min_sentences: Sentences.
 
@@ -79,7 +80,8 @@ class Comparison:
         """
         changes = {name: part.pair.change(self.criterion) for name, part in self.slices.items()}
         total = compare(self.criterion, self.total.pair.change(self.criterion), tolerance)
-        return Verdict.of([total, *compare_slices(self.criterion, changes, slice_tolerance, slice_min_sentences)])
+        slices = compare_slices(self.criterion, changes, slice_tolerance, slice_min_sentences)
+        return Verdict.from_checks([total, *slices])
 
     def as_json(self, tolerance: float, slice_tolerance: float, slice_min_sentences: int) -> dict[str, Any]:
         """`criterion`, the scores and the change over all lines and by slice, and `gate`, the `verdict`."""

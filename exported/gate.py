@@ -1,72 +1,20 @@
-"""The gate: from two models' scores of the same sentences to a verdict, with its reasons in plain words."""
+"""The gate: decides by two models' scores of the same sentences, and gives its reasons in plain words."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
-from .scores import Change, Criterion
+from .gate_options import Criterion, GateOptions
+from .scores import Change
+
+__all__ = ["NO_BASELINE", "NO_SENTENCES", "GateOptions", "Verdict", "compare", "compare_slices", "decide"]
 
 NO_BASELINE = "no baseline: the comparison was skipped"
 NO_SENTENCES = "no sentences: the split that is evaluated is empty"
 
 _WORDS = {"bits_per_byte": "bits per byte", "perplexity": "perplexity"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Gate:
-    """What a model must show to be blessed.
-
-    1. Its perplexity and its bits per byte are at most the given bounds.
-    2. Beside a baseline: the one-sided 95 % upper bound of how much worse it is, over the same sentences, is at most
-       `tolerance`. So an equal model passes if there are enough sentences to show that it is not worse, and chance
-       lets a model that is worse by `tolerance` pass in one of twenty cases.
-    3. Beside a baseline: in no slice with at least `slice_min_sentences` sentences is it worse by more than
-       `slice_tolerance`.
-
-    NaN meets no condition.
-
-    Worked example, tolerance 0.005: a candidate that is 0.1 % worse, at most 0.4 % with 95 % confidence, is blessed;
-    one that is 0.1 % worse, at most 0.6 %, is not: score more sentences, or allow more.
-
-    Attributes:
-        max_perplexity: Largest perplexity per token; None: no bound.
-        max_bits_per_byte: Largest number of bits per byte; None: no bound. One of the two must be given.
-        tolerance: How much worse than the baseline it may be, as a share: 0.005 is 0.5 %. 0: it must be shown to be
-            better. None: the baseline is scored, but is no condition.
-        criterion: What candidate and baseline are compared by. Perplexities can be compared only if both models have
-            the same tokenizer and vocabulary.
-        slice_tolerance: How much worse it may be in a slice, as a share; None: slices are no condition.
-        slice_min_sentences: How many sentences a slice needs to be a condition.
-
-    Raises:
-        ValueError: If no upper bound is given, or a value is out of range.
-    """
-
-    max_perplexity: float | None = None
-    max_bits_per_byte: float | None = None
-    tolerance: float | None = None
-    criterion: Criterion = "bits_per_byte"
-    slice_tolerance: float | None = None
-    slice_min_sentences: int = 100
-
-    def __post_init__(self) -> None:
-        if self.max_perplexity is None and self.max_bits_per_byte is None:
-            raise ValueError("gate: no threshold; set gate.max_perplexity or gate.max_bits_per_byte")
-        for name in ("max_perplexity", "max_bits_per_byte"):
-            bound = getattr(self, name)
-            if bound is not None and not (bound > 0 and math.isfinite(bound)):
-                raise ValueError(f"gate.{name}={bound}: must be a number above 0")
-        for name in ("tolerance", "slice_tolerance"):
-            share = getattr(self, name)
-            if share is not None and not (share >= 0 and math.isfinite(share)):
-                raise ValueError(f"gate.{name}={share}: must be a number >= 0, such as 0.005 for 0.5 %")
-        if self.criterion not in get_args(Criterion):
-            raise ValueError(f"gate.criterion={self.criterion}: must be one of {', '.join(get_args(Criterion))}")
-        if self.slice_min_sentences < 2:
-            raise ValueError(f"gate.slice_min_sentences={self.slice_min_sentences}: must be >= 2")
 
 
 class Verdict(NamedTuple):
@@ -81,14 +29,18 @@ class Verdict(NamedTuple):
     reasons: list[str]
 
     @classmethod
-    def of(cls, checks: Sequence[tuple[bool, str]]) -> Verdict:
-        """Returns the verdict of some conditions: for each, whether it is met, and why."""
+    def from_checks(cls, checks: Sequence[tuple[bool, str]]) -> Verdict:
+        """Returns the verdict of some conditions.
+
+        Args:
+            checks: For each condition, whether it is met, and why.
+        """
         blessed = all(met for met, _ in checks)
         return cls(blessed, [reason for met, reason in checks if met == blessed])
 
 
 def decide(
-    gate: Gate,
+    gate: GateOptions,
     scores: Mapping[str, float] | None,
     change: Change | None,
     slice_changes: Mapping[str, Change] | None = None,
@@ -97,7 +49,7 @@ def decide(
 
     Args:
         gate: The conditions.
-        scores: The candidate's `perplexity` and `bits_per_byte` over all sentences; None where none was scored.
+        scores: The candidate's `perplexity` and `bits_per_byte` over all sentences; None if no sentence was scored.
         change: The candidate beside its baseline, by the gate's criterion; None without a baseline.
         slice_changes: The same for each slice, by the name that the reasons use.
 
@@ -115,7 +67,7 @@ def decide(
         checks.append(compare(gate.criterion, change, gate.tolerance))
     if gate.slice_tolerance is not None:
         checks += compare_slices(gate.criterion, slice_changes or {}, gate.slice_tolerance, gate.slice_min_sentences)
-    verdict = Verdict.of(checks)
+    verdict = Verdict.from_checks(checks)
     return verdict._replace(reasons=[*verdict.reasons, NO_BASELINE]) if change is None else verdict
 
 
@@ -123,14 +75,14 @@ def _bound(name: str, value: float, bound: float) -> tuple[bool, str]:
     if math.isnan(value):
         return (
             False,
-            f"{_WORDS[name]} is NaN: the model is broken or nothing was scored; gate.max_{name} is {bound:.6g}",
+            f"{_WORDS[name]} is NaN: the model is broken or nothing was scored; max_{name} is {bound:.6g}",
         )
     met = value <= bound
-    return met, f"{_WORDS[name]} {value:.5g} {'<=' if met else '>'} gate.max_{name} {bound:.6g}"
+    return met, f"{_WORDS[name]} {value:.5g} {'<=' if met else '>'} max_{name} {bound:.6g}"
 
 
 def compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[bool, str]:
-    """Compares a candidate with its baseline, as the second condition of `Gate` says.
+    """Compares a candidate with its baseline, as the second condition of `GateOptions` says.
 
     Args:
         criterion: What they were compared by.
@@ -144,22 +96,22 @@ def compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[boo
     if math.isnan(change.relative):
         why = "one of them is NaN or infinite"
         if criterion == "perplexity":
-            why += ", or they cut lines at different lengths (set data.max_length, or gate.criterion to bits_per_byte)"
+            why += ", or they cut lines at different lengths (set max_length, or criterion to bits_per_byte)"
         return False, f"{words} cannot be compared with the baseline's: {why}"
     if math.isnan(change.upper):
         return False, f"{words} cannot be compared with the baseline's by {change.sentences} sentence(s)"
     met = change.upper <= tolerance if tolerance > 0 else change.upper < 0
-    found = f"{words} is {_percent(change.relative)} the baseline's"
+    observed = f"{words} is {_percent(change.relative)} the baseline's"
     if met:
-        return True, f"{found}; with 95 % confidence {_at_most(change.upper)}"
-    demanded = f"gate.tolerance allows {100 * tolerance:.3g} %" if tolerance else "gate.tolerance 0 asks for less"
-    return False, f"{found}; with 95 % confidence only known to be {_at_most(change.upper)}, {demanded}"
+        return True, f"{observed}; with 95 % confidence {_at_most(change.upper)}"
+    demanded = f"tolerance allows {100 * tolerance:.3g} %" if tolerance else "tolerance 0 asks for less"
+    return False, f"{observed}; with 95 % confidence only known to be {_at_most(change.upper)}, {demanded}"
 
 
 def compare_slices(
     criterion: Criterion, changes: Mapping[str, Change], tolerance: float, min_sentences: int
 ) -> list[tuple[bool, str]]:
-    """Compares a candidate with its baseline slice by slice, as the third condition of `Gate` says.
+    """Compares a candidate with its baseline slice by slice, as the third condition of `GateOptions` says.
 
     Args:
         criterion: What they were compared by.
@@ -168,18 +120,18 @@ def compare_slices(
         min_sentences: How many sentences a slice needs to be a condition.
 
     Returns:
-        For each slice that is worse by more, False and why; if there is none, True and why once; nothing where no
-        slice has enough sentences.
+        For each slice that is worse by more, False and why. If no slice is, True and why, once. Nothing if no slice
+        has enough sentences.
     """
     watched = {name: change for name, change in changes.items() if change.sentences >= min_sentences}
     checks = []
     for name, change in watched.items():
         if not change.relative <= tolerance:  # NaN is not met.
-            found = f"{name}: {_WORDS[criterion]} is {_percent(change.relative)} the baseline's"
-            allowed = f"gate.slice_tolerance allows {100 * tolerance:.3g} %"
-            checks.append((False, f"{found} over {change.sentences} sentences; {allowed}"))
+            observed = f"{name}: {_WORDS[criterion]} is {_percent(change.relative)} the baseline's"
+            allowed = f"slice_tolerance allows {100 * tolerance:.3g} %"
+            checks.append((False, f"{observed} over {change.sentences} sentences; {allowed}"))
     if watched and not checks:
-        allowed = f"gate.slice_tolerance {100 * tolerance:.3g} %"
+        allowed = f"slice_tolerance {100 * tolerance:.3g} %"
         checks.append((True, f"none of the {len(watched)} watched slices is worse by more than {allowed}"))
     return checks
 

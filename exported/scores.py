@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from .additive import Additive
+from .gate_options import Criterion
 from .ratio import RatioSums
 from .sums import EvaluationSums, exp, output_arrays, sentence_bits
-
-# What two models are compared by.
-Criterion = Literal["bits_per_byte", "perplexity"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""By what the sentences are divided, so that a model cannot get worse somewhere unseen."""
+"""Slices of the sentences, so that a model cannot get worse somewhere unseen."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-SENTENCE_LENGTH = "sentence_length"
-UNKNOWN_WORDS = "unknown_words"
+from .gate_options import SENTENCE_LENGTH, UNKNOWN_WORDS
+
+__all__ = ["LENGTHS", "LENGTH_NAMES", "SENTENCE_LENGTH", "UNKNOWN_WORDS", "derived", "groups"]
 
 # Most words of a sentence in each group but the last; the words that `max_length` cut are counted.
 LENGTHS = (10, 20, 40, 80)
@@ -52,7 +53,7 @@ def groups(columns: Mapping[str, Sequence[Any]], rows: int) -> list[tuple[dict[s
     Returns:
         The values of each group and its row numbers, int64, in the order of their first rows.
     """
-    found: dict[tuple[Any, ...], list[int]] = {}
+    members_of: dict[tuple[Any, ...], list[int]] = {}
     for row in range(rows):
-        found.setdefault(tuple(values[row] for values in columns.values()), []).append(row)
-    return [(dict(zip(columns, key, strict=True)), np.array(members)) for key, members in found.items()]
+        members_of.setdefault(tuple(values[row] for values in columns.values()), []).append(row)
+    return [(dict(zip(columns, key, strict=True)), np.array(members)) for key, members in members_of.items()]

@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ..errors import SettingError, escape
 from ..transform.vocabulary import read_vocabulary
 
 # TensorFlow keeps this folder free for such files; no server reads them.
@@ -76,10 +77,10 @@ def check_same_tokens(candidate: str, baseline: str) -> None:
     """
     ours, theirs = read_description(candidate), read_description(baseline)
     if ours != theirs:
-        raise ValueError(
-            f"gate.criterion=perplexity: the candidate {candidate} reads {_words(ours)}, the baseline {baseline} "
-            f"{_words(theirs)}: perplexities per token cannot be compared; set gate.criterion to bits_per_byte, or pin "
-            "the baseline's vocabulary (vocabulary.file) and tokenizer"
+        models = f"the candidate {candidate} reads {_words(ours)}, the baseline {baseline} {_words(theirs)}"
+        raise SettingError(
+            f"{{criterion}}=perplexity: {escape(models)}: perplexities per token cannot be compared; set {{criterion}} "
+            "to bits_per_byte, or pin the baseline's vocabulary and tokenizer"
         )
 
 

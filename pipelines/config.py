@@ -17,18 +17,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ..components.text_example_gen.errors import InputError
 from ..components.text_example_gen.patterns import base_and_rests
+from ..exported.gate_options import SENTENCE_LENGTH, UNKNOWN_WORDS, DerivedSlice, GateOptions, as_sequence
 from ..remote import is_remote
 from .errors import ConfigurationError
 from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
 from .unique_keys import DuplicateKeyError, read_yaml
 
-
-def _as_sequence(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
 # One of them may be written without brackets.
-Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_sequence)]
+Patterns = Annotated[tuple[str, ...], BeforeValidator(as_sequence)]
 
 
 class Section(BaseModel):
@@ -145,35 +141,11 @@ class TrainerConfig(Section):
         return self
 
 
-class GateConfig(Section):
+class GateConfig(GateOptions):
     """What a model must show before it is pushed."""
 
-    # Largest perplexity per token on the eval split.
-    max_perplexity: float | None = Field(None, gt=1.0)
-    # Largest number of bits per byte of text on the eval split; comparable across vocabularies.
-    max_bits_per_byte: float | None = Field(None, gt=0.0)
-    # What candidate and baseline are compared by; perplexity needs the same tokenizer and vocabulary in both.
-    criterion: Literal["bits_per_byte", "perplexity"] = "bits_per_byte"
-    # How much worse than the baseline it may be, with 95 % confidence over the same sentences, relative:
-    # 0.005 = 0.5 %; 0 = it must be shown to be better.
-    tolerance: float = Field(0.005, ge=0.0)
-    # By what scores are also reported and watched; the examples have no feature beside the text.
-    slices: Annotated[tuple[Literal["sentence_length", "unknown_words"], ...], BeforeValidator(_as_sequence)] = (
-        "sentence_length",
-        "unknown_words",
-    )
-    # How much worse than the baseline it may be in any one slice, relative; null: slices are only reported.
-    slice_tolerance: float | None = Field(0.02, ge=0.0)
-    # How many sentences a slice must have to count.
-    slice_min_sentences: int = Field(100, ge=2)
-
-    @model_validator(mode="after")
-    def _some_bound(self) -> GateConfig:
-        if self.max_perplexity is None and self.max_bits_per_byte is None:
-            raise ValueError("gate: no threshold; set gate.max_perplexity or gate.max_bits_per_byte")
-        if len(set(self.slices)) < len(self.slices):
-            raise ValueError(f"gate.slices={list(self.slices)}: each must be named once; set gate.slices")
-        return self
+    # Features to slice the scores by; the examples of this pipeline have no feature beside the text.
+    slices: Annotated[tuple[DerivedSlice, ...], BeforeValidator(as_sequence)] = (SENTENCE_LENGTH, UNKNOWN_WORDS)
 
 
 class ServingCheckConfig(Section):

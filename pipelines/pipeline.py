@@ -87,8 +87,7 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         examples=example_gen.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["baseline"],
-        slices=config.gate.slices,
-        **config.gate.model_dump(exclude={"slices"}),
+        **config.gate.model_dump(),
     )
     serving_check = ServingCheck(
         model=trainer.outputs["model"],
@@ -114,7 +113,6 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         model_run=trainer.outputs["model_run"],
         examples=example_gen.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
-        transform=transform_options,
         config=config.model_dump(mode="json"),
     )
     components = [

@@ -1,9 +1,10 @@
-"""The TFX component that finds the model to compare a candidate with."""
+"""Baseline: the TFX component that finds the model to compare a candidate with."""
 
 from __future__ import annotations
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 from tfx.types import standard_component_specs as specs
 
@@ -13,7 +14,7 @@ from . import driver, executor
 class BaselineSpec(types.ComponentSpec):
     """Inputs, outputs and properties."""
 
-    PARAMETERS = {driver.PUSH_DESTINATION_KEY: component_spec.ExecutionParameter(type=str)}  # noqa: RUF012
+    PARAMETERS = {specs.PUSH_DESTINATION_KEY: component_spec.ExecutionParameter(type=str)}  # noqa: RUF012
     INPUTS = {specs.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
     OUTPUTS = {executor.BASELINE_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
 
@@ -22,14 +23,14 @@ class Baseline(base_component.BaseComponent):
     """Outputs the newest model at the push destination that is not the candidate itself; see README.md beside this.
 
     Outputs:
-        baseline: a `Model`; its folder is empty where nothing is served.
+        baseline: a `Model`; its folder is empty if no model is served.
     """
 
     SPEC_CLASS = BaselineSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
     DRIVER_CLASS = driver.Driver
 
-    def __init__(self, model: types.BaseChannel, push_destination: str) -> None:
+    def __init__(self, model: types.BaseChannel, push_destination: str | RuntimeParameter) -> None:
         """Builds the component; its node id is `Baseline`.
 
         Args:
@@ -43,3 +44,4 @@ class Baseline(base_component.BaseComponent):
                 baseline=types.Channel(type=standard_artifacts.Model),
             )
         )
+        self.with_id("Baseline")

@@ -1,4 +1,4 @@
-"""Looks up the served model before the node's cache is asked, so that the answer is part of the cache's key."""
+"""Driver of Baseline: looks up the served model before the cache, so that the answer is part of the cache's key."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from tfx.orchestration.portable import base_driver as portable_base_driver
 from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
-from tfx.utils import path_utils
 
+from ..model_path import model_path
 from .served import served_model
 
-PUSH_DESTINATION_KEY = "push_destination"
 SERVED_MODEL_KEY = "served_model"
 
 
@@ -40,7 +39,7 @@ class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
         """
         properties = {
             **execution_info.exec_properties,
-            SERVED_MODEL_KEY: find(execution_info.input_dict, execution_info.exec_properties),
+            SERVED_MODEL_KEY: find_served(execution_info.input_dict, execution_info.exec_properties),
         }
         result = driver_output_pb2.DriverOutput()
         for name, value in properties.items():
@@ -49,8 +48,12 @@ class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
         return result
 
 
-def find(input_dict: dict[str, list[Any]], exec_properties: dict[str, Any]) -> str:
-    """The served model's folder, or "", from what a node is given."""
+def find_served(input_dict: dict[str, list[Any]], exec_properties: dict[str, Any]) -> str:
+    """Returns the folder of the served model, or "" without one.
+
+    Args:
+        input_dict: The node's inputs, with the candidate `model`.
+        exec_properties: The node's properties, with `push_destination`.
+    """
     candidate = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
-    path = path_utils.serving_model_path(candidate.uri, path_utils.is_old_model_artifact(candidate))
-    return served_model(exec_properties[PUSH_DESTINATION_KEY], path)
+    return served_model(exec_properties[specs.PUSH_DESTINATION_KEY], model_path(candidate))

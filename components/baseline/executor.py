@@ -1,4 +1,4 @@
-"""Copies the served model into the run's artifacts."""
+"""Executor of Baseline: copies the served model into the run's artifacts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from ...progress import report
-from .driver import SERVED_MODEL_KEY, find
+from .driver import SERVED_MODEL_KEY, find_served
 
 BASELINE_KEY = "baseline"
 
@@ -29,17 +29,17 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Fills the artifact, or leaves its folder empty where nothing is served.
+        """Fills the artifact, or leaves its folder empty if no model is served.
 
         Args:
             input_dict: `model`: the candidate.
             output_dict: `baseline`: the artifact to fill.
-            exec_properties: `push_destination`; and `served_model`, where an orchestrator ran the driver.
+            exec_properties: `push_destination`; and `served_model`, if an orchestrator ran the driver.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         served = exec_properties.get(SERVED_MODEL_KEY)
         if served is None:
-            served = find(input_dict, exec_properties)
+            served = find_served(input_dict, exec_properties)
         baseline = artifact_utils.get_single_instance(output_dict[BASELINE_KEY])
         # Kubeflow makes no folders, and a task that is tried again must not add to what is there.
         if tf.io.gfile.exists(baseline.uri):

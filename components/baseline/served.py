@@ -1,4 +1,4 @@
-"""Which model is being served: the newest one at the push destination that is not the candidate itself."""
+"""Served model: the newest one at the push destination that is not the candidate itself."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _IDENTITY = ("saved_model.pb", "variables/variables.index")
 def served_model(destination: str, candidate: str) -> str:
     """Finds the model that a candidate has to be compared with.
 
-    After a run that pushed, the newest version *is* that run's model. Where the run is repeated and nothing changed,
-    it would be compared with itself, and an orchestrator that caches would have to evaluate it anew. Leaving out the
+    After a run that pushed, the newest version *is* that run's model. If the run is repeated and nothing changed,
+    it would be compared with itself, and an orchestrator that caches would have to evaluate it again. Leaving out the
     copies of the candidate makes an unchanged run find what it found before.
 
     | at the destination | candidate | found |
@@ -30,7 +30,7 @@ def served_model(destination: str, candidate: str) -> str:
         candidate: The folder of the candidate's SavedModel.
 
     Returns:
-        The version's folder; "" where there is none.
+        The version's folder; "" if no model is served.
     """
     return next((version for version in complete_versions(destination) if not _is_copy(version, candidate)), "")
 

@@ -1,1 +1,1 @@
-"""Scores the exported model on raw sentences and decides whether it may be pushed."""
+"""Evaluator: scores the exported model on raw sentences and decides whether it may be pushed."""

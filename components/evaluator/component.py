@@ -1,4 +1,4 @@
-"""The Evaluator of a masked language model: TFX's own, with our metrics, gate and inference put in."""
+"""Evaluator of a masked language model: TFX's own, with our metrics, gate and inference put in."""
 
 from __future__ import annotations
 
@@ -8,21 +8,30 @@ from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 
-from ...exported.gate import Gate
-from ...exported.slices import SENTENCE_LENGTH, UNKNOWN_WORDS
-from .executor import GATE_KEY, SLICES_KEY, Executor
+from ...exported.gate_options import GateOptions
+from ..examples import EVALUATED_SPLITS
+from .executor import SLICES_KEY, Executor
+from .gate_properties import check_known
+
+_OPTIONS: Any = GateOptions.model_fields
 
 
 class MaskedEvaluatorSpec(types.ComponentSpec):
-    """Inputs, outputs and properties; the names are those of TFX's Evaluator."""
+    """Inputs, outputs and properties; the names are those of TFX's Evaluator and of `GateOptions`."""
 
     PARAMETERS = {  # noqa: RUF012, as TFX declares it
-        GATE_KEY: component_spec.ExecutionParameter(type=str),
+        "max_perplexity": component_spec.ExecutionParameter(type=float, optional=True),
+        "max_bits_per_byte": component_spec.ExecutionParameter(type=float, optional=True),
+        "criterion": component_spec.ExecutionParameter(type=str),
+        "tolerance": component_spec.ExecutionParameter(type=float, optional=True),
         SLICES_KEY: component_spec.ExecutionParameter(type=str),
+        "slice_tolerance": component_spec.ExecutionParameter(type=float, optional=True),
+        "slice_min_sentences": component_spec.ExecutionParameter(type=int),
         specs.EXAMPLE_SPLITS_KEY: component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012, as TFX declares it
@@ -40,6 +49,11 @@ class MaskedEvaluator(base_beam_component.BaseBeamComponent):
     """Scores the raw sentences with the exported model and blesses it if the gate's conditions hold.
 
     See README.md beside this file.
+
+    Outputs:
+        evaluation: a `ModelEvaluation` with all metrics and the verdict.
+        blessing: a `ModelBlessing`. Both have the custom properties `perplexity`, `bits_per_byte`, `tokens` and
+            `blessed`.
     """
 
     SPEC_CLASS = MaskedEvaluatorSpec
@@ -50,9 +64,15 @@ class MaskedEvaluator(base_beam_component.BaseBeamComponent):
         examples: types.BaseChannel,
         model: types.BaseChannel,
         baseline_model: types.BaseChannel | None = None,
-        slices: Sequence[str] = (SENTENCE_LENGTH, UNKNOWN_WORDS),
-        example_splits: Sequence[str] = ("eval",),
-        **gate: Any,
+        *,
+        max_perplexity: float | RuntimeParameter | None = _OPTIONS["max_perplexity"].default,
+        max_bits_per_byte: float | RuntimeParameter | None = _OPTIONS["max_bits_per_byte"].default,
+        criterion: str | RuntimeParameter = _OPTIONS["criterion"].default,
+        tolerance: float | RuntimeParameter | None = _OPTIONS["tolerance"].default,
+        slices: Sequence[str] = _OPTIONS["slices"].default,
+        slice_tolerance: float | RuntimeParameter | None = _OPTIONS["slice_tolerance"].default,
+        slice_min_sentences: int | RuntimeParameter = _OPTIONS["slice_min_sentences"].default,
+        example_splits: Sequence[str] | None = None,
     ) -> None:
         """Builds the component; its node id is `Evaluator`.
 
@@ -61,29 +81,39 @@ class MaskedEvaluator(base_beam_component.BaseBeamComponent):
                 own transform.
             model: The candidate `Model`, with the signature `evaluate`.
             baseline_model: The `Model` to compare with; the channel may be empty.
-            slices: By what the scores are also reported and watched: `sentence_length`, `unknown_words`, or raw
-                features of the examples.
-            example_splits: Splits that are scored.
-            **gate: The arguments of `gate.Gate`.
+            max_perplexity: Largest perplexity per token; None: no bound. One of the two bounds must be given.
+            max_bits_per_byte: Largest number of bits per byte; None: no bound.
+            criterion: What candidate and baseline are compared by: `bits_per_byte`, or `perplexity` if both have the
+                same tokenizer and vocabulary.
+            tolerance: How much worse than the baseline the candidate may be, as a share: 0.005 is 0.5 %. 0: it must
+                be shown to be better. None: the comparison is no condition.
+            slices: Features to slice the scores by: `sentence_length`, `unknown_words`, or raw features of the
+                examples.
+            slice_tolerance: How much worse it may be in a slice, as a share. None: slices are only reported.
+            slice_min_sentences: How many sentences a slice must have to count.
+            example_splits: Splits that are scored; None: `eval`.
 
         Raises:
-            ValueError: If no upper bound is given, a value is out of range, or a slice is named twice or is the text.
+            SettingError: If a value is out of range. A run checks the values of its RuntimeParameters.
         """
-        Gate(**gate)  # So that a mistake is found here and not by the executor.
-        repeated = [name for name in slices if list(slices).count(name) > 1]
-        if repeated or "text" in slices:
-            raise ValueError(
-                f"gate.slices={list(slices)}: each must be named once, and the text itself is none: every sentence "
-                "would be a slice"
-            )
+        numbers = {
+            "max_perplexity": max_perplexity,
+            "max_bits_per_byte": max_bits_per_byte,
+            "tolerance": tolerance,
+            "slice_tolerance": slice_tolerance,
+        }
+        check_known({**numbers, "criterion": criterion, "slices": slices, "slice_min_sentences": slice_min_sentences})
         super().__init__(
             spec=MaskedEvaluatorSpec(
                 examples=examples,
                 model=model,
                 baseline_model=baseline_model,
-                gate=json.dumps(gate, sort_keys=True),
-                slices=json.dumps(list(slices)),
-                example_splits=json_utils.dumps(list(example_splits)),
+                # TFX refuses an int for a float.
+                **{name: float(value) if isinstance(value, int) else value for name, value in numbers.items()},
+                criterion=criterion,
+                slices=json.dumps([slices] if isinstance(slices, str) else list(slices)),
+                slice_min_sentences=slice_min_sentences,
+                example_splits=json_utils.dumps(list(EVALUATED_SPLITS if example_splits is None else example_splits)),
                 evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=types.Channel(type=standard_artifacts.ModelBlessing),
             )

@@ -1,4 +1,4 @@
-"""What TFMA computes, as its `EvalConfig`. What follows from it is decided in `gate`."""
+"""`EvalConfig` of the Evaluator: what TFMA computes. The gate decides what follows from it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def eval_config(slices: Sequence[str] = (), same_tokens: bool = True) -> config_
     those of `scores` are derived from sums.
 
     Args:
-        slices: By what the metrics are also reported: `sentence_length`, `unknown_words`, or raw features.
+        slices: Features to slice the metrics by: `sentence_length`, `unknown_words`, or raw features.
         same_tokens: As for `metrics.MaskedLanguageModelMetrics`.
 
     Returns:
-        The configuration, with one unnamed model; TFX adds the baseline where there is one.
+        The configuration, with one unnamed model; TFX adds the baseline if there is one.
     """
     return config_pb2.EvalConfig(
         model_specs=[config_pb2.ModelSpec(signature_name=EVALUATE, model_type=tfma.TF_GENERIC)],

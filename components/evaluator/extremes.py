@@ -1,4 +1,4 @@
-"""The sentences that stand out most, found in the same pass and held in bounded memory."""
+"""Sentences that stand out most, collected in the same pass and held in bounded memory."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Extremes(Additive):
         Args:
             texts: bytes `[batch]`, the raw lines.
             candidate: As for `EvaluationSums.from_outputs`.
-            baseline: The same of the baseline, where there is one.
+            baseline: The same of the baseline, if there is one.
         """
         ours = output_arrays(candidate)
         bits = sentence_bits(ours["nll"], ours["spelled_bytes"])

@@ -3,8 +3,8 @@
 TFX hands over up to 1,000 sentences at once, whatever their length. TFX's Evaluator calls `custom_extractors` of
 this module, which replaces TFMA's extractors: sentences of similar length go through each model's `evaluate`
 signature together, in calls of bounded size, so that memory follows neither the batch nor its longest sentence. Those
-that fall into the same slices then stay together as one extract, whose predictions are arrays: TFMA takes as long for
-an extract as the model does for a sentence.
+that fall into the same slices then stay together as one extract, whose predictions are arrays: TFMA's overhead for one
+extract equals the cost of scoring one sentence.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class EvaluateInBatches(beam.DoFn):
         """Makes the DoFn.
 
         Args:
-            paths: SavedModel folder by model name; the name is "" where there is only one, the candidate's is first.
+            paths: SavedModel folder by model name; the name is "" if there is only one; the candidate's is first.
             columns: What the sentences are grouped by: derived values or features.
         """
         self._paths = paths
@@ -87,9 +87,9 @@ class EvaluateInBatches(beam.DoFn):
         examples = np.array([values[0] for values in batch.column(tfma.ARROW_INPUT_COLUMN).to_pylist()], dtype=object)
         texts = np.array([values[0] if values else b"" for values in _column(batch, TEXT_FEATURE)], dtype=object)
         outputs = {name: evaluate(model, examples) for name, model in self._holder.models.items()}
-        of_candidate = next(iter(outputs.values()))
+        candidate_outputs = next(iter(outputs.values()))
         columns = {
-            name: values.tolist() if (values := derived(name, of_candidate)) is not None else _column(batch, name)
+            name: values.tolist() if (values := derived(name, candidate_outputs)) is not None else _column(batch, name)
             for name in self._columns
         }
         for common, rows in groups(columns, len(examples)):

@@ -63,7 +63,7 @@ def metric_key(name: str, model_name: str = "") -> tfma.metrics.MetricKey:
 
 
 class MaskedLanguageModelMetrics(tfma.metrics.Metric):
-    """All metrics at once, for each model and slice, and for the pair where there is a baseline.
+    """All metrics at once, for each model and slice, and for the pair if there is a baseline.
 
     Use it in an `EvalConfig` by class name and module; `eval_config.eval_config` does. An extract may hold any number
     of sentences. Losses are in nats, summed in float64. A slice without tokens gives NaN, never 0 or 1; infinite and
@@ -103,7 +103,7 @@ class SumsCombineFn(beam.CombineFn, abc.ABC):
 
     Args:
         sums: The type: `sums()` is empty, `+` adds, `merge` adds many.
-        keys: The metrics that come of it.
+        keys: The metrics that are derived from it.
     """
 
     def __init__(self, sums: Any, keys: list[tfma.metrics.MetricKey]) -> None:
@@ -131,7 +131,7 @@ class ScoreCombineFn(SumsCombineFn):
     """Adds the `evaluate` outputs of one model."""
 
     def __init__(self, model_name: str = "") -> None:
-        """Args: model_name: The model whose predictions are added; "" where there is only one."""
+        """Args: model_name: The model whose predictions are added; "" if there is only one."""
         super().__init__(ScoreSums, [metric_key(metric, model_name) for metric in METRICS])
         self._model_name = model_name
 

@@ -1,4 +1,4 @@
-"""The Evaluator's output as plain values, and the verdict beside it."""
+"""Results of the Evaluator as plain values, and the verdict beside them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
-from ...exported.gate import Gate, Verdict, decide
-from ...exported.scores import Change, Criterion
+from ...exported.gate import Verdict, decide
+from ...exported.gate_options import Criterion, GateOptions
+from ...exported.scores import Change
 from .extremes import Extremes
 from .metrics import EXTREMES, PAIRED_METRICS
 
@@ -28,7 +29,7 @@ Scores = dict[str, float]
 
 
 class SliceResult(NamedTuple):
-    """What was found in a slice.
+    """Scores of a slice.
 
     Attributes:
         candidate: The candidate's metrics, those of `metrics.METRICS` and `metrics.PAIRED_METRICS`.
@@ -41,7 +42,7 @@ class SliceResult(NamedTuple):
     extremes: Extremes
 
     def change(self, criterion: Criterion) -> Change | None:
-        """The candidate beside its baseline; None where there is none."""
+        """The candidate beside its baseline; None without a baseline."""
         if self.baseline is None:
             return None
         relative, lower, upper = (self.candidate[f"{criterion}_change{end}"] for end in ("", "_lower95", "_upper95"))
@@ -56,7 +57,7 @@ def load_results(evaluation_uri: str) -> dict[str, SliceResult]:
 
     Returns:
         By slice: "" are all sentences, others are named like `sentence_length: 0 to 10`, in the order of their
-        names. Empty where no sentence was scored.
+        names. Empty if no sentence was scored.
     """
     results = {}
     for item in tfma.load_metrics(evaluation_uri):
@@ -94,8 +95,8 @@ def _slice_result(item: metrics_for_slice_pb2.MetricsForSlice) -> SliceResult:
     return SliceResult(candidate, baseline, extremes)
 
 
-def decide_by_results(gate: Gate, evaluation_uri: str) -> Verdict:
-    """Decides by what the Evaluator found.
+def decide_by_results(gate: GateOptions, evaluation_uri: str) -> Verdict:
+    """Decides by the results of an evaluation.
 
     Args:
         gate: The conditions.
@@ -127,7 +128,7 @@ def read_verdict(evaluation_uri: str) -> Verdict:
 
 
 def summarize_evaluation(evaluation_uri: str, split: str = "eval") -> dict[str, Any]:
-    """Reads what one run of the Evaluator found.
+    """Reads the results of one run of the Evaluator.
 
     Args:
         evaluation_uri: Folder of the `evaluation` artifact.
@@ -135,7 +136,7 @@ def summarize_evaluation(evaluation_uri: str, split: str = "eval") -> dict[str, 
 
     Returns:
         `{"evaluation": .., "baseline": .., "change": .., "slices": .., "gate": ..}`. The first two are score
-        dictionaries; `baseline` and `change` are None where there was none:
+        dictionaries; `baseline` and `change` are None without a baseline:
 
             {"split": "eval", "nll_nats": 5213.2, "tokens": 901, "bytes": 4511, "oov_tokens": 12,
              "truncated_tokens": 0, "perplexity": 325.7, "perplexity_ci95": [301.2, 352.1],

@@ -1,1 +1,1 @@
-"""Pushes a blessed model as a whole or not at all."""
+"""Pusher: pushes a blessed model as a whole or not at all."""

@@ -1,27 +1,53 @@
-"""TFX's Pusher with our executor."""
+"""AtomicPusher: TFX's Pusher with our executor."""
 
 from __future__ import annotations
 
 from tfx import types
-from tfx.components import Pusher
-from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.types import component_spec, standard_artifacts
+from tfx.types import standard_component_specs as specs
 from tfx.v1 import proto
 
 from . import executor
 
 
-class AtomicPusher(Pusher):
-    """Pushes a blessed model as a whole or not at all; inputs and outputs are TFX's. See README.md beside this file."""
+class AtomicPusherSpec(types.ComponentSpec):
+    """Inputs, outputs and properties: those of TFX's Pusher, and `keep_versions` in the place of `custom_config`."""
 
+    PARAMETERS = {  # noqa: RUF012, as TFX declares it
+        specs.PUSH_DESTINATION_KEY: component_spec.ExecutionParameter(type=proto.PushDestination),
+        executor.KEEP_VERSIONS_KEY: component_spec.ExecutionParameter(type=int, optional=True),
+    }
+    INPUTS = {  # noqa: RUF012, as TFX declares it
+        specs.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
+        specs.MODEL_BLESSING_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
+        specs.INFRA_BLESSING_KEY: component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
+    }
+    OUTPUTS = {  # noqa: RUF012, as TFX declares it
+        specs.PUSHED_MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
+    }
+
+
+class AtomicPusher(base_component.BaseComponent):
+    """Pushes a blessed model as a whole or not at all; inputs and outputs are TFX's. See README.md beside this file.
+
+    Outputs:
+        pushed_model: a `PushedModel`. Its custom properties are TFX's `pushed`, `pushed_destination` and
+            `pushed_version`, and the scores that the blessing has.
+    """
+
+    SPEC_CLASS = AtomicPusherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
     def __init__(
         self,
-        push_destination: proto.PushDestination,
+        push_destination: proto.PushDestination | RuntimeParameter,
         model: types.BaseChannel | None = None,
         model_blessing: types.BaseChannel | None = None,
         infra_blessing: types.BaseChannel | None = None,
-        keep_versions: int | None = None,
+        *,
+        keep_versions: int | RuntimeParameter | None = None,
     ) -> None:
         """Builds the component; its node id is `Pusher`.
 
@@ -33,15 +59,21 @@ class AtomicPusher(Pusher):
             keep_versions: How many versions to keep, the newest; None: all.
 
         Raises:
-            ValueError: If `keep_versions` is below 1, or there is neither a model nor a blessing with one.
+            SettingError: If `keep_versions` is below 1. A run checks the value of a RuntimeParameter.
+            ValueError: If there is neither a model nor a blessing with one.
         """
-        if keep_versions is not None and keep_versions < 1:
-            raise ValueError(f"keep_versions={keep_versions}: must be >= 1, or None to keep all")
+        if not isinstance(keep_versions, RuntimeParameter):
+            executor.check_keep_versions(keep_versions)
+        if model is None and infra_blessing is None:
+            raise ValueError("no model to push: give model, or the infra_blessing of a ServingCheck")
         super().__init__(
-            model=model,
-            model_blessing=model_blessing,
-            infra_blessing=infra_blessing,
-            push_destination=push_destination,
-            custom_config={executor.KEEP_VERSIONS: keep_versions},
+            spec=AtomicPusherSpec(
+                model=model,
+                model_blessing=model_blessing,
+                infra_blessing=infra_blessing,
+                push_destination=push_destination,
+                keep_versions=keep_versions,
+                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+            )
         )
         self.with_id("Pusher")

@@ -1,4 +1,4 @@
-"""TFX's Pusher with another executor: a version appears complete or not at all."""
+"""Executor of the Pusher: a version appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -15,14 +15,31 @@ from tfx.components.pusher import executor
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, json_utils, proto_utils
+from tfx.types import standard_component_specs as specs
+from tfx.utils import io_utils, proto_utils
 
+from ...errors import SettingError
 from ...exported import versions
 from ...exported.versions import complete_versions
+from ...progress import report
+from ..lineage import copy_scores
 
 _log = logging.getLogger(__name__)
 
-KEEP_VERSIONS = "keep_versions"
+KEEP_VERSIONS_KEY = "keep_versions"
+
+
+def check_keep_versions(keep: int | None) -> None:
+    """Checks how many versions to keep.
+
+    Args:
+        keep: The number; None: all.
+
+    Raises:
+        SettingError: If it is below 1.
+    """
+    if keep is not None and keep < 1:
+        raise SettingError(f"{{{KEEP_VERSIONS_KEY}}}={keep}: must be >= 1, or None to keep all")
 
 
 class Executor(executor.Executor):
@@ -34,35 +51,47 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model where it is blessed.
+        """Pushes the model if it is blessed.
 
         Args:
             input_dict: As for TFX's Pusher: `model`, `model_blessing`, `infra_blessing`.
             output_dict: As for TFX's Pusher: `pushed_model`.
-            exec_properties: `push_destination`, and `custom_config` with `keep_versions`: how many versions to keep,
-                the newest; absent or None: all.
+            exec_properties: `push_destination`, and `keep_versions`: how many versions to keep, the newest; absent
+                or None: all.
+
+        Raises:
+            SettingError: If `keep_versions` is below 1.
         """
-        custom_config = json_utils.loads(exec_properties.get("custom_config") or "null") or {}
-        keep = custom_config.get(KEEP_VERSIONS)
+        keep = exec_properties.get(KEEP_VERSIONS_KEY)
+        check_keep_versions(keep)
         push_destination = pusher_pb2.PushDestination()
-        proto_utils.json_to_proto(exec_properties["push_destination"], push_destination)
+        proto_utils.json_to_proto(exec_properties[specs.PUSH_DESTINATION_KEY], push_destination)
         destination = push_destination.filesystem.base_directory
-        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
+        pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
         if urllib.parse.urlparse(destination).scheme:
             # An object store renames no folders. TFX writes saved_model.pb last there, which is as good as it gets.
             super().Do(input_dict, output_dict, exec_properties)
+            if pushed.get_int_custom_property("pushed") == 1:
+                _record(pushed, input_dict)
             if keep is not None and pushed.get_int_custom_property("pushed") == 1:
                 _remove_oldest(destination, keep)
             return
         self._log_startup(input_dict, output_dict, exec_properties)
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
+            report("not pushed: the model is not blessed")
             return
         model = self.GetModelPath(input_dict)
         # TFX's record of what was pushed, before servers see it: a failure here pushes nothing.
         io_utils.copy_dir(model, pushed.uri)
         version = versions.push(Path(destination), lambda folder: io_utils.copy_dir(model, str(folder)), keep)
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
+        _record(pushed, input_dict)
+
+
+def _record(pushed: types.Artifact, input_dict: dict[str, list[types.Artifact]]) -> None:
+    copy_scores(pushed, input_dict.get(specs.MODEL_BLESSING_KEY) or [])
+    report(f"pushed to {pushed.get_string_custom_property('pushed_destination')}")
 
 
 def _remove_oldest(destination: str, keep: int) -> None:

@@ -1,1 +1,1 @@
-"""The report: what a run found, as one HTML page."""
+"""Report: the results of a run as one HTML page."""

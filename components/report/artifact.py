@@ -1,4 +1,4 @@
-"""The artifact that holds the page."""
+"""Artifact type of the report's page."""
 
 from __future__ import annotations
 

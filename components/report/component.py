@@ -1,26 +1,27 @@
-"""The TFX component that writes the report of a run."""
+"""Report: the TFX component that writes the report of a run."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 from tfx.types import standard_component_specs as specs
+from tfx.utils import json_utils
 
 from .artifact import HTML
-from .executor import CONFIG_KEY, REPORT_KEY, TRANSFORM_KEY, Executor
+from .executor import CONFIG_KEY, REPORT_KEY, Executor
 
 
 class ReportSpec(types.ComponentSpec):
     """Inputs, outputs and properties."""
 
     PARAMETERS = {  # noqa: RUF012, as TFX declares it
-        TRANSFORM_KEY: component_spec.ExecutionParameter(type=str),
         CONFIG_KEY: component_spec.ExecutionParameter(type=str),
+        specs.EXAMPLE_SPLITS_KEY: component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012, as TFX declares it
         specs.EVALUATION_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
@@ -49,22 +50,23 @@ class Report(base_beam_component.BaseBeamComponent):
         model_run: types.BaseChannel,
         examples: types.BaseChannel,
         transform_graph: types.BaseChannel,
-        transform: Mapping[str, Any],
         baseline_model: types.BaseChannel | None = None,
+        *,
         config: Mapping[str, Any] | None = None,
+        example_splits: Sequence[str] | None = None,
     ) -> None:
         """Builds the component; its node id is `Report`.
 
         Args:
             evaluation: The Evaluator's `ModelEvaluation`, with its verdict.
-            model: The candidate `Model`, with the signature `score`.
+            model: The candidate `Model`, with the signature `score`. Its tokenizer, lower case and `max_length` are
+                those of the page.
             model_run: The Trainer's `ModelRun`, with its TensorBoard events.
             examples: Raw `Examples` with the feature `text`.
-            transform_graph: The `TransformGraph`, of which the vocabulary is read.
-            transform: The transform's configuration: `tokenizer`, `lowercase` and `max_length`; other keys are
-                ignored.
+            transform_graph: The `TransformGraph`; its vocabulary is read.
             baseline_model: The `Model` that the Evaluator compared with; the channel may be empty.
             config: What the page shows as the run's configuration; JSON values.
+            example_splits: Splits whose text is counted; None: all.
         """
         super().__init__(
             spec=ReportSpec(
@@ -74,8 +76,8 @@ class Report(base_beam_component.BaseBeamComponent):
                 model_run=model_run,
                 examples=examples,
                 transform_graph=transform_graph,
-                transform=json.dumps({key: transform[key] for key in ("tokenizer", "lowercase", "max_length")}),
                 config=json.dumps(dict(config or {})),
+                example_splits=json_utils.dumps(None if example_splits is None else list(example_splits)),
                 report=types.Channel(type=HTML),
             )
         )

@@ -1,4 +1,4 @@
-"""The training curves, from the TensorBoard events that the Trainer left."""
+"""Training curves, from the TensorBoard events that the Trainer left."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def read_curves(model_run_uri: str) -> dict[str, Curves]:
 
     Returns:
         The curves of `train` and `validation`, such as `{"train": {"loss": {1: 5.2, 2: 4.8}}, "validation": {}}`, in
-        the order of the epochs. Where an epoch was recorded twice, after a resume, the later one counts.
+        the order of the epochs. If an epoch was recorded twice, after a resume, the later one counts.
     """
     return {run: _read(f"{model_run_uri}/{run}") for run in (TRAIN, VALIDATION)}
 
 
 def _read(folder: str) -> Curves:
-    found: Curves = {}
+    curves: Curves = {}
     # TensorBoard's file names begin with the time.
     for file in sorted(tf.io.gfile.glob(f"{folder}/events.out.tfevents.*")):
         for event in EventFileLoader(file).Load():
             for value in event.summary.value:
                 if value.HasField("tensor") and value.tensor.dtype == tf.float32.as_datatype_enum:
-                    found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
-    return {name: dict(sorted(points.items())) for name, points in sorted(found.items())}
+                    curves.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
+    return {name: dict(sorted(points.items())) for name, points in sorted(curves.items())}
 
 
 def best_epoch(curves: dict[str, Curves]) -> int | None:

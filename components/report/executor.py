@@ -1,4 +1,4 @@
-"""Collects what a run found and writes the page."""
+"""Executor of Report: collects the results of a run and writes the page."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
-from tfx.utils import io_utils, path_utils
+from tfx.utils import json_utils
 
 from ...exported.exported_model import ExportedModel, load_model
 from ...exported.signatures import SCORE
+from ...exported.token_identity import read_description
 from ...progress import report
+from ...transform.lengths import smallest_length
 from ...transform.vocabulary import VOCABULARY_NAME
 from ..evaluator.results import SliceResult, load_results, read_verdict
+from ..examples import split_files, split_names
+from ..model_path import model_path
 from .artifact import page_path
 from .curves import read_curves
 from .page import Page, Standouts, render
 from .provenance import describe
 from .surprisal import score_sentences
-from .text_counts import CountText, TextCounts, count_texts, resolved_max_length
+from .text_counts import CountText, TextCounts, count_texts
 
-TRANSFORM_KEY = "transform"
 CONFIG_KEY = "config"
 CODE_DIGEST_KEY = "code_digest"
 REPORT_KEY = "report"
@@ -48,26 +51,36 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Runs the component.
 
         Args:
-            input_dict: `evaluation`, `model`, `model_run`, `examples`, `transform_graph` and, maybe, `baseline_model`.
+            input_dict: `evaluation`, `model`, `model_run`, `examples`, `transform_graph`; optionally
+                `baseline_model`.
             output_dict: `report`.
-            exec_properties: `transform` and `config`, JSON objects; `code_digest`, a string, optional.
+            exec_properties: `config`, a JSON object; `example_splits`, a JSON list, or null for all splits;
+                `code_digest`, a string, optional.
+
+        Raises:
+            ValueError: If the model has no description, the graph no vocabulary, or the examples not the splits.
         """
         evaluation = artifact_utils.get_single_instance(input_dict[specs.EVALUATION_KEY])
         model_run = artifact_utils.get_single_instance(input_dict[specs.MODEL_RUN_KEY])
         path = page_path(artifact_utils.get_single_instance(output_dict[REPORT_KEY]).uri)
-        transform = json.loads(exec_properties[TRANSFORM_KEY])
+        model = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
+        identity = read_description(model_path(model))
         results = load_results(evaluation.uri)
 
         tf.io.gfile.makedirs(posixpath.dirname(path))
-        counts = self._count(input_dict, transform, posixpath.dirname(path))
+        splits = json_utils.loads(exec_properties.get(specs.EXAMPLE_SPLITS_KEY) or "null")
+        counts = self._count(input_dict, splits, identity, posixpath.dirname(path))
+        smallest = smallest_length(counts.get(ANALYZED, TextCounts()).lengths)
+        # Models of earlier versions do not say it; by default it is the smallest.
+        max_length = identity.get("max_length", smallest)
         report("scoring the sentences that changed the most")
         page = Page(
             verdict=read_verdict(evaluation.uri),
             results=results,
             curves=read_curves(model_run.uri),
             counts=counts,
-            max_length=resolved_max_length(transform["max_length"], counts.get(ANALYZED, TextCounts())),
-            max_length_setting=transform["max_length"],
+            max_length=max_length,
+            max_length_is_smallest=max_length == smallest,
             standouts=find_standouts(results.get(""), input_dict),
             provenance=describe(input_dict),
             code_digest=exec_properties.get(CODE_DIGEST_KEY),
@@ -77,7 +90,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             file.write(render(page))
 
     def _count(
-        self, input_dict: dict[str, list[types.Artifact]], transform: Mapping[str, Any], folder: str
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        splits: list[str] | None,
+        identity: Mapping[str, Any],
+        folder: str,
     ) -> dict[str, TextCounts]:
         """Counts each split of the raw text; the analyzed one comes first."""
         graph = artifact_utils.get_single_instance(input_dict[specs.TRANSFORM_GRAPH_KEY])
@@ -85,19 +102,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         if vocabulary is None:
             raise ValueError(f"transform_graph {graph.uri}: has no vocabulary {VOCABULARY_NAME!r}; give tfx_lm's own")
         examples = input_dict[specs.EXAMPLES_KEY]
-        splits = artifact_utils.decode_split_names(examples[0].split_names)
-        splits.sort(key=lambda name: (name != ANALYZED, name))
-        files = {
-            split: sorted(
-                file
-                for uri in artifact_utils.get_split_uris(examples, split)
-                for file in tf.io.gfile.glob(io_utils.all_files_pattern(uri))
-            )
-            for split in splits
-        }
+        splits = sorted(split_names(examples) if splits is None else splits, key=lambda name: (name != ANALYZED, name))
+        files = {split: split_files(examples, [split]) for split in splits}
         outputs = {split: posixpath.join(folder, f"counts-{split}.json") for split in splits}
         report(f"counting the words of {', '.join(splits)}")
-        count = CountText(vocabulary, transform["tokenizer"], transform["lowercase"])
+        count = CountText(vocabulary, identity["tokenizer"], identity["lowercase"])
         with self._make_beam_pipeline() as pipeline:
             count_texts(pipeline, files, count, outputs)
         counts = {}
@@ -112,27 +121,26 @@ def find_standouts(total: SliceResult | None, input_dict: dict[str, list[types.A
     """Scores the sentences that stand out, with as many of the models as can.
 
     Args:
-        total: The evaluation of all sentences; None where nothing was scored.
-        input_dict: `model` and, maybe, `baseline_model`.
+        total: The evaluation of all sentences; None if nothing was scored.
+        input_dict: `model` and optionally `baseline_model`.
     """
     if total is None:
         return Standouts()
     artifacts = {"candidate": artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])}
-    # Where no baseline was compared with, the input may still be there, an empty folder.
+    # Without a baseline the input may still exist, as an empty folder.
     if total.baseline is not None:
         artifacts["baseline"] = artifact_utils.get_single_instance(input_dict[specs.BASELINE_MODEL_KEY])
     models: dict[str, ExportedModel] = {}
     problems = []
     for name, model in artifacts.items():
         try:
-            folder = path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
-            models[name] = load_model(folder, [SCORE])
+            models[name] = load_model(model_path(model), [SCORE])
         except ValueError as error:
             # The Evaluator needs less of a model than this; a run must not fail by its report.
             problems.append(f"{name}: {error}")
     worse, better = total.extremes.most, total.extremes.fewest
     if total.baseline is not None:
-        # Where nearly all got better, even the last of the ranking did.
+        # If nearly all got better, even the last of the ranking did.
         worse = tuple(sentence for sentence in worse if sentence.bits > 0)
         better = tuple(sentence for sentence in better if sentence.bits < 0)
     return Standouts(tuple(score_sentences(models, worse)), tuple(score_sentences(models, better)), tuple(problems))

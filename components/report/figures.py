@@ -1,4 +1,4 @@
-"""The charts of the report. Whatever they show also stands in a table beside them."""
+"""Charts of the report. A table beside each shows the same numbers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def slices_chart(results: Mapping[str, SliceResult], criterion: Criterion, title
         title: What it is called.
 
     Returns:
-        SVG; None where no score is finite.
+        SVG; None if no score is finite.
     """
     drawn = [
         (name, result)
@@ -87,7 +87,7 @@ def curves_chart(curves: Mapping[str, Curves]) -> Markup | None:
         curves: From `read_curves`.
 
     Returns:
-        SVG; None where no perplexity is finite.
+        SVG; None if no perplexity is finite.
     """
     series = {
         run: {epoch: value for epoch, value in curves[run].get("perplexity", {}).items() if math.isfinite(value)}
@@ -149,8 +149,8 @@ def length_bins(counts: Sequence[TextCounts], max_length: int) -> list[LengthBin
     bins = []
     for first, last in zip(firsts, [*lasts, None], strict=True):
         sentences = [
-            sum(number for length, number in of.lengths.items() if first <= length and (last is None or length <= last))
-            for of in counts
+            sum(number for length, number in split.lengths.items() if first <= length <= (last or math.inf))
+            for split in counts
         ]
         bins.append(LengthBin(first, last, tuple(sentences)))
     while bins and not any(bins[-1].sentences):

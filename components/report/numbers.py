@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Formats of numbers for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A number: `1,234.50`, `3.2e+09`, `∞`, `NaN`; `–` where there is none.
+    """A number: `1,234.50`, `3.2e+09`, `∞`, `NaN`; `–` for None.
 
     Args:
         value: The number.
@@ -30,7 +30,7 @@ def count(value: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None, digits: int = 2) -> str:
-    """An interval: `96.20 to 100.80`; empty where it is not known."""
+    """An interval: `96.20 to 100.80`; empty if it is not known."""
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return ""
     return f"{number(low, digits)} to {number(high, digits)}"

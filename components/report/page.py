@@ -1,4 +1,4 @@
-"""The page: one self-contained HTML file, without scripts, that asks the network for nothing."""
+"""Page of the report: one self-contained HTML file, without scripts and without requests to the network."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Page:
 
     Attributes:
         verdict: The gate's.
-        results: The evaluation, by slice; empty where nothing was scored.
+        results: The evaluation, by slice; empty if nothing was scored.
         curves: From `curves.read_curves`.
         counts: Of each split, the analyzed one first.
         max_length: Most targets of a sentence.
-        max_length_setting: What the configuration says about it: the number, or `auto`.
+        max_length_is_smallest: Whether it is the smallest that keeps 99.9 % of the training tokens.
         standouts: The sentences.
         provenance: The artifacts.
         code_digest: The digest of the code of all nodes, where it is known.
@@ -59,7 +59,7 @@ class Page:
     curves: Mapping[str, Curves]
     counts: Mapping[str, TextCounts]
     max_length: int
-    max_length_setting: Any
+    max_length_is_smallest: bool
     standouts: Standouts
     provenance: Sequence[Source]
     code_digest: str | None

@@ -1,4 +1,4 @@
-"""Where the numbers of a report came from."""
+"""Sources of a report: the artifacts that its numbers came from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Source(NamedTuple):
         name: Its key, such as `evaluation`.
         type: The type of the artifact.
         id: Its id in ML Metadata; on Kubeflow, where ids are names, a hash of it.
-        uri: Where it lies.
+        uri: Its folder or file.
         properties: What its producer noted about it, by name.
     """
 

@@ -1,4 +1,4 @@
-"""How surprised each model is by each word of a few sentences."""
+"""Surprisal: the bits that each word of a few sentences costs each model."""
 
 from __future__ import annotations
 

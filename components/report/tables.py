@@ -1,4 +1,4 @@
-"""The rows of the report's tables."""
+"""Tables of the report, as rows of text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RANKS = tuple(digit * 10**power for power in range(1, 8) for digit in (1, 2, 5)
 
 @dataclasses.dataclass(frozen=True)
 class ScoreRow:
-    """A row of the scores; each value as text, with its interval where there is one."""
+    """A row of the scores; each value as text, with its interval if it has one."""
 
     title: str
     candidate: str
@@ -45,7 +45,7 @@ _SCORES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
 
 
 def score_rows(total: SliceResult | None) -> list[ScoreRow]:
-    """The scores of all sentences; none where nothing was scored."""
+    """The scores of all sentences; empty if nothing was scored."""
     if total is None:
         return []
     rows = []
@@ -67,15 +67,15 @@ def _interval(scores: Scores, metric: str) -> str:
 
 
 def _change(result: SliceResult, metric: str) -> tuple[str, str]:
-    """`+1.20 %` and `+0.90 % to +1.50 %`; each empty where there is none."""
-    found = result.change(metric) if metric in get_args(Criterion) else None  # type: ignore[arg-type]
-    if found is None:
+    """`+1.20 %` and `+0.90 % to +1.50 %`; each empty if there is no change."""
+    difference = result.change(metric) if metric in get_args(Criterion) else None  # type: ignore[arg-type]
+    if difference is None:
         return "", ""
     known = [scores[metric] for scores in (result.candidate, result.baseline or {})]
-    if math.isnan(found.relative) and all(map(math.isfinite, known)):
+    if math.isnan(difference.relative) and all(map(math.isfinite, known)):
         return "not comparable: other tokens", ""
-    bounds = f"{numbers.change(found.lower)} to {numbers.change(found.upper)}" if not math.isnan(found.upper) else ""
-    return numbers.change(found.relative), bounds
+    low, high = numbers.change(difference.lower), numbers.change(difference.upper)
+    return numbers.change(difference.relative), "" if math.isnan(difference.upper) else f"{low} to {high}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,15 +141,16 @@ class SplitRow:
 def split_rows(counts: Mapping[str, TextCounts], max_length: int) -> list[SplitRow]:
     """What each split holds, and what of it is cut and unknown."""
     rows = []
-    for name, of in counts.items():
-        longest, words = max(of.lengths, default=0), int(of.words.sum())
-        rows.append(SplitRow(name, of.sentences, of.targets, longest, *of.cut(max_length), words, of.unknown))
+    for name, split in counts.items():
+        longest, words = max(split.lengths, default=0), int(split.words.sum())
+        cut = split.cut(max_length)
+        rows.append(SplitRow(name, split.sentences, split.targets, longest, *cut, words, split.unknown))
     return rows
 
 
 def coverage_rows(counts: Mapping[str, TextCounts]) -> list[tuple[int, list[float]]]:
     """Number of words, and the share that they cover of each split."""
-    shares = [of.coverage() for of in counts.values()]
-    size = max((of.size for of in shares), default=0)
+    shares = [split.coverage() for split in counts.values()]
+    size = max((share.size for share in shares), default=0)
     ranks = [rank for rank in _RANKS if rank < size] + ([size] if size else [])
-    return [(rank, [float(of[rank - 1]) if of.size >= rank else math.nan for of in shares]) for rank in ranks]
+    return [(rank, [float(share[rank - 1]) if share.size >= rank else math.nan for share in shares]) for rank in ranks]

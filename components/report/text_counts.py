@@ -14,21 +14,27 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
+from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.transforms import window
 from apache_beam.utils.windowed_value import WindowedValue
 
-from ...transform.lengths import AUTO, smallest_length
+from ...exported.additive import Additive
 from ...transform.preprocessing import TEXT
 from ...transform.tokenizer import TokenizerKind, tokenize
 from ...transform.vocabulary import RESERVED, UNKNOWN_ID, lookup_table, read_vocabulary
+from ..examples import compression
+from ..merge_additive import MergeAdditive
 
 # Lines that are split into words together: as many, and of so many bytes.
 BATCH_LINES = 1000
 BATCH_BYTES = 1_000_000
 
+# For each compression of a file: a name, what `examples.compression` calls it, and what Beam calls it.
+_COMPRESSIONS = (("plain", "", CompressionTypes.UNCOMPRESSED), ("gzip", "GZIP", CompressionTypes.GZIP))
+
 
 @dataclasses.dataclass(frozen=True)
-class TextCounts:
+class TextCounts(Additive):
     """What a text holds; `+` adds disjoint texts, `TextCounts()` is the empty one.
 
     Worked example, `the cat sat` and `cat` with the = 4 and cat = 5, the only known words:
@@ -38,14 +44,13 @@ class TextCounts:
 
     Attributes:
         lengths: How many sentences there are of each length, in targets, before anything is cut.
-        words: int64 `[vocabulary]`, how often each id occurs among all words, those included that are cut; `</s>` is no
-            word.
+        words: int64 `[vocabulary]`, how often each id occurs among all words, cut words included; `</s>` is not a word.
     """
 
     lengths: Counter[int] = dataclasses.field(default_factory=Counter)
     words: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
 
-    def __add__(self, other: TextCounts) -> TextCounts:
+    def __add__(self, other: Any) -> TextCounts:
         if not isinstance(other, TextCounts):
             return NotImplemented
         words = np.zeros(max(self.words.size, other.words.size), np.int64)
@@ -102,16 +107,6 @@ class TextCounts:
         return int(self.words[UNKNOWN_ID]) if self.words.size else 0
 
 
-def resolved_max_length(setting: Any, train: TextCounts) -> int:
-    """The number that the Transform used.
-
-    Args:
-        setting: `max_length` of its configuration: the number, or `auto`.
-        train: The counts of the split that the Transform looked at.
-    """
-    return smallest_length(train.lengths) if setting == AUTO else int(setting)
-
-
 class CountText(beam.DoFn):
     """From serialized `tf.train.Example`s with the feature `text` to a `TextCounts` for each bundle."""
 
@@ -160,26 +155,6 @@ class CountText(beam.DoFn):
         self._examples, self._bytes = [], 0
 
 
-class MergeCounts(beam.CombineFn):
-    """Adds `TextCounts`."""
-
-    def create_accumulator(self) -> TextCounts:
-        """The counts of nothing."""
-        return TextCounts()
-
-    def add_input(self, accumulator: TextCounts, element: TextCounts) -> TextCounts:
-        """Adds one."""
-        return accumulator + element
-
-    def merge_accumulators(self, accumulators: Iterable[TextCounts]) -> TextCounts:
-        """Adds several; the iterable may be readable only once."""
-        return sum(accumulators, TextCounts())
-
-    def extract_output(self, accumulator: TextCounts) -> TextCounts:
-        """The sum."""
-        return accumulator
-
-
 def count_texts(
     pipeline: beam.Pipeline, files: Mapping[str, Sequence[str]], count: CountText, outputs: Mapping[str, str]
 ) -> None:
@@ -187,17 +162,21 @@ def count_texts(
 
     Args:
         pipeline: To be run by the caller.
-        files: TFRecord files of each split.
+        files: TFRecord files of each split, compressed or not.
         count: How to count.
         outputs: Where the counts of each split are written to, as `TextCounts.as_json`.
     """
     for split, paths in files.items():
         _ = (
-            pipeline
-            | f"Files[{split}]" >> beam.Create(paths)
-            | f"Read[{split}]" >> beam.io.ReadAllFromTFRecord()
+            tuple(
+                pipeline
+                | f"Files[{split},{name}]" >> beam.Create([path for path in paths if compression(path) == kind])
+                | f"Read[{split},{name}]" >> beam.io.ReadAllFromTFRecord(compression_type=beam_type)
+                for name, kind, beam_type in _COMPRESSIONS
+            )
+            | f"Flatten[{split}]" >> beam.Flatten()
             | f"Count[{split}]" >> beam.ParDo(count)
-            | f"Merge[{split}]" >> beam.CombineGlobally(MergeCounts())
+            | f"Merge[{split}]" >> beam.CombineGlobally(MergeAdditive(TextCounts))
             | f"ToJson[{split}]" >> beam.Map(TextCounts.as_json)
             | f"Write[{split}]" >> beam.io.WriteToText(outputs[split], num_shards=1, shard_name_template="")
         )

@@ -1,1 +1,1 @@
-"""The serving check: whether a fresh process, with TensorFlow alone, serves the model as the Evaluator saw it."""
+"""Serving check: whether a fresh process, with TensorFlow alone, serves the model as the Evaluator scored it."""

@@ -1,11 +1,17 @@
-"""The serving check as a TFX component, in the place of InfraValidator."""
+"""ServingCheck: the TFX component that serves a model before it is pushed, in the place of InfraValidator."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
+from tfx.types import standard_component_specs as specs
+from tfx.utils import json_utils
 
+from ..examples import EVALUATED_SPLITS
 from . import executor
 
 
@@ -13,23 +19,26 @@ class ServingCheckSpec(types.ComponentSpec):
     """Inputs, outputs and properties; see `ServingCheck`."""
 
     PARAMETERS = {  # noqa: RUF012 (TFX's interface)
-        "max_latency_ms": component_spec.ExecutionParameter(type=float),
-        "timeout_seconds": component_spec.ExecutionParameter(type=float),
-        "example_split": component_spec.ExecutionParameter(type=str),
+        executor.MAX_LATENCY_KEY: component_spec.ExecutionParameter(type=float),
+        executor.TIMEOUT_KEY: component_spec.ExecutionParameter(type=float),
+        specs.EXAMPLE_SPLITS_KEY: component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        specs.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
+        specs.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
     }
-    OUTPUTS = {"blessing": component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing)}  # noqa: RUF012
+    OUTPUTS = {specs.BLESSING_KEY: component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing)}  # noqa: RUF012
 
 
 class ServingCheck(base_component.BaseComponent):
     """Serves the model in a fresh process with TensorFlow alone and blesses it if it answers as evaluated.
 
     It needs neither Docker nor a model server. Its output is what TFX's InfraValidator gives, so that TFX's Pusher
-    honours it; where the Pusher gets no `model`, it pushes the blessing's copy, which has warm-up requests. See
+    honours it; if the Pusher gets no `model`, it pushes the blessing's copy, which has warm-up requests. See
     README.md beside this file.
+
+    Outputs:
+        blessing: an `InfraBlessing`.
     """
 
     SPEC_CLASS = ServingCheckSpec
@@ -39,31 +48,35 @@ class ServingCheck(base_component.BaseComponent):
         self,
         model: types.BaseChannel,
         examples: types.BaseChannel,
-        max_latency_ms: float = 500.0,
-        timeout_seconds: float = 300.0,
-        example_split: str = "eval",
+        *,
+        max_latency_ms: float | RuntimeParameter = 500.0,
+        timeout_seconds: float | RuntimeParameter = 300.0,
+        example_splits: Sequence[str] | None = None,
     ) -> None:
         """Builds the component; its node id is `ServingCheck`.
 
         Args:
             model: The `Model`, with the signatures that the Trainer exports.
-            examples: Raw `Examples` with the feature `text`; the first 256 of the split are scored.
+            examples: Raw `Examples` with the feature `text`; the first 256 of the splits are scored.
             max_latency_ms: Longest time that 19 of 20 requests of a single sentence may take.
             timeout_seconds: Longest time of the whole process, TensorFlow's import included.
-            example_split: The split whose sentences are taken.
+            example_splits: The splits whose sentences are taken; None: `eval`.
 
         Raises:
-            ValueError: If a limit is not above 0.
+            SettingError: If a limit is not above 0. A run checks the values of its RuntimeParameters.
         """
-        for name, limit in (("max_latency_ms", max_latency_ms), ("timeout_seconds", timeout_seconds)):
-            if not limit > 0:
-                raise ValueError(f"{name}={limit}: must be above 0")
-        spec = ServingCheckSpec(
-            model=model,
-            examples=examples,
-            max_latency_ms=float(max_latency_ms),
-            timeout_seconds=float(timeout_seconds),
-            example_split=example_split,
-            blessing=types.Channel(type=standard_artifacts.InfraBlessing),
+        limits = {executor.MAX_LATENCY_KEY: max_latency_ms, executor.TIMEOUT_KEY: timeout_seconds}
+        for name, limit in limits.items():
+            if not isinstance(limit, RuntimeParameter):
+                executor.check_limit(name, limit)
+        super().__init__(
+            spec=ServingCheckSpec(
+                model=model,
+                examples=examples,
+                # TFX refuses an int for a float.
+                **{name: float(limit) if isinstance(limit, int) else limit for name, limit in limits.items()},
+                example_splits=json_utils.dumps(list(EVALUATED_SPLITS if example_splits is None else example_splits)),
+                blessing=types.Channel(type=standard_artifacts.InfraBlessing),
+            )
         )
-        super().__init__(spec=spec)
+        self.with_id("ServingCheck")

@@ -1,4 +1,4 @@
-"""The serving check's executor: sends the model's fresh process its requests and writes the blessing."""
+"""Executor of the serving check: sends the model's fresh process its requests and writes the blessing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,34 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.types import standard_component_specs as specs
+from tfx.utils import io_utils, json_utils, path_utils
 
+from ...errors import SettingError
 from ...exported.warmup import write_warmup_requests
+from ...progress import report
 from ..evaluator.inference import evaluate
+from ..examples import split_files
+from ..model_path import model_path
 from . import golden, process
 from .verdict import judge
+
+MAX_LATENCY_KEY = "max_latency_ms"
+TIMEOUT_KEY = "timeout_seconds"
+
+
+def check_limit(name: str, limit: float) -> None:
+    """Checks that a limit is above 0.
+
+    Args:
+        name: The argument of `component.ServingCheck`.
+        limit: Its value.
+
+    Raises:
+        SettingError: If it is not.
+    """
+    if not limit > 0:
+        raise SettingError(f"{{{name}}}={limit}: must be above 0")
 
 
 class Executor(base_executor.BaseExecutor):
@@ -30,29 +52,29 @@ class Executor(base_executor.BaseExecutor):
         """Checks the model and writes the blessing.
 
         Args:
-            input_dict: `model`, and `examples` with the split of `example_split`.
+            input_dict: `model`, and `examples` with the splits of `example_splits`.
             output_dict: `blessing`, an InfraBlessing. Its folder gets TFX's file `INFRA_BLESSED` or
-                `INFRA_NOT_BLESSED`, the verdict (see `verdict`), and, where the model is blessed, the model with its
+                `INFRA_NOT_BLESSED`, the verdict (see `verdict`), and, if the model is blessed, the model with its
                 warm-up requests, where TFX's Pusher looks for it.
-            exec_properties: `max_latency_ms`, `timeout_seconds`, `example_split`.
+            exec_properties: `max_latency_ms`, `timeout_seconds`, and `example_splits`, a JSON list.
+
+        Raises:
+            SettingError: If a limit is not above 0, or the splits hold no examples.
         """
-        model = path_utils.serving_model_path(artifact_utils.get_single_instance(input_dict["model"]).uri)
-        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        split = exec_properties["example_split"]
-        folders = [artifact_utils.get_split_uri([examples], split) for examples in input_dict["examples"]]
-        examples = golden.read_examples(folders)
+        limits = {name: exec_properties[name] for name in (MAX_LATENCY_KEY, TIMEOUT_KEY)}
+        for name, limit in limits.items():
+            check_limit(name, limit)
+        model = model_path(artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY]))
+        blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
+        splits = json_utils.loads(exec_properties[specs.EXAMPLE_SPLITS_KEY])
+        examples = golden.read_examples(split_files(input_dict[specs.EXAMPLES_KEY], splits))
         sentences = [golden.text_of(example) for example in examples]
-        found = process.run_probe(
-            model,
-            golden.TEXTS,
-            sentences,
-            max_latency_ms=exec_properties["max_latency_ms"],
-            timeout_seconds=exec_properties["timeout_seconds"],
-        )
+        report(f"serving the model in a fresh process, {len(sentences)} sentences")
+        answers = process.run_probe(model, golden.TEXTS, sentences, **limits)
         expected = None
-        if found.nll is not None:
+        if answers.nll is not None:
             expected = evaluate(tf.saved_model.load(model), np.array(examples, object))["nll"]
-        verdict = judge(found, expected)
+        verdict = judge(answers, expected)
         fileio.makedirs(blessing.uri)
         if verdict.blessed:
             stamped = path_utils.stamped_model_path(blessing.uri)

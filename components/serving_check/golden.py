@@ -1,4 +1,4 @@
-"""The requests of the serving check: texts that break servers, and sentences whose loss is known."""
+"""Requests of the serving check: texts that break servers, and sentences whose loss is known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from ...errors import SettingError, escape
 from ...transform.preprocessing import TEXT
+from ..examples import read_records
 
 # As many sentences as the largest batch that is tried.
 SENTENCES = 256
@@ -22,27 +24,28 @@ TEXTS = {
 }
 
 
-def read_examples(folders: Sequence[str]) -> list[bytes]:
-    """Reads the first sentences of a split.
+def read_examples(files: Sequence[str]) -> list[bytes]:
+    """Reads the first sentences of some files.
 
     Args:
-        folders: The folders of the split's files, compressed TFRecords of `tf.train.Example`.
+        files: TFRecord files of `tf.train.Example`, compressed or not.
 
     Returns:
-        `SENTENCES` serialized examples; from the beginning again where the split has fewer.
+        `SENTENCES` serialized examples; if there are fewer, they repeat.
 
     Raises:
-        ValueError: If there is none.
+        SettingError: If there are no examples.
     """
-    files = sorted(file for folder in folders for file in tf.io.gfile.glob(f"{folder}/*"))
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP").take(SENTENCES).as_numpy_iterator()
-    examples = list(records)
+    examples = list(read_records(files).take(SENTENCES).as_numpy_iterator())
     if not examples:
-        raise ValueError(f"{', '.join(folders)}: no examples to check the model with; set example_split")
+        raise SettingError(
+            f"no examples to check the model with in {escape(', '.join(files)) or 'no file'}; "
+            "set {example_splits} to splits that have some"
+        )
     return list(itertools.islice(itertools.cycle(examples), SENTENCES))
 
 
 def text_of(example: bytes) -> bytes:
-    """The text of a serialized example, empty where it has none."""
+    """Returns the text of a serialized example, empty if it has no text."""
     values = tf.train.Example.FromString(example).features.feature[TEXT].bytes_list.value
     return values[0] if values else b""

@@ -1,4 +1,4 @@
-"""The fresh process of the serving check: loads a model as a server does and sends it requests.
+"""Probe of the serving check, a fresh process: loads a model as a server does and sends it requests.
 
 A script, run by its path, so that nothing of this package or of TFX is imported; TensorFlow is all that it needs:
 
@@ -52,8 +52,8 @@ class Model:
         self.problems: list[str] = []
         missing = [name for name in SIGNATURES if name not in self._loaded.signatures]
         if missing:
-            there = ", ".join(sorted(self._loaded.signatures)) or "none"
-            self.problems.append(f"no signature {', '.join(missing)} (there are: {there}); export the model again")
+            present = ", ".join(sorted(self._loaded.signatures)) or "none"
+            self.problems.append(f"no signature {', '.join(missing)} (there are: {present}); export the model again")
 
     def call(self, signature: str, texts: list[bytes]) -> dict[str, Any]:
         """Calls a signature with texts, whatever its inputs are; answers by name, as numpy arrays."""
@@ -98,9 +98,9 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         request: See the top of this file.
 
     Returns:
-        `problems`: sentences, empty where all is well; `load_seconds`; `latency_ms`: of a single sentence sent to
-        `score`, `median` and `p95`; `nll`: the loss of each sentence, nats. Where a signature is missing, the first
-        two alone.
+        `problems`: sentences, empty if all is well; `load_seconds`; `latency_ms`: of a single sentence sent to
+        `score`, `median` and `p95`; `nll`: the loss of each sentence, nats. If a signature is missing, only the
+        first two.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Running the probe in a process of its own."""
+"""Process of the serving check: runs the probe and reads its answers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ STDERR_CHARACTERS = 2000
 
 @dataclasses.dataclass(frozen=True)
 class ProbeResult:
-    """What the fresh process found.
+    """Answers of the fresh process.
 
     Attributes:
-        problems: What speaks against the model; none where all is well.
-        load_seconds: How long the model took to load; None where it did not.
+        problems: What speaks against the model; empty if nothing does.
+        load_seconds: How long the model took to load; None if it did not load.
         latency_ms: Milliseconds of a request of a single sentence, `median` and `p95`.
-        nll: The loss of each sentence, nats, float64 [sentences]; None where the process did not get so far.
+        nll: The loss of each sentence, nats, float64 [sentences]; None if the process ended before.
     """
 
     problems: tuple[str, ...]
@@ -54,8 +54,8 @@ def run_probe(
         timeout_seconds: Longest time of the whole process.
 
     Returns:
-        What was found. A process that crashes or does not end is a problem of the model, with what it wrote to its
-        standard error; it is no exception.
+        The answers. A process that crashes or does not end is a problem of the model, with what it wrote to its
+        standard error; it raises no exception.
     """
     request = {
         "model": model,
@@ -77,21 +77,21 @@ def run_probe(
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            limit = f"did not end within {timeout_seconds:g} s (serving_check.timeout_seconds)"
-            return ProbeResult((f"the serving process {limit}{_said(error.stderr)}",))
+            limit = f"did not end within {timeout_seconds:g} s (timeout_seconds)"
+            return ProbeResult((f"the serving process {limit}{_stderr_text(error.stderr)}",))
         if done.returncode != 0:
-            return ProbeResult((f"the serving process ended with code {done.returncode}{_said(done.stderr)}",))
-        found = json.loads(result_file.read_text())
-    problems, latency = found["problems"], found.get("latency_ms")
+            return ProbeResult((f"the serving process ended with code {done.returncode}{_stderr_text(done.stderr)}",))
+        answers = json.loads(result_file.read_text())
+    problems, latency = answers["problems"], answers.get("latency_ms")
     if latency and latency["p95"] > max_latency_ms:
         problems.append(
             f"one of 20 requests of a single sentence takes {latency['p95']:.1f} ms or longer; at most "
-            f"{max_latency_ms:g} ms (serving_check.max_latency_ms)"
+            f"{max_latency_ms:g} ms (max_latency_ms)"
         )
-    nll = np.array(found["nll"]) if "nll" in found else None
-    return ProbeResult(tuple(problems), found["load_seconds"], latency, nll)
+    nll = np.array(answers["nll"]) if "nll" in answers else None
+    return ProbeResult(tuple(problems), answers["load_seconds"], latency, nll)
 
 
-def _said(stderr: bytes | None) -> str:
+def _stderr_text(stderr: bytes | None) -> str:
     text = (stderr or b"").decode("utf-8", "replace").strip()
     return f"; its standard error ends:\n{text[-STDERR_CHARACTERS:]}" if text else ", without a word on standard error"

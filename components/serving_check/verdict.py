@@ -1,4 +1,4 @@
-"""The verdict of the serving check, from the probe's answers and the Evaluator's; kept as a file of the blessing."""
+"""Verdict of the serving check, from the probe's answers and the Evaluator's; kept as a file of the blessing."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ AGREEMENT = 1e-5
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class ServingVerdict:
     """Whether the model may be served.
 
     Attributes:
-        reasons: Why not; none where it may.
+        reasons: Why not; empty if it may.
         load_seconds: How long a fresh process took to load it.
         latency_ms: Milliseconds of a request of a single sentence, `median` and `p95`.
-        largest_difference: From the Evaluator's loss of a sentence, relative (to 1 nat where the loss is less).
+        largest_difference: From the Evaluator's loss of a sentence, relative (to 1 nat if the loss is less).
     """
 
     reasons: tuple[str, ...]
@@ -45,23 +45,23 @@ class Verdict:
         io_utils.write_string_file(f"{folder}/{'INFRA_BLESSED' if self.blessed else 'INFRA_NOT_BLESSED'}", "")
 
 
-def judge(found: ProbeResult, expected: np.ndarray | None) -> Verdict:
-    """Compares what was served with what was evaluated.
+def judge(answers: ProbeResult, expected: np.ndarray | None) -> ServingVerdict:
+    """Compares the served losses with the evaluated ones.
 
     Args:
-        found: From the probe.
-        expected: The loss of each sentence by the Evaluator, nats; None where the probe has none to compare.
+        answers: From the probe.
+        expected: The loss of each sentence by the Evaluator, nats; None if the probe has no losses to compare.
     """
-    reasons, largest = list(found.problems), None
-    if found.nll is not None and expected is not None:
-        largest = float(np.max(np.abs(found.nll - expected) / np.maximum(np.abs(expected), 1.0)))
+    reasons, largest = list(answers.problems), None
+    if answers.nll is not None and expected is not None:
+        largest = float(np.max(np.abs(answers.nll - expected) / np.maximum(np.abs(expected), 1.0)))
         # Written so that NaN is a reason too.
         if not largest <= AGREEMENT:
             reasons.append(f"score differs from the Evaluator by {largest:.1e} of a sentence's loss; at most 1e-5")
-    return Verdict(tuple(reasons), found.load_seconds, found.latency_ms, largest)
+    return ServingVerdict(tuple(reasons), answers.load_seconds, answers.latency_ms, largest)
 
 
 def read_verdict(blessing: str) -> dict[str, Any]:
-    """Reads the verdict from the folder of an InfraBlessing: the attributes of `Verdict`, and `blessed`."""
+    """Reads the verdict from the folder of an InfraBlessing: the attributes of `ServingVerdict`, and `blessed`."""
     with fileio.open(f"{blessing}/{VERDICT_FILE}") as file:
         return json.loads(file.read())

@@ -32,7 +32,7 @@ def summarize(config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], 
 
     Returns:
         The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null where the
-        Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.Verdict`) where the
+        Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.ServingVerdict`) where the
         ServingCheck did not; `pushed_model` is null where nothing was pushed, or where what a cached Pusher once
         pushed is gone, which `warnings` then says; `report` is null where no report was written. Losses are in nats.
     """

@@ -1,4 +1,4 @@
-"""The simplest model of the same data, to see what the LSTM learnt: each word as often as in the train split."""
+"""Unigram model of the same data, to see what the LSTM learnt: each word as often as in the train split."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from ...components.examples import read_records
 from ...transform import preprocessing, vocabulary
 
 
@@ -40,7 +41,7 @@ def _counts(split: Path, size: int) -> np.ndarray:
     counts = np.zeros(size)
     files = sorted(str(path) for path in split.iterdir())
     spec = {preprocessing.IDS: tf.io.VarLenFeature(tf.int64)}
-    for batch in tf.data.TFRecordDataset(files, compression_type="GZIP").batch(1024):
+    for batch in read_records(files).batch(1024):
         ids = tf.io.parse_example(batch, spec)[preprocessing.IDS].values
         counts += np.bincount(ids.numpy(), minlength=size)
     return counts

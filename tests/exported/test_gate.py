@@ -1,9 +1,10 @@
-import dataclasses
 import math
 
 import numpy as np
 import pytest
-from tfx_lm.exported.gate import NO_BASELINE, NO_SENTENCES, Gate, decide
+from tfx_lm.errors import SettingError
+from tfx_lm.exported.gate import NO_BASELINE, NO_SENTENCES, decide
+from tfx_lm.exported.gate_options import GateOptions, checked_gate
 from tfx_lm.exported.scores import Change
 
 
@@ -16,16 +17,16 @@ def change(relative, margin=0.003, sentences=2000):
 
 
 def test_an_upper_bound_of_perplexity():
-    gate = Gate(max_perplexity=500)
-    assert decide(gate, scores(500), None) == (True, ["perplexity 500 <= gate.max_perplexity 500", NO_BASELINE])
-    assert decide(gate, scores(812.34), None) == (False, ["perplexity 812.34 > gate.max_perplexity 500", NO_BASELINE])
+    gate = GateOptions(max_perplexity=500)
+    assert decide(gate, scores(500), None) == (True, ["perplexity 500 <= max_perplexity 500", NO_BASELINE])
+    assert decide(gate, scores(812.34), None) == (False, ["perplexity 812.34 > max_perplexity 500", NO_BASELINE])
 
 
 def test_an_upper_bound_of_bits_per_byte():
-    gate = Gate(max_bits_per_byte=2.0)
+    gate = GateOptions(max_bits_per_byte=2.0)
     assert decide(gate, scores(bits_per_byte=2.0), None).blessed
     verdict = decide(gate, scores(1e9, 2.01), None)
-    assert verdict == (False, ["bits per byte 2.01 > gate.max_bits_per_byte 2", NO_BASELINE])
+    assert verdict == (False, ["bits per byte 2.01 > max_bits_per_byte 2", NO_BASELINE])
 
 
 @pytest.mark.parametrize(
@@ -33,104 +34,110 @@ def test_an_upper_bound_of_bits_per_byte():
     [
         (0.001, 0.003, True, "bits per byte is 0.1 % above the baseline's; with 95 % confidence at most 0.4 % above"),
         (0.001, 0.005, False, "bits per byte is 0.1 % above the baseline's; with 95 % confidence only known to be at "
-                              "most 0.6 % above, gate.tolerance allows 0.5 %"),
+                              "most 0.6 % above, tolerance allows 0.5 %"),
         (0.02, 0.003, False, "bits per byte is 2 % above the baseline's; with 95 % confidence only known to be at most "
-                             "2.3 % above, gate.tolerance allows 0.5 %"),
+                             "2.3 % above, tolerance allows 0.5 %"),
         (-0.02, 0.003, True, "bits per byte is 2 % below the baseline's; with 95 % confidence at least 1.7 % below"),
         (0.0, 0.0, True, "bits per byte is equal to the baseline's; with 95 % confidence at most 0 % above"),
     ],
 )  # fmt: skip
 def test_the_comparison_with_the_baseline(relative, margin, blessed, reason):
-    verdict = decide(Gate(max_perplexity=500, tolerance=0.005), scores(), change(relative, margin))
+    verdict = decide(GateOptions(max_perplexity=500, tolerance=0.005), scores(), change(relative, margin))
     assert verdict.blessed is blessed
     assert verdict.reasons[-1] == reason
 
 
 def test_both_conditions_must_hold():
-    gate = Gate(max_perplexity=500, tolerance=0.005)
-    assert decide(gate, scores(501), change(-0.1)) == (False, ["perplexity 501 > gate.max_perplexity 500"])
+    gate = GateOptions(max_perplexity=500, tolerance=0.005)
+    assert decide(gate, scores(501), change(-0.1)) == (False, ["perplexity 501 > max_perplexity 500"])
 
 
 def test_no_tolerance_means_no_comparison():
-    verdict = decide(Gate(max_perplexity=500), scores(), change(9.0))
-    assert verdict == (True, ["perplexity 100 <= gate.max_perplexity 500"])
+    verdict = decide(GateOptions(max_perplexity=500, tolerance=None), scores(), change(9.0))
+    assert verdict == (True, ["perplexity 100 <= max_perplexity 500"])
 
 
 def test_a_zero_tolerance_asks_for_a_better_model():
-    gate = Gate(max_perplexity=500, tolerance=0.0)
+    gate = GateOptions(max_perplexity=500, tolerance=0.0)
     assert decide(gate, scores(), change(-0.004)).blessed
     for relative, margin in ((0.0, 0.0), (-0.002, 0.003), (0.1, 0.0)):
         verdict = decide(gate, scores(), change(relative, margin))
         assert not verdict.blessed
-        assert verdict.reasons[-1].endswith("gate.tolerance 0 asks for less")
+        assert verdict.reasons[-1].endswith("tolerance 0 asks for less")
 
 
 def test_nan_and_infinity_are_never_blessed():
     for bad in (math.nan, math.inf):
-        for gate in (Gate(max_perplexity=500), Gate(max_bits_per_byte=3)):
+        for gate in (GateOptions(max_perplexity=500), GateOptions(max_bits_per_byte=3)):
             verdict = decide(gate, scores(bad, bad), None)
             assert not verdict.blessed
             assert "NaN" in verdict.reasons[0] or "inf >" in verdict.reasons[0]
-    gate = Gate(max_perplexity=500, tolerance=0.005)
+    gate = GateOptions(max_perplexity=500, tolerance=0.005)
     verdict = decide(gate, scores(), change(math.nan))
     assert verdict == (
         False, ["bits per byte cannot be compared with the baseline's: one of them is NaN or infinite"],
     )  # fmt: skip
-    verdict = decide(dataclasses.replace(gate, criterion="perplexity"), scores(), change(math.nan))
-    assert verdict.reasons[0].endswith("at different lengths (set data.max_length, or gate.criterion to bits_per_byte)")
+    verdict = decide(gate.model_copy(update={"criterion": "perplexity"}), scores(), change(math.nan))
+    assert verdict.reasons[0].endswith("at different lengths (set max_length, or criterion to bits_per_byte)")
     verdict = decide(gate, scores(), Change(0.0, math.nan, math.nan, 1))
     assert verdict == (False, ["bits per byte cannot be compared with the baseline's by 1 sentence(s)"])
 
 
 def test_nothing_scored_is_not_blessed():
-    assert decide(Gate(max_perplexity=500), None, None) == (False, [NO_SENTENCES])
+    assert decide(GateOptions(max_perplexity=500), None, None) == (False, [NO_SENTENCES])
 
 
 def test_a_slice_that_gets_worse_refuses_the_model():
-    gate = Gate(max_perplexity=500, tolerance=0.005, slice_tolerance=0.02)
+    gate = GateOptions(max_perplexity=500, tolerance=0.005, slice_tolerance=0.02)
     fine = {"length: 0 to 10": change(0.019), "length: over 80": change(0.5, sentences=99)}
     verdict = decide(gate, scores(), change(-0.01), fine)
     assert verdict.blessed
-    assert verdict.reasons[-1] == "none of the 1 watched slices is worse by more than gate.slice_tolerance 2 %"
+    assert verdict.reasons[-1] == "none of the 1 watched slices is worse by more than slice_tolerance 2 %"
     for worse in (0.021, math.nan):
         verdict = decide(gate, scores(), change(-0.01), {**fine, "source: news": change(worse)})
         assert not verdict.blessed
         assert len(verdict.reasons) == 1
         assert verdict.reasons[0].startswith("source: news: bits per byte is ")
-        assert verdict.reasons[0].endswith(" over 2000 sentences; gate.slice_tolerance allows 2 %")
-    lenient = Gate(max_perplexity=500, tolerance=0.005)
+        assert verdict.reasons[0].endswith(" over 2000 sentences; slice_tolerance allows 2 %")
+    lenient = GateOptions(max_perplexity=500, slice_tolerance=None)
     assert decide(lenient, scores(), change(-0.01), {"source: news": change(1.0)}).blessed
 
 
 def test_the_criterion_is_named():
-    verdict = decide(Gate(max_perplexity=500, tolerance=0.005, criterion="perplexity"), scores(), change(0.1))
+    verdict = decide(GateOptions(max_perplexity=500, tolerance=0.005, criterion="perplexity"), scores(), change(0.1))
     assert verdict.reasons[0].startswith("perplexity is 10 % above the baseline's")
 
 
 def test_no_threshold_is_an_error():
-    with pytest.raises(ValueError, match=r"gate: no threshold; set gate\.max_perplexity or gate\.max_bits_per_byte"):
-        Gate(tolerance=0.005)
+    with pytest.raises(SettingError, match="no threshold; set max_perplexity or max_bits_per_byte"):
+        checked_gate({"tolerance": 0.005})
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"max_perplexity": 0}, r"gate\.max_perplexity=0: must be a number above 0"),
-        ({"max_perplexity": math.nan}, r"gate\.max_perplexity=nan: must be a number above 0"),
-        ({"max_bits_per_byte": -1.0}, r"gate\.max_bits_per_byte=-1\.0: must be a number above 0"),
-        ({"max_perplexity": 5, "tolerance": -0.1}, r"gate\.tolerance=-0\.1: must be a number >= 0"),
-        ({"max_perplexity": 5, "tolerance": math.inf}, r"gate\.tolerance=inf: must be a number >= 0"),
-        ({"max_perplexity": 5, "slice_tolerance": -1}, r"gate\.slice_tolerance=-1: must be a number >= 0"),
-        ({"max_perplexity": 5, "slice_min_sentences": 1}, r"gate\.slice_min_sentences=1: must be >= 2"),
-        ({"max_perplexity": 5, "criterion": "accuracy"}, "gate.criterion=accuracy: must be one of bits_per_byte, perp"),
+        ({"max_perplexity": 0}, "max_perplexity=0: must be > 1"),
+        ({"max_perplexity": 1.0}, "max_perplexity=1.0: must be > 1"),
+        ({"max_perplexity": math.nan}, "max_perplexity=nan: must be a finite number"),
+        ({"max_bits_per_byte": -1.0}, "max_bits_per_byte=-1.0: must be > 0"),
+        ({"max_perplexity": 5, "tolerance": -0.1}, "tolerance=-0.1: must be >= 0"),
+        ({"max_perplexity": 5, "tolerance": math.inf}, "tolerance=inf: must be a finite number"),
+        ({"max_perplexity": 5, "slice_tolerance": -1}, "slice_tolerance=-1: must be >= 0"),
+        ({"max_perplexity": 5, "slice_min_sentences": 1}, "slice_min_sentences=1: must be >= 2"),
+        ({"max_perplexity": 5, "criterion": "bits"}, "criterion=bits: must be one of 'bits_per_byte' or 'perplexity'"),
+        ({"max_perplexity": 5, "slices": ["text"]}, "slices=['text']: every sentence would be a slice of its own"),
+        ({"max_perplexity": 5, "slices": ["a", "a"]}, "slices=['a', 'a']: each must be named once; set slices"),
     ],
 )
 def test_values_out_of_range(values, message):
-    with pytest.raises(ValueError, match=message):
-        Gate(**values)
+    with pytest.raises(SettingError) as caught:
+        checked_gate(values)
+    assert str(caught.value).startswith(message)
+    (name,) = set(values) - {"max_perplexity"} or {"max_perplexity"}
+    assert caught.value.with_names(lambda setting: f"gate.{setting}").startswith(f"gate.{name}=")
 
 
 def test_reasons_are_plain_values():
     """They are written as JSON."""
-    verdict = decide(Gate(max_perplexity=500), scores(np.float64(3)), None)
+    verdict = decide(GateOptions(max_perplexity=500), scores(np.float64(3)), None)
     assert type(verdict.blessed) is bool

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tfx_lm.exported.gate import Gate, decide
+from tfx_lm.exported.gate import decide
+from tfx_lm.exported.gate_options import GateOptions
 from tfx_lm.exported.scores import PairedSums
 from tfx_lm.exported.sums import MODEL_OUTPUTS
 
-GATE = Gate(max_bits_per_byte=100.0, tolerance=0.005)
+GATE = GateOptions(max_bits_per_byte=100.0, tolerance=0.005)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_a_model_at_the_edge_of_the_tolerance_passes_one_time_in_twenty(sentence
 
 
 def test_a_zero_tolerance_takes_the_better_only(sentences):
-    strict = Gate(max_bits_per_byte=100.0, tolerance=0.0)
+    strict = GateOptions(max_bits_per_byte=100.0, tolerance=0.0)
     assert blessings(sentences, 0.0, strict) <= 12
     assert blessings(sentences, -0.02, strict) >= 95
 

@@ -74,7 +74,7 @@ def test_an_unknown_section_lists_the_known_ones():
 
 
 def test_no_threshold_is_an_error():
-    assert message() == "gate: no threshold; set gate.max_perplexity or gate.max_bits_per_byte"
+    assert message() == "no threshold; set gate.max_perplexity or gate.max_bits_per_byte"
 
 
 def test_files_and_splits_exclude_each_other():

@@ -4,14 +4,18 @@ import math
 import shutil
 from pathlib import Path
 
+import ml_metadata as mlmd
 import numpy as np
 import pytest
 import tensorflow as tf
+from ml_metadata.proto import metadata_store_pb2
 from tfx import types
+from tfx.orchestration import data_types
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
-from tfx_lm.components.evaluator import results
+from tfx_lm.components.evaluator import gate_properties, results
 from tfx_lm.components.evaluator.component import MaskedEvaluator
 from tfx_lm.components.evaluator.executor import Executor
+from tfx_lm.errors import SettingError
 from tfx_lm.exported import gate, scoring
 from tfx_lm.exported import token_identity as description
 
@@ -40,13 +44,16 @@ def model_artifact(saved_model, folder):
 class Evaluation:
     """One run of the component."""
 
-    def __init__(self, folder, saved_model, baseline=None, lines=LINES, empty_baseline=False, **arguments):
+    def __init__(
+        self, folder, saved_model, baseline=None, lines=LINES, empty_baseline=False, compressed=True, **arguments
+    ):
         examples = standard_artifacts.Examples()
         examples.uri = str(folder / "examples")
         examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
         split = folder / "examples" / "Split-eval"
         split.mkdir(parents=True)
-        with tf.io.TFRecordWriter(str(split / "data-00000-of-00001.gz"), "GZIP") as writer:
+        file, compression = ("data-00000-of-00001.gz", "GZIP") if compressed else ("data-00000-of-00001", "")
+        with tf.io.TFRecordWriter(str(split / file), compression) as writer:
             for line in lines:
                 writer.write(example(line))
         inputs = {"examples": [examples], "model": [model_artifact(saved_model, folder / "candidate")]}
@@ -56,14 +63,14 @@ class Evaluation:
             (folder / "baseline" / "Format-Serving").unlink()
         self.component = MaskedEvaluator(
             **{key: channel_utils.as_channel(value) for key, value in inputs.items()},
-            **{"max_perplexity": 500.0, "tolerance": 0.005, **arguments},
+            **{"max_perplexity": 500.0, "slice_tolerance": None, **arguments},
         )
         outputs = {"evaluation": standard_artifacts.ModelEvaluation(), "blessing": standard_artifacts.ModelBlessing()}
         for key, artifact in outputs.items():
             artifact.uri = str(folder / key)
         self.uri = outputs["evaluation"].uri
         Executor().Do(inputs, {key: [artifact] for key, artifact in outputs.items()}, self.component.exec_properties)
-        self.blessing = outputs["blessing"]
+        self.blessing, self.evaluation = outputs["blessing"], outputs["evaluation"]
         self.summary = results.summarize_evaluation(self.uri)
         self.scores, self.baseline, self.gate = (self.summary[key] for key in ("evaluation", "baseline", "gate"))
         assert self.gate["blessed"] == (self.blessing.get_int_custom_property("blessed") == 1)
@@ -78,8 +85,9 @@ def test_the_component_has_the_keys_of_tfx():
     )  # fmt: skip
     assert component.id == "Evaluator"
     assert component.exec_properties == {
-        "example_splits": '["eval"]', "gate": '{"max_perplexity": 500.0}',
-        "slices": '["sentence_length", "unknown_words"]',
+        "max_perplexity": 500.0, "max_bits_per_byte": None, "criterion": "bits_per_byte", "tolerance": 0.005,
+        "slice_tolerance": 0.02, "slice_min_sentences": 100, "slices": '["sentence_length", "unknown_words"]',
+        "example_splits": '["eval"]',
     }  # fmt: skip
     assert set(component.outputs) == {"evaluation", "blessing"}
 
@@ -89,12 +97,34 @@ def test_mistakes_are_found_when_the_component_is_built():
         "examples": types.Channel(standard_artifacts.Examples),
         "model": types.Channel(standard_artifacts.Model),
     }
-    with pytest.raises(ValueError, match=r"gate\.tolerance=-1: must be a number >= 0"):
+    with pytest.raises(ValueError, match=r"^tolerance=-1: must be >= 0"):
         MaskedEvaluator(**channels, max_perplexity=5, tolerance=-1)
-    with pytest.raises(ValueError, match=r"gate\.slices=\['text'\]: each must be named once"):
+    with pytest.raises(ValueError, match=r"^slices=\['text'\]: every sentence would be a slice"):
         MaskedEvaluator(**channels, max_perplexity=5, slices=["text"])
     with pytest.raises(TypeError, match="max_accuracy"):
         MaskedEvaluator(**channels, max_accuracy=5)
+
+
+def test_numbers_may_be_runtime_parameters():
+    def parameter(name, kind, default=None):
+        return data_types.RuntimeParameter(name=name, ptype=kind, default=default)
+
+    channels = {
+        "examples": types.Channel(standard_artifacts.Examples),
+        "model": types.Channel(standard_artifacts.Model),
+    }
+    bound, least = parameter("bound", float), parameter("least", int, 20)
+    properties = MaskedEvaluator(**channels, max_perplexity=bound, slice_min_sentences=least).exec_properties
+    assert properties["max_perplexity"] is bound
+    assert properties["slice_min_sentences"] is least
+    with pytest.raises(SettingError, match="slice_min_sentences=1: must be >= 2"):
+        MaskedEvaluator(**channels, max_perplexity=5, slice_min_sentences=parameter("least", int, 1))
+    # What only the run knows is checked by the run.
+    run = {**properties, "max_perplexity": 0.5, "slice_min_sentences": 20}
+    with pytest.raises(SettingError, match=r"max_perplexity=0\.5: must be > 1"):
+        gate_properties.gate_of_run(run)
+    options = gate_properties.gate_of_run({**run, "max_perplexity": 50.0})
+    assert (options.max_perplexity, options.slice_min_sentences, options.tolerance) == (50.0, 20, 0.005)
 
 
 def test_a_first_model_with_intervals_and_slices(tmp_path, bigram_model):
@@ -112,7 +142,7 @@ def test_a_first_model_with_intervals_and_slices(tmp_path, bigram_model):
     assert run.baseline is None
     assert run.gate == {
         "blessed": True,
-        "reasons": ["perplexity 2.74 <= gate.max_perplexity 500".replace("2.74", f"{2 ** (bits / tokens):.5g}"),
+        "reasons": ["perplexity 2.74 <= max_perplexity 500".replace("2.74", f"{2 ** (bits / tokens):.5g}"),
                     gate.NO_BASELINE],
     }  # fmt: skip
 
@@ -151,7 +181,7 @@ def test_a_worse_model_is_refused(tmp_path, uniform_model, save_uniform_model):
     assert run.gate["blessed"] is False
     (reason,) = run.gate["reasons"]
     assert "above the baseline's" in reason
-    assert reason.endswith("gate.tolerance allows 0.5 %")
+    assert reason.endswith("tolerance allows 0.5 %")
 
 
 def test_an_equal_model_is_blessed(tmp_path, bigram_model):
@@ -194,7 +224,7 @@ def test_a_model_that_is_better_but_for_one_slice_is_refused(tmp_path, save_tabl
 
 
 def test_a_slice_that_does_not_exist(tmp_path, uniform_model):
-    with pytest.raises(ValueError, match=r"gate\.slices=\['genre'\]: .*no such feature \(they have: source, text\)"):
+    with pytest.raises(ValueError, match=r"^slices=\['genre'\]: .*no such feature \(they have: source, text\)"):
         Evaluation(tmp_path, uniform_model, slices=["source", "genre"])
     assert not (tmp_path / "evaluation").exists()
 
@@ -292,3 +322,36 @@ def test_calls_of_the_model_are_bounded(bigram_model):
     assert max(len(call) * max(call) for call in calls if len(call) > 1) <= batches.MAX_PADDED_BYTES
     assert max(map(len, calls)) <= batches.MAX_ROWS
     assert outputs["bytes"].tolist() == [len(line) + 1 for line in lines]
+
+
+def test_examples_without_compression(tmp_path, uniform_model):
+    run = Evaluation(tmp_path, uniform_model, compressed=False)
+    assert run.scores["tokens"] == 220
+    assert run.scores["perplexity"] == pytest.approx(16, rel=1e-6)
+
+
+def test_ml_metadata_knows_which_run_was_the_best(tmp_path, uniform_model, save_uniform_model):
+    """The artifacts of three runs are kept as TFX's launcher keeps them, then asked for."""
+    database = metadata_store_pb2.FakeDatabaseConfig()
+    store = mlmd.MetadataStore(metadata_store_pb2.ConnectionConfig(fake_database=database))
+    sizes = {"twenty": 20, "sixteen": 16, "thirty": 30}
+    for name, size in sizes.items():
+        run = Evaluation(tmp_path / name, save_uniform_model(size, path=tmp_path / f"{name}_model"))
+        for artifact in (run.evaluation, run.blessing):
+            artifact.artifact_type.id = store.put_artifact_type(artifact.artifact_type)
+            artifact.mlmd_artifact.type_id = artifact.artifact_type.id
+            (artifact.id,) = store.put_artifacts([artifact.mlmd_artifact])
+    for kind in ("ModelEvaluation", "ModelBlessing"):
+        kept = store.get_artifacts_by_type(kind)
+        best = min(kept, key=lambda artifact: artifact.custom_properties["bits_per_byte"].double_value)
+        assert "/sixteen/" in best.uri
+        assert best.custom_properties["perplexity"].double_value == pytest.approx(16, rel=1e-6)
+        assert best.custom_properties["tokens"].int_value == 220
+        assert best.custom_properties["blessed"].int_value == 1
+
+
+def test_a_score_that_does_not_exist_is_no_property(tmp_path, nan_model):
+    run = Evaluation(tmp_path, nan_model)
+    assert not run.evaluation.has_custom_property("perplexity")
+    assert run.evaluation.get_int_custom_property("blessed") == 0
+    assert run.blessing.get_int_custom_property("tokens") == 220

@@ -32,11 +32,13 @@ def push(folder, model, blessed=1, keep=None, serving=None):
     blessing = standard_artifacts.ModelBlessing()
     blessing.uri = str(folder / "blessing")
     blessing.set_int_custom_property("blessed", blessed)
+    blessing.set_float_custom_property("bits_per_byte", 1.5)
+    blessing.set_int_custom_property("tokens", 900)
     pushed = standard_artifacts.PushedModel()
     pushed.uri = str(folder / "pushed")
     properties = {
         "push_destination": proto_utils.proto_to_json(serving),
-        "custom_config": component.spec.exec_properties["custom_config"],
+        "keep_versions": component.exec_properties.get("keep_versions"),
     }
     Executor().Do({"model": [model], "model_blessing": [blessing]}, {"pushed_model": [pushed]}, properties)
     return pushed
@@ -48,6 +50,9 @@ def test_a_blessed_model_is_pushed_and_recorded(model, tmp_path):
     assert pushed.get_int_custom_property("pushed") == 1
     assert pushed.get_string_custom_property("pushed_destination") == str(tmp_path / "serving" / str(version))
     assert pushed.get_string_custom_property("pushed_version") == str(version)
+    assert pushed.get_float_custom_property("bits_per_byte") == 1.5
+    assert pushed.get_int_custom_property("tokens") == 900
+    assert not pushed.has_custom_property("perplexity")
     for folder in (tmp_path / "serving" / str(version), tmp_path / "pushed"):
         assert (folder / "saved_model.pb").read_text() == "graph"
         assert (folder / "variables" / "variables.index").read_text() == "index"

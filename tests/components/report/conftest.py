@@ -75,7 +75,7 @@ def make_page(**changes):
         "curves": curves,
         "counts": {"train": TextCounts(lengths, words), "eval": TextCounts(lengths, words // 9)},
         "max_length": 67,
-        "max_length_setting": "auto",
+        "max_length_is_smallest": True,
         "standouts": Standouts(
             tuple(sentence(text, 12.3 - n) for n, text in enumerate(texts)),
             tuple(sentence(text, -12.3 + n) for n, text in enumerate(texts)),
@@ -115,7 +115,7 @@ def empty_page():
     return make_page(
         verdict=Verdict(False, ["no sentences: the split that is evaluated is empty"]), results={},
         curves={"train": {}, "validation": {}}, counts={"train": TextCounts(), "eval": TextCounts()}, max_length=2,
-        max_length_setting=2, standouts=Standouts(), provenance=[], code_digest=None, config={},
+        max_length_is_smallest=False, standouts=Standouts(), provenance=[], code_digest=None, config={},
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The component's own executor on what the Evaluator, the Trainer and the Transform leave."""
 
 import json
+import shutil
 
 import pytest
 import tensorflow as tf
@@ -16,12 +17,13 @@ from tfx_lm.components.report import executor
 from tfx_lm.components.report.artifact import HTML, page_path
 from tfx_lm.components.report.component import Report
 from tfx_lm.components.report.executor import Executor
+from tfx_lm.exported.token_identity import FILE, write_description
 from tfx_lm.transform import vocabulary
 
 pytestmark = pytest.mark.slow
 
 LINES = [b"the cat", b"cat", b"dog <script>alert(1)</script>"] * 10
-TRANSFORM = {"tokenizer": "whitespace", "lowercase": False, "max_length": "auto", "vocabulary": {"size": 2}}
+IDENTITY = {"tokenizer": "whitespace", "lowercase": False}
 
 
 def test_the_file_of_the_page():
@@ -37,17 +39,16 @@ def channels():
 
 
 def test_the_component():
-    component = Report(**channels(), transform=TRANSFORM, config={"name": "small"})
+    component = Report(**channels(), config={"name": "small"})
     assert component.id == "Report"
     assert {name: json.loads(value) for name, value in component.exec_properties.items()} == {
-        "transform": {"tokenizer": "whitespace", "lowercase": False, "max_length": "auto"},
         "config": {"name": "small"},
+        "example_splits": None,
     }
     assert component.outputs["report"].type is HTML
     # Kubeflow shows artifacts of this type as a page.
     assert HTML.TYPE_NAME == "system.HTML"
-    with pytest.raises(KeyError, match="max_length"):
-        Report(**channels(), transform={"tokenizer": "word", "lowercase": True})
+    assert Report(**channels(), example_splits=["test"]).exec_properties["example_splits"] == '["test"]'
 
 
 def artifact(kind, folder):
@@ -109,12 +110,15 @@ class Run:
 
     def model(self, saved_model, name):
         made = artifact(standard_artifacts.Model, self.folder / name)
-        (self.folder / name / "Format-Serving").symlink_to(saved_model)
+        copy = shutil.copytree(saved_model, self.folder / name / "Format-Serving")
+        words = self.folder / "words"
+        words.write_text("\n".join([*vocabulary.RESERVED, "the", "cat"]) + "\n")
+        write_description(str(copy), IDENTITY, str(words))
         return made
 
     def page(self):
         """Writes the page and returns it."""
-        component = Report(**channels(), transform=TRANSFORM, config={"name": "small <b>"})
+        component = Report(**channels(), config={"name": "small <b>"})
         properties = {**component.exec_properties, "code_digest": "0123456789abcdef"}
         Executor().Do(self.inputs, {"report": [self.report]}, properties)
         (file,) = (self.folder / "report").iterdir()
@@ -138,6 +142,14 @@ def test_a_report_on_a_candidate_and_its_baseline(tmp_path, bigram_model, unifor
     assert str(tmp_path / "evaluation") in text
     assert "lines: 30" in text
     assert run.page() == text
+
+
+def test_max_length_is_the_models_own(tmp_path, bigram_model):
+    run = Run(tmp_path, bigram_model)
+    assert "<code>max_length</code> is 3 tokens (the smallest that keeps 99.9 % of the training tokens)" in run.page()
+    file = tmp_path / "candidate" / "Format-Serving" / FILE
+    file.write_text(json.dumps({**json.loads(file.read_text()), "max_length": 2}))
+    assert "<code>max_length</code> is 2 tokens; what is longer is cut." in run.page()
 
 
 def test_a_first_report(tmp_path, bigram_model):
@@ -186,4 +198,4 @@ def test_a_graph_without_a_vocabulary(tmp_path):
     tf.saved_model.save(tf.Module(), str(folder / tft.TFTransformOutput.TRANSFORM_FN_DIR))
     graph = artifact(standard_artifacts.TransformGraph, folder)
     with pytest.raises(ValueError, match=r"transform_graph .*: has no vocabulary 'vocabulary'"):
-        Executor()._count({"transform_graph": [graph]}, TRANSFORM, str(tmp_path))
+        Executor()._count({"transform_graph": [graph]}, None, IDENTITY, str(tmp_path))

@@ -7,6 +7,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from helpers.examples import text_example, write_records
 from hypothesis import given
 from hypothesis import strategies as st
+from tfx_lm.components.merge_additive import MergeAdditive
 from tfx_lm.components.report import text_counts as counts
 from tfx_lm.components.report.text_counts import TextCounts
 
@@ -37,16 +38,10 @@ def test_nothing():
 def test_adding_is_counting_all_at_once(parts):
     made = [TextCounts(Counter(part), np.bincount(part, minlength=10)) for part in parts]
     whole = [length for part in parts for length in part]
-    total = counts.MergeCounts().merge_accumulators(iter(made))
+    total = MergeAdditive(TextCounts).merge_accumulators(iter(made))
     assert total.lengths == Counter(whole)
     assert total.words.tolist() == (np.bincount(whole, minlength=10).tolist() if parts else [])
     assert same(TextCounts.from_json(total.as_json()), total)
-
-
-def test_the_length_is_that_of_the_transform():
-    lines = TextCounts(Counter({10: 90, 100: 1}))
-    assert counts.resolved_max_length("auto", lines) == 99
-    assert counts.resolved_max_length(12, lines) == 12
 
 
 @pytest.fixture
