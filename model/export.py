@@ -10,12 +10,12 @@ import tensorflow as tf
 from ..exported.token_identity import write_description
 from .language_model import LanguageModel
 from .serving_signatures import Signatures
-from .text_transform import TextTransform
+from .transform_graph import TransformGraph
 
 
 def export_model(
     model: LanguageModel,
-    transform: TextTransform,
+    transform: TransformGraph,
     transform_config: Mapping[str, Any],
     directory: str,
 ) -> None:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from ..transform import accounting, padding, tokenizer, vocabulary
 from .language_model import LanguageModel
-from .text_transform import TextTransform
+from .transform_graph import TransformGraph
 
 # Words of a prefix that `next_word` reads, the last ones of a longer one.
 PREFIX_WORDS = 1024
@@ -40,7 +40,7 @@ class Signatures:
     def __init__(
         self,
         model: LanguageModel,
-        transform: TextTransform,
+        transform: TransformGraph,
         tokenizer_kind: tokenizer.TokenizerKind,
         lowercase: bool,
     ):

@@ -7,7 +7,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 from tfx_lm.exported.warmup import write_warmup_requests
 from tfx_lm.model.export import export_model
 from tfx_lm.model.language_model import LanguageModel
-from tfx_lm.model.text_transform import TextTransform
+from tfx_lm.model.transform_graph import TransformGraph
 from tfx_lm.transform.preprocessing import preprocessing_fn
 
 TRANSFORM = {
@@ -41,7 +41,7 @@ def build_model(lines: list[str], folder: str, units: int = 200) -> str:
             lambda inputs: preprocessing_fn(inputs, TRANSFORM)
         )
         _ = analyzed | tft_beam.WriteTransformFn(f"{folder}/transform")
-    transform = TextTransform(f"{folder}/transform")
+    transform = TransformGraph(f"{folder}/transform")
     model = LanguageModel(transform.vocabulary_size, units, units, layers=2)
     export_model(model, transform, TRANSFORM, f"{folder}/model")
     write_warmup_requests(f"{folder}/model", [line.encode() for line in lines[:64]])

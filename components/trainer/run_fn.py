@@ -14,7 +14,7 @@ from ...model.adaptive import fitting_cutoffs
 from ...model.export import export_model
 from ...model.lstm import ProcessorLSTM
 from ...model.options import TrainerOptions
-from ...model.text_transform import TextTransform
+from ...model.transform_graph import TransformGraph
 from . import input_pipeline
 from .backup import Backup
 from .buckets import choose_buckets
@@ -51,7 +51,7 @@ def run_fn(fn_args: Any) -> None:
     # Threads and workers are set up before TensorFlow runs anything else.
     shares = deal_threads(options.batch_tokens)
     strategy = choose_strategy(options.distribution)
-    transform = TextTransform(fn_args.transform_output)
+    transform = TransformGraph(fn_args.transform_output)
     train_files = input_pipeline.list_files(fn_args.train_files, "train")
     eval_files = input_pipeline.list_files(fn_args.eval_files, "eval")
     backup = Backup(

@@ -11,7 +11,7 @@ import tensorflow_transform.beam as tft_beam
 from helpers.examples import ids_example, write_records
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 from tfx_lm.components.trainer.run_fn import run_fn
-from tfx_lm.model.text_transform import TextTransform
+from tfx_lm.model.transform_graph import TransformGraph
 from tfx_lm.transform.preprocessing import preprocessing_fn
 
 TRANSFORM_CONFIG = {
@@ -75,7 +75,7 @@ def _make_corpus(folder):
             lambda inputs: preprocessing_fn(inputs, TRANSFORM_CONFIG)
         )
         analyzed | tft_beam.WriteTransformFn(transform_output)
-    transform = TextTransform(transform_output)
+    transform = TransformGraph(transform_output)
     for split, lines in LINES.items():
         (folder / split).mkdir()
         rows = transform.ids(tf.constant(lines)).to_list()
@@ -88,7 +88,7 @@ class Corpus:
     def __init__(self, folder):
         self.lines = LINES
         self.transform_output = str(folder / "transform")
-        transform = TextTransform(self.transform_output)
+        transform = TransformGraph(self.transform_output)
         self.vocabulary_size = transform.vocabulary_size
         self.ids = {split: transform.ids(tf.constant(lines)).to_list() for split, lines in LINES.items()}
         self.patterns = {split: [str(folder / split / "*")] for split in LINES}

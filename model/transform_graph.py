@@ -11,7 +11,7 @@ from ..transform.vocabulary import VOCABULARY_NAME, read_vocabulary
 _REMEDY = "set the Transform component's preprocessing_fn to tfx_lm.transform.preprocessing.preprocessing_fn"
 
 
-class TextTransform:
+class TransformGraph:
     """A Transform graph, loaded to be traced into other graphs.
 
     Args:
