@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import click
 
+from ..errors import SettingError
 from ..exported.gate_options import Criterion, GateOptions
 from .quiet_tensorflow import quiet_tensorflow
 from .refusal import refuse
@@ -50,15 +51,16 @@ def command(
     quiet_tensorflow()
     from ..exported import comparison, scoring
     from ..pipelines.results.comparison_tables import print_comparison
-    from ..pipelines.results.summary import finite
 
     try:
         models = [scoring.load_model(path, signatures=[scoring.SCORE]) for path in (candidate, baseline)]
         compared = comparison.compare_models(models[0], models[1], file, criterion)
+    except SettingError as error:
+        refuse(ValueError(error.with_names(lambda name: f"--{name.replace('_', '-')}")))
     except ValueError as error:
         refuse(error)
-    found = compared.as_json(tolerance, slice_tolerance, slice_min_sentences)
+    values = compared.as_json(tolerance, slice_tolerance, slice_min_sentences)
     if as_json:
-        click.echo(json.dumps(finite(found)))
+        click.echo(json.dumps(values))
     else:
-        print_comparison(found)
+        print_comparison(values)

@@ -15,9 +15,9 @@ from .refusal import refuse
 @click.argument("model", type=click.Path())
 @click.argument("file", type=click.File("rb"), default="-")
 def command(model: str, file: Any) -> None:
-    """Scores each line of FILE (standard input without one) as one JSON object; the corpus comes last.
+    """Scores each line of FILE (or of standard input) as one JSON object; the corpus comes last.
 
-    MODEL is a pushed version's folder, or the folder of all versions, of which the newest is taken.
+    MODEL is a pushed version's folder, or the folder of all versions; then the newest is taken.
     """
     quiet_tensorflow()
     from ..exported import scoring
@@ -26,8 +26,8 @@ def command(model: str, file: Any) -> None:
         scorer = scoring.load_model(model)
     except ValueError as error:
         refuse(error)
-    total = scoring.CorpusScore()
+    total = scoring.CorpusScore.empty()
     for line in scoring.score_lines(scorer, file):
-        total = total.add(line)
+        total += scoring.CorpusScore.from_line(line)
         click.echo(json.dumps(line.as_json()))
     click.echo(json.dumps(total.as_json()))

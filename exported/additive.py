@@ -1,4 +1,4 @@
-"""Sums that merge by adding: what every score is carried in between sentences, batches, bundles and workers."""
+"""Additive values: sums that every score is computed from, merged over sentences, batches, bundles and workers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ class Additive:
     """Base of a frozen dataclass whose fields can be added, and whose defaults are the empty sum."""
 
     @classmethod
+    def empty(cls: type[Sums]) -> Sums:
+        """Returns the sum of nothing."""
+        return cls()
+
+    @classmethod
     def merge(cls: type[Sums], parts: Iterable[Sums]) -> Sums:
-        """Adds any number of sums, read once; none give the empty one."""
-        total = cls()
+        """Adds any number of sums, read once; without any, returns the empty sum."""
+        total = cls.empty()
         for part in parts:
             total = total + part
         return total

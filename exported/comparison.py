@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from .additive import Additive
 from .gate import Verdict, compare, compare_slices
 from .gate_options import Criterion, GateOptions
+from .json_values import json_values
 from .scores import PairedSums, ScoreSums
 from .scoring import WINDOW_LINES, ExportedModel, LineScore, score_lines
 from .slices import derived, groups
@@ -20,9 +22,9 @@ from .token_identity import check_same_tokens
 SLICES: tuple[str, ...] = GateOptions.model_fields["slices"].default
 
 
-@dataclasses.dataclass
-class Part:
-    """All lines, or a slice of them.
+@dataclasses.dataclass(frozen=True)
+class Part(Additive):
+    """Two models' scores of all lines, or of a slice of them; `+` adds other lines.
 
     Attributes:
         candidate: The candidate's scores.
@@ -34,16 +36,19 @@ class Part:
     baseline: ScoreSums = dataclasses.field(default_factory=ScoreSums)
     pair: PairedSums = dataclasses.field(default_factory=PairedSums)
 
-    def add(self, candidate: dict[str, np.ndarray], baseline: dict[str, np.ndarray]) -> None:
-        """Adds lines, by what the two models returned for them."""
-        self.candidate += ScoreSums.from_outputs(candidate)
-        self.baseline += ScoreSums.from_outputs(baseline)
-        self.pair += PairedSums.from_outputs(candidate, baseline)
+    @classmethod
+    def from_outputs(cls, candidate: dict[str, np.ndarray], baseline: dict[str, np.ndarray]) -> Part:
+        """Sums what the two models returned for some lines."""
+        return cls(
+            ScoreSums.from_outputs(candidate),
+            ScoreSums.from_outputs(baseline),
+            PairedSums.from_outputs(candidate, baseline),
+        )
 
     def as_json(self, criterion: Criterion) -> dict[str, Any]:
-        """Scores of both, and the change: shares of the baseline's."""
+        """Returns both scores and the relative change as JSON values; NaN and infinity are None."""
         change = self.pair.change(criterion)
-        return {
+        values = {
             "lines": change.sentences,
             "candidate": _scores(self.candidate),
             "baseline": _scores(self.baseline),
@@ -51,11 +56,12 @@ class Part:
             "change_lower95": change.lower,
             "change_upper95": change.upper,
         }
+        return json_values(values)
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What two models make of the same lines.
+    """The scores of two models on the same lines.
 
     Attributes:
         criterion: What they are compared by.
@@ -84,7 +90,7 @@ class Comparison:
         return Verdict.from_checks([total, *slices])
 
     def as_json(self, tolerance: float, slice_tolerance: float, slice_min_sentences: int) -> dict[str, Any]:
-        """`criterion`, the scores and the change over all lines and by slice, and `gate`, the `verdict`."""
+        """Returns `criterion`, the scores and the change over all lines and by slice, and `gate`, the `verdict`."""
         return {
             "criterion": self.criterion,
             **self.total.as_json(self.criterion),
@@ -108,21 +114,23 @@ def compare_models(
         The comparison.
 
     Raises:
-        ValueError: If perplexities are asked for that cannot be compared.
+        SettingError: If `criterion` is `perplexity` and tokenizer or vocabulary differ.
     """
     if criterion == "perplexity":
         check_same_tokens(candidate.path, baseline.path)
-    comparison = Comparison(criterion, Part(), {})
+    total = Part.empty()
+    slices: dict[str, Part] = {}
     for pairs in _batches(candidate, baseline, lines):
         ours, theirs = (_outputs(scores) for scores in zip(*pairs, strict=True))
-        comparison.total.add(ours, theirs)
+        total += Part.from_outputs(ours, theirs)
         for column in SLICES:
             values = derived(column, ours)
             assert values is not None
             for common, rows in groups({column: values.tolist()}, len(pairs)):
-                part = comparison.slices.setdefault(f"{column}: {common[column]}", Part())
-                part.add(*({name: array[rows] for name, array in model.items()} for model in (ours, theirs)))
-    return comparison
+                name = f"{column}: {common[column]}"
+                of_rows = ({key: array[rows] for key, array in outputs.items()} for outputs in (ours, theirs))
+                slices[name] = slices.get(name, Part.empty()) + Part.from_outputs(*of_rows)
+    return Comparison(criterion, total, slices)
 
 
 def _batches(

@@ -1,4 +1,4 @@
-"""A mean per token or per byte over a sample of sentences, and how sure it is, as sums that can be added."""
+"""Ratio estimates: a mean per token or per byte over sentences, with its confidence interval, from additive sums."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RatioSums(Additive):
     denominator_squared: float = 0.0
 
     @classmethod
-    def of(cls, numerators: Any, denominators: Any) -> RatioSums:
+    def from_values(cls, numerators: Any, denominators: Any) -> RatioSums:
         """Sums over sentences.
 
         Args:

@@ -33,8 +33,8 @@ class ScoreSums(Additive):
         arrays = output_arrays(outputs)
         return cls(
             EvaluationSums.from_outputs(arrays),
-            RatioSums.of(arrays["nll"], arrays["tokens"]),
-            RatioSums.of(sentence_bits(arrays["nll"], arrays["spelled_bytes"]), arrays["bytes"]),
+            RatioSums.from_values(arrays["nll"], arrays["tokens"]),
+            RatioSums.from_values(sentence_bits(arrays["nll"], arrays["spelled_bytes"]), arrays["bytes"]),
         )
 
     @property
@@ -111,8 +111,8 @@ class PairedSums(Additive):
         return cls(
             EvaluationSums.from_outputs(ours),
             EvaluationSums.from_outputs(theirs),
-            RatioSums.of(with_bits[0] - with_bits[1], ours["bytes"]),
-            RatioSums.of(ours["nll"] - theirs["nll"], ours["tokens"]),
+            RatioSums.from_values(with_bits[0] - with_bits[1], ours["bytes"]),
+            RatioSums.from_values(ours["nll"] - theirs["nll"], ours["tokens"]),
         )
 
     def change(self, criterion: Criterion) -> Change:
@@ -120,7 +120,7 @@ class PairedSums(Additive):
 
         Args:
             criterion: `bits_per_byte`; or `perplexity`, for models that read the same tokens only, which the caller
-                makes sure of (`description.same_tokens`). Where the numbers of tokens differ, all is NaN.
+                makes sure of (`token_identity.same_tokens`). If the numbers of tokens differ, all is NaN.
 
         Returns:
             The relative change. The baseline's own score counts as known: its error is the same in both terms.

@@ -1,4 +1,4 @@
-"""Scores of single lines and of a whole text, by the model's `score` signature: what `tfx-lm score` prints.
+"""Scoring of lines and of a whole text, by the model's `score` signature; `tfx-lm score` prints it.
 
 The sums and what is derived from them are the Evaluator's own, and a line is what the pipeline takes for one, so
 the corpus score of the eval split's text is the Evaluator's.
@@ -7,15 +7,16 @@ the corpus score of the eval split's text is the Evaluator's.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import tensorflow as tf
 
 from ..transform.lines import content
+from .additive import Additive
 from .batches import MAX_PADDED_BYTES, batches_by_length
 from .exported_model import ExportedModel, load_model
+from .json_values import json_values
 from .signatures import SCORE
 from .sums import MODEL_OUTPUTS, EvaluationSums
 
@@ -39,7 +40,7 @@ class LineScore:
     sums: EvaluationSums
 
     def as_json(self) -> dict[str, Any]:
-        """The line as JSON values; what is NaN or infinite becomes None.
+        """Returns the line as JSON values; what is NaN or infinite becomes None.
 
         Example: `{"line": 3, "log_probability": -12.4, "tokens": 5, "bytes": 21, "oov_tokens": 0,
         "truncated_tokens": 0, "perplexity": 11.9, "bits_per_byte": 0.852}`, with the log-probability in nats.
@@ -48,21 +49,22 @@ class LineScore:
 
 
 @dataclasses.dataclass(frozen=True)
-class CorpusScore:
-    """The score of all lines together.
+class CorpusScore(Additive):
+    """The score of lines together; `+` adds the score of other lines.
 
     Attributes:
-        sums: The sums of the lines added so far; `sums.sentences` is their number.
+        sums: The sums of the lines; `sums.sentences` is their number.
     """
 
     sums: EvaluationSums = dataclasses.field(default_factory=EvaluationSums)
 
-    def add(self, line: LineScore) -> CorpusScore:
-        """The score with one more line."""
-        return CorpusScore(self.sums + line.sums)
+    @classmethod
+    def from_line(cls, line: LineScore) -> CorpusScore:
+        """Returns the score of one line."""
+        return cls(line.sums)
 
     def as_json(self) -> dict[str, Any]:
-        """The corpus as JSON values: `corpus` (true), `lines` scored, then as for a line."""
+        """Returns the corpus as JSON values: `corpus` (true), `lines` scored, then as for a line."""
         return {"corpus": True, "lines": int(self.sums.sentences), **_json_values(self.sums)}
 
 
@@ -111,7 +113,7 @@ def _windows(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
 
 
 def _json_values(sums: EvaluationSums) -> dict[str, Any]:
-    values = {
+    values: dict[str, Any] = {
         # 0.0 - x, so that nothing scored is 0.0 and not -0.0.
         "log_probability": 0.0 - sums.nll,
         "tokens": sums.tokens,
@@ -121,8 +123,6 @@ def _json_values(sums: EvaluationSums) -> dict[str, Any]:
         "perplexity": sums.perplexity,
         "bits_per_byte": sums.bits_per_byte,
     }
-    counts = {"tokens", "bytes", "oov_tokens", "truncated_tokens"}
-    return {
-        name: None if not math.isfinite(value) else int(value) if name in counts else value
-        for name, value in values.items()
-    }
+    finite = json_values(values)
+    counts = ("tokens", "bytes", "oov_tokens", "truncated_tokens")
+    return finite | {name: int(finite[name]) for name in counts if finite[name] is not None}

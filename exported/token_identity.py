@@ -1,4 +1,4 @@
-"""What text a SavedModel reads: a file beside it that says so, written by the Trainer."""
+"""Tokenizer and vocabulary metadata, which the Trainer stores next to a SavedModel."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ def read_description(path: str) -> dict[str, Any]:
         path: The folder that holds `saved_model.pb`.
 
     Returns:
-        `{"tokenizer": .., "lowercase": .., "vocabulary_size": .., "vocabulary_sha256": ..}`.
+        `{"tokenizer": .., "lowercase": .., "vocabulary_size": .., "vocabulary_sha256": ..}`, and `max_length`, the most
+        targets of a line; models of earlier versions do not have it.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If it cannot be read.
     """
     try:
         with tf.io.gfile.GFile(f"{path}/{FILE}", "r") as file:
@@ -58,9 +59,9 @@ def read_description(path: str) -> dict[str, Any]:
 
 
 def same_tokens(candidate: str, baseline: str) -> bool:
-    """Returns whether two SavedModels read the same tokens; not if one of them has no description."""
+    """Returns whether two SavedModels read the same tokens: False if one of them has no description."""
     try:
-        return read_description(candidate) == read_description(baseline)
+        return _tokens(read_description(candidate)) == _tokens(read_description(baseline))
     except ValueError:
         return False
 
@@ -73,15 +74,21 @@ def check_same_tokens(candidate: str, baseline: str) -> None:
         baseline: The baseline's.
 
     Raises:
-        ValueError: If tokenizer or vocabulary differ; the message names both.
+        SettingError: If tokenizer or vocabulary differ; the message names both. It names the setting `criterion`.
+        ValueError: If a description cannot be read.
     """
     ours, theirs = read_description(candidate), read_description(baseline)
-    if ours != theirs:
+    if _tokens(ours) != _tokens(theirs):
         models = f"the candidate {candidate} reads {_words(ours)}, the baseline {baseline} {_words(theirs)}"
         raise SettingError(
             f"{{criterion}}=perplexity: {escape(models)}: perplexities per token cannot be compared; set {{criterion}} "
             "to bits_per_byte, or pin the baseline's vocabulary and tokenizer"
         )
+
+
+def _tokens(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what decides which tokens a text has; `max_length` only decides how many of them are read."""
+    return {name: value for name, value in description.items() if name != "max_length"}
 
 
 def _words(description: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
     """Prints the scores of both models, the change by slice, and the verdict.
 
     Args:
-        found: `components.serving.comparison.Comparison.as_json`.
+        found: `exported.comparison.Comparison.as_json`.
         console: Where to, without markup; standard output without one.
     """
     console = console or plain_console()
@@ -25,7 +25,7 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
         scores.add_row(title, *(f"{found[model][key]:,}" for model in ("candidate", "baseline")))
     changes = Table("How much worse MODEL_A is", "Lines", "Change", "95 % at least", "95 % at most")
     for name, part in {"all lines": found, **found["slices"]}.items():
-        bounds = (f"{100 * part[key]:+.2f} %" for key in ("change", "change_lower95", "change_upper95"))
+        bounds = (_percent(part[key]) for key in ("change", "change_lower95", "change_upper95"))
         changes.add_row(name, f"{part['lines']:,}", *bounds)
     for column in (*scores.columns[1:], *changes.columns[1:]):
         column.justify = "right"
@@ -38,5 +38,11 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
 
 
 def _with_interval(scores: dict[str, Any], key: str, form: str) -> str:
-    low, high = scores[f"{key}_ci95"]
-    return f"{scores[key]:{form}}  ({low:{form}} to {high:{form}})"
+    value, low, high = (
+        "none" if number is None else f"{number:{form}}" for number in (scores[key], *scores[f"{key}_ci95"])
+    )
+    return f"{value}  ({low} to {high})"
+
+
+def _percent(change: float | None) -> str:
+    return "none" if change is None else f"{100 * change:+.2f} %"

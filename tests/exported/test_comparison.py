@@ -66,9 +66,9 @@ def test_slices_are_the_evaluators(compared):
 
 
 def test_scores_are_those_of_score(models, compared):
-    total = scoring.CorpusScore()
+    total = scoring.CorpusScore.empty()
     for line in scoring.score_lines(scoring.load_model(models[0]), LINES):
-        total = total.add(line)
+        total += scoring.CorpusScore.from_line(line)
     assert compared.total.candidate.totals == total.sums
 
 
@@ -85,11 +85,25 @@ def test_perplexities_of_other_vocabularies_are_refused(models, tmp_path):
     command = ["compare", *folders, str(lines), "--criterion", "perplexity"]
     result = CliRunner().invoke(cli.main, command)
     assert result.exit_code == exit_codes.BAD_INPUT
+    assert result.output.startswith("tfx-lm: --criterion=perplexity: the candidate ")
+    assert "set --criterion to bits_per_byte" in result.output
     assert "vocabulary of 20" in result.output
     assert "vocabulary of 16" in result.output
     same = CliRunner().invoke(cli.main, ["compare", folders[0], *command[1:2], *command[3:]])
     assert same.exit_code == 0, same.output
     assert "perplexity is equal to the baseline's" in same.output
+
+
+def test_max_length_is_no_part_of_the_tokens(tmp_path):
+    tokens = {"tokenizer": "word", "lowercase": True, "vocabulary_size": 20, "vocabulary_sha256": "0" * 64}
+    models = {"old": tokens, "short": tokens | {"max_length": 5}, "other": tokens | {"lowercase": False}}
+    for name, settings in models.items():
+        (tmp_path / name / "assets.extra").mkdir(parents=True)
+        (tmp_path / name / "assets.extra" / "tfx_lm.json").write_text(json.dumps(settings))
+    old, short, other = (str(tmp_path / name) for name in ("old", "short", "other"))
+    assert description.same_tokens(old, short)
+    description.check_same_tokens(old, short)
+    assert not description.same_tokens(old, other)
 
 
 @pytest.mark.slow
@@ -116,5 +130,7 @@ def test_on_the_command_line(models, tmp_path):
 
 def test_no_lines_are_nan_and_no_blessing(models):
     found = comparison.compare_models(*map(scoring.load_model, models), [b"\n"]).as_json(*GATE)
-    assert math.isnan(found["change"])
+    assert found["change"] is None
+    assert found["candidate"]["perplexity_ci95"] == [None, None]
+    json.dumps(found, allow_nan=False)
     assert found["gate"]["blessed"] is False

@@ -12,11 +12,11 @@ pairs = st.lists(st.tuples(st.integers(0, 10**5), st.integers(1, 10**4)), min_si
 
 
 def of(pairs):
-    return RatioSums.of([x for x, _ in pairs], [y for _, y in pairs])
+    return RatioSums.from_values([x for x, _ in pairs], [y for _, y in pairs])
 
 
 def test_the_worked_example():
-    sums = RatioSums.of([4, 3, 5], [2, 1, 3])
+    sums = RatioSums.from_values([4, 3, 5], [2, 1, 3])
     assert sums.ratio == 2
     assert sums.standard_error == pytest.approx(math.sqrt(1 / 12))
     margin = stats.t.ppf(0.975, 2) * math.sqrt(1 / 12)
@@ -51,14 +51,14 @@ def test_an_interval_covers_as_often_as_it_says():
     for _ in range(1000):
         tokens = generator.integers(2, 60, 200)
         losses = tokens * 4.0 + generator.normal(0, np.sqrt(tokens) * 3)
-        low, high = RatioSums.of(losses, tokens).interval()
+        low, high = RatioSums.from_values(losses, tokens).interval()
         covered += low <= 4.0 <= high
     # 95 % of 1,000, three standard deviations either way.
     assert 929 <= covered <= 971
 
 
 def test_a_constant_ratio_is_certain():
-    assert RatioSums.of(np.arange(1, 100) * math.log(7), np.arange(1, 100)).interval() == pytest.approx(
+    assert RatioSums.from_values(np.arange(1, 100) * math.log(7), np.arange(1, 100)).interval() == pytest.approx(
         (math.log(7), math.log(7)), rel=1e-7
     )
 
@@ -66,12 +66,12 @@ def test_a_constant_ratio_is_certain():
 def test_nothing_and_nan_and_infinity():
     assert math.isnan(RatioSums().ratio)
     assert math.isnan(RatioSums().upper())
-    assert math.isnan(RatioSums.of([1.0, math.nan], [1, 1]).standard_error)
-    broken = RatioSums.of([1.0, math.inf, 2.0], [1, 1, 1])
+    assert math.isnan(RatioSums.from_values([1.0, math.nan], [1, 1]).standard_error)
+    broken = RatioSums.from_values([1.0, math.inf, 2.0], [1, 1, 1])
     assert broken.ratio == math.inf
     assert math.isnan(broken.upper())
 
 
 def test_a_numerator_for_each_denominator():
     with pytest.raises(ValueError, match="2 numerators and 1 denominators"):
-        RatioSums.of([1, 2], [1])
+        RatioSums.from_values([1, 2], [1])

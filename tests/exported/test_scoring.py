@@ -26,9 +26,9 @@ def bigram(bigram_model):
 
 
 def corpus(lines):
-    total = scoring.CorpusScore()
+    total = scoring.CorpusScore.empty()
     for line in lines:
-        total = total.add(line)
+        total += scoring.CorpusScore.from_line(line)
     return total
 
 

@@ -161,9 +161,9 @@ def test_a_first_model_with_intervals_and_slices(tmp_path, bigram_model):
     assert {(item.text, round(item.bits, 4)) for item in extremes.fewest} == {("the cat", 0.375)}
 
     model = scoring.load_model(bigram_model)
-    total = scoring.CorpusScore()
+    total = scoring.CorpusScore.empty()
     for line in scoring.score_lines(model, lines):
-        total = total.add(line)
+        total += scoring.CorpusScore.from_line(line)
     corpus = total.as_json()
     for key in ("tokens", "bytes", "oov_tokens", "truncated_tokens"):
         assert corpus[key] == run.scores[key]
