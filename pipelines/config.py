@@ -5,7 +5,6 @@ Every value is checked before any work is done; an error names the key, the valu
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,72 +12,29 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
-from ..components.text_example_gen.errors import InputError
-from ..components.text_example_gen.patterns import base_and_rests
+from ..components.text_example_gen.options import InputOptions
+from ..errors import SettingError, escape
 from ..exported.gate_options import SENTENCE_LENGTH, UNKNOWN_WORDS, DerivedSlice, GateOptions, as_sequence
 from ..remote import is_remote
+from ..settings import Settings, explain
+from ..transform.options import LineOptions, TextOptions, VocabularyOptions
 from .errors import ConfigurationError
 from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
 from .unique_keys import DuplicateKeyError, read_yaml
 
-# One of them may be written without brackets.
-Patterns = Annotated[tuple[str, ...], BeforeValidator(as_sequence)]
+Section = Settings
 
 
-class Section(BaseModel):
-    """A part of the configuration: unknown keys are errors, values never change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class DataConfig(Section):
-    """What is read, how it is split, and how a line becomes ids."""
-
-    # Files or patterns (.txt .txt.gz .jsonl .jsonl.gz .parquet), split into train and eval by a hash of each line.
-    files: Patterns = ()
-    # Instead of `files`: the corpus's own splits, for example {train: [train.txt], eval: [valid.txt]}.
-    splits: dict[str, Patterns] = Field(default_factory=dict)
-    # The share of distinct lines that `files` gives to the eval split, in per cent.
-    eval_percent: int = Field(10, ge=1, le=99)
-    # The field of .jsonl records or column of .parquet files that holds the text.
-    text_field: str = Field("text", min_length=1)
-    # What to do with a line that is not UTF-8: stop with its file and line number, or drop and count it.
-    invalid_utf8: Literal["error", "drop"] = "error"
-    # whitespace: split on white space; word: also split off punctuation; byte: one token per byte.
-    tokenizer: Literal["whitespace", "word", "byte"] = "word"
-    # Whether the text is lower-cased before it is split.
-    lowercase: bool = True
-    # Most tokens of a line, `</s>` included; longer lines are cut. auto: the length that keeps 99.9 % of tokens.
-    max_length: Literal["auto"] | Annotated[int, Field(ge=2)] = "auto"
+class DataConfig(LineOptions, InputOptions):
+    """What is read, how it is split, and how a line becomes words; the two bases define the settings."""
 
     @model_validator(mode="after")
-    def _one_source(self) -> DataConfig:
-        if self.files and self.splits:
-            raise ValueError("data.files and data.splits are both set; keep one of them")
+    def _trains_and_evaluates(self) -> DataConfig:
         if self.splits and set(self.splits) != {"train", "eval"}:
-            raise ValueError(f"data.splits={sorted(self.splits)}: must name both train and eval")
-        for name, patterns in self.splits.items():
-            if not patterns:
-                raise ValueError(f"data.splits.{name}: no file given")
-        if everything := [*self.files, *itertools.chain.from_iterable(self.splits.values())]:
-            try:
-                base_and_rests(everything)
-            except InputError as error:
-                raise ValueError(f"data: {error}") from error
+            raise SettingError(f"{{splits}}={escape(sorted(self.splits))}: must name both train and eval")
         return self
-
-
-class VocabularyConfig(Section):
-    """Which words get an id of their own; all others are `<unk>`."""
-
-    # Most words (beside the four reserved tokens), the most frequent first; null: no limit.
-    size: int | None = Field(10000, ge=1)
-    # A word must occur this often; null: once is enough.
-    min_count: int | None = Field(None, ge=1)
-    # A vocabulary file to use as it is (one word a line, reserved tokens first), so that ids stay stable.
-    file: str | None = None
 
 
 class TrainerConfig(Section):
@@ -217,7 +173,7 @@ class PipelineConfig(Section):
     # Options of the Beam runner, such as --runner=FlinkRunner; the default runs in this process.
     beam_pipeline_args: tuple[str, ...] = ()
     data: DataConfig = DataConfig()
-    vocabulary: VocabularyConfig = VocabularyConfig()
+    vocabulary: VocabularyOptions = VocabularyOptions()
     trainer: TrainerConfig = TrainerConfig()
     gate: GateConfig
     serving_check: ServingCheckConfig = ServingCheckConfig()
@@ -239,20 +195,10 @@ class PipelineConfig(Section):
         """Where ML Metadata is kept, without a password."""
         return self.metadata or f"sqlite:///{quote(str(Path(self.output).resolve() / 'metadata.sqlite'))}"
 
-    def transform_options(self) -> dict[str, Any]:
-        """What `transform.preprocessing.preprocessing_fn` reads from its `custom_config`."""
-        return {
-            "tokenizer": self.data.tokenizer,
-            "lowercase": self.data.lowercase,
-            "max_length": self.data.max_length,
-            "vocabulary": self.vocabulary.model_dump(),
-        }
-
-    def hash_buckets(self) -> dict[str, int]:
-        """The shares of the content-hash split; empty where the corpus brings its own splits."""
-        if self.data.splits:
-            return {}
-        return {"train": 100 - self.data.eval_percent, "eval": self.data.eval_percent}
+    def text_options(self) -> TextOptions:
+        """Returns what Transform, Trainer and Report need to know of the text."""
+        lines = {name: getattr(self.data, name) for name in LineOptions.model_fields}
+        return TextOptions(**lines, vocabulary=self.vocabulary)
 
 
 def load_config(
@@ -291,7 +237,7 @@ def load_config(
     try:
         return PipelineConfig.model_validate(tree)
     except ValidationError as error:
-        # Each branch of a union reports the same value, so one line is enough.
+        # Each branch of a union reports the same value; one line is enough.
         lines = dict.fromkeys(_explain(item) for item in error.errors())
         raise ConfigurationError("\n".join(lines)) from error
 
@@ -321,44 +267,9 @@ def _put(tree: dict[str, Any], dotted_key: str, value: Any) -> None:
     tree[last] = value
 
 
-_BOUNDS = {
-    "greater_than_equal": ("ge", "must be >= {}"),
-    "greater_than": ("gt", "must be > {}"),
-    "less_than_equal": ("le", "must be <= {}"),
-    "less_than": ("lt", "must be < {}"),
-    "literal_error": ("expected", "must be one of {}"),
-}
-
-
 def _explain(item: Mapping[str, Any]) -> str:
-    """One pydantic error in one line."""
-    # A union's branch ("int", "literal[...]") is no key of the user's.
-    names = [str(part) for part in item["loc"]]
-    if names[:2] == ["data", "max_length"]:
-        return f"data.max_length={item['input']}: must be >= 2, or auto"
-    key = ".".join(names)
-    if item["type"] == "extra_forbidden":
-        known = _known_keys(names[:-1])
-        close = difflib.get_close_matches(names[-1], known, n=1)
-        prefix = "".join(f"{name}." for name in names[:-1])
-        remedy = f"did you mean {prefix}{close[0]}?" if close else f"known here: {', '.join(known)}"
-        return f"{key}: unknown key; {remedy}"
-    if item["type"] == "value_error":
-        from .setting_names import in_yaml_terms  # It reads the models of this module.
+    """Returns one pydantic error as one line, with YAML keys."""
+    from .setting_names import yaml_key  # It reads the models of this module.
 
-        return in_yaml_terms(item["ctx"]["error"]) or str(item["ctx"]["error"])
-    if item["type"] in _BOUNDS:
-        field, sentence = _BOUNDS[item["type"]]
-        return f"{key}={item['input']}: {sentence.format(item['ctx'][field])}; set {key}"
-    return f"{key}={item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}; set {key}"
-
-
-def _known_keys(sections: Iterable[str]) -> list[str]:
-    model: type[BaseModel] = PipelineConfig
-    for section in sections:
-        field = model.model_fields.get(section)
-        annotation = field.annotation if field else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return sorted(model.model_fields)
+    key = escape(".".join(map(str, item["loc"])))
+    return SettingError(explain(PipelineConfig, item, key)).with_names(yaml_key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from tfx import v1 as tfx
@@ -13,14 +12,12 @@ from ..components.pusher.component import AtomicPusher
 from ..components.report.component import Report
 from ..components.serving_check.component import ServingCheck
 from ..components.text_example_gen.component import TextExampleGen
-from ..components.text_example_gen.input_config import input_base_and_config
+from ..components.text_transform.component import TextTransform
 from ..components.trainer.component import MaskedTrainer
 from ..remote import is_remote
 from .code_digest import code_digest
 from .config import PipelineConfig
 from .metadata.metadata_store import connection_config
-
-PREPROCESSING_FN = "tfx_lm.transform.preprocessing.preprocessing_fn"
 
 IN_PROCESS = (
     # Newer Beams resolve "DirectRunner" to one that downloads a binary first.
@@ -42,20 +39,12 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
     """
     output = config.output_folder()
     push_destination = f"{output}/serving"
-    transform_options = config.transform_options()
-    if config.vocabulary.file is not None:
-        # TFX sees the path only; an edited vocabulary under the same path must not be a stale cache hit.
-        with tfx.dsl.io.fileio.open(config.vocabulary.file, "rb") as file:
-            transform_options["vocabulary_digest"] = hashlib.sha256(file.read()).hexdigest()[:16]
+    text_options = config.text_options()
 
-    input_base, input_config, output_config, input_splits = input_base_and_config(
-        files=config.data.files, splits=config.data.splits, hash_buckets=config.hash_buckets()
-    )
-    example_gen = TextExampleGen(
-        input_base=input_base,
-        input_config=input_config,
-        output_config=output_config,
-        input_splits=input_splits,
+    example_gen = TextExampleGen.from_files(
+        files=config.data.files,
+        splits=config.data.splits,
+        eval_percent=config.data.eval_percent,
         invalid_utf8=config.data.invalid_utf8,
         text_field=config.data.text_field,
     )
@@ -64,13 +53,8 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
     example_validator = tfx.components.ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     )
-    transform = tfx.components.Transform(
-        examples=example_gen.outputs["examples"],
-        schema=schema_gen.outputs["schema"],
-        preprocessing_fn=PREPROCESSING_FN,
-        custom_config=transform_options,
-        # StatisticsGen has described the text; statistics of word ids say nothing and double the time.
-        disable_statistics=True,
+    transform = TextTransform(
+        examples=example_gen.outputs["examples"], schema=schema_gen.outputs["schema"], options=text_options
     )
     trainer = MaskedTrainer(
         examples=transform.outputs["transformed_examples"],
@@ -78,7 +62,7 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         schema=schema_gen.outputs["schema"],
         custom_config={
             "trainer": config.trainer.model_dump(),
-            "transform": transform_options,
+            "transform": text_options.model_dump(mode="json"),
             "backup_directory": f"{output}/training_backup",
         },
     )

@@ -30,7 +30,7 @@ def check_run(config: PipelineConfig) -> None:
         check_inputs(
             files=config.data.files or None,
             splits=config.data.splits or None,
-            hash_buckets=config.hash_buckets(),
+            hash_buckets=config.data.hash_buckets(),
             text_field=config.data.text_field,
         )
     except InputError as error:

@@ -16,6 +16,7 @@ _SECTIONS = ("data", "vocabulary", "trainer", "gate", "serving_check", "pusher")
 _EXCEPTIONS = {
     "vocabulary_file": "vocabulary.file",
     "vocabulary_size": "vocabulary.size",
+    "vocabulary_min_count": "vocabulary.min_count",
     "min_count": "vocabulary.min_count",
     "push_destination": "output",
 }

@@ -10,9 +10,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-AUTO = "auto"
-MINIMUM = 2
-"""A shorter `max_length` would leave a line no word before its `</s>`."""
+from ..errors import SettingError, escape
+from .options import AUTO, MINIMUM_LENGTH
 
 KEPT_SHARE = Fraction(999, 1000)
 
@@ -39,11 +38,11 @@ def smallest_length(lines: Mapping[int, int], kept_share: Fraction = KEPT_SHARE)
     for length in sorted(lines):
         if kept + longer * (length - reached) >= needed:
             # Rounded up: `-(-a // b)`.
-            return max(MINIMUM, reached - (-(needed - kept) // longer))
+            return max(MINIMUM_LENGTH, reached - (-(needed - kept) // longer))
         kept += longer * (length - reached)
         reached = length
         longer -= lines[length]
-    return MINIMUM
+    return MINIMUM_LENGTH
 
 
 class SmallestLength(beam.CombineFn):
@@ -108,6 +107,8 @@ def maximum_length(setting: Any, lengths: tf.Tensor) -> tf.Tensor:
             name="max_length",
         )
         return found
-    if isinstance(setting, bool) or not isinstance(setting, int) or setting < MINIMUM:
-        raise ValueError(f"max_length={setting!r}: must be >= {MINIMUM} or {AUTO}; set data.max_length")
+    if isinstance(setting, bool) or not isinstance(setting, int) or setting < MINIMUM_LENGTH:
+        raise SettingError(
+            f"{{max_length}}={escape(repr(setting))}: must be >= {MINIMUM_LENGTH} or {AUTO}; set {{max_length}}"
+        )
     return tf.constant(setting, tf.int64)

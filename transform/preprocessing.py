@@ -27,6 +27,7 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 
 from . import lengths
+from .options import TextOptions, VocabularyOptions
 from .tokenizer import tokenize
 from .vocabulary import END_ID, RESERVED, UNKNOWN_ID, VOCABULARY_NAME, check_pinned_vocabulary
 
@@ -47,33 +48,26 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
     Args:
       inputs: `text`: string, one line per Example: dense `[batch]` or `[batch, 1]`, or sparse or ragged
         with at most one value each (none is an empty line).
-      custom_config: `tokenizer` and `lowercase` (see `tokenizer.tokenize`); `max_length` in targets, or
-        `auto` (see `lengths.maximum_length`); `vocabulary` with `size` (most words besides the reserved
-        ones), `min_count` (occurrences that a word needs) and `file` (a vocabulary to use as it is; the
-        other two are then not looked at), each of which may be None. Other keys are ignored.
+      custom_config: The options, as `TextOptions` defines them; all of them must be there. Other keys are ignored.
 
     Returns:
       `ids`: int64 sparse, to be read as `VarLenFeature`.
 
     Raises:
-      ValueError: If a setting is missing or impossible.
+      SettingError: If an option is missing or cannot be used.
+      ValueError: If there is no feature `text`.
     """
+    options = TextOptions.from_custom_config(custom_config)
     if TEXT not in inputs:
         raise ValueError(f"there is no feature {TEXT!r}, only {sorted(inputs)}; the examples must hold it")
     lines = _one_line_each(inputs[TEXT])
-    tokens = tokenize(lines, _setting(custom_config, "tokenizer"), _setting(custom_config, "lowercase"))
-    max_length = lengths.maximum_length(_setting(custom_config, "max_length"), tokens.row_lengths() + 1)
-    vocabulary_file = _vocabulary(tokens.flat_values, _setting(custom_config, "vocabulary"))
+    tokens = tokenize(lines, options.tokenizer, options.lowercase)
+    max_length = lengths.maximum_length(options.max_length, tokens.row_lengths() + 1)
+    vocabulary_file = _vocabulary(tokens.flat_values, options.vocabulary)
     # Cut before the look-up as well: a line may hold millions of words more than are kept.
     ids = tft.apply_vocabulary(tokens[:, :max_length], vocabulary_file, default_value=UNKNOWN_ID)
     end = tf.fill([tokens.nrows(), 1], tf.constant(END_ID, tf.int64))
     return {IDS: tf.concat([ids, end], axis=1)[:, :max_length].to_sparse()}
-
-
-def _setting(custom_config: Mapping[str, Any], key: str) -> Any:
-    if not custom_config or key not in custom_config:
-        raise ValueError(f"custom_config has no {key!r}; give it to the Transform component")
-    return custom_config[key]
 
 
 def _one_line_each(text: Any) -> tf.Tensor:
@@ -87,25 +81,25 @@ def _one_line_each(text: Any) -> tf.Tensor:
     return text if text.shape.rank == 1 else tf.squeeze(text, axis=1)
 
 
-def _vocabulary(words: tf.Tensor, settings: Mapping[str, Any]) -> tf.Tensor:
+def _vocabulary(words: tf.Tensor, options: VocabularyOptions) -> tf.Tensor:
     """Counts `[words]` (or takes the pinned file), and returns where the vocabulary's text file will be."""
-    if settings.get("file"):
-        check_pinned_vocabulary(settings["file"])
+    if options.file:
+        check_pinned_vocabulary(options.file)
         (path,) = tft.experimental.ptransform_analyzer(
             inputs=[tf.size(words)],
-            ptransform=_KeepFile(settings["file"]),
+            ptransform=_KeepFile(options.file),
             output_dtypes=[tf.string],
             output_shapes=[[]],
             output_asset_default_values=["\n".join(RESERVED).encode()],
             name=VOCABULARY_NAME,
         )
         return path
-    min_count = settings.get("min_count")
+    min_count = options.min_count
     return tft.vocabulary(
         # Transform drops reserved tokens from what it counted only after it picked the most frequent
         # words, so a literal <unk> would take the place of one.
         tf.boolean_mask(words, words != RESERVED[UNKNOWN_ID]),
-        top_k=settings.get("size"),
+        top_k=options.size,
         # A threshold of 1 keeps every word, as none does.
         frequency_threshold=min_count if min_count and min_count > 1 else None,
         vocab_filename=VOCABULARY_NAME,

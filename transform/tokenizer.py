@@ -19,13 +19,14 @@ Invalid UTF-8 never fails. `word`, and `whitespace` when it lower-cases, turn ea
 U+FFFD; `whitespace` without lower-casing and `byte` keep the bytes as they are.
 """
 
-from typing import Literal, get_args
+from typing import get_args
 
 import tensorflow as tf
 
+from ..errors import SettingError, escape
 from . import vocabulary
+from .options import TokenizerKind
 
-TokenizerKind = Literal["whitespace", "word", "byte"]
 KINDS: tuple[str, ...] = get_args(TokenizerKind)
 
 # Scripts that are written without spaces. U+30FC, the mark that lengthens a vowel, belongs to no script.
@@ -87,7 +88,7 @@ def tokenize(text: tf.Tensor, kind: TokenizerKind, lowercase: bool) -> tf.Ragged
         text = tf.strings.regex_replace(text, r"\x00", " ")
         text = _lower(text) if lowercase else text
     else:
-        raise ValueError(f"tokenizer={kind!r}: must be one of {', '.join(KINDS)}; set data.tokenizer")
+        raise SettingError(f"{{tokenizer}}={escape(repr(kind))}: must be one of {', '.join(KINDS)}; set {{tokenizer}}")
     return tf.ragged.map_flat_values(_replace_control_tokens, tf.strings.split(text))
 
 

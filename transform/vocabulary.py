@@ -11,6 +11,8 @@ Every vocabulary begins with the same four reserved tokens:
 
 import tensorflow as tf
 
+from ..errors import SettingError, escape
+
 RESERVED = ("<pad>", "<unk>", "<s>", "</s>")
 PAD_ID, UNKNOWN_ID, START_ID, END_ID = range(4)
 
@@ -37,45 +39,46 @@ def check_pinned_vocabulary(path: str) -> None:
     """Checks a vocabulary file that a user supplies, so that it fails here and not as wrong ids later.
 
     Args:
-      path: The file named in `vocabulary.file`.
+      path: The file that the options name as `vocabulary.file`.
 
     Raises:
-      ValueError: If it is missing, a folder, empty, does not begin with the four reserved tokens, holds
+      SettingError: If it is missing, a folder, empty, does not begin with the four reserved tokens, holds
         a blank line, a line break of another system, or a word twice.
     """
-    setting = f"vocabulary file {path}"
+    setting = f"vocabulary file {escape(path)}"
     if not tf.io.gfile.exists(path):
-        raise ValueError(f"{setting}: does not exist; set vocabulary.file to an existing text file")
+        raise SettingError(f"{setting}: does not exist; set {{vocabulary_file}} to an existing text file")
     if tf.io.gfile.isdir(path):
-        raise ValueError(f"{setting}: is a folder; set vocabulary.file to a text file, one word a line")
+        raise SettingError(f"{setting}: is a folder; set {{vocabulary_file}} to a text file, one word a line")
     words = read_vocabulary(path)
     expected = [token.encode() for token in RESERVED]
     head = "the lines " + " ".join(RESERVED)
     if not words:
-        raise ValueError(f"{setting}: is empty; it must begin with {head}, then one word a line")
+        raise SettingError(f"{setting}: is empty; it must begin with {head}, then one word a line")
     first_words: dict[bytes, int] = {}
     for line, word in enumerate(words, start=1):
         if b"\r" in word:
-            raise ValueError(f"{setting}: line {line} holds a carriage return; save it with \\n line ends")
+            raise SettingError(f"{setting}: line {line} holds a carriage return; save it with \\n line ends")
         if line <= len(expected) and word != expected[line - 1]:
-            raise ValueError(
+            raise SettingError(
                 f"{setting}: line {line} is {_show(word)}, must be {RESERVED[line - 1]}; "
                 f"the file must begin with {head}"
             )
         if not word:
-            raise ValueError(f"{setting}: line {line} is blank; remove it (this renumbers what follows)")
+            raise SettingError(f"{setting}: line {line} is blank; remove it (this renumbers what follows)")
         if word in first_words:
-            raise ValueError(
+            raise SettingError(
                 f"{setting}: {_show(word)} stands on line {first_words[word]} and again on line {line}; "
                 "every word has one id, remove one of them"
             )
         first_words[word] = line
     if len(words) < len(expected):
-        raise ValueError(f"{setting}: has {len(words)} lines; it must begin with {head}")
+        raise SettingError(f"{setting}: has {len(words)} lines; it must begin with {head}")
 
 
 def _show(word: bytes) -> str:
-    return repr(word.decode(errors="replace"))
+    """Returns a word as text for an error's template."""
+    return escape(repr(word.decode(errors="replace")))
 
 
 def lookup_table(path: str) -> tf.lookup.StaticHashTable:

@@ -1,15 +1,19 @@
-"""The TFX component that turns lines of text into Examples."""
+"""TextExampleGen: the TFX component that turns lines of text into Examples."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tfx.components.example_gen import component as example_gen
 from tfx.dsl.components.base import executor_spec
 from tfx.v1 import proto
 
+from ...errors import SettingError, escape
 from . import executor
-from .input_config import Options
+from .input_config import ExecutorOptions, input_base_and_config
+from .options import InputOptions
+
+DEFAULTS = InputOptions()
 
 
 class TextExampleGen(example_gen.FileBasedExampleGen):
@@ -26,10 +30,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             `empty_lines_dropped`, `invalid_utf8_dropped` and `examples_SPLIT` for each split.
 
     ```python
-    base, input_config, output_config, input_splits = input_base_and_config(
-        files=["corpus/*.txt"], splits=None, hash_buckets={"train": 9, "eval": 1}
-    )
-    example_gen = TextExampleGen(base, input_config, output_config, input_splits=input_splits)
+    example_gen = TextExampleGen.from_files(files=["corpus/*.txt"], eval_percent=10)
     ```
     """
 
@@ -40,12 +41,12 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
         input_base: str,
         input_config: proto.Input | None = None,
         output_config: proto.Output | None = None,
-        invalid_utf8: str = "error",
-        text_field: str = "text",
+        invalid_utf8: str = DEFAULTS.invalid_utf8,
+        text_field: str = DEFAULTS.text_field,
         input_splits: Mapping[str, str] | None = None,
         range_config: proto.RangeConfig | None = None,
     ) -> None:
-        """Configures the component; `input_base_and_config` makes the first three and `input_splits`.
+        """Configures the component with TFX's own protos; `from_files` makes them from paths.
 
         Args:
             input_base: The folder that the patterns of `input_config` are relative to.
@@ -59,17 +60,66 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             range_config: Which span is read, if patterns have `{SPAN}` and it is not the newest.
 
         Raises:
-            ValueError: A bad value, or `input_splits` names an input split that does not exist.
+            SettingError: A bad value, or `input_splits` names an input split that does not exist.
         """
-        options = Options(invalid_utf8, text_field, dict(input_splits or {}))
+        options = ExecutorOptions.parse(
+            {"invalid_utf8": invalid_utf8, "text_field": text_field, "input_splits": dict(input_splits or {})}
+        )
         known = {split.name for split in input_config.splits} if input_config else set()
         unknown = sorted(set(options.input_splits) - known)
         if unknown:
-            raise ValueError(f"input_splits: {', '.join(unknown)} not among the input splits {sorted(known)}")
+            raise SettingError(
+                f"{{input_splits}}: {escape(', '.join(unknown))} not among the input splits {escape(sorted(known))}"
+            )
         super().__init__(
             input_base=input_base,
             input_config=input_config,
             output_config=output_config,
             custom_config=options.to_custom_config(),
             range_config=range_config,
+        )
+
+    @classmethod
+    def from_files(
+        cls,
+        files: str | Sequence[str] | None = None,
+        splits: Mapping[str, str | Sequence[str]] | None = None,
+        eval_percent: int = DEFAULTS.eval_percent,
+        invalid_utf8: str = DEFAULTS.invalid_utf8,
+        text_field: str = DEFAULTS.text_field,
+    ) -> TextExampleGen:
+        """Makes the component from paths. `InputOptions` defines the arguments.
+
+        Args:
+            files: Paths or globs of one corpus, split into train and eval by the content of each line.
+            splits: Instead of `files`: paths or globs by name of split.
+            eval_percent: The share of distinct lines that `files` gives to the eval split, in per cent.
+            invalid_utf8: `error` or `drop`, what to do with a line that is not UTF-8.
+            text_field: The field of .jsonl records or column of .parquet files that holds the text.
+
+        Returns:
+            The component.
+
+        Raises:
+            SettingError: A bad value; neither or both of `files` and `splits`; several file systems.
+        """
+        options = InputOptions.parse(
+            {
+                "files": files or (),
+                "splits": splits or {},
+                "eval_percent": eval_percent,
+                "invalid_utf8": invalid_utf8,
+                "text_field": text_field,
+            }
+        )
+        base, input_config, output_config, input_splits = input_base_and_config(
+            options.files, options.splits, options.hash_buckets()
+        )
+        return cls(
+            input_base=base,
+            input_config=input_config,
+            output_config=output_config,
+            input_splits=input_splits,
+            invalid_utf8=options.invalid_utf8,
+            text_field=options.text_field,
         )

@@ -1,11 +1,13 @@
-"""What can be wrong with input files."""
+"""Errors of input files."""
 
 from __future__ import annotations
 
+from ...errors import SettingError
 
-class InputError(ValueError):
+
+class InputError(SettingError):
     """Input that cannot be used; the message names the file or pattern, what is wrong and the remedy."""
 
 
-class UnreadableFileError(Exception):
-    """The content of a file is not what its ending says; the message is the reason, without the file's name."""
+class UnreadableFileError(SettingError):
+    """A file whose content is not what its ending says; the message is the reason, without the file's name."""

@@ -15,10 +15,11 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from ...errors import escape
 from ...progress import report
 from .errors import InputError
 from .files import files_of_splits
-from .input_config import Options
+from .input_config import ExecutorOptions
 from .input_counts import Counts, MergeCounts
 from .problems import describe
 from .reading import open_stored, read_files
@@ -58,7 +59,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         input_config, output_config = example_gen_pb2.Input(), example_gen_pb2.Output()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], input_config)
         proto_utils.json_to_proto(exec_properties[standard_component_specs.OUTPUT_CONFIG_KEY], output_config)
-        options = Options.from_json(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY))
+        options = ExecutorOptions.from_json(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY))
 
         base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
         hash_buckets = {split.name: split.hash_buckets for split in output_config.split_config.splits}
@@ -89,7 +90,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         files: Sequence[tuple[str, str]],
         names: Sequence[str],
         hash_split: HashSplit | None,
-        options: Options,
+        options: ExecutorOptions,
         examples: types.Artifact,
     ) -> None:
         with self._make_beam_pipeline() as pipeline:
@@ -119,7 +120,7 @@ def _read_counts(examples: types.Artifact) -> Counts:
         return Counts.from_json(file.read())
 
 
-def _check(counts: Counts, names: Sequence[str], options: Options) -> None:
+def _check(counts: Counts, names: Sequence[str], options: ExecutorOptions) -> None:
     problems = describe(counts, options.text_field, open_stored)
     if problems:
         raise InputError(problems)
@@ -127,8 +128,8 @@ def _check(counts: Counts, names: Sequence[str], options: Options) -> None:
     if empty:
         dropped = f"{counts.empty_lines_dropped:,} empty and {counts.invalid_utf8_dropped:,} invalid lines dropped"
         raise InputError(
-            f"split {', '.join(empty)} is empty ({counts.lines:,} lines read, {dropped}); "
-            "give more text, or set data.splits"
+            f"split {escape(', '.join(empty))} is empty ({counts.lines:,} lines read, {dropped}); "
+            "give more text, or set {splits}"
         )
 
 

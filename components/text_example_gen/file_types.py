@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from ...errors import escape
 from .errors import InputError
 
 
@@ -46,7 +47,7 @@ def file_type(path: str) -> FileType:
         if path.lower().endswith(ending):
             return kind
     raise InputError(
-        f"{path}: unknown file type; the known endings are {', '.join(ENDINGS)}; "
+        f"{escape(path)}: unknown file type; the known endings are {', '.join(ENDINGS)}; "
         "rename the file (plain text: .txt) or give a narrower pattern"
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from tfx.dsl.io import fileio
 
+from ...errors import escape
 from ...remote import is_remote
 from .errors import InputError
 from .file_types import ENDINGS, file_type
@@ -30,7 +31,7 @@ def files_of_splits(patterns: Iterable[tuple[str, str]]) -> list[tuple[str, str]
     for split, pattern in patterns:
         paths = [path for path in sorted(map(str, fileio.glob(pattern))) if _is_meant(path, pattern)]
         if not paths:
-            raise InputError(f"{pattern}: no file matches; set data.files or data.splits")
+            raise InputError(f"{escape(pattern)}: no file matches; set {{files}} or {{splits}}")
         for path in paths:
             file_type(path)
         found.update(dict.fromkeys((split, path) for path in paths))

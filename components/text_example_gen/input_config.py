@@ -1,19 +1,19 @@
-"""From what a user configures to what TFX's driver and our executor read."""
+"""Configuration of TFX's driver and of our executor, made from what a user gives."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
+from pydantic import Field
 from tfx.proto import example_gen_pb2
 from tfx.utils import proto_utils
 
+from ...errors import SettingError, escape
+from .options import RecordOptions
 from .patterns import absolute, base_and_rests
 from .splitting import HashSplit
-
-INVALID_UTF8_POLICIES = ("error", "drop")
 
 
 def input_base_and_config(
@@ -38,17 +38,17 @@ def input_base_and_config(
         ValueError: Neither or both are given, a split without patterns, bad buckets, or several file systems.
     """
     if bool(files) == bool(splits):
-        raise ValueError("data: no input, or two; set either data.files or data.splits")
-    groups = {"files": tuple(files)} if files else {name: tuple(of) for name, of in (splits or {}).items()}
+        raise SettingError("set exactly one of {files} and {splits}")
+    groups = {"files": tuple(files)} if files else {name: tuple(patterns) for name, patterns in (splits or {}).items()}
     named: dict[str, str] = {}
     output_split_of: dict[str, str] = {}
     for name, patterns in groups.items():
         if not patterns:
-            raise ValueError(f"data.splits.{name}: no file given")
+            raise SettingError(f"{{splits}}.{escape(name)}: no file given")
         for index, pattern in enumerate(patterns):
             input_name = name if len(patterns) == 1 else f"{name}-{index}"
             if input_name in named:
-                raise ValueError(f"data.splits: {input_name} is the name of two inputs; rename a split")
+                raise SettingError(f"{{splits}}: {escape(input_name)} is the name of two inputs; rename a split")
             named[input_name] = absolute(pattern)
             output_split_of[input_name] = name
     base, rests = base_and_rests(list(named.values()))
@@ -77,47 +77,22 @@ def hash_output_config(hash_buckets: Mapping[str, int]) -> example_gen_pb2.Outpu
     )
 
 
-@dataclass(frozen=True)
-class Options:
-    """What TFX's own execution properties have no place for; it travels in `custom_config`.
+class ExecutorOptions(RecordOptions):
+    """What TFX's own execution properties have no place for; it travels in `custom_config`."""
 
-    Attributes:
-        invalid_utf8: `error` or `drop`.
-        text_field: The JSON field or Parquet column that holds the text.
-        input_splits: The output split of each input split that has another name.
-    """
-
-    invalid_utf8: str = "error"
-    text_field: str = "text"
-    input_splits: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Checks the values.
-
-        Raises:
-            ValueError: An unknown policy or an empty field name.
-        """
-        if self.invalid_utf8 not in INVALID_UTF8_POLICIES:
-            raise ValueError(f"invalid_utf8={self.invalid_utf8!r}: must be error or drop; set data.invalid_utf8")
-        if not self.text_field:
-            raise ValueError("text_field='': must name the field that holds the text; set data.text_field")
+    # The output split of each input split that has another name.
+    input_splits: dict[str, str] = Field(default_factory=dict)
 
     def to_custom_config(self) -> example_gen_pb2.CustomConfig:
         """Packs the options."""
         struct = struct_pb2.Struct()
-        struct.update(
-            {
-                "invalid_utf8": self.invalid_utf8,
-                "text_field": self.text_field,
-                "input_splits": dict(self.input_splits),
-            }
-        )
+        struct.update(self.model_dump())
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(struct)
         return custom_config
 
     @classmethod
-    def from_json(cls, text: str | None) -> Options:
+    def from_json(cls, text: str | None) -> ExecutorOptions:
         """Unpacks the options from the execution property; without one the defaults hold."""
         if not text:
             return cls()
@@ -126,4 +101,4 @@ class Options:
         struct = struct_pb2.Struct()
         custom_config.custom_config.Unpack(struct)
         tree: dict[str, Any] = json_format.MessageToDict(struct)
-        return cls(**tree)
+        return cls.parse(tree)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from ...errors import escape
 from ...remote import is_remote
 from .binary import HEAD_BYTES, why_not_text
 from .errors import InputError, UnreadableFileError
@@ -43,20 +44,24 @@ def check_inputs(
             be read, a record without text, an empty corpus or an empty split.
     """
     if bool(files) == bool(splits):
-        raise InputError("data: no input, or two; set either data.files or data.splits")
+        raise InputError("set exactly one of {files} and {splits}")
     if files:
-        paths = _checked_files("data.files", files, text_field)
+        paths = _checked_files("{files}", files, text_field)
         if not any(map(is_remote, files)):
             _check_hash_split(paths, HashSplit(hash_buckets), text_field)
         return
     checked = {
-        name: _checked_files(f"data.splits.{name}", patterns, text_field) for name, patterns in (splits or {}).items()
+        name: _checked_files(_split_key(name), patterns, text_field) for name, patterns in (splits or {}).items()
     }
     for name, paths in checked.items():
         if not any(map(is_remote, (splits or {})[name])):
             texts = _Texts(paths, text_field)
             if not any(text.strip() for text in texts):
-                raise InputError(f"data.splits.{name}: the split would be empty: {texts.why_empty()}")
+                raise InputError(f"{_split_key(name)}: the split would be empty: {escape(texts.why_empty())}")
+
+
+def _split_key(name: str) -> str:
+    return f"{{splits}}.{escape(name)}"
 
 
 def _checked_files(key: str, patterns: Sequence[str], text_field: str) -> list[str]:
@@ -70,7 +75,7 @@ def _checked_files(key: str, patterns: Sequence[str], text_field: str) -> list[s
         try:
             _look_at(path, text_field)
         except UnreadableFileError as error:
-            raise InputError(f"{path}: {error}") from error
+            raise InputError(f"{escape(path)}: {error.template}") from error
     return paths
 
 
@@ -80,11 +85,13 @@ def _matched(key: str, pattern: str) -> list[str]:
     # Path.glob takes no absolute pattern.
     found = sorted(glob.glob(spans_as_wildcards(absolute(pattern))))  # noqa: PTH207
     if not found:
-        raise InputError(f"{key}: no file matches {pattern}")
+        raise InputError(f"{key}: no file matches {escape(pattern)}")
     # A folder beside the files that a pattern means is no mistake; a folder alone is.
     paths = [path for path in found if not Path(path).is_dir()]
     if not paths:
-        raise InputError(f"{key}: {pattern} is a directory; give its files, such as {pattern.rstrip('/')}/*.txt")
+        raise InputError(
+            f"{key}: {escape(pattern)} is a directory; give its files, such as {escape(pattern.rstrip('/'))}/*.txt"
+        )
     return paths
 
 
@@ -100,7 +107,7 @@ def _look_at(path: str, text_field: str) -> None:
         with decompressed(file, path) as unpacked:
             other = why_not_text(unpacked.read(HEAD_BYTES))
     if other:
-        raise UnreadableFileError(f"not text but {other}, whatever its ending says")
+        raise UnreadableFileError(f"not text but {escape(other)}, whatever its ending says")
 
 
 class _Texts:
@@ -118,7 +125,7 @@ class _Texts:
                 with content_errors(), Path(path).open("rb") as file:
                     yield from self._texts_of(file, path)
             except UnreadableFileError as error:
-                raise InputError(f"{path}: {error}") from error
+                raise InputError(f"{escape(path)}: {error.template}") from error
 
     def _texts_of(self, file: BinaryIO, path: str) -> Iterator[str]:
         for number, (text, problem) in numbered_records(file, path, self._text_field):
@@ -148,8 +155,8 @@ def _check_hash_split(paths: Sequence[str], hash_split: HashSplit, text_field: s
         if not missing:
             return
     if not texts.used:
-        raise InputError(f"data.files: the corpus is empty: {texts.why_empty()}")
+        raise InputError(f"{{files}}: the corpus is empty: {escape(texts.why_empty())}")
     raise InputError(
-        f"data.files: split {', '.join(sorted(missing))} would be empty: none of the {texts.used} usable lines "
-        "falls there by its hash; give more text, or set data.splits"
+        f"{{files}}: split {escape(', '.join(sorted(missing)))} would be empty: none of the {texts.used} usable lines "
+        "falls there by its hash; give more text, or set {splits}"
     )

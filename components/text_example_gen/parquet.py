@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+from ...errors import escape
 from .errors import UnreadableFileError
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ def open_parquet(file: BinaryIO, text_field: str) -> pyarrow.parquet.ParquetFile
     try:
         parquet = pyarrow.parquet.ParquetFile(file, buffer_size=READ_BUFFER_BYTES)
     except (pyarrow.ArrowException, OSError) as error:
-        raise UnreadableFileError(f"cannot be read as Parquet ({error})") from error
+        raise UnreadableFileError(f"cannot be read as Parquet ({escape(error)})") from error
     schema = parquet.schema_arrow
-    columns = ", ".join(f"{field.name} ({field.type})" for field in schema)
+    columns = escape(", ".join(f"{field.name} ({field.type})" for field in schema))
     index = schema.get_field_index(text_field)
     if index < 0:
-        raise UnreadableFileError(f"no column {text_field!r}; the columns are {columns}; set data.text_field")
+        raise UnreadableFileError(
+            f"no column {escape(repr(text_field))}; the columns are {columns}; set {{text_field}}"
+        )
     kind = schema.field(index).type
     if pyarrow.types.is_dictionary(kind):
         kind = kind.value_type
@@ -49,7 +52,8 @@ def open_parquet(file: BinaryIO, text_field: str) -> pyarrow.parquet.ParquetFile
         is_text(kind) for is_text in (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
     ):
         raise UnreadableFileError(
-            f"column {text_field!r} holds {kind}, not strings; the columns are {columns}; set data.text_field"
+            f"column {escape(repr(text_field))} holds {escape(kind)}, not strings; the columns are {columns}; "
+            "set {text_field}"
         )
     return parquet
 
@@ -87,4 +91,4 @@ def values(parquet: pyarrow.parquet.ParquetFile, text_field: str, row_groups: It
             for value in column.cast(pyarrow.large_binary()):
                 yield value.as_py()
     except (pyarrow.ArrowException, OSError) as error:
-        raise UnreadableFileError(f"cannot be read as Parquet ({error})") from error
+        raise UnreadableFileError(f"cannot be read as Parquet ({escape(error)})") from error

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO
 
+from ...errors import escape
 from ...transform.lines import MAX_LINE_BYTES
 from .errors import InputError, UnreadableFileError
 from .file_types import file_type
@@ -23,19 +24,23 @@ OpenFile = Callable[[str], AbstractContextManager[BinaryIO]]
 _WHAT = {
     Problem.INVALID_UTF8: "not valid UTF-8",
     Problem.NOT_JSON: "not valid JSON",
-    Problem.NO_TEXT: "without a string in field {text_field!r}",
+    Problem.NO_TEXT: "without a string in field ",
     Problem.TOO_LONG: f"longer than {MAX_LINE_BYTES // 2**20} MiB",
 }
 _REMEDY = {
-    Problem.INVALID_UTF8: "repair the text, or set data.invalid_utf8: drop",
+    Problem.INVALID_UTF8: "repair the text, or set {invalid_utf8} to drop",
     Problem.NOT_JSON: "each line must hold one JSON object",
-    Problem.NO_TEXT: "set data.text_field to the field that holds the text",
+    Problem.NO_TEXT: "set {text_field} to the field that holds the text",
     Problem.TOO_LONG: "a line is one example: break the text into sentences or paragraphs",
 }
 
 
+def _what(problem: Problem, text_field: str) -> str:
+    return _WHAT[problem] + (escape(repr(text_field)) if problem is Problem.NO_TEXT else "")
+
+
 def line_problem(problem: Problem, path: str, number: int, text_field: str) -> str:
-    """One sentence about one record.
+    """Returns one sentence about one record, the template of a `SettingError`.
 
     Args:
         problem: What is wrong.
@@ -46,8 +51,8 @@ def line_problem(problem: Problem, path: str, number: int, text_field: str) -> s
     Returns:
         Such as `a.jsonl line 3: not valid JSON; each line must hold one JSON object`.
     """
-    what = _WHAT[problem].format(text_field=text_field)
-    return f"{path} {file_type(path).record_name} {number}: {what}; {_REMEDY[problem]}"
+    place = escape(f"{path} {file_type(path).record_name} {number}")
+    return f"{place}: {_what(problem, text_field)}; {_REMEDY[problem]}"
 
 
 def describe(counts: Counts, text_field: str, open_file: OpenFile) -> str:
@@ -62,21 +67,21 @@ def describe(counts: Counts, text_field: str, open_file: OpenFile) -> str:
         open_file: Opens a file, as it is stored, for reading bytes.
 
     Returns:
-        One line of text for each kind of problem; empty where there is none.
+        The template of a `SettingError`, one line for each kind of problem; empty if there is no problem.
     """
-    sentences = [f"{path}: {reason}" for path, reason in counts.unreadable_files.items()]
+    sentences = [f"{escape(path)}: {reason}" for path, reason in counts.unreadable_files.items()]
     for problem, total in sorted(counts.problems.items(), key=lambda item: item[0].value):
         places: list[str] = []
-        for (of, path), count in counts.problem_files.items():
-            wanted = min(count, NAMED_PLACES - len(places)) if of is problem else 0
+        for (problem_here, path), count in counts.problem_files.items():
+            wanted = min(count, NAMED_PLACES - len(places)) if problem_here is problem else 0
             if wanted:
                 name = file_type(path).record_name
                 numbers = _numbers(path, problem, wanted, text_field, open_file)
                 places.extend(f"{path} {name} {number}" for number in numbers)
-        what = _WHAT[problem].format(text_field=text_field)
+        what = _what(problem, text_field)
         more = ", …" if total > len(places) else ""
         records = "1 line" if total == 1 else f"{total:,} lines"
-        sentences.append(f"{records} {what}: {', '.join(places)}{more}; {_REMEDY[problem]}")
+        sentences.append(f"{records} {what}: {escape(', '.join(places))}{more}; {_REMEDY[problem]}")
     return "\n".join(sentences)
 
 
@@ -91,4 +96,4 @@ def _numbers(path: str, problem: Problem, wanted: int, text_field: str, open_fil
                     if not wanted:
                         return
     except UnreadableFileError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{escape(path)}: {error.template}") from error

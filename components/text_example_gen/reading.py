@@ -28,7 +28,7 @@ class Record(NamedTuple):
         split: The split that its file was given for, or "" where the content decides.
         path: The file.
         parsed: Its text or problem; None where the file cannot be read further.
-        why_unreadable: The reason for that.
+        why_unreadable: The reason for that, the template of a `SettingError`.
     """
 
     split: str
@@ -65,7 +65,7 @@ class FileSource(FileBasedSource):
                 for parsed in read(file, file_name, self._text_field, offset_range_tracker):
                     yield Record(self._split, file_name, parsed)
         except UnreadableFileError as error:
-            yield Record(self._split, file_name, None, str(error))
+            yield Record(self._split, file_name, None, error.template)
 
 
 def _read_lines(file: BinaryIO, path: str, text_field: str, tracker: Any) -> Iterator[Parsed]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
+from ...errors import escape
 from ...transform.lines import content, raw_lines
 from .errors import UnreadableFileError
 from .file_types import FileType, file_type, is_gzip
@@ -34,9 +35,9 @@ def content_errors() -> Iterator[None]:
     try:
         yield
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UnreadableFileError(f"not a complete gzip file ({error})") from error
+        raise UnreadableFileError(f"not a complete gzip file ({escape(error)})") from error
     except OSError as error:
-        raise UnreadableFileError(f"cannot be read ({error.strerror or error})") from error
+        raise UnreadableFileError(f"cannot be read ({escape(error.strerror or error)})") from error
 
 
 def numbered_records(file: BinaryIO, path: str, text_field: str) -> Iterator[tuple[int, Parsed]]:

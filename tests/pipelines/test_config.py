@@ -57,7 +57,7 @@ def message(*overrides: str) -> str:
         ("data.splits={train: [], eval: a.txt}", "data.splits.train: no file given"),
         (
             "data.files=[a.txt, gs://bucket/b.txt]",
-            "data: input files on different file systems (/, gs://); copy them to one place",
+            "data.files: input files on different file systems (/, gs://); copy them to one place",
         ),
         ("trainer", "--set trainer: must be key=value, such as trainer.epochs=3"),
         ("trainer.epochs=[", "--set trainer.epochs=[: the value is not YAML"),
@@ -100,19 +100,19 @@ def test_the_command_line_wins_over_overrides_and_they_win_over_the_file(tmp_pat
     assert config.trainer.epochs == 2
     assert config.trainer.layers == 3
     assert config.data.files == ("corpus.txt",)
-    assert config.transform_options() == {
+    assert config.text_options().model_dump() == {
         "tokenizer": "word",
         "lowercase": True,
         "max_length": 20,
         "vocabulary": {"size": 10000, "min_count": None, "file": None},
     }
-    assert config.hash_buckets() == {"train": 90, "eval": 10}
+    assert config.data.hash_buckets() == {"train": 90, "eval": 10}
 
 
 def test_a_configuration_survives_being_serialised():
     config = load_config(None, [GATE, "data.max_length=12", "data.splits={train: [a.txt], eval: b.txt}"])
     assert PipelineConfig.model_validate(config.model_dump(mode="json")) == config
-    assert config.hash_buckets() == {}
+    assert config.data.hash_buckets() == {}
 
 
 @pytest.mark.parametrize(

@@ -74,4 +74,4 @@ def test_a_number_is_itself():
 def test_impossible_settings(setting):
     with pytest.raises(ValueError) as error:
         maximum_length(setting, tf.constant([3], tf.int64))
-    assert str(error.value) == f"max_length={setting!r}: must be >= 2 or auto; set data.max_length"
+    assert str(error.value) == f"max_length={setting!r}: must be >= 2 or auto; set max_length"

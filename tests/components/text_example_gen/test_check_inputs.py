@@ -75,25 +75,25 @@ def test_remote_files_are_left_to_the_node():
 
 @pytest.mark.parametrize(("files", "splits"), [(None, None), ([], {}), (["x.txt"], {"train": ["x.txt"]})])
 def test_exactly_one_of_files_and_splits(files, splits):
-    with pytest.raises(InputError, match=r"set either data\.files or data\.splits"):
+    with pytest.raises(InputError, match=r"set exactly one of files and splits"):
         check_inputs(files, splits, SPLIT, "text")
 
 
 def test_no_file_matches(tmp_path):
-    assert _refused(tmp_path / "*.txt") == f"data.files: no file matches {tmp_path}/*.txt"
-    assert _refused(tmp_path / "missing.txt") == f"data.files: no file matches {tmp_path}/missing.txt"
+    assert _refused(tmp_path / "*.txt") == f"files: no file matches {tmp_path}/*.txt"
+    assert _refused(tmp_path / "missing.txt") == f"files: no file matches {tmp_path}/missing.txt"
     assert "no file matches" in _refused("x" * 5000 + ".txt")
     assert "no file matches" in _refused("x\x00.txt")
-    assert _refused("") == "data.files: an empty path"
-    with pytest.raises(InputError, match=r"data\.splits\.eval: no file matches"):
+    assert _refused("") == "files: an empty path"
+    with pytest.raises(InputError, match=r"splits\.eval: no file matches"):
         check_inputs(None, {"eval": [str(tmp_path / "x.txt")]}, {}, "text")
-    with pytest.raises(InputError, match=r"data\.splits\.eval: no file given"):
+    with pytest.raises(InputError, match=r"splits\.eval: no file given"):
         check_inputs(None, {"eval": []}, {}, "text")
 
 
 def test_a_directory(tmp_path):
     (tmp_path / "corpus.txt").mkdir()
-    assert _refused(tmp_path) == f"data.files: {tmp_path} is a directory; give its files, such as {tmp_path}/*.txt"
+    assert _refused(tmp_path) == f"files: {tmp_path} is a directory; give its files, such as {tmp_path}/*.txt"
     assert "is a directory" in _refused(f"{tmp_path}/")
     assert "is a directory" in _refused(tmp_path / "corpus.txt")
 
@@ -160,16 +160,14 @@ def test_what_is_no_parquet(write):
 
 def test_parquet_columns(tmp_path):
     path = _parquet(tmp_path / "x.parquet", body=["a"], size=[1])
-    assert _refused(path) == (
-        f"{path}: no column 'text'; the columns are body (string), size (int64); set data.text_field"
-    )
+    assert _refused(path) == (f"{path}: no column 'text'; the columns are body (string), size (int64); set text_field")
     assert "column 'size' holds int64, not strings" in _refused(path, text_field="size")
 
 
 def test_records_without_text(write):
     path = write("x.jsonl", b'\n{"text": "a"}\n{"body": "b"}\n')
     assert _refused(path) == (
-        f"{path} line 3: without a string in field 'text'; set data.text_field to the field that holds the text"
+        f"{path} line 3: without a string in field 'text'; set text_field to the field that holds the text"
     )
     path = write("y.jsonl", b"the cat\n")
     assert _refused(path) == f"{path} line 1: not valid JSON; each line must hold one JSON object"
@@ -215,9 +213,7 @@ def test_an_empty_split_of_a_corpus(write):
 
 def test_an_empty_split_by_pattern(write):
     good, empty = write("x.txt", GOOD), write("y.txt", b"\n \n")
-    with pytest.raises(
-        InputError, match=r"data\.splits\.eval: the split would be empty: .*y\.txt has only empty lines"
-    ):
+    with pytest.raises(InputError, match=r"splits\.eval: the split would be empty: .*y\.txt has only empty lines"):
         check_inputs(None, {"train": [str(good)], "eval": [str(empty)]}, {}, "text")
 
 

@@ -15,21 +15,25 @@ def _counts(problem, **files) -> Counts:
     )
 
 
+def told(counts, text_field, open_file) -> str:
+    return str(InputError(describe(counts, text_field, open_file)))
+
+
 def _open(path):
     return open(path, "rb")  # noqa: PTH123 - the caller closes it
 
 
 def test_nothing_to_say():
-    assert describe(Counts(lines=3, empty_lines_dropped=1, invalid_utf8_dropped=1), "text", _open) == ""
+    assert told(Counts(lines=3, empty_lines_dropped=1, invalid_utf8_dropped=1), "text", _open) == ""
 
 
 def test_lines_are_named_by_file_and_number(tmp_path):
     one, two = str(tmp_path / "one.txt"), str(tmp_path / "two.txt.gz")
     (tmp_path / "one.txt").write_bytes(b"\n\xffa\r\nb\n\xff\n")
     (tmp_path / "two.txt.gz").write_bytes(gzip.compress(b"a\n" * 70_000 + b"\xff"))
-    assert describe(_counts(Problem.INVALID_UTF8, **{one: 2, two: 1}), "text", _open) == (
+    assert told(_counts(Problem.INVALID_UTF8, **{one: 2, two: 1}), "text", _open) == (
         f"3 lines not valid UTF-8: {one} line 2, {one} line 4, {two} line 70001; "
-        "repair the text, or set data.invalid_utf8: drop"
+        "repair the text, or set invalid_utf8 to drop"
     )
 
 
@@ -37,7 +41,7 @@ def test_the_first_five_places_and_the_total(tmp_path):
     one, two = str(tmp_path / "one.jsonl"), str(tmp_path / "two.jsonl")
     (tmp_path / "one.jsonl").write_bytes(b"{\n" * 4)
     (tmp_path / "two.jsonl").write_bytes(b'{"text": "a"}\n' + b"{\n" * 2000)
-    assert describe(_counts(Problem.NOT_JSON, **{one: 4, two: 2000}), "text", _open) == (
+    assert told(_counts(Problem.NOT_JSON, **{one: 4, two: 2000}), "text", _open) == (
         f"2,004 lines not valid JSON: {one} line 1, {one} line 2, {one} line 3, {one} line 4, {two} line 2, …; "
         "each line must hold one JSON object"
     )
@@ -47,7 +51,7 @@ def test_rows_of_parquet(tmp_path):
     path = str(tmp_path / "x.parquet")
     values = pyarrow.array([b"a", b"\xff", None, b"\xff"], pyarrow.binary())
     pyarrow.parquet.write_table(pyarrow.table({"text": values}), path, row_group_size=3)
-    assert f"{path} row 2, {path} row 4;" in describe(_counts(Problem.INVALID_UTF8, **{path: 2}), "text", _open)
+    assert f"{path} row 2, {path} row 4;" in told(_counts(Problem.INVALID_UTF8, **{path: 2}), "text", _open)
 
 
 def test_every_kind_has_its_own_line(tmp_path):
@@ -58,9 +62,9 @@ def test_every_kind_has_its_own_line(tmp_path):
         .merge(_counts(Problem.NOT_JSON, **{path: 1}))
         .merge(Counts(unreadable_files={"/a.txt.gz": "damaged"}))
     )
-    assert describe(counts, "text", _open).splitlines() == [
+    assert told(counts, "text", _open).splitlines() == [
         "/a.txt.gz: damaged",
-        f"1 line without a string in field 'text': {path} line 1; set data.text_field to the field that holds the text",
+        f"1 line without a string in field 'text': {path} line 1; set text_field to the field that holds the text",
         f"1 line not valid JSON: {path} line 2; each line must hold one JSON object",
     ]
 
@@ -68,4 +72,4 @@ def test_every_kind_has_its_own_line(tmp_path):
 def test_a_file_that_went_away_is_named(tmp_path):
     path = str(tmp_path / "x.txt")
     with pytest.raises(InputError, match=r"x\.txt: cannot be read \(No such file"):
-        describe(_counts(Problem.INVALID_UTF8, **{path: 1}), "text", _open)
+        told(_counts(Problem.INVALID_UTF8, **{path: 1}), "text", _open)

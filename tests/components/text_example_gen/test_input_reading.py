@@ -133,7 +133,7 @@ def test_an_unreadable_file_is_a_record(tmp_path, name, content, reason):
 
 def test_a_missing_column_is_a_record(tmp_path):
     (reason,) = _read(_parquet(tmp_path / "x.parquet", ["a"]), text_field="body")
-    assert reason == "no column 'body'; the columns are id (int64), text (string); set data.text_field"
+    assert reason == "no column 'body'; the columns are id (int64), text (string); set {text_field}"
 
 
 def test_files_come_in_their_order(tmp_path):

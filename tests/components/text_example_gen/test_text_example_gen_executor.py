@@ -115,9 +115,9 @@ def test_everything_wrong_is_named_and_nothing_is_left(run_component, tmp_path):
     assert sorted(lines[1:]) == sorted(
         [
             f"2 lines not valid UTF-8: {tmp_path}/a.txt line 2, {tmp_path}/a.txt line 3; "
-            "repair the text, or set data.invalid_utf8: drop",
+            "repair the text, or set invalid_utf8 to drop",
             f"1 line without a string in field 'text': {tmp_path}/b.jsonl line 2; "
-            "set data.text_field to the field that holds the text",
+            "set text_field to the field that holds the text",
             f"1 line not valid JSON: {tmp_path}/b.jsonl line 3; each line must hold one JSON object",
             f"1 line longer than 16 MiB: {tmp_path}/d.txt line 1; "
             "a line is one example: break the text into sentences or paragraphs",

@@ -1,0 +1,1 @@
+"""The component that turns text into ids."""

@@ -1,0 +1,80 @@
+"""TextTransform: TFX's Transform with the text options and their `preprocessing_fn` put in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from tfx import types
+from tfx.components.transform import component as transform
+from tfx.dsl.io import fileio
+from tfx.proto import transform_pb2
+
+from ...transform.options import TextOptions
+
+PREPROCESSING_FN = "tfx_lm.transform.preprocessing.preprocessing_fn"
+
+
+class TextTransform(transform.Transform):
+    """Turns lines of text into ids. For TFX and ML Metadata it is a Transform, with the node id `Transform`.
+
+    Inputs and outputs are those of TFX's Transform.
+
+    ```python
+    options = TextOptions(tokenizer="word", vocabulary={"size": 20000})
+    transform = TextTransform(example_gen.outputs["examples"], schema_gen.outputs["schema"], options)
+    ```
+    """
+
+    def __init__(
+        self,
+        examples: types.BaseChannel,
+        schema: types.BaseChannel,
+        options: TextOptions | Mapping[str, Any] | None = None,
+        splits_config: transform_pb2.SplitsConfig | None = None,
+        analyzer_cache: types.BaseChannel | None = None,
+        disable_statistics: bool = True,
+    ) -> None:
+        """Configures the component.
+
+        Args:
+            examples: Examples with the feature `text`, one line each.
+            schema: The schema of the examples.
+            options: How text becomes ids, or a mapping of what differs from the defaults. Trainer and Report take the
+                same object.
+            splits_config: The splits to analyze and to transform. Default: analyze train, transform all.
+            analyzer_cache: The output `updated_analyzer_cache` of an earlier run.
+            disable_statistics: Whether to leave out statistics of the ids. They say nothing about the text, which
+                StatisticsGen has described, and double the time.
+
+        Raises:
+            SettingError: An option cannot be used.
+        """
+        super().__init__(
+            examples=examples,
+            schema=schema,
+            preprocessing_fn=PREPROCESSING_FN,
+            custom_config=_custom_config(TextOptions.parse(options or {})),
+            splits_config=splits_config,
+            analyzer_cache=analyzer_cache,
+            disable_statistics=disable_statistics,
+        )
+        self.with_id(transform.Transform.__name__)
+
+    @classmethod
+    def get_class_type(cls) -> str:
+        """Returns the type name in ML Metadata: TFX's own, so that tools that look for a Transform find this one."""
+        return transform.Transform.get_class_type()
+
+
+def _custom_config(options: TextOptions) -> dict[str, Any]:
+    """Returns the options, and the digest of the vocabulary file if there is one.
+
+    TFX's cache sees only the file's path; an edited vocabulary under the same path must not be a stale cache hit.
+    """
+    custom_config: dict[str, Any] = options.model_dump(mode="json")
+    if options.vocabulary.file is not None:
+        with fileio.open(options.vocabulary.file, "rb") as file:
+            custom_config["vocabulary_digest"] = hashlib.sha256(file.read()).hexdigest()[:16]
+    return custom_config

@@ -1,0 +1,78 @@
+"""Text options: how a line becomes ids. Their only definition: types, bounds, defaults and comments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator
+
+from ..errors import SettingError, escape
+from ..settings import Settings
+
+__all__ = ["AUTO", "MINIMUM_LENGTH", "LineOptions", "TextOptions", "TokenizerKind", "VocabularyOptions"]
+
+TokenizerKind = Literal["whitespace", "word", "byte"]
+
+AUTO: Literal["auto"] = "auto"
+MINIMUM_LENGTH = 2
+"""A shorter `max_length` would leave a line no word before its `</s>`."""
+
+
+class LineOptions(Settings):
+    """How a line becomes words."""
+
+    # whitespace: split on white space; word: also split off punctuation; byte: one token per byte.
+    tokenizer: TokenizerKind = "word"
+    # Whether the text is lower-cased before it is split.
+    lowercase: bool = True
+    # Most tokens of a line, `</s>` included; longer lines are cut. auto: the length that keeps 99.9 % of tokens.
+    max_length: Literal["auto"] | Annotated[int, Field(ge=MINIMUM_LENGTH, strict=True)] = AUTO
+
+    @field_validator("max_length", mode="wrap")
+    @classmethod
+    def _one_message_for_both_branches(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return check(value)
+        except ValidationError as error:
+            raise SettingError(f"{{max_length}}={escape(value)}: must be >= {MINIMUM_LENGTH}, or {AUTO}") from error
+
+
+class VocabularyOptions(Settings):
+    """Which words get an id of their own; all others are `<unk>`."""
+
+    # Most words (beside the four reserved tokens), the most frequent first; null: no limit.
+    size: int | None = Field(10000, ge=1)
+    # A word must occur this often; null: once is enough.
+    min_count: int | None = Field(None, ge=1)
+    # A vocabulary file to use as it is (one word a line, reserved tokens first), so that ids stay stable.
+    file: str | None = None
+
+
+class TextOptions(LineOptions):
+    """How text becomes ids. Transform, Trainer and Report take the same object.
+
+    Worked example: `TextOptions(tokenizer="byte", vocabulary={"size": None})` makes every byte a word.
+    """
+
+    vocabulary: VocabularyOptions = VocabularyOptions()
+
+    @classmethod
+    def from_custom_config(cls, custom_config: Mapping[str, Any] | None) -> TextOptions:
+        """Reads the options from the `custom_config` of a Transform component, which may hold other keys as well.
+
+        Args:
+            custom_config: It must hold every option: a misspelt one among the other keys would otherwise go unseen.
+                Within `vocabulary`, what is left out takes its default.
+
+        Returns:
+            The options.
+
+        Raises:
+            SettingError: An option is missing or cannot be used.
+        """
+        given = custom_config or {}
+        for name in cls.model_fields:
+            if name not in given:
+                raise SettingError(f"custom_config has no '{name}'; give it to the Transform component")
+        return cls.parse({name: given[name] for name in cls.model_fields})
