@@ -104,7 +104,7 @@ COMPILE = ("compile", "--data", "gs://bucket/corpus.txt", *GATE)
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--data", "local.txt"], "data.files: input files on different file systems (/, gs://); copy them to one place"),
+        (["--data", "local.txt"], "data.files: input files on different file systems (/, gs://); copy them"),
         (["--set", "vocabulary.file=nowhere.txt"], "vocabulary file nowhere.txt: does not exist"),
         (["--set", "gate.slices=[text]"], "gate.slices.0=text: must be one of 'sentence_length' or 'unknown_words'"),
         (
