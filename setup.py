@@ -48,6 +48,7 @@ setup(
     package_dir={"tfx_lm": "."},
     packages=["tfx_lm", *(f"tfx_lm.{name}" for name in SUBPACKAGES)],
     package_data={
+        "tfx_lm": ["py.typed"],
         "tfx_lm.components.report": ["templates/*"],
         "tfx_lm.pipelines": ["configs/*.yaml"],
         "tfx_lm.server": ["playground.html"],

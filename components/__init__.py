@@ -1,1 +1,45 @@
-"""TFX components, one folder each, and the modules that several of them share."""
+"""TFX components: one folder for each, with its executor and its README.
+
+Each name is imported at its first use, so that importing the package imports no TFX.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..public_names import lazy_names
+
+if TYPE_CHECKING:
+    from .baseline.component import Baseline
+    from .evaluator.component import MaskedEvaluator
+    from .pusher.component import AtomicPusher
+    from .report.component import Report
+    from .serving_check.component import ServingCheck
+    from .text_example_gen.component import TextExampleGen
+    from .text_transform.component import TextTransform
+    from .trainer.component import MaskedTrainer
+
+__all__ = [
+    "AtomicPusher",
+    "Baseline",
+    "MaskedEvaluator",
+    "MaskedTrainer",
+    "Report",
+    "ServingCheck",
+    "TextExampleGen",
+    "TextTransform",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "AtomicPusher": "pusher.component.AtomicPusher",
+        "Baseline": "baseline.component.Baseline",
+        "MaskedEvaluator": "evaluator.component.MaskedEvaluator",
+        "MaskedTrainer": "trainer.component.MaskedTrainer",
+        "Report": "report.component.Report",
+        "ServingCheck": "serving_check.component.ServingCheck",
+        "TextExampleGen": "text_example_gen.component.TextExampleGen",
+        "TextTransform": "text_transform.component.TextTransform",
+    },
+)

@@ -5,8 +5,9 @@ Each name is imported at its first use, so that importing the package imports no
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..public_names import lazy_names
 
 if TYPE_CHECKING:
     from .comparison import Comparison
@@ -19,24 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "CorpusScore", "ExportedModel", "LineScore", "compare", "complete", "load", "score"]
 
-_DEFINITIONS = {
-    "Comparison": ("comparison", "Comparison"),
-    "CorpusScore": ("scoring", "CorpusScore"),
-    "ExportedModel": ("exported_model", "ExportedModel"),
-    "LineScore": ("scoring", "LineScore"),
-    "compare": ("comparison", "compare_models"),
-    "complete": ("completion", "complete"),
-    "load": ("exported_model", "load_model"),
-    "score": ("scoring", "score_lines"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _DEFINITIONS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, definition = _DEFINITIONS[name]
-    return getattr(importlib.import_module(f".{module}", __name__), definition)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Comparison": "comparison.Comparison",
+        "CorpusScore": "scoring.CorpusScore",
+        "ExportedModel": "exported_model.ExportedModel",
+        "LineScore": "scoring.LineScore",
+        "compare": "comparison.compare_models",
+        "complete": "completion.complete",
+        "load": "exported_model.load_model",
+        "score": "scoring.score_lines",
+    },
+)

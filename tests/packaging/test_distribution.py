@@ -14,8 +14,8 @@ pytestmark = pytest.mark.slow
 
 CHECKOUT = Path(tfx_lm.__file__).parent
 NAME = f"tfx_lm-{tfx_lm.__version__}"
-PACKAGES = ("components", "pipelines", "transform")
-DATA = ("components/model_server/*.html", "components/report/templates/*", "pipelines/configs/*.yaml")
+PACKAGES = ("cli", "components", "exported", "model", "pipelines", "server", "transform")
+DATA = ("components/report/templates/*", "pipelines/configs/*.yaml", "server/*.html", "py.typed")
 
 # Things that lie about in a checkout and must not be shipped.
 STRAY = (
@@ -69,9 +69,10 @@ class Distributions:
     def package(self) -> set[str]:
         """The files of the package, relative to the checkout: its modules, and the data that they read."""
         paths = [PurePosixPath(name) for name in self.files]
-        modules = {str(path) for path in paths if path.suffix == ".py" and path.parts[0] in PACKAGES}
+        python = [path for path in paths if path.suffix == ".py" and path != PurePosixPath("setup.py")]
+        modules = {str(path) for path in python if path.parts[0] in PACKAGES or len(path.parts) == 1}
         data = {str(path) for path in paths if any(path.match(pattern) for pattern in DATA)}
-        return {"__init__.py", *modules, *data}
+        return modules | data
 
     def metadata(self):
         return Parser().parsestr((self.unpacked / f"{NAME}.dist-info" / "METADATA").read_text(encoding="utf-8"))
@@ -93,7 +94,8 @@ def test_the_wheel_holds_exactly_the_package(built):
 def test_the_source_distribution_holds_exactly_the_package_and_what_builds_it(built):
     with tarfile.open(built.source) as archive:
         names = {member.name.removeprefix(f"{NAME}/") for member in archive.getmembers() if member.isfile()}
-    readmes = {name for name in built.files if PurePosixPath(name).match("components/*/README.md")}
+    paths = [PurePosixPath(name) for name in built.files]
+    readmes = {str(path) for path in paths if path.name == "README.md" and path.parts[0] in PACKAGES}
     assert {
         name for name in names if not name.startswith("tfx_lm.egg-info/")
     } == built.package() | SOURCE_EXTRAS | readmes
