@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..errors import SettingError
 from . import loss
 from .softmax import frequencies, project
 
@@ -122,12 +123,12 @@ def fitting_cutoffs(cutoffs: Sequence[int], vocabulary_size: int) -> tuple[int, 
     """Returns the cutoffs that lie inside the vocabulary; at the others a cluster would have no ids.
 
     Raises:
-        ValueError: if there is none.
+        SettingError: There is none.
     """
     fitting = tuple(cutoff for cutoff in cutoffs if cutoff < vocabulary_size)
     if not fitting:
-        raise ValueError(
-            f"adaptive_cutoffs={list(cutoffs)}: must begin below {vocabulary_size}, the size of the vocabulary; "
-            "set trainer.adaptive_cutoffs, or trainer.output to full"
+        raise SettingError(
+            f"{{adaptive_cutoffs}}={list(cutoffs)}: must begin below {vocabulary_size}, the size of the vocabulary; "
+            "set {adaptive_cutoffs}, or {output} to full"
         )
     return fitting

@@ -5,10 +5,9 @@ Every value is checked before any work is done; an error names the key, the valu
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import yaml
@@ -17,6 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from ..components.text_example_gen.options import InputOptions
 from ..errors import SettingError, escape
 from ..exported.gate_options import SENTENCE_LENGTH, UNKNOWN_WORDS, DerivedSlice, GateOptions, as_sequence
+from ..model.options import TrainerOptions
 from ..remote import is_remote
 from ..settings import Settings, explain
 from ..transform.options import LineOptions, TextOptions, VocabularyOptions
@@ -34,66 +34,6 @@ class DataConfig(LineOptions, InputOptions):
     def _trains_and_evaluates(self) -> DataConfig:
         if self.splits and set(self.splits) != {"train", "eval"}:
             raise SettingError(f"{{splits}}={escape(sorted(self.splits))}: must name both train and eval")
-        return self
-
-
-class TrainerConfig(Section):
-    """The LSTM and how it is trained."""
-
-    # Width of the word embedding.
-    embedding_units: int = Field(200, ge=1)
-    # Width of each LSTM layer.
-    units: int = Field(200, ge=1)
-    # Number of LSTM layers.
-    layers: int = Field(2, ge=1, le=16)
-    # Share of activations dropped between layers while training.
-    dropout: float = Field(0.2, ge=0.0, lt=1.0)
-    # Whether all steps of a sentence drop the same activations.
-    variational_dropout: bool = False
-    # Whether the output layer uses the embedding's weights.
-    tied_embedding: bool = True
-    # full: a softmax over the whole vocabulary; adaptive: over frequent words and clusters of rarer ones (faster).
-    output: Literal["full", "adaptive"] = "full"
-    # With adaptive: the ids at which a cluster begins; ids rise from the most frequent word to the rarest.
-    # Those beyond the vocabulary are dropped; one at least must lie inside.
-    adaptive_cutoffs: tuple[Annotated[int, Field(ge=5)], ...] = (2000, 10000)
-    # bfloat16: products in it, weights and sums in float32; for processors that are faster in it.
-    precision: Literal["float32", "bfloat16"] = "float32"
-    # auto: a TPU, several workers (TF_CONFIG), several GPUs or one device, the first of these that is there.
-    distribution: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = "auto"
-    # Real and padded tokens in a batch; the number of sentences follows from their length.
-    batch_tokens: int = Field(2048, ge=2)
-    # Most passes over the training data.
-    epochs: int = Field(10, ge=1)
-    # adamw: Adam with decoupled weight decay; sgd: plain stochastic gradient descent.
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    # The optimizer's learning rate, after the warm-up.
-    learning_rate: float = Field(0.003, gt=0.0)
-    # What each step takes off the weights, times the learning rate; biases are left alone.
-    weight_decay: float = Field(0.0, ge=0.0)
-    # plateau: cut the learning rate where the validation stands still; cosine: let it fall to 0 over all epochs.
-    schedule: Literal["plateau", "cosine"] = "plateau"
-    # With cosine: steps over which the learning rate first rises from 0.
-    warmup_steps: int = Field(0, ge=0)
-    # Largest global norm of the gradients.
-    clip_norm: float = Field(1.0, gt=0.0)
-    # Epochs without a better validation perplexity before the learning rate is cut ...
-    plateau_patience: int = Field(1, ge=1)
-    # ... to this share of itself.
-    plateau_factor: float = Field(0.5, gt=0.0, lt=1.0)
-    # Epochs without a better validation perplexity before training ends.
-    early_stopping_patience: int = Field(3, ge=1)
-    # Seed of initial weights, dropout and the order of batches.
-    seed: int = Field(1, ge=0, lt=2**31)
-
-    @model_validator(mode="after")
-    def _cutoffs_rise(self) -> TrainerConfig:
-        cutoffs = self.adaptive_cutoffs
-        rising = all(low < high for low, high in itertools.pairwise(cutoffs))
-        if not rising or (self.output == "adaptive" and not cutoffs):
-            raise ValueError(
-                f"trainer.adaptive_cutoffs={list(cutoffs)}: must be rising ids; set trainer.adaptive_cutoffs"
-            )
         return self
 
 
@@ -174,7 +114,7 @@ class PipelineConfig(Section):
     beam_pipeline_args: tuple[str, ...] = ()
     data: DataConfig = DataConfig()
     vocabulary: VocabularyOptions = VocabularyOptions()
-    trainer: TrainerConfig = TrainerConfig()
+    trainer: TrainerOptions = TrainerOptions()
     gate: GateConfig
     serving_check: ServingCheckConfig = ServingCheckConfig()
     pusher: PusherConfig = PusherConfig()

@@ -60,11 +60,9 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema_gen.outputs["schema"],
-        custom_config={
-            "trainer": config.trainer.model_dump(),
-            "transform": text_options.model_dump(mode="json"),
-            "backup_directory": f"{output}/training_backup",
-        },
+        trainer=config.trainer,
+        transform=text_options,
+        backup_directory=f"{output}/training_backup",
     )
     baseline = Baseline(model=trainer.outputs["model"], push_destination=push_destination)
     evaluator = MaskedEvaluator(

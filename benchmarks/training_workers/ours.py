@@ -12,7 +12,6 @@ from tfx_lm.components.trainer.run_fn import build_model
 from tfx_lm.components.trainer.threads import deal_threads
 from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.model.options import TrainerOptions
-from tfx_lm.pipelines.config import TrainerConfig
 from turns import Turns, specification
 
 
@@ -47,8 +46,7 @@ def main() -> None:
     # The boundaries of the whole corpus; the sample fills every batch.
     buckets = Buckets(tuple(sample["boundaries"]), tuple(sample["sizes"]), len(sample["batches"]), padding=0.0)
     options = TrainerOptions.from_config(
-        TrainerConfig().model_dump()
-        | {
+        {
             "embedding_units": asked["units"],
             "units": asked["units"],
             "batch_tokens": asked["batch_tokens"],

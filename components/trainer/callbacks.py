@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ...errors import SettingError
 from ...model.options import TrainerOptions
 from ...progress import report
 from .backup import Backup, TrainingState
@@ -19,6 +20,10 @@ from .backup import Backup, TrainingState
 REPORT_EVERY = 1.0
 # A backup is saved this often within an epoch, seconds.
 BACKUP_EVERY = 600.0
+
+
+class DivergenceError(SettingError, FloatingPointError):
+    """The loss is no longer finite; the remedy is another setting."""
 
 
 class Position(keras.callbacks.Callback):
@@ -101,10 +106,10 @@ class Progress(keras.callbacks.Callback):
 
     def _check_finite(self, loss: float, where: str) -> None:
         if not math.isfinite(loss):
-            raise FloatingPointError(
+            raise DivergenceError(
                 f"loss={loss} in epoch {self.epoch + 1} {where}: the training diverged, nothing is exported; "
-                f"lower trainer.learning_rate ({self.options.learning_rate:g}) "
-                f"or trainer.clip_norm ({self.options.clip_norm:g})"
+                f"lower {{learning_rate}} ({self.options.learning_rate:g}) "
+                f"or {{clip_norm}} ({self.options.clip_norm:g})"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tfx import types
@@ -9,6 +10,8 @@ from tfx.components import Trainer
 from tfx.dsl.components.base import executor_spec
 from tfx.v1 import proto
 
+from ...model.options import TrainerOptions
+from ...transform.options import TextOptions
 from .executor import Executor
 
 RUN_FN = "tfx_lm.components.trainer.run_fn.run_fn"
@@ -17,7 +20,16 @@ RUN_FN = "tfx_lm.components.trainer.run_fn.run_fn"
 class MaskedTrainer(Trainer):
     """Trains and exports the language model.
 
-    A thin subclass: inputs and outputs are TFX's. See README.md beside this file.
+    Inputs and outputs are those of TFX's Trainer. See README.md beside this file.
+
+    ```python
+    trainer = MaskedTrainer(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema_gen.outputs["schema"],
+        trainer={"units": 32},
+    )
+    ```
     """
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
@@ -27,7 +39,9 @@ class MaskedTrainer(Trainer):
         examples: types.BaseChannel,
         transform_graph: types.BaseChannel,
         schema: types.BaseChannel,
-        custom_config: dict[str, Any],
+        trainer: TrainerOptions | Mapping[str, Any] | None = None,
+        transform: TextOptions | Mapping[str, Any] | None = None,
+        backup_directory: str | None = None,
     ) -> None:
         """Builds the component; its node id is `Trainer`.
 
@@ -35,7 +49,14 @@ class MaskedTrainer(Trainer):
             examples: The transformed `Examples`.
             transform_graph: The `TransformGraph` that they come from.
             schema: The raw `Schema`.
-            custom_config: `trainer`, `transform` and, optional, `backup_directory`; see `run_fn.run_fn`.
+            trainer: The model and its training, or a mapping of what differs from the defaults.
+            transform: The options that the TextTransform of the examples has, or a mapping of what differs from the
+                defaults.
+            backup_directory: A folder for backups that stays the same when the node is started again. Default: one
+                in the output `model_run`, which a new start of the node does not find.
+
+        Raises:
+            SettingError: An option cannot be used.
         """
         super().__init__(
             run_fn=RUN_FN,
@@ -45,6 +66,10 @@ class MaskedTrainer(Trainer):
             # An epoch is one pass over the data; steps are not counted.
             train_args=proto.TrainArgs(),
             eval_args=proto.EvalArgs(),
-            custom_config=custom_config,
+            custom_config={
+                "trainer": TrainerOptions.parse(trainer or {}).model_dump(mode="json"),
+                "transform": TextOptions.parse(transform or {}).model_dump(mode="json"),
+                "backup_directory": backup_directory,
+            },
         )
         self.with_id("Trainer")

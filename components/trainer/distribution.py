@@ -9,6 +9,8 @@ from urllib.parse import urlparse
 
 import tensorflow as tf
 
+from ...errors import SettingError, escape
+
 # Where a TPU host listens, unless its address says otherwise, and the seconds in which it must answer.
 TPU_PORT = 8470
 TPU_TIMEOUT = 10.0
@@ -102,25 +104,25 @@ def _workers() -> list[str]:
 
 def _multi_worker(workers: list[str]) -> tf.distribute.Strategy:
     if len(workers) < 2:
-        raise ValueError(
-            f"distribution=multi_worker: TF_CONFIG names {len(workers)} workers, must be several; set TF_CONFIG in "
-            "each worker's environment, or trainer.distribution=one_device"
+        raise SettingError(
+            f"{{distribution}}=multi_worker: TF_CONFIG names {len(workers)} workers, must be several; set TF_CONFIG in "
+            "each worker's environment, or {distribution}=one_device"
         )
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
-        raise ValueError(
-            f"distribution=multi_worker: {error}; TensorFlow has run something in this process already: start each "
-            "worker's training in a process of its own"
+        raise SettingError(
+            f"{{distribution}}=multi_worker: {escape(error)}; TensorFlow has run something in this process already: "
+            "start each worker's training in a process of its own"
         ) from error
 
 
 def _mirrored() -> tf.distribute.Strategy:
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) < 2:
-        raise ValueError(
-            f"distribution=mirrored: found only {devices[0].name.removeprefix('/device:')}, must be several devices; "
-            "set trainer.distribution=one_device, or make more GPUs visible"
+        raise SettingError(
+            f"{{distribution}}=mirrored: found only {devices[0].name.removeprefix('/device:')}, must be several "
+            "devices; set {distribution}=one_device, or make more GPUs visible"
         )
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
@@ -137,8 +139,8 @@ def _tpu_address() -> str | None:
 
 def _tpu(address: str | None) -> tf.distribute.Strategy:
     if address is None:
-        raise ValueError(
-            "distribution=tpu: found no TPU; set TPU_NAME to its name or grpc://HOST:PORT, or trainer.distribution=auto"
+        raise SettingError(
+            "{distribution}=tpu: found no TPU; set TPU_NAME to its name or grpc://HOST:PORT, or {distribution}=auto"
         )
     try:
         url = urlparse(address.split(",")[0])
@@ -149,8 +151,8 @@ def _tpu(address: str | None) -> tf.distribute.Strategy:
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
-        raise ValueError(
-            f"distribution=tpu: the TPU {address} cannot be used ({error}); mend or unset TPU_NAME, "
-            "or set trainer.distribution=one_device"
+        raise SettingError(
+            f"{{distribution}}=tpu: the TPU {escape(address)} cannot be used ({escape(error)}); mend or unset "
+            "TPU_NAME, or set {distribution}=one_device"
         ) from error
     return tf.distribute.TPUStrategy(resolver)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from tfx import types
@@ -37,13 +36,15 @@ class Executor(tfx_executor.GenericExecutor):
             input_dict: As for TFX's Trainer.
             output_dict: As for TFX's Trainer.
             exec_properties: As for TFX's Trainer; and `trainer_OPTION` for any option of `TrainerOptions`.
+
+        Raises:
+            SettingError: An option cannot be used.
         """
-        config = json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])
-        super().Do(
-            input_dict,
-            output_dict,
-            {**exec_properties, specs.CUSTOM_CONFIG_KEY: json_utils.dumps(with_overrides(config, exec_properties))},
-        )
+        given = json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])
+        config = with_overrides(given, exec_properties)
+        # An orchestrator's values have not been checked yet.
+        TrainerOptions.from_config(config["trainer"])
+        super().Do(input_dict, output_dict, {**exec_properties, specs.CUSTOM_CONFIG_KEY: json_utils.dumps(config)})
 
 
 def with_overrides(custom_config: dict[str, Any], exec_properties: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def with_overrides(custom_config: dict[str, Any], exec_properties: dict[str, Any
     Returns:
         The configuration with the overrides.
     """
-    options = [field.name for field in dataclasses.fields(TrainerOptions)]
+    options = list(TrainerOptions.model_fields)
     overrides = {name: exec_properties.get(property_of(name)) for name in options}
     given = {name: value for name, value in overrides.items() if value is not None}
     return {**custom_config, "trainer": {**custom_config["trainer"], **given}}

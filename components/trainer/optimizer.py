@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ...errors import SettingError
 from ...model.options import TrainerOptions
 
 
@@ -22,14 +23,14 @@ def build_optimizer(options: TrainerOptions, steps: int) -> keras.optimizers.Opt
         variable that `callbacks.Schedule` cuts, or a cosine (https://arxiv.org/abs/1608.03983) of the step.
 
     Raises:
-        ValueError: if the warm-up is as long as the training.
+        SettingError: The warm-up is as long as the training.
     """
     rate: float | keras.optimizers.schedules.LearningRateSchedule = options.learning_rate
     if options.schedule == "cosine":
         if options.warmup_steps >= steps:
-            raise ValueError(
-                f"warmup_steps={options.warmup_steps}: must be less than the {steps} steps of the training; "
-                "set trainer.warmup_steps"
+            raise SettingError(
+                f"{{warmup_steps}}={options.warmup_steps}: must be less than the {steps} steps of the training; "
+                "set {warmup_steps}"
             )
         rate = keras.optimizers.schedules.CosineDecay(
             0.0 if options.warmup_steps else options.learning_rate,

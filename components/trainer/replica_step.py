@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ...errors import SettingError
+
 Logs = dict[str, tf.Tensor]
 
 
@@ -44,13 +46,13 @@ def apply_reduced(
         variables: The variable of each gradient.
 
     Raises:
-        RuntimeError: if this Keras adds them up in a way that is not known here.
+        SettingError: This Keras adds them up in a way that is not known here.
     """
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         if not hasattr(optimizer, "_all_reduce_sum_gradients"):
-            raise RuntimeError(
+            raise SettingError(
                 f"keras=={keras.__version__}: no way is known to tell its optimizers that the gradients are added up; "
-                "use Keras 3.12 to 3.15, or set trainer.distribution=one_device"
+                "use Keras 3.12 to 3.15, or set {distribution}=one_device"
             )
         optimizer._all_reduce_sum_gradients = list  # the pairs of gradient and variable as they are
     optimizer.apply(gradients, variables)

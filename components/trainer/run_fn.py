@@ -41,7 +41,7 @@ def run_fn(fn_args: Any) -> None:
 
     Raises:
         ValueError: for bad options, or a split without sentences.
-        FloatingPointError: if the loss stops being finite. Nothing is exported then.
+        DivergenceError: if the loss stops being finite. Nothing is exported then.
     """
     config = fn_args.custom_config or {}
     for key in ("trainer", "transform"):
@@ -57,7 +57,7 @@ def run_fn(fn_args: Any) -> None:
     backup = Backup(
         config.get("backup_directory") or os.path.join(fn_args.model_run_dir, "backup"),  # noqa: PTH118
         {
-            "trainer": config["trainer"],
+            "trainer": options.model_dump(mode="json"),
             "transform": config["transform"],
             "transform_output": fn_args.transform_output,
             "files": [train_files, eval_files],
@@ -111,7 +111,7 @@ def train(
     model.start_from_frequencies(train_counts.targets)
     state = backup.restore(model)
     facts = {
-        "options": dict(vars(options)),
+        "options": options.model_dump(),
         "vocabulary_size": vocabulary_size,
         "parameters": int(sum(np.prod(variable.shape) for variable in model.trainable_variables)),
         "train": _describe(train_counts, train_buckets),

@@ -17,6 +17,7 @@ COMPONENTS = {
     "report": "Report",
     "serving_check": "ServingCheck",
     "text_example_gen": "TextExampleGen",
+    "trainer": "MaskedTrainer",
 }
 
 

@@ -183,7 +183,7 @@ def test_bfloat16_states_are_scored_in_float32():
 def test_cutoffs_beyond_the_vocabulary_are_dropped():
     assert fitting_cutoffs((2000, 10_000), 10_004) == (2000, 10_000)
     assert fitting_cutoffs((2000, 10_000), 10_000) == (2000,)
-    with pytest.raises(ValueError, match=r"adaptive_cutoffs=\[2000\]: must begin below 2000, .*; set trainer"):
+    with pytest.raises(ValueError, match=r"adaptive_cutoffs=\[2000\]: must begin below 2000, .*; set adaptive_cutoffs"):
         fitting_cutoffs((2000,), 2000)
 
 

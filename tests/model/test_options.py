@@ -1,7 +1,13 @@
-"""The trainer's options: complete, known, typed, in range."""
+"""The trainer's options: known, typed, in range, with defaults."""
+
+import json
 
 import pytest
-from tfx_lm.model.options import TrainerOptions
+from pydantic import ValidationError
+from tfx_lm.errors import SettingError
+from tfx_lm.model.options import FIRST_CUTOFF, TrainerOptions
+from tfx_lm.pipelines.setting_names import in_yaml_terms
+from tfx_lm.transform.vocabulary import RESERVED
 
 GOOD = {
     "embedding_units": 200,
@@ -35,44 +41,73 @@ def test_json_numbers_get_the_type_of_their_field():
     assert (options.epochs, type(options.epochs)) == (3, int)
 
 
-def test_a_missing_key_is_named():
-    config = dict(GOOD)
-    del config["units"]
-    with pytest.raises(ValueError, match=r"lacks units: set trainer\.units"):
-        TrainerOptions.from_config(config)
+def test_a_missing_key_takes_its_default():
+    options = TrainerOptions.from_config({"units": 32})
+    assert options == TrainerOptions(units=32)
+    assert (options.units, options.embedding_units, options.adaptive_cutoffs) == (32, 200, (2000, 10000))
+
+
+def test_a_float_may_be_text_because_pyyaml_reads_1e_3_as_text():
+    assert TrainerOptions.from_config({"learning_rate": "1e-3"}).learning_rate == 0.001
+
+
+def test_options_survive_json_and_never_change():
+    options = TrainerOptions.from_config(GOOD)
+    assert TrainerOptions.from_config(json.loads(options.model_dump_json())) == options
+    with pytest.raises(ValidationError, match="frozen"):
+        options.units = 3
 
 
 def test_an_unknown_key_is_named():
-    with pytest.raises(ValueError, match="unknown keys unit;"):
+    with pytest.raises(SettingError, match=r"^unit: unknown key; did you mean units\?$"):
         TrainerOptions.from_config({**GOOD, "unit": 3})
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "expected"),
     [
-        ("layers", 0, r"layers=0: must be >= 1; set trainer\.layers"),
-        ("dropout", 1.0, r"dropout=1.0: must be >= 0 and < 1"),
-        ("learning_rate", 0, "learning_rate=0.0: must be > 0"),
-        ("learning_rate", float("nan"), "learning_rate=nan: must be > 0"),
-        ("plateau_factor", 1.5, "plateau_factor=1.5: must be > 0 and < 1"),
-        ("weight_decay", -0.1, r"weight_decay=-0.1: must be >= 0 and finite"),
-        ("optimizer", "adam", r"optimizer=adam: must be one of adamw, sgd; set trainer\.optimizer"),
-        ("schedule", 3, "schedule=3: must be of type str"),
-        ("seed", -1, "seed=-1: must be >= 0"),
-        ("epochs", 2.5, "epochs=2.5: must be of type int"),
-        ("epochs", float("inf"), "epochs=inf: must be of type int"),
-        ("epochs", True, "epochs=True: must be of type int"),
-        ("tied_embedding", 1, "tied_embedding=1: must be of type bool"),
-        ("units", "200", "units='200': must be of type int"),
+        ("layers", 0, "layers=0: must be >= 1; set layers"),
+        ("layers", 17, "layers=17: must be <= 16; set layers"),
+        ("batch_tokens", 1, "batch_tokens=1: must be >= 2; set batch_tokens"),
+        ("dropout", 1.0, "dropout=1.0: must be < 1.0; set dropout"),
+        ("learning_rate", 0, "learning_rate=0: must be > 0.0; set learning_rate"),
+        ("learning_rate", float("nan"), "learning_rate=nan: input should be a finite number; set learning_rate"),
+        ("learning_rate", True, "learning_rate=True: input should be a valid number; set learning_rate"),
+        ("clip_norm", float("inf"), "clip_norm=inf: input should be a finite number; set clip_norm"),
+        ("plateau_factor", 1.5, "plateau_factor=1.5: must be < 1.0; set plateau_factor"),
+        ("weight_decay", -0.1, "weight_decay=-0.1: must be >= 0.0; set weight_decay"),
+        ("optimizer", "adam", "optimizer=adam: must be one of 'adamw' or 'sgd'; set optimizer"),
+        ("schedule", 3, "schedule=3: must be one of 'plateau' or 'cosine'; set schedule"),
+        ("seed", -1, "seed=-1: must be >= 0; set seed"),
+        ("seed", 2**31, "seed=2147483648: must be < 2147483648; set seed"),
+        ("epochs", 2.5, "epochs=2.5: input should be a valid integer, got a number with a fractional part; set epochs"),
+        ("epochs", float("inf"), "epochs=inf: input should be a finite number; set epochs"),
+        ("epochs", True, "epochs=True: input should be a valid integer; set epochs"),
+        ("tied_embedding", 1, "tied_embedding=1: input should be a valid boolean; set tied_embedding"),
+        ("units", "200", "units='200': input should be a valid integer; set units"),
     ],
 )
-def test_a_bad_value_is_named_with_what_is_allowed(name, value, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_bad_value_is_named_with_what_is_allowed(name, value, expected):
+    with pytest.raises(SettingError) as caught:
         TrainerOptions.from_config({**GOOD, name: value})
+    assert str(caught.value) == expected
+    assert in_yaml_terms(caught.value).startswith(f"trainer.{name}=")
 
 
-@pytest.mark.parametrize("cutoffs", [[], [4], [20, 20], [30, 20]])
-def test_cutoffs_must_rise_where_they_count(cutoffs):
-    TrainerOptions.from_config({**GOOD, "adaptive_cutoffs": cutoffs})
-    with pytest.raises(ValueError, match=r"adaptive_cutoffs=.* must be rising ids above 4"):
-        TrainerOptions.from_config({**GOOD, "output": "adaptive", "adaptive_cutoffs": cutoffs})
+@pytest.mark.parametrize("output", ["full", "adaptive"])
+@pytest.mark.parametrize("cutoffs", [[20, 20], [30, 20]])
+def test_cutoffs_must_rise(cutoffs, output):
+    with pytest.raises(SettingError, match=r"^adaptive_cutoffs=.*: must be rising ids; set adaptive_cutoffs$"):
+        TrainerOptions.from_config({**GOOD, "output": output, "adaptive_cutoffs": cutoffs})
+
+
+def test_adaptive_needs_cutoffs():
+    TrainerOptions.from_config({**GOOD, "adaptive_cutoffs": []})
+    with pytest.raises(SettingError, match=r"^adaptive_cutoffs=\[\]: must be rising ids; set adaptive_cutoffs$"):
+        TrainerOptions.from_config({**GOOD, "output": "adaptive", "adaptive_cutoffs": []})
+
+
+def test_cutoffs_are_above_the_reserved_ids():
+    assert len(RESERVED) + 1 == FIRST_CUTOFF
+    with pytest.raises(SettingError, match=r"^adaptive_cutoffs=4: must be >= 5; set adaptive_cutoffs$"):
+        TrainerOptions.from_config({**GOOD, "adaptive_cutoffs": [4]})

@@ -6,11 +6,10 @@ import pytest
 import tensorflow as tf
 from tfx_lm.components.trainer.optimizer import build_optimizer
 from tfx_lm.model.options import TrainerOptions
-from tfx_lm.pipelines.config import TrainerConfig
 
 
 def optimizer_for(steps=100, **options):
-    return build_optimizer(TrainerOptions.from_config(TrainerConfig(**options).model_dump()), steps)
+    return build_optimizer(TrainerOptions(**options), steps)
 
 
 def after_steps(optimizer, steps=5):
@@ -61,5 +60,5 @@ def test_a_cosine_without_a_warm_up_falls_from_the_start():
 
 
 def test_a_warm_up_as_long_as_the_training_is_an_error():
-    with pytest.raises(ValueError, match=r"warmup_steps=20: must be less than the 20 steps .* set trainer\.warmup"):
+    with pytest.raises(ValueError, match=r"warmup_steps=20: must be less than the 20 steps .* set warmup"):
         optimizer_for(steps=20, schedule="cosine", warmup_steps=20)

@@ -1,7 +1,5 @@
 """The same training in bfloat16 and compiled by XLA, both on a processor."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -22,7 +20,7 @@ BATCH = pad_batch(tf.ragged.constant(ROWS, tf.int64))
 
 
 def small_model(**options):
-    model = build_model(dataclasses.replace(OPTIONS, **options), 10, 10)
+    model = build_model(OPTIONS.model_copy(update=options), 10, 10)
     generator = np.random.default_rng(1)
     model.set_weights([generator.normal(0, 0.3, weight.shape) for weight in model.get_weights()])
     return model

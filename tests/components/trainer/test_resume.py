@@ -14,7 +14,6 @@ import tensorflow as tf
 from tfx_lm.components.trainer.backup import Backup, TrainingState
 from tfx_lm.components.trainer.run_fn import build_model, run_fn
 from tfx_lm.model.options import TrainerOptions
-from tfx_lm.pipelines.config import TrainerConfig
 
 # Dies without any warning in the third epoch, in its middle or in its validation.
 KILLED = """
@@ -78,10 +77,8 @@ def test_a_killed_training_ends_like_one_that_ran_through(backup_every, where, t
     assert not list(kept.iterdir())
 
 
-OPTIONS = TrainerOptions.from_config(
-    TrainerConfig(
-        embedding_units=3, units=4, layers=1, dropout=0.0, batch_tokens=10, epochs=3, learning_rate=0.1
-    ).model_dump()
+OPTIONS = TrainerOptions(
+    embedding_units=3, units=4, layers=1, dropout=0.0, batch_tokens=10, epochs=3, learning_rate=0.1
 )
 
 

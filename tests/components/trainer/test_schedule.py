@@ -6,14 +6,13 @@ from tfx_lm.components.trainer.backup import TrainingState
 from tfx_lm.components.trainer.callbacks import Schedule
 from tfx_lm.components.trainer.run_fn import build_model
 from tfx_lm.model.options import TrainerOptions
-from tfx_lm.pipelines.config import TrainerConfig
 
 TINY = {"embedding_units": 2, "units": 2, "layers": 1, "dropout": 0.0, "batch_tokens": 10, "learning_rate": 0.8}
 
 
 def course(perplexities, **changed):
     """Runs the schedule over the perplexities; returns it and the learning rate of each epoch."""
-    options = TrainerOptions.from_config(TrainerConfig(**{**TINY, **changed}).model_dump())
+    options = TrainerOptions(**{**TINY, **changed})
     keras.utils.set_random_seed(1)
     schedule = Schedule(options, TrainingState())
     schedule.set_model(build_model(options, 6, 10))

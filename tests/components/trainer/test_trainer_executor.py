@@ -1,8 +1,14 @@
 import json
 from types import SimpleNamespace
 
+import pytest
 from tfx.components.trainer import executor as tfx_executor
+from tfx.types import Channel, standard_artifacts
+from tfx_lm.components.trainer.component import MaskedTrainer
 from tfx_lm.components.trainer.executor import Executor, with_overrides
+from tfx_lm.errors import SettingError
+from tfx_lm.model.options import TrainerOptions
+from tfx_lm.transform.options import TextOptions
 
 
 def test_the_docstrings_example():
@@ -31,3 +37,40 @@ def test_run_fn_gets_the_overrides(monkeypatch):
     Executor().Do({}, {}, properties)
     assert json.loads(seen.properties["custom_config"]) == {"trainer": {"epochs": 1}}
     assert seen.properties["run_fn"] == "a.b"
+
+
+def test_a_bad_override_is_refused_before_run_fn(monkeypatch):
+    started = []
+    monkeypatch.setattr(tfx_executor.GenericExecutor, "Do", lambda *arguments: started.append(arguments))
+    properties = {"custom_config": '{"trainer": {"epochs": 3}}', "trainer_dropout": 1.5}
+    with pytest.raises(SettingError, match=r"^dropout=1.5: must be < 1.0; set dropout$"):
+        Executor().Do({}, {}, properties)
+    assert started == []
+
+
+def made(**options):
+    return MaskedTrainer(
+        examples=Channel(type=standard_artifacts.Examples),
+        transform_graph=Channel(type=standard_artifacts.TransformGraph),
+        schema=Channel(type=standard_artifacts.Schema),
+        **options,
+    )
+
+
+def test_the_component_fills_in_defaults():
+    component = made(trainer={"units": 32}, transform={"tokenizer": "byte"}, backup_directory="/backups")
+    assert component.id == "Trainer"
+    assert json.loads(component.exec_properties["custom_config"]) == {
+        "trainer": TrainerOptions(units=32).model_dump(mode="json"),
+        "transform": TextOptions(tokenizer="byte").model_dump(mode="json"),
+        "backup_directory": "/backups",
+    }
+    same = made(trainer=TrainerOptions(units=32), transform=TextOptions(tokenizer="byte"), backup_directory="/backups")
+    assert same.exec_properties["custom_config"] == component.exec_properties["custom_config"]
+
+
+def test_the_component_refuses_bad_options():
+    with pytest.raises(SettingError, match=r"^units=0: must be >= 1; set units$"):
+        made(trainer={"units": 0})
+    with pytest.raises(SettingError, match=r"^unit: unknown key; did you mean units\?$"):
+        made(trainer={"unit": 3})
