@@ -11,6 +11,7 @@ from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.backup import Backup
 from tfx_lm.components.trainer.run_fn import run_fn, train
 from tfx_lm.model.options import TrainerOptions
+from tfx_lm.pipelines.setting_names import in_yaml_terms
 
 
 def training_json(fn_args):
@@ -85,8 +86,9 @@ def test_progress_is_reported_with_the_fraction_done(corpus, tmp_path, monkeypat
 @pytest.mark.slow
 def test_a_diverging_training_says_so_and_exports_nothing(corpus, tmp_path):
     fn_args = corpus.fn_args(tmp_path, learning_rate=1e30, clip_norm=1e30, epochs=2)
-    with pytest.raises(FloatingPointError, match=r"loss=nan in epoch 1 .*lower learning_rate \(1e\+30\)"):
+    with pytest.raises(FloatingPointError, match=r"loss=nan in epoch 1 .*lower learning_rate \(1e\+30\)") as caught:
         run_fn(fn_args)
+    assert "lower trainer.learning_rate (1e+30) or trainer.clip_norm (1e+30)" in str(in_yaml_terms(caught.value))
     assert not pathlib.Path(fn_args.serving_model_dir).exists()
 
 
@@ -129,3 +131,20 @@ def test_a_missing_configuration_is_an_error(corpus, tmp_path):
     del fn_args.custom_config["transform"]
     with pytest.raises(ValueError, match="custom_config has no 'transform'"):
         run_fn(fn_args)
+
+
+def test_a_partial_and_a_full_configuration_share_a_backup(corpus, tmp_path, monkeypatch):
+    paths = []
+
+    def keep_path(options, train_files, eval_files, vocabulary_size, backup, *_):
+        paths.append(backup.path)
+        raise InterruptedError
+
+    monkeypatch.setattr("tfx_lm.components.trainer.run_fn.train", keep_path)
+    for trainer in ({"units": 8}, TrainerOptions(units=8).model_dump(mode="json"), {"units": 9}):
+        fn_args = corpus.fn_args(tmp_path)
+        fn_args.custom_config["trainer"] = trainer
+        with pytest.raises(InterruptedError):
+            run_fn(fn_args)
+    partial, full, other = paths
+    assert partial == full != other
