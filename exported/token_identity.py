@@ -21,7 +21,8 @@ def write_description(path: str, transform_config: Mapping[str, Any], vocabulary
 
     Args:
         path: The folder that holds `saved_model.pb`.
-        transform_config: The transform's configuration: `tokenizer` and `lowercase`.
+        transform_config: The transform's configuration: `tokenizer`, `lowercase`, and `max_length` if it is a number;
+            with `auto` it follows from the training examples.
         vocabulary_file: The vocabulary.
     """
     words = read_vocabulary(vocabulary_file)
@@ -33,6 +34,8 @@ def write_description(path: str, transform_config: Mapping[str, Any], vocabulary
         "vocabulary_size": len(words),
         "vocabulary_sha256": digest,
     }
+    if isinstance(transform_config.get("max_length"), int):
+        description["max_length"] = transform_config["max_length"]
     tf.io.gfile.makedirs(f"{path}/{FILE.rpartition('/')[0]}")
     with tf.io.gfile.GFile(f"{path}/{FILE}", "w") as file:
         file.write(json.dumps(description, indent=2) + "\n")
@@ -46,7 +49,7 @@ def read_description(path: str) -> dict[str, Any]:
 
     Returns:
         `{"tokenizer": .., "lowercase": .., "vocabulary_size": .., "vocabulary_sha256": ..}`, and `max_length`, the most
-        targets of a line; models of earlier versions do not have it.
+        targets of a line; models of earlier versions do not have it, nor those of `max_length: auto`.
 
     Raises:
         ValueError: If it cannot be read.

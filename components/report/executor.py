@@ -71,7 +71,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         splits = json_utils.loads(exec_properties.get(specs.EXAMPLE_SPLITS_KEY) or "null")
         counts = self._count(input_dict, splits, identity, posixpath.dirname(path))
         smallest = smallest_length(counts.get(ANALYZED, TextCounts()).lengths)
-        # Models of earlier versions do not say it; by default it is the smallest.
+        # With `auto` it is the smallest, and the model does not say it.
         max_length = identity.get("max_length", smallest)
         report("scoring the sentences that changed the most")
         page = Page(

@@ -134,3 +134,14 @@ def test_no_lines_are_nan_and_no_blessing(models):
     assert found["candidate"]["perplexity_ci95"] == [None, None]
     json.dumps(found, allow_nan=False)
     assert found["gate"]["blessed"] is False
+
+
+def test_the_description_has_max_length_if_it_is_a_number(tmp_path):
+    (tmp_path / "vocabulary").write_text("<pad>\n<unk>\n<s>\n</s>\nthe\n")
+    config = {"tokenizer": "word", "lowercase": True}
+    for max_length in (20, "auto"):
+        folder = str(tmp_path / str(max_length))
+        description.write_description(folder, {**config, "max_length": max_length}, str(tmp_path / "vocabulary"))
+    assert description.read_description(str(tmp_path / "20"))["max_length"] == 20
+    assert "max_length" not in description.read_description(str(tmp_path / "auto"))
+    assert description.same_tokens(str(tmp_path / "20"), str(tmp_path / "auto"))

@@ -60,7 +60,7 @@ def test_a_page_with_a_baseline(pages):
     assert "Perplexity per token 90.00 87.30 to 92.70 92.00 89.24 to 94.76 +1.20 % +0.90 % to +1.50 %" in text
     assert "sentence_length: 0 to 10 2,700 95.00 92.15 to 97.85 1.6500 1.6300 to 1.6700 97.00 1.6600 +1.20 %" in text
     assert "The weights are those of epoch 7" in text
-    assert "max_length is 67 tokens ( auto : the smallest" in text
+    assert "max_length is 67 tokens (the smallest that keeps 99.9 % of the training tokens)" in text
     assert "train 323,585 5,819,059 89 1,374 0.42 % 10,842 0.186 %" in text
     assert "+12.3 bits candidate 80.0 baseline 81.0 ▼ the 0.0 4.0" in text
     assert "0123456789abcdef" in text
