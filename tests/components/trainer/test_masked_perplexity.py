@@ -38,7 +38,13 @@ def test_billions_of_tokens_lose_none():
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.lists(st.tuples(st.floats(0, 1e4, width=32), st.integers(1, 5000)), min_size=1, max_size=8), st.data())
+# TensorFlow flushes subnormal numbers to zero.
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1e4, width=32, allow_subnormal=False), st.integers(1, 5000)), min_size=1, max_size=8
+    ),
+    st.data(),
+)
 def test_the_order_of_the_batches_does_not_matter(batches, data):
     results = []
     for order in (batches, data.draw(st.permutations(batches))):
