@@ -21,7 +21,7 @@ def command(file: Path, node_id: str, run_id: str, parameters: str) -> None:
     """Runs one node of a compiled pipeline; its inputs are those that earlier nodes of the run recorded.
 
     Exit codes: 0 done, or cached; 1 failed, and recorded as failed in ML Metadata (also on SIGTERM); 2 bad input,
-    found before any work; 99 skipped. A node that was killed outright is done anew by the next run.
+    found before any work; 99 skipped. A node that was killed outright is done again by the next run.
     """
     from ..pipelines.nodes.node_command import run_node_of_file
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from ...exported.json_values import json_values
 from ..config import PipelineConfig
 from ..nodes.node_result import NodeResult
 
@@ -116,7 +116,7 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
 
 def write_summary(summary: dict[str, Any], path: Path) -> None:
     """Writes `summary.json` as a whole or not at all; NaN and infinity become null, which JSON can hold."""
-    text = json.dumps(finite(summary), indent=2, allow_nan=False) + "\n"
+    text = json.dumps(json_values(summary), indent=2, allow_nan=False) + "\n"
     # Opened by name, so that it is as readable as the umask says; what `tempfile` makes only its owner may read.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -125,15 +125,6 @@ def write_summary(summary: dict[str, Any], path: Path) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-
-
-def finite(value: Any) -> Any:
-    """Returns a tree of JSON values in which NaN and infinity are None."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_summary(summary: dict[str, Any], console: Console) -> None:
