@@ -27,15 +27,18 @@ def repository_pages() -> list[str]:
     return sorted(path for path in paths if not path.startswith(("docs/", ".")))
 
 
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Makes the folder below which the API reference finds the package `tfx_lm`."""
+def on_startup(*, command: str, dirty: bool) -> None:
+    """Makes the folder below which the API reference finds the package `tfx_lm`.
+
+    mkdocstrings drops a search path that does not exist when it reads the configuration. It would then find the
+    checkout itself, and read every file of its virtual environment, for minutes.
+    """
     package = ROOT / ".cache" / "docs" / "tfx_lm"
     package.mkdir(parents=True, exist_ok=True)
     for path in [*ROOT.glob("*.py"), *(ROOT / name for name in PACKAGES)]:
         link = package / path.name
         if path.name != "setup.py" and not link.is_symlink():
             link.symlink_to(path)
-    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

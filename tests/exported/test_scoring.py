@@ -2,8 +2,6 @@ import io
 import itertools
 import json
 import math
-import subprocess
-import sys
 import tracemalloc
 
 import numpy as np
@@ -152,18 +150,3 @@ def test_lines_are_the_same_as_one_call_of_the_signature(bigram):
     total = corpus(scoring.score_lines(bigram, lines)).sums
     assert total.nll == pytest.approx(whole.nll, rel=1e-6)
     assert (total.tokens, total.sentences) == (whole.tokens, 3)
-
-
-@pytest.mark.slow
-def test_tensorflow_is_all_that_is_needed(bigram_model):
-    script = f"""
-import sys
-for name in ("tfx", "tensorflow_transform", "tensorflow_model_analysis", "apache_beam", "keras", "tf_keras"):
-    sys.modules[name] = None
-from tfx_lm.components.serving import completion, scoring
-model = scoring.load_model({bigram_model!r})
-print([line.as_json()["tokens"] for line in scoring.score_lines(model, [b"the cat"])])
-print(completion.complete(model, "the", 1, temperature=0))
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.stdout == "[3]\nthe cat\n", done.stderr

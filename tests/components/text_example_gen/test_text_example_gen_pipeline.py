@@ -85,7 +85,7 @@ def test_the_newest_span_is_read(tmp_path):
 def test_a_failed_node_says_why_and_leaves_no_output(tmp_path):
     (tmp_path / "x.txt").write_bytes(b"good\n\xff\n")
     with pytest.raises(
-        ValueError, match=r"1 line not valid UTF-8: .*x\.txt line 2; .*data\.invalid_utf8: drop"
+        ValueError, match=r"1 line not valid UTF-8: .*x\.txt line 2; .*set invalid_utf8 to drop"
     ) as error:
         _run(tmp_path, [tmp_path / "x.txt"])
     assert type(error.value).__name__ == "InputError"
