@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
-from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from ...progress import report
+from ..artifacts import Artifacts
 from .driver import SERVED_MODEL_KEY, find_served
 
 BASELINE_KEY = "baseline"
@@ -23,12 +23,7 @@ class Executor(base_executor.BaseExecutor):
     runs that it was compared in.
     """
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Fills the artifact, or leaves its folder empty if no model is served.
 
         Args:

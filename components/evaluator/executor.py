@@ -19,6 +19,7 @@ from ...exported.gate_options import SENTENCE_LENGTH, UNKNOWN_WORDS, GateOptions
 from ...exported.signatures import check_evaluation
 from ...exported.token_identity import check_same_tokens, same_tokens
 from ...progress import report
+from ..artifacts import Artifacts
 from ..examples import read_records, split_files
 from ..lineage import record_scores
 from ..model_path import holds_model, model_path
@@ -36,12 +37,7 @@ EXAMPLES_LOOKED_AT = 1000
 class Executor(tfx_executor.Executor):
     """Checks the inputs, evaluates, decides, and writes verdict and blessing."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Runs the evaluation.
 
         Args:

@@ -22,6 +22,7 @@ from ...errors import SettingError
 from ...exported import versions
 from ...exported.versions import complete_versions
 from ...progress import report
+from ..artifacts import Artifacts
 from ..lineage import copy_scores
 
 _log = logging.getLogger(__name__)
@@ -45,12 +46,7 @@ def check_keep_versions(keep: int | None) -> None:
 class Executor(executor.Executor):
     """Pushes to a folder by one rename, numbers versions without a step back, and keeps the newest ones."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Pushes the model if it is blessed.
 
         Args:
@@ -89,7 +85,7 @@ class Executor(executor.Executor):
         _record(pushed, input_dict)
 
 
-def _record(pushed: types.Artifact, input_dict: dict[str, list[types.Artifact]]) -> None:
+def _record(pushed: types.Artifact, input_dict: Artifacts) -> None:
     copy_scores(pushed, input_dict.get(specs.MODEL_BLESSING_KEY) or [])
     report(f"pushed to {pushed.get_string_custom_property('pushed_destination')}")
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
-from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
@@ -21,6 +20,7 @@ from ...exported.token_identity import read_description
 from ...progress import report
 from ...transform.lengths import smallest_length
 from ...transform.vocabulary import VOCABULARY_NAME
+from ..artifacts import Artifacts
 from ..evaluator.results import SliceResult, load_results, read_verdict
 from ..examples import split_files, split_names
 from ..model_path import model_path
@@ -42,12 +42,7 @@ ANALYZED = "train"
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Writes the report."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Runs the component.
 
         Args:
@@ -91,7 +86,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
     def _count(
         self,
-        input_dict: dict[str, list[types.Artifact]],
+        input_dict: Artifacts,
         splits: list[str] | None,
         identity: Mapping[str, Any],
         folder: str,
@@ -117,7 +112,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         return counts
 
 
-def find_standouts(total: SliceResult | None, input_dict: dict[str, list[types.Artifact]]) -> Standouts:
+def find_standouts(total: SliceResult | None, input_dict: Artifacts) -> Standouts:
     """Scores the sentences that stand out, with as many of the models as can.
 
     Args:

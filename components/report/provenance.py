@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from tfx import types
 
+from ..artifacts import Artifacts
+
 
 class Source(NamedTuple):
     """An input of the report.
@@ -25,7 +27,7 @@ class Source(NamedTuple):
     properties: dict[str, str]
 
 
-def describe(inputs: dict[str, list[types.Artifact]]) -> list[Source]:
+def describe(inputs: Artifacts) -> list[Source]:
     """Lists the artifacts that a report is made from, in the order of their keys.
 
     Args:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
@@ -16,6 +15,7 @@ from tfx.utils import io_utils, json_utils, path_utils
 from ...errors import SettingError
 from ...exported.warmup import write_warmup_requests
 from ...progress import report
+from ..artifacts import Artifacts
 from ..evaluator.inference import evaluate
 from ..examples import split_files
 from ..model_path import model_path
@@ -43,12 +43,7 @@ def check_limit(name: str, limit: float) -> None:
 class Executor(base_executor.BaseExecutor):
     """See `component.ServingCheck`."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Checks the model and writes the blessing.
 
         Args:

@@ -17,6 +17,7 @@ from tfx.utils import proto_utils
 
 from ...errors import escape
 from ...progress import report
+from ..artifacts import Artifacts
 from .errors import InputError
 from .files import files_of_splits
 from .input_config import ExecutorOptions
@@ -38,12 +39,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     text, measured; without it nothing.) Training shuffles anyway.
     """
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Writes the splits, or raises and leaves nothing.
 
         Args:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfx import types
 from tfx.components.trainer import executor as tfx_executor
 from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 
 from ...model.options import TrainerOptions
+from ..artifacts import Artifacts
 
 
 def property_of(option: str) -> str:
@@ -24,12 +24,7 @@ class Executor(tfx_executor.GenericExecutor):
     hyperparameters in it. So each of them may come as an execution property too, and then wins.
     """
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Runs `run_fn`.
 
         Args:
