@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..atomic_file import flush
+
 _log = logging.getLogger(__name__)
 
 WITHDRAWN = "withdrawn-"
@@ -64,7 +66,7 @@ def push(destination: Path, copy: Callable[[Path], None], keep: int | None = Non
         with _locked(destination):
             version = destination / str(max(int(time.time()), _highest_ever(destination) + 1))
             temporary.rename(version)
-            _flush(destination)
+            flush(destination)
             if keep is not None:
                 _prune(destination, keep)
     except BaseException:
@@ -102,7 +104,7 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
         # The newest first: at no moment is anything but the newest or the target the highest number by accident.
         for version in reversed([version for version in versions if version > target]):
             withdrawn.append((destination / str(version)).rename(destination / f"{WITHDRAWN}{version}"))
-        _flush(destination)
+        flush(destination)
     return destination / str(target), withdrawn
 
 
@@ -205,14 +207,5 @@ def _umask() -> int:
 
 def _flush_tree(folder: Path) -> None:
     for path in folder.rglob("*"):
-        _flush(path)
-    _flush(folder)
-
-
-def _flush(path: Path) -> None:
-    """Waits until a file's content, or a folder's list of names, is on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        flush(path)
+    flush(folder)

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from .. import atomic_file
 from ..exit_codes import BAD_INPUT, NODE_FAILED
 from .config import PipelineConfig, load_config
 from .errors import ConfigurationError
@@ -54,8 +55,7 @@ def write_corpus(speeches: Path, corpus: Path, first_year: int = FIRST_YEAR) -> 
         raise ConfigurationError(f"{speeches}: no speech from {first_year} on; `make demo` installs them")
     text = "".join(f"{line}\n" for path in files for line in sentences(path.read_text(encoding="utf-8")))
     if not corpus.exists() or corpus.read_text(encoding="utf-8") != text:
-        corpus.parent.mkdir(parents=True, exist_ok=True)
-        corpus.write_text(text, encoding="utf-8")
+        atomic_file.write_text(corpus, text)
 
 
 @click.command()

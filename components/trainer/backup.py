@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ... import atomic_file
 from .distribution import from_chief
 
 
@@ -74,10 +75,7 @@ class Backup:
         arrays |= {f"variable_{i:03}": value.numpy() for i, value in enumerate(_variables(model))}
         content = io.BytesIO()
         np.savez(content, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)
-        tf.io.gfile.makedirs(os.path.dirname(self.path))  # noqa: PTH120
-        with tf.io.gfile.GFile(f"{self.path}.partial", "wb") as file:
-            file.write(content.getvalue())
-        tf.io.gfile.rename(f"{self.path}.partial", self.path, overwrite=True)
+        atomic_file.write_bytes(self.path, content.getvalue())
 
     def restore(self, model: keras.Model) -> TrainingState:
         """Sets model and optimizer to the backup, if there is one.
@@ -116,9 +114,7 @@ class Backup:
 
     def delete(self) -> None:
         """Removes the backup, once what it was for is done."""
-        for path in (self.path, f"{self.path}.partial"):
-            if tf.io.gfile.exists(path):
-                tf.io.gfile.remove(path)
+        atomic_file.remove(self.path)
 
 
 def _variables(model: keras.Model) -> list[tf.Variable]:

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from ... import atomic_file
 from ...errors import SettingError
 from ...model.options import TrainerOptions
 from ...progress import report
@@ -208,9 +209,8 @@ class Records(keras.callbacks.Callback):
             "stopped_early": self.state.stopped,
             "epochs": self.state.records,
         }
-        tf.io.gfile.makedirs(self.directory)
-        with tf.io.gfile.GFile(os.path.join(self.directory, "training.json"), "w") as file:  # noqa: PTH118
-            file.write(json.dumps(document, indent=1) + "\n")
+        text = json.dumps(document, indent=1) + "\n"
+        atomic_file.write_text(os.path.join(self.directory, "training.json"), text)  # noqa: PTH118, may be a URI
 
     def _write_scalars(self, record: dict[str, Any]) -> None:
         for name, prefix in (("train", ""), ("validation", "validation_")):

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 from tfx import v1 as tfx
+from tfx_lm import atomic_file
 from tfx_lm.components.baseline.component import Baseline
 from tfx_lm.components.trainer.component import MaskedTrainer
 from tfx_lm.pipelines.config import PipelineConfig, ResourcesConfig, load_config
@@ -133,8 +134,7 @@ def _write(job: dict[str, Any], path: Path) -> None:
     # The KFP SDK takes the specification; only Vertex AI also takes the job around it.
     text = json.dumps(job, indent=2) if path.suffix == ".json" else yaml.safe_dump(job["pipelineSpec"])
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        atomic_file.write_text(path, text)
     except OSError as error:
         raise ConfigurationError(f"--output {path}: cannot be written ({error.strerror or error})") from error
 

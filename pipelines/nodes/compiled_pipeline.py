@@ -19,6 +19,7 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
+from ... import atomic_file
 from ..errors import ConfigurationError
 from ..metadata.metadata_store import REMEDY
 
@@ -115,10 +116,7 @@ def write_compiled(ir: pipeline_pb2.Pipeline, output: Path) -> None:
         (dag_file(output), json.dumps(dag, indent=2)),
     ):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_name(f"{path.name}.unfinished")
-            unfinished.write_text(f"{text}\n", encoding="utf-8")
-            unfinished.replace(path)
+            atomic_file.write_text(path, f"{text}\n")
         except OSError as error:
             raise ConfigurationError(f"--output {path}: cannot be written ({error.strerror or error})") from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from ... import atomic_file
 from ...exported.json_values import json_values
 from ..config import PipelineConfig
 from ..nodes.node_result import NodeResult
@@ -116,15 +116,7 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
 
 def write_summary(summary: dict[str, Any], path: Path) -> None:
     """Writes `summary.json` as a whole or not at all; NaN and infinity become null, which JSON can hold."""
-    text = json.dumps(json_values(summary), indent=2, allow_nan=False) + "\n"
-    # Opened by name, so that it is as readable as the umask says; what `tempfile` makes only its owner may read.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    atomic_file.write_text(path, json.dumps(json_values(summary), indent=2, allow_nan=False) + "\n")
 
 
 def print_summary(summary: dict[str, Any], console: Console) -> None:

@@ -1,0 +1,91 @@
+"""Atomic writer of files: a reader finds the whole old content or the whole new one, whenever the writer is killed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from .remote import is_remote
+
+_UNFINISHED = ".unfinished"
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Writes a file under another name in the same folder, flushes it to disk and renames it.
+
+    Writers of the same file at the same time do not disturb each other; the one who renames last wins. The file is as
+    readable as the umask says.
+
+    Args:
+        path: The file; its folder is made if it is missing. Local, or a URI of any file system that TensorFlow
+            writes to.
+        content: What the file holds afterwards.
+
+    Raises:
+        OSError: The file cannot be written; what was there before is unchanged.
+        tensorflow.errors.OpError: The same for a URI.
+    """
+    if is_remote(str(path)):
+        _write_remote(str(path), content)
+    else:
+        _write_local(Path(path), content)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Does what `write_bytes` does, for a text in UTF-8."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def remove(path: str) -> None:
+    """Removes a file, if it exists, and what killed writers of it left behind.
+
+    Args:
+        path: With its folder; local, or a URI of any file system that TensorFlow writes to.
+    """
+    import tensorflow as tf  # Late: a process that only writes local files does without.
+
+    folder, name = os.path.split(path)
+    if not tf.io.gfile.isdir(folder):
+        return
+    for entry in tf.io.gfile.listdir(folder):
+        if entry == name or (entry.startswith(f".{name}.") and entry.endswith(_UNFINISHED)):
+            tf.io.gfile.remove(f"{folder}/{entry}")
+
+
+def flush(path: Path) -> None:
+    """Waits until the content of a local file, or the names in a local folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_local(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(_unfinished(path.name))
+    try:
+        # Opened by name: what `tempfile` makes only its owner may read.
+        unfinished.write_bytes(content)
+        flush(unfinished)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    flush(path.parent)
+
+
+def _write_remote(path: str, content: bytes) -> None:
+    import tensorflow as tf
+
+    folder, _, name = path.rpartition("/")
+    tf.io.gfile.makedirs(folder)
+    unfinished = f"{folder}/{_unfinished(name)}"
+    with tf.io.gfile.GFile(unfinished, "wb") as file:
+        file.write(content)
+    tf.io.gfile.rename(unfinished, path, overwrite=True)
+
+
+def _unfinished(name: str) -> str:
+    return f".{name}.{secrets.token_hex(4)}{_UNFINISHED}"

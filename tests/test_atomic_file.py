@@ -1,0 +1,86 @@
+"""The atomic writer, on local paths and on TensorFlow's file system in memory."""
+
+import os
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from tfx_lm import atomic_file
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def read(uri):
+    with tf.io.gfile.GFile(uri, "rb") as file:
+        return file.read()
+
+
+def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
+    file = tmp_path / "new" / "folder" / "a.json"
+    atomic_file.write_text(file, "first")
+    atomic_file.write_text(str(file), "zweite Größe")
+    assert file.read_bytes() == "zweite Größe".encode()
+    assert names(file.parent) == ["a.json"]
+
+
+def test_the_umask_decides_who_may_read(tmp_path):
+    before = os.umask(0o027)
+    try:
+        atomic_file.write_bytes(tmp_path / "a", b"1")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+def test_content_is_on_disk_before_the_rename_and_the_name_after_it(tmp_path, monkeypatch):
+    events = []
+    fsync, replace = os.fsync, Path.replace
+
+    def note_fsync(descriptor):
+        events.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def note_replace(self, target):
+        events.append("replace")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(Path, "replace", note_replace)
+    atomic_file.write_bytes(tmp_path / "a", b"1")
+    assert events == [(tmp_path / "a").stat().st_ino, "replace", tmp_path.stat().st_ino]
+
+
+def test_what_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        atomic_file.write_bytes(tmp_path / "folder", b"1")
+    atomic_file.write_bytes(tmp_path / "a", b"old")
+
+    def fail(descriptor):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        atomic_file.write_bytes(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert names(tmp_path) == ["a", "folder"]
+
+
+def test_a_uri_is_replaced_and_nothing_else_is_left():
+    atomic_file.write_bytes("ram://atomic/folder/a", b"first")
+    atomic_file.write_text("ram://atomic/folder/a", "second")
+    assert read("ram://atomic/folder/a") == b"second"
+    assert tf.io.gfile.listdir("ram://atomic/folder") == ["a"]
+
+
+def test_a_file_is_removed_with_what_killed_writers_left(tmp_path):
+    for name in ("a.npz", ".a.npz.0011aabb.unfinished", "b.npz", ".b.npz.0011aabb.unfinished", ".a.npz"):
+        (tmp_path / name).touch()
+    atomic_file.remove(str(tmp_path / "a.npz"))
+    assert names(tmp_path) == [".a.npz", ".b.npz.0011aabb.unfinished", "b.npz"]
+    atomic_file.remove(str(tmp_path / "no folder" / "a"))
+    atomic_file.write_bytes("ram://removed/a", b"1")
+    atomic_file.remove("ram://removed/a")
+    assert not tf.io.gfile.exists("ram://removed/a")
