@@ -22,6 +22,7 @@ from .callbacks import Position, Progress, Records, SaveBackup, Schedule
 from .distribution import choose_strategy, from_chief, is_chief
 from .optimizer import build_optimizer
 from .replica_batches import distribute
+from .run_options import options_of_run
 from .threads import deal_threads, on_processor
 from .training import TrainableLanguageModel
 
@@ -36,18 +37,16 @@ def run_fn(fn_args: Any) -> None:
             `transform_output`, `model_run_dir` (for `training.json` and TensorBoard), `serving_model_dir` and
             `custom_config`: `trainer` (see `TrainerOptions`), `transform` (the Transform component's own
             `custom_config`) and, optional, `backup_directory` (a folder that stays the same when the
-            orchestrator starts the trainer again; without it backups lie in `model_run_dir`). The numbers of
-            steps are not used: an epoch is one pass over the data.
+            orchestrator starts the trainer again; without it backups lie in `model_run_dir`). The `values` of
+            `hyperparameters`, a Tuner's, override those of `trainer`. The numbers of steps are not used: an epoch
+            is one pass over the data.
 
     Raises:
-        ValueError: for bad options, or a split without sentences.
+        SettingError: for bad options, or a `base_model`, from which no training can start yet.
+        ValueError: for a split without sentences.
         DivergenceError: if the loss stops being finite. Nothing is exported then.
     """
-    config = fn_args.custom_config or {}
-    for key in ("trainer", "transform"):
-        if key not in config:
-            raise ValueError(f"custom_config has no {key!r}: give it to the Trainer component")
-    options = TrainerOptions.from_config(config["trainer"])
+    options, config = options_of_run(fn_args), fn_args.custom_config
     # Threads and workers are set up before TensorFlow runs anything else.
     shares = deal_threads(options.batch_tokens)
     strategy = choose_strategy(options.distribution)

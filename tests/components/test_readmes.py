@@ -32,6 +32,7 @@ def other_components():
         "example_gen": node(examples="Examples"),
         "schema_gen": node(schema="Schema"),
         "transform": node(transformed_examples="Examples", transform_graph="TransformGraph"),
+        "tuner": node(best_hyperparameters="HyperParameters"),
         "trainer": node(model="Model", model_run="ModelRun"),
         "baseline": node(baseline="Model"),
         "evaluator": node(evaluation="ModelEvaluation", blessing="ModelBlessing"),

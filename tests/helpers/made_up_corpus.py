@@ -102,8 +102,12 @@ class Corpus:
             train_files=self.patterns["train"],
             eval_files=self.patterns["eval"],
             transform_output=self.transform_output,
+            train_steps=None,
+            eval_steps=None,
             model_run_dir=str(folder / "run"),
             serving_model_dir=str(folder / "model"),
+            base_model=None,
+            hyperparameters=None,
             custom_config=config,
         )
 
