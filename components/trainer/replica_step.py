@@ -1,4 +1,7 @@
-"""One step on all replicas at once: what Keras has of its own for it, N replicas do twice or several workers cannot."""
+"""One training step on all replicas.
+
+Replaces Keras's own, which sums the gradients over the replicas a second time and fails with several workers.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ...errors import SettingError
+from .compat import skip_gradient_reduction
 
 Logs = dict[str, tf.Tensor]
 
@@ -49,10 +52,5 @@ def apply_reduced(
         SettingError: This Keras adds them up in a way that is not known here.
     """
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        if not hasattr(optimizer, "_all_reduce_sum_gradients"):
-            raise SettingError(
-                f"keras=={keras.__version__}: no way is known to tell its optimizers that the gradients are added up; "
-                "use Keras 3.12 to 3.15, or set {distribution}=one_device"
-            )
-        optimizer._all_reduce_sum_gradients = list  # the pairs of gradient and variable as they are
+        skip_gradient_reduction(optimizer)
     optimizer.apply(gradients, variables)

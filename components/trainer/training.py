@@ -9,12 +9,13 @@ import tensorflow as tf
 from ...model import loss
 from ...model.language_model import LanguageModel
 from ...transform.padding import PaddedBatch
+from .compat import BuiltModel
 from .metric import MaskedPerplexity
 from .replica_batches import compiles
 from .replica_step import apply_reduced, on_all_replicas
 
 
-class TrainableLanguageModel(LanguageModel):
+class TrainableLanguageModel(BuiltModel, LanguageModel):
     """A `LanguageModel` that trains on the batches of `input_pipeline`.
 
     The value that is minimised is the loss per real token of the *global* batch; the gradients are summed
@@ -92,9 +93,6 @@ class TrainableLanguageModel(LanguageModel):
             super().make_test_function(force)
         elif force or getattr(self, "test_function", None) is None:
             self.test_function = on_all_replicas(self.distribute_strategy, self.test_step)
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
-        """Does nothing: Keras would read a batch to make variables from, which are there, and fail on a worker."""
 
     @property
     def static_shapes(self) -> bool:
