@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 __all__ = ["SettingError", "escape"]
+
+_DOUBLED_OR_NAME = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 
 class SettingError(ValueError):
@@ -14,8 +17,8 @@ class SettingError(ValueError):
     message holds each name in braces, and whoever shows the error says what its reader calls it.
 
     Worked example: `SettingError("{units}=0: must be >= 1")` reads `units=0: must be >= 1`;
-    `error.with_names(lambda name: f"trainer.{name}")` reads `trainer.units=0: must be >= 1`. Braces that belong to
-    the text itself are escaped with `escape`.
+    `error.with_names(lambda name: f"trainer.{name}")` reads `trainer.units=0: must be >= 1`. A name may have dots:
+    `{splits.train}`. Braces that belong to the text itself are escaped with `escape`.
     """
 
     def __init__(self, template: str) -> None:
@@ -29,7 +32,11 @@ class SettingError(ValueError):
 
     def with_names(self, name_of: Callable[[str], str]) -> str:
         """Returns the message with what `name_of` returns for each setting."""
-        return self.template.format_map(_Names(name_of))
+        # Not `str.format`: it takes `{a.b}`, `{a[0]}` and `{a!r}` for expressions and refuses a single brace.
+        return _DOUBLED_OR_NAME.sub(
+            lambda part: name_of(part[1]) if part[1] is not None else part[0][0],
+            self.template,
+        )
 
     def __reduce__(self) -> tuple[type[SettingError], tuple[str]]:
         """Keeps the template when the error goes from one process to another."""
@@ -39,12 +46,3 @@ class SettingError(ValueError):
 def escape(text: object) -> str:
     """Returns a value as text for a template: its braces are doubled."""
     return str(text).replace("{", "{{").replace("}", "}}")
-
-
-class _Names(dict[str, str]):
-    def __init__(self, name_of: Callable[[str], str]) -> None:
-        super().__init__()
-        self._name_of = name_of
-
-    def __missing__(self, name: str) -> str:
-        return self._name_of(name)

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import PydanticKnownError
 
 from .errors import SettingError, escape
 
-__all__ = ["Settings", "explain"]
+__all__ = ["Number", "Settings", "WholeNumber", "explain", "known_names"]
 
 Group = TypeVar("Group", bound="Settings")
+
+
+def _no_truth_value(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticKnownError("float_type")
+    return value
+
+
+def _no_text(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise PydanticKnownError("int_type")
+    return value
+
+
+# JSON may write an integer as 3.0, so neither is strict.
+WholeNumber = Annotated[int, BeforeValidator(_no_text)]
+# It may be text, because PyYAML reads 1e-3 as text.
+Number = Annotated[float, BeforeValidator(_no_truth_value)]
 
 
 class Settings(BaseModel):

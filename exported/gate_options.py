@@ -5,12 +5,12 @@ It imports neither NumPy nor TensorFlow, so that a command can show defaults and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from ..errors import SettingError, escape
+from ..settings import Number, Settings, WholeNumber
 
 # What two models are compared by.
 Criterion = Literal["bits_per_byte", "perplexity"]
@@ -26,7 +26,7 @@ def as_sequence(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-class GateOptions(BaseModel):
+class GateOptions(Settings):
     """What a model must show to be blessed.
 
     1. Its perplexity and its bits per byte are at most the given bounds.
@@ -42,23 +42,21 @@ class GateOptions(BaseModel):
     one that is 0.1 % worse, at most 0.6 %, is not: score more sentences, or allow more.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
     # Largest perplexity per token; null: no bound. One of the two bounds must be given.
-    max_perplexity: float | None = Field(None, gt=1.0)
+    max_perplexity: Number | None = Field(None, gt=1.0)
     # Largest number of bits per byte of text, comparable across vocabularies; null: no bound.
-    max_bits_per_byte: float | None = Field(None, gt=0.0)
+    max_bits_per_byte: Number | None = Field(None, gt=0.0)
     # What candidate and baseline are compared by; perplexity needs the same tokenizer and vocabulary in both.
     criterion: Criterion = "bits_per_byte"
     # How much worse than the baseline it may be, with 95 % confidence over the same sentences, relative:
     # 0.005 = 0.5 %; 0 = it must be shown to be better; null: the baseline is scored, but is no condition.
-    tolerance: float | None = Field(0.005, ge=0.0)
+    tolerance: Number | None = Field(0.005, ge=0.0)
     # Features to slice the scores by: sentence_length, unknown_words, or features of the examples.
     slices: Annotated[tuple[str, ...], BeforeValidator(as_sequence)] = (SENTENCE_LENGTH, UNKNOWN_WORDS)
     # How much worse than the baseline it may be in any one slice, relative; null: slices are only reported.
-    slice_tolerance: float | None = Field(0.02, ge=0.0)
+    slice_tolerance: Number | None = Field(0.02, ge=0.0)
     # How many sentences a slice must have to count.
-    slice_min_sentences: int = Field(100, ge=2)
+    slice_min_sentences: WholeNumber = Field(100, ge=2)
 
     @model_validator(mode="after")
     def _is_a_gate(self) -> GateOptions:
@@ -72,35 +70,3 @@ class GateOptions(BaseModel):
                 "remove text from {slices}"
             )
         return self
-
-
-def checked_gate(values: Mapping[str, Any]) -> GateOptions:
-    """Makes options from values by name.
-
-    Args:
-        values: The values; those that are missing have their defaults.
-
-    Raises:
-        SettingError: Names the option, the value and what is allowed.
-    """
-    try:
-        return GateOptions(**values)
-    except ValidationError as error:
-        raise SettingError("\n".join(dict.fromkeys(_sentence(item) for item in error.errors()))) from error
-
-
-_RULES = {
-    "greater_than_equal": "must be >= {ge:g}",
-    "greater_than": "must be > {gt:g}",
-    "literal_error": "must be one of {expected}",
-    "finite_number": "must be a finite number",
-}
-
-
-def _sentence(item: Any) -> str:
-    context = item.get("ctx", {})
-    if isinstance(context.get("error"), SettingError):
-        return str(context["error"].template)
-    name = item["loc"][0]
-    rule = _RULES[item["type"]].format(**context) if item["type"] in _RULES else item["msg"]
-    return f"{{{name}}}={escape(item['input'])}: {escape(rule)}"

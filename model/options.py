@@ -6,34 +6,15 @@ import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import PydanticKnownError
+from pydantic import Field, model_validator
 
 from ..errors import SettingError
-from ..settings import Settings
+from ..settings import Number, Settings, WholeNumber
 
 __all__ = ["FIRST_CUTOFF", "TrainerOptions"]
 
 FIRST_CUTOFF = 5
 """Below it, all frequent ids would be reserved tokens. A number, since `vocabulary.RESERVED` imports TensorFlow."""
-
-
-def _no_truth_value(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise PydanticKnownError("float_type")
-    return value
-
-
-def _no_text(value: Any) -> Any:
-    if isinstance(value, bool | str):
-        raise PydanticKnownError("int_type")
-    return value
-
-
-# JSON may write an integer as 3.0, so neither is strict.
-WholeNumber = Annotated[int, BeforeValidator(_no_text)]
-# It may be text, because PyYAML reads 1e-3 as text.
-Number = Annotated[float, BeforeValidator(_no_truth_value)]
 
 
 class TrainerOptions(Settings):

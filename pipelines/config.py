@@ -13,18 +13,19 @@ from urllib.parse import quote
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from ..components.pusher.options import PusherOptions
+from ..components.serving_check.options import ServingCheckOptions
 from ..components.text_example_gen.options import InputOptions
 from ..errors import SettingError, escape
-from ..exported.gate_options import SENTENCE_LENGTH, UNKNOWN_WORDS, DerivedSlice, GateOptions, as_sequence
+from ..exported.gate_options import DerivedSlice, GateOptions, as_sequence
 from ..model.options import TrainerOptions
 from ..remote import is_remote
-from ..settings import Settings, explain
+from ..settings import Number, Settings, WholeNumber, explain
 from ..transform.options import LineOptions, TextOptions, VocabularyOptions
 from .errors import ConfigurationError
 from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
+from .setting_names import yaml_key
 from .unique_keys import DuplicateKeyError, read_yaml
-
-Section = Settings
 
 
 class DataConfig(LineOptions, InputOptions):
@@ -41,39 +42,25 @@ class GateConfig(GateOptions):
     """What a model must show before it is pushed."""
 
     # Features to slice the scores by; the examples of this pipeline have no feature beside the text.
-    slices: Annotated[tuple[DerivedSlice, ...], BeforeValidator(as_sequence)] = (SENTENCE_LENGTH, UNKNOWN_WORDS)
+    slices: Annotated[tuple[DerivedSlice, ...], BeforeValidator(as_sequence)] = GateOptions.model_fields[
+        "slices"
+    ].default
 
 
-class ServingCheckConfig(Section):
-    """What a fresh process that serves the model must show before the model is pushed."""
-
-    # Longest time that 19 of 20 requests of a single sentence may take, in milliseconds, on this machine's processor.
-    max_latency_ms: float = Field(500.0, gt=0.0)
-    # Longest time of the whole process, TensorFlow's import included.
-    timeout_seconds: float = Field(300.0, gt=0.0)
-
-
-class PusherConfig(Section):
-    """Where blessed models go: OUTPUT/serving/VERSION."""
-
-    # How many versions to keep, the newest; null: all.
-    keep_versions: int | None = Field(10, ge=1)
-
-
-class ResourcesConfig(Section):
+class ResourcesConfig(Settings):
     """What a container asks of the cluster."""
 
     # CPU cores; null: whatever the cluster gives.
-    cpu: float | None = Field(None, gt=0.0)
+    cpu: Number | None = Field(None, gt=0.0)
     # Memory in GB (10^9 bytes); null: whatever the cluster gives.
-    memory_gb: float | None = Field(None, gt=0.0)
+    memory_gb: Number | None = Field(None, gt=0.0)
     # Kind of accelerator, such as nvidia.com/gpu on Kubeflow or NVIDIA_TESLA_T4 on Vertex AI; null: none.
     accelerator: str | None = None
     # How many accelerators.
-    accelerator_count: int = Field(1, ge=1)
+    accelerator_count: WholeNumber = Field(1, ge=1)
 
 
-class KubeflowConfig(Section):
+class KubeflowConfig(Settings):
     """Where and how the compiled pipeline runs on Kubeflow Pipelines v2 or Vertex AI; local runs do not look here."""
 
     # The image of all containers, such as registry.example.com/tfx-lm:0.1.0; the Dockerfile builds it.
@@ -100,7 +87,7 @@ class KubeflowConfig(Section):
         return value
 
 
-class PipelineConfig(Section):
+class PipelineConfig(Settings):
     """Everything that a pipeline is made from."""
 
     # Name of the pipeline; runs with the same name and output share cache and baseline.
@@ -116,8 +103,8 @@ class PipelineConfig(Section):
     vocabulary: VocabularyOptions = VocabularyOptions()
     trainer: TrainerOptions = TrainerOptions()
     gate: GateConfig
-    serving_check: ServingCheckConfig = ServingCheckConfig()
-    pusher: PusherConfig = PusherConfig()
+    serving_check: ServingCheckOptions = ServingCheckOptions()
+    pusher: PusherOptions = PusherOptions()
     kubeflow: KubeflowConfig = KubeflowConfig()
 
     def output_folder(self) -> str:
@@ -209,7 +196,5 @@ def _put(tree: dict[str, Any], dotted_key: str, value: Any) -> None:
 
 def _explain(item: Mapping[str, Any]) -> str:
     """Returns one pydantic error as one line, with YAML keys."""
-    from .setting_names import yaml_key  # It reads the models of this module.
-
     key = escape(".".join(map(str, item["loc"])))
     return SettingError(explain(PipelineConfig, item, key)).with_names(yaml_key)

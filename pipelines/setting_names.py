@@ -5,12 +5,27 @@ Components name their own arguments in errors (`errors.SettingError`); a reader 
 
 from __future__ import annotations
 
+from ..components.pusher.options import PusherOptions
+from ..components.serving_check.options import ServingCheckOptions
+from ..components.text_example_gen.options import InputOptions
 from ..errors import SettingError
-from .config import PipelineConfig
+from ..exported.gate_options import GateOptions
+from ..model.options import TrainerOptions
+from ..settings import Settings
+from ..transform.options import LineOptions, VocabularyOptions
 
 __all__ = ["YAML_KEYS", "in_yaml_terms", "yaml_key"]
 
-_SECTIONS = ("data", "vocabulary", "trainer", "gate", "serving_check", "pusher")
+# The options of components and the sections of a YAML file that set them.
+_SECTIONS: tuple[tuple[str, type[Settings]], ...] = (
+    ("data", LineOptions),
+    ("data", InputOptions),
+    ("vocabulary", VocabularyOptions),
+    ("trainer", TrainerOptions),
+    ("gate", GateOptions),
+    ("serving_check", ServingCheckOptions),
+    ("pusher", PusherOptions),
+)
 
 # Arguments whose names say more than the key does, because a component has no sections.
 _EXCEPTIONS = {
@@ -24,8 +39,8 @@ _EXCEPTIONS = {
 
 def _keys() -> dict[str, str]:
     keys: dict[str, str] = {}
-    for section in _SECTIONS:
-        for name in PipelineConfig.model_fields[section].annotation.model_fields:  # type: ignore[union-attr]
+    for section, options in _SECTIONS:
+        for name in options.model_fields:
             if name in keys:
                 raise RuntimeError(f"{keys[name]} and {section}.{name} have the same name; rename one of them")
             keys[name] = f"{section}.{name}"

@@ -1,5 +1,6 @@
 import pickle
 
+import pytest
 from tfx_lm.errors import SettingError, escape
 
 
@@ -12,6 +13,26 @@ def test_the_docstrings_example():
 def test_values_keep_their_braces():
     error = SettingError(f"{{files}}={escape('a-{SPAN}.txt')}: no file matches")
     assert str(error) == "files=a-{SPAN}.txt: no file matches"
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{splits.train}: no file given", "<splits.train>: no file given"),
+        ("{splits[0]!r:>8}", "<splits[0]!r:>8>"),
+        ("{}", "<>"),
+        ("a } and a {{{units}}}", "a } and a {<units>}"),
+        ("{units", "{units"),
+        ("}{", "}{"),
+    ],
+)
+def test_whatever_stands_within_braces_is_a_name(template, message):
+    assert SettingError(template).with_names(lambda name: f"<{name}>") == message
+
+
+@pytest.mark.parametrize("text", ["{", "}", "{}", "{a.b}", "}}{{", "{{{a}}}", "plain"])
+def test_what_is_escaped_reads_as_it_was(text):
+    assert str(SettingError(f"{{files}}={escape(text)}")) == f"files={text}"
 
 
 def test_the_names_survive_pickling():

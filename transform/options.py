@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
 from ..errors import SettingError, escape
-from ..settings import Settings
+from ..settings import Settings, WholeNumber
 
 __all__ = ["AUTO", "MINIMUM_LENGTH", "LineOptions", "TextOptions", "TokenizerKind", "VocabularyOptions"]
 
@@ -42,9 +42,9 @@ class VocabularyOptions(Settings):
     """Which words get an id of their own; all others are `<unk>`."""
 
     # Most words (beside the four reserved tokens), the most frequent first; null: no limit.
-    size: int | None = Field(10000, ge=1)
+    size: WholeNumber | None = Field(10000, ge=1)
     # A word must occur this often; null: once is enough.
-    min_count: int | None = Field(None, ge=1)
+    min_count: WholeNumber | None = Field(None, ge=1)
     # A vocabulary file to use as it is (one word a line, reserved tokens first), so that ids stay stable.
     file: str | None = None
 

@@ -14,9 +14,9 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 
 from ...exported.gate_options import GateOptions
+from ..checked_arguments import checked_arguments
 from ..examples import EVALUATED_SPLITS
 from .executor import SLICES_KEY, Executor
-from .gate_properties import check_known
 
 _OPTIONS: Any = GateOptions.model_fields
 
@@ -96,23 +96,24 @@ class MaskedEvaluator(base_beam_component.BaseBeamComponent):
         Raises:
             SettingError: If a value is out of range. A run checks the values of its RuntimeParameters.
         """
-        numbers = {
-            "max_perplexity": max_perplexity,
-            "max_bits_per_byte": max_bits_per_byte,
-            "tolerance": tolerance,
-            "slice_tolerance": slice_tolerance,
-        }
-        check_known({**numbers, "criterion": criterion, "slices": slices, "slice_min_sentences": slice_min_sentences})
+        arguments = checked_arguments(
+            GateOptions,
+            {
+                "max_perplexity": max_perplexity,
+                "max_bits_per_byte": max_bits_per_byte,
+                "criterion": criterion,
+                "tolerance": tolerance,
+                SLICES_KEY: slices,
+                "slice_tolerance": slice_tolerance,
+                "slice_min_sentences": slice_min_sentences,
+            },
+        )
         super().__init__(
             spec=MaskedEvaluatorSpec(
                 examples=examples,
                 model=model,
                 baseline_model=baseline_model,
-                # TFX refuses an int for a float.
-                **{name: float(value) if isinstance(value, int) else value for name, value in numbers.items()},
-                criterion=criterion,
-                slices=json.dumps([slices] if isinstance(slices, str) else list(slices)),
-                slice_min_sentences=slice_min_sentences,
+                **{**arguments, SLICES_KEY: json.dumps(list(arguments[SLICES_KEY]))},
                 example_splits=json_utils.dumps(list(EVALUATED_SPLITS if example_splits is None else example_splits)),
                 evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=types.Channel(type=standard_artifacts.ModelBlessing),

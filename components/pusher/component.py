@@ -9,7 +9,11 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types import standard_component_specs as specs
 from tfx.v1 import proto
 
-from . import executor
+from ..checked_arguments import checked_arguments
+from .executor import KEEP_VERSIONS_KEY, Executor
+from .options import PusherOptions
+
+DEFAULTS = PusherOptions()
 
 
 class AtomicPusherSpec(types.ComponentSpec):
@@ -17,7 +21,7 @@ class AtomicPusherSpec(types.ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012, as TFX declares it
         specs.PUSH_DESTINATION_KEY: component_spec.ExecutionParameter(type=proto.PushDestination),
-        executor.KEEP_VERSIONS_KEY: component_spec.ExecutionParameter(type=int, optional=True),
+        KEEP_VERSIONS_KEY: component_spec.ExecutionParameter(type=int, optional=True),
     }
     INPUTS = {  # noqa: RUF012, as TFX declares it
         specs.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
@@ -38,7 +42,7 @@ class AtomicPusher(base_component.BaseComponent):
     """
 
     SPEC_CLASS = AtomicPusherSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(
         self,
@@ -47,7 +51,7 @@ class AtomicPusher(base_component.BaseComponent):
         model_blessing: types.BaseChannel | None = None,
         infra_blessing: types.BaseChannel | None = None,
         *,
-        keep_versions: int | RuntimeParameter | None = None,
+        keep_versions: int | RuntimeParameter | None = DEFAULTS.keep_versions,
     ) -> None:
         """Builds the component; its node id is `Pusher`.
 
@@ -62,8 +66,7 @@ class AtomicPusher(base_component.BaseComponent):
             SettingError: If `keep_versions` is below 1. A run checks the value of a RuntimeParameter.
             ValueError: If there is neither a model nor a blessing with one.
         """
-        if not isinstance(keep_versions, RuntimeParameter):
-            executor.check_keep_versions(keep_versions)
+        arguments = checked_arguments(PusherOptions, {KEEP_VERSIONS_KEY: keep_versions})
         if model is None and infra_blessing is None:
             raise ValueError("no model to push: give model, or the infra_blessing of a ServingCheck")
         super().__init__(
@@ -72,7 +75,7 @@ class AtomicPusher(base_component.BaseComponent):
                 model_blessing=model_blessing,
                 infra_blessing=infra_blessing,
                 push_destination=push_destination,
-                keep_versions=keep_versions,
+                **arguments,
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )
         )

@@ -18,29 +18,16 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, proto_utils
 
-from ...errors import SettingError
 from ...exported import versions
 from ...exported.versions import complete_versions
 from ...progress import report
 from ..artifacts import Artifacts
 from ..lineage import copy_scores
+from .options import PusherOptions
 
 _log = logging.getLogger(__name__)
 
 KEEP_VERSIONS_KEY = "keep_versions"
-
-
-def check_keep_versions(keep: int | None) -> None:
-    """Checks how many versions to keep.
-
-    Args:
-        keep: The number; None: all.
-
-    Raises:
-        SettingError: If it is below 1.
-    """
-    if keep is not None and keep < 1:
-        raise SettingError(f"{{{KEEP_VERSIONS_KEY}}}={keep}: must be >= 1, or None to keep all")
 
 
 class Executor(executor.Executor):
@@ -58,8 +45,8 @@ class Executor(executor.Executor):
         Raises:
             SettingError: If `keep_versions` is below 1.
         """
-        keep = exec_properties.get(KEEP_VERSIONS_KEY)
-        check_keep_versions(keep)
+        # A RuntimeParameter's value has not been checked yet; TFX leaves out what is None.
+        keep = PusherOptions.parse({KEEP_VERSIONS_KEY: exec_properties.get(KEEP_VERSIONS_KEY)}).keep_versions
         push_destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[specs.PUSH_DESTINATION_KEY], push_destination)
         destination = push_destination.filesystem.base_directory

@@ -11,16 +11,20 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 
+from ..checked_arguments import checked_arguments
 from ..examples import EVALUATED_SPLITS
-from . import executor
+from .executor import Executor
+from .options import ServingCheckOptions
+
+DEFAULTS = ServingCheckOptions()
 
 
 class ServingCheckSpec(types.ComponentSpec):
     """Inputs, outputs and properties; see `ServingCheck`."""
 
     PARAMETERS = {  # noqa: RUF012 (TFX's interface)
-        executor.MAX_LATENCY_KEY: component_spec.ExecutionParameter(type=float),
-        executor.TIMEOUT_KEY: component_spec.ExecutionParameter(type=float),
+        "max_latency_ms": component_spec.ExecutionParameter(type=float),
+        "timeout_seconds": component_spec.ExecutionParameter(type=float),
         specs.EXAMPLE_SPLITS_KEY: component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
@@ -42,15 +46,15 @@ class ServingCheck(base_component.BaseComponent):
     """
 
     SPEC_CLASS = ServingCheckSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(
         self,
         model: types.BaseChannel,
         examples: types.BaseChannel,
         *,
-        max_latency_ms: float | RuntimeParameter = 500.0,
-        timeout_seconds: float | RuntimeParameter = 300.0,
+        max_latency_ms: float | RuntimeParameter = DEFAULTS.max_latency_ms,
+        timeout_seconds: float | RuntimeParameter = DEFAULTS.timeout_seconds,
         example_splits: Sequence[str] | None = None,
     ) -> None:
         """Builds the component; its node id is `ServingCheck`.
@@ -63,18 +67,14 @@ class ServingCheck(base_component.BaseComponent):
             example_splits: The splits whose sentences are taken; None: `eval`.
 
         Raises:
-            SettingError: If a limit is not above 0. A run checks the values of its RuntimeParameters.
+            SettingError: If a limit is not a number above 0. A run checks the values of its RuntimeParameters.
         """
-        limits = {executor.MAX_LATENCY_KEY: max_latency_ms, executor.TIMEOUT_KEY: timeout_seconds}
-        for name, limit in limits.items():
-            if not isinstance(limit, RuntimeParameter):
-                executor.check_limit(name, limit)
+        limits = {"max_latency_ms": max_latency_ms, "timeout_seconds": timeout_seconds}
         super().__init__(
             spec=ServingCheckSpec(
                 model=model,
                 examples=examples,
-                # TFX refuses an int for a float.
-                **{name: float(limit) if isinstance(limit, int) else limit for name, limit in limits.items()},
+                **checked_arguments(ServingCheckOptions, limits),
                 example_splits=json_utils.dumps(list(EVALUATED_SPLITS if example_splits is None else example_splits)),
                 blessing=types.Channel(type=standard_artifacts.InfraBlessing),
             )

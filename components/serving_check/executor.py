@@ -12,7 +12,6 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, json_utils, path_utils
 
-from ...errors import SettingError
 from ...exported.warmup import write_warmup_requests
 from ...progress import report
 from ..artifacts import Artifacts
@@ -20,24 +19,8 @@ from ..evaluator.inference import evaluate
 from ..examples import split_files
 from ..model_path import model_path
 from . import golden, process
+from .options import ServingCheckOptions
 from .verdict import judge
-
-MAX_LATENCY_KEY = "max_latency_ms"
-TIMEOUT_KEY = "timeout_seconds"
-
-
-def check_limit(name: str, limit: float) -> None:
-    """Checks that a limit is above 0.
-
-    Args:
-        name: The argument of `component.ServingCheck`.
-        limit: Its value.
-
-    Raises:
-        SettingError: If it is not.
-    """
-    if not limit > 0:
-        raise SettingError(f"{{{name}}}={limit}: must be above 0")
 
 
 class Executor(base_executor.BaseExecutor):
@@ -54,18 +37,17 @@ class Executor(base_executor.BaseExecutor):
             exec_properties: `max_latency_ms`, `timeout_seconds`, and `example_splits`, a JSON list.
 
         Raises:
-            SettingError: If a limit is not above 0, or the splits hold no examples.
+            SettingError: If a limit is not a number above 0, or the splits hold no examples.
         """
-        limits = {name: exec_properties[name] for name in (MAX_LATENCY_KEY, TIMEOUT_KEY)}
-        for name, limit in limits.items():
-            check_limit(name, limit)
+        # A RuntimeParameter's value has not been checked yet.
+        options = ServingCheckOptions.parse({name: exec_properties[name] for name in ServingCheckOptions.model_fields})
         model = model_path(artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY]))
         blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
         splits = json_utils.loads(exec_properties[specs.EXAMPLE_SPLITS_KEY])
         examples = golden.read_examples(split_files(input_dict[specs.EXAMPLES_KEY], splits))
         sentences = [golden.text_of(example) for example in examples]
         report(f"serving the model in a fresh process, {len(sentences)} sentences")
-        answers = process.run_probe(model, golden.TEXTS, sentences, **limits)
+        answers = process.run_probe(model, golden.TEXTS, sentences, **options.model_dump())
         expected = None
         if answers.nll is not None:
             expected = evaluate(tf.saved_model.load(model), np.array(examples, object))["nll"]

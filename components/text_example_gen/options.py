@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from ...errors import SettingError, escape
-from ...settings import Settings
+from ...settings import Settings, WholeNumber
 from .errors import InputError
 from .patterns import base_and_rests
 
@@ -38,7 +38,7 @@ class InputOptions(RecordOptions):
     # Instead of `files`: the corpus's own splits, for example {train: [train.txt], eval: [valid.txt]}.
     splits: dict[str, Patterns] = Field(default_factory=dict)
     # The share of distinct lines that `files` gives to the eval split, in per cent.
-    eval_percent: int = Field(10, ge=1, le=99)
+    eval_percent: WholeNumber = Field(10, ge=1, le=99)
 
     @model_validator(mode="after")
     def _usable_patterns(self) -> InputOptions:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tfx_lm.errors import SettingError
 from tfx_lm.exported.gate import NO_BASELINE, NO_SENTENCES, decide
-from tfx_lm.exported.gate_options import GateOptions, checked_gate
+from tfx_lm.exported.gate_options import GateOptions
 from tfx_lm.exported.scores import Change
 
 
@@ -110,7 +110,7 @@ def test_the_criterion_is_named():
 
 def test_no_threshold_is_an_error():
     with pytest.raises(SettingError, match="no threshold; set max_perplexity or max_bits_per_byte"):
-        checked_gate({"tolerance": 0.005})
+        GateOptions.parse({"tolerance": 0.005})
 
 
 @pytest.mark.parametrize(
@@ -118,10 +118,10 @@ def test_no_threshold_is_an_error():
     [
         ({"max_perplexity": 0}, "max_perplexity=0: must be > 1"),
         ({"max_perplexity": 1.0}, "max_perplexity=1.0: must be > 1"),
-        ({"max_perplexity": math.nan}, "max_perplexity=nan: must be a finite number"),
+        ({"max_perplexity": math.nan}, "max_perplexity=nan: input should be a finite number"),
         ({"max_bits_per_byte": -1.0}, "max_bits_per_byte=-1.0: must be > 0"),
         ({"max_perplexity": 5, "tolerance": -0.1}, "tolerance=-0.1: must be >= 0"),
-        ({"max_perplexity": 5, "tolerance": math.inf}, "tolerance=inf: must be a finite number"),
+        ({"max_perplexity": 5, "tolerance": math.inf}, "tolerance=inf: input should be a finite number"),
         ({"max_perplexity": 5, "slice_tolerance": -1}, "slice_tolerance=-1: must be >= 0"),
         ({"max_perplexity": 5, "slice_min_sentences": 1}, "slice_min_sentences=1: must be >= 2"),
         ({"max_perplexity": 5, "criterion": "bits"}, "criterion=bits: must be one of 'bits_per_byte' or 'perplexity'"),
@@ -131,7 +131,7 @@ def test_no_threshold_is_an_error():
 )
 def test_values_out_of_range(values, message):
     with pytest.raises(SettingError) as caught:
-        checked_gate(values)
+        GateOptions.parse(values)
     assert str(caught.value).startswith(message)
     (name,) = set(values) - {"max_perplexity"} or {"max_perplexity"}
     assert caught.value.with_names(lambda setting: f"gate.{setting}").startswith(f"gate.{name}=")

@@ -1,5 +1,6 @@
 import pytest
 from tfx_lm.errors import SettingError
+from tfx_lm.pipelines.config import PipelineConfig
 from tfx_lm.pipelines.setting_names import YAML_KEYS, in_yaml_terms, yaml_key
 
 
@@ -25,6 +26,17 @@ def test_key_of_an_argument(name, key):
 
 def test_a_name_alone_does_not_stand_for_a_key_of_another_meaning():
     assert {"size", "file", "cpu"} & YAML_KEYS.keys() == set()
+
+
+def test_every_key_that_a_component_reads_has_its_argument():
+    keys = {
+        f"{section}.{name}"
+        for section, field in PipelineConfig.model_fields.items()
+        if section != "kubeflow"  # No component reads it.
+        for name in getattr(field.annotation, "model_fields", ())
+    }
+    assert keys
+    assert keys == set(YAML_KEYS.values()) - {"output"}
 
 
 def test_the_setting_that_caused_an_error_is_named():

@@ -119,5 +119,5 @@ def test_only_the_executor_is_another(tmp_path):
     component = AtomicPusher(destination(tmp_path), model=channel.Channel(type=standard_artifacts.Model))
     assert component.id == "Pusher"
     assert component.EXECUTOR_SPEC.executor_class is Executor
-    with pytest.raises(ValueError, match="keep_versions=0: must be >= 1, or None to keep all"):
+    with pytest.raises(ValueError, match=r"^keep_versions=0: must be >= 1; set keep_versions$"):
         AtomicPusher(destination(tmp_path), model=channel.Channel(type=standard_artifacts.Model), keep_versions=0)

@@ -1,6 +1,7 @@
 """The serving check's executor on good and broken models, each in the fresh process that it starts."""
 
 import json
+import math
 import shutil
 
 import numpy as np
@@ -14,6 +15,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 from tfx_lm.components.serving_check import component, golden, process, verdict
 from tfx_lm.components.serving_check.executor import Executor
+from tfx_lm.errors import SettingError
 from tfx_lm.exported.warmup import read_warmup_requests
 
 pytestmark = pytest.mark.slow
@@ -138,9 +140,12 @@ def test_few_sentences_are_repeated_and_none_is_an_error(examples, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["max_latency_ms", "timeout_seconds"])
-def test_a_limit_must_be_above_zero(option):
-    with pytest.raises(ValueError, match=f"{option}=0: must be above 0"):
-        component.ServingCheck(None, None, **{option: 0})
+@pytest.mark.parametrize(
+    ("value", "why"), [(0, "must be > 0.0"), (math.inf, "input should be a finite number"), (True, "a valid number")]
+)
+def test_a_limit_must_be_a_number_above_zero(option, value, why):
+    with pytest.raises(SettingError, match=rf"^{option}={value}: .*{why}; set {option}$"):
+        component.ServingCheck(None, None, **{option: value})
 
 
 def test_the_fresh_process_refuses_what_a_server_does_not_have(tmp_path, monkeypatch):

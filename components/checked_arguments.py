@@ -1,0 +1,41 @@
+"""Arguments of a component, checked when it is built; those that only a run knows are checked by its executor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfx.orchestration.data_types import RuntimeParameter
+
+from ..settings import Settings
+
+# Takes the place of a number that only a run knows: it lies within the bounds of every option.
+_WITHIN_BOUNDS = 2
+
+
+def checked_arguments(group: type[Settings], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Checks the arguments that a group of options defines.
+
+    Args:
+        group: The options.
+        arguments: Each argument by name. Of a RuntimeParameter, its default is checked if it has one.
+
+    Returns:
+        The arguments with the types of their options, such as 5.0 for 5; a RuntimeParameter as it is.
+
+    Raises:
+        SettingError: If a value is out of range.
+    """
+    known = {}
+    for name, value in arguments.items():
+        if not isinstance(value, RuntimeParameter):
+            known[name] = value
+        elif value.default is not None:
+            known[name] = value.default
+        elif value.ptype in (int, float):
+            known[name] = _WITHIN_BOUNDS
+    options = group.parse(known)
+    return {
+        name: value if isinstance(value, RuntimeParameter) else getattr(options, name)
+        for name, value in arguments.items()
+    }

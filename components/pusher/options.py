@@ -1,0 +1,14 @@
+"""Options of AtomicPusher: which versions stay. Their only definition."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ...settings import Settings, WholeNumber
+
+
+class PusherOptions(Settings):
+    """Where blessed models go: OUTPUT/serving/VERSION."""
+
+    # How many versions to keep, the newest; null: all.
+    keep_versions: WholeNumber | None = Field(10, ge=1)
