@@ -32,15 +32,15 @@ from .softmax import frequencies, project
 
 
 class AdaptiveSoftmax:
-    """A normalised softmax in two steps; its methods are those of `softmax.FullSoftmax`.
+    """A normalised softmax in two steps, with the methods of `softmax.FullSoftmax`.
 
-    The rows of the kernel have their full width in every cluster: they may be those of the embedding matrix, and the
-    perplexity does not suffer. What is saved are the products with the clusters that a token is not in.
+    The rows of the kernel have their full width in every cluster, so the kernel may be the embedding matrix and the
+    perplexity does not suffer. The time saved is that of the products with the clusters that a token is not in.
 
     Args:
-        kernel: Variable [vocabulary, width]; the embedding matrix itself where the two are tied.
+        kernel: Variable [vocabulary, width]; the embedding matrix itself if the two are tied.
         bias: Variable [vocabulary].
-        cluster_kernel: Variable [clusters, width], what the head has for the clusters.
+        cluster_kernel: Variable [clusters, width], the head's rows for the clusters.
         cluster_bias: Variable [clusters].
         cutoffs: The first id of each cluster, rising, each above 0 and below the size of the vocabulary.
     """
@@ -98,7 +98,7 @@ class AdaptiveSoftmax:
 
 
 def share_out(targets: tf.Tensor, mask: tf.Tensor, cutoffs: Sequence[int]) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """What the head and each cluster have to predict.
+    """Splits the targets into those of the head and those of each cluster.
 
     Args:
         targets: [batch, time] int32 or int64 ids.
@@ -107,7 +107,7 @@ def share_out(targets: tf.Tensor, mask: tf.Tensor, cutoffs: Sequence[int]) -> li
 
     Returns:
         Targets and mask, each [batch, time], of the head and then of each cluster, as in the example of this file.
-        What the targets are where their mask is 0 means nothing.
+        Targets with mask 0 have no meaning.
     """
     of_head, of_clusters = targets, []
     for index, low in enumerate(cutoffs):
@@ -123,7 +123,7 @@ def fitting_cutoffs(cutoffs: Sequence[int], vocabulary_size: int) -> tuple[int, 
     """Returns the cutoffs that lie inside the vocabulary; at the others a cluster would have no ids.
 
     Raises:
-        SettingError: There is none.
+        SettingError: No cutoff lies inside the vocabulary.
     """
     fitting = tuple(cutoff for cutoff in cutoffs if cutoff < vocabulary_size)
     if not fitting:

@@ -27,9 +27,9 @@ def export_model(
 
     Args:
         model: The trained model.
-        transform: The Transform graph that it was trained behind.
+        transform: The Transform graph that made its training data.
         transform_config: The transform's configuration: `tokenizer` and `lowercase`.
-        directory: Where to; it is made.
+        directory: The folder to write; it is created.
     """
     served = model.for_serving()
     signatures = Signatures(served, transform, transform_config["tokenizer"], transform_config["lowercase"])

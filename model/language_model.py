@@ -21,11 +21,11 @@ class LanguageModel(keras.Model):
     a GPU.
 
     **Tied weights.** With `tied_embedding` the output projection is the embedding matrix transposed, plus a
-    bias of its own (Press and Wolf 2017, https://arxiv.org/abs/1608.05859). If `embedding_units` differs
+    separate bias (Press and Wolf 2017, https://arxiv.org/abs/1608.05859). If `embedding_units` differs
     from `units`, a small linear layer without a bias maps the last states to `embedding_units` first.
 
-    **Dropout** is a function of the seed given with each call and not of a hidden generator, so that a
-    training that was resumed drops the same units as one that ran through.
+    **Dropout** depends on the seed given with each call, not on a hidden generator, so a resumed training drops
+    the same units as an uninterrupted one.
 
     Args:
         vocabulary_size: Number of ids, the four reserved ones included.
@@ -39,8 +39,7 @@ class LanguageModel(keras.Model):
         tied_embedding: Whether embedding and output projection share their weights.
         adaptive_cutoffs: The ids at which the clusters of an adaptive softmax begin; empty for a softmax over the
             whole vocabulary.
-        use_cudnn: "auto" uses cuDNN where there is a GPU; False never does, which makes a graph that runs
-            anywhere.
+        use_cudnn: "auto" uses cuDNN if there is a GPU; False never does, so that the graph runs anywhere.
         lstm_layer: The class of the LSTM layers.
 
     Call arguments:
@@ -120,7 +119,7 @@ class LanguageModel(keras.Model):
         self.built = True
 
     def _build_softmax(self, cutoffs: tuple[int, ...]) -> FullSoftmax | AdaptiveSoftmax:
-        """Returns what turns states into probabilities, with variables of its own if it needs some."""
+        """Returns the layer that turns states into probabilities; it adds variables if it needs some."""
         kernel = self.embedding.embeddings if self.output_kernel is None else self.output_kernel
         if not cutoffs:
             return FullSoftmax(kernel, self.output_bias)
@@ -138,8 +137,7 @@ class LanguageModel(keras.Model):
 
         Args:
             inputs: [batch, time] int32 or int64 ids, right-padded.
-            seed: [2] int32, what this step's dropout is drawn from; None for no dropout (validation,
-                scoring).
+            seed: [2] int32, the seed of this step's dropout; None for no dropout (validation, scoring).
 
         Returns:
             [batch, time, width] in the compute dtype, the width that `softmax` takes. The state at

@@ -40,9 +40,9 @@ class TrainerOptions(Settings):
     # With adaptive: the ids at which a cluster begins; ids rise from the most frequent word to the rarest.
     # Those beyond the vocabulary are dropped; one at least must lie inside.
     adaptive_cutoffs: tuple[Annotated[WholeNumber, Field(ge=FIRST_CUTOFF)], ...] = (2000, 10000)
-    # bfloat16: products in it, weights and sums in float32; for processors that are faster in it.
+    # bfloat16: matrix products in bfloat16, weights and sums in float32; for processors that are faster in it.
     precision: Literal["float32", "bfloat16"] = "float32"
-    # auto: a TPU, several workers (TF_CONFIG), several GPUs or one device, the first of these that is there.
+    # auto: the first that is available of a TPU, several workers (TF_CONFIG), several GPUs, one device.
     distribution: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = "auto"
     # Real and padded tokens in a batch; the number of sentences follows from their length.
     batch_tokens: WholeNumber = Field(2048, ge=2)
@@ -52,9 +52,9 @@ class TrainerOptions(Settings):
     optimizer: Literal["adamw", "sgd"] = "adamw"
     # The optimizer's learning rate, after the warm-up.
     learning_rate: Number = Field(0.003, gt=0.0)
-    # What each step takes off the weights, times the learning rate; biases are left alone.
+    # Decay of the weights in each step, times the learning rate; biases do not decay.
     weight_decay: Number = Field(0.0, ge=0.0)
-    # plateau: cut the learning rate where the validation stands still; cosine: let it fall to 0 over all epochs.
+    # plateau: cut the learning rate when the validation perplexity stops falling; cosine: lower it to 0 over all epochs.
     schedule: Literal["plateau", "cosine"] = "plateau"
     # With cosine: steps over which the learning rate first rises from 0.
     warmup_steps: WholeNumber = Field(0, ge=0)

@@ -1,4 +1,4 @@
-"""The softmax over the whole vocabulary: what turns the model's states into probabilities of the next token."""
+"""The softmax over the whole vocabulary: turns the model's states into probabilities of the next token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class FullSoftmax:
     next word `log_probabilities`; nothing else turns states into probabilities.
 
     Args:
-        kernel: Variable [vocabulary, width]; the embedding matrix itself where the two are tied.
+        kernel: Variable [vocabulary, width]; the embedding matrix itself if the two are tied.
         bias: Variable [vocabulary].
     """
 

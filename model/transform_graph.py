@@ -20,7 +20,7 @@ class TransformGraph:
     Attributes:
         vocabulary_path: The vocabulary file.
         vocabulary_size: The number of ids, the reserved ones included.
-        trackable: What a SavedModel must hold for the graph to work: its tables and their files.
+        trackable: The tables and files that a SavedModel must hold for the graph to work.
 
     Raises:
         ValueError: if the graph has no vocabulary or no input `text`.
@@ -58,7 +58,7 @@ class TransformGraph:
 
 
 def _as(spec: tf.TypeSpec, text: tf.Tensor) -> tf.Tensor | tf.SparseTensor | tf.RaggedTensor:
-    """Returns `text` in the form in which the raw schema has the feature."""
+    """Returns `text` in the form that the raw schema asks for."""
     if isinstance(spec, tf.SparseTensorSpec):
         return tf.sparse.from_dense(text[:, None])
     if isinstance(spec, tf.RaggedTensorSpec):
@@ -67,7 +67,7 @@ def _as(spec: tf.TypeSpec, text: tf.Tensor) -> tf.Tensor | tf.SparseTensor | tf.
 
 
 def _nothing(spec: tf.TypeSpec, batch: tf.Tensor) -> tf.Tensor | tf.SparseTensor | tf.RaggedTensor:
-    """Returns a batch of the feature without any values, or with zeros where it must have one."""
+    """Returns a batch of the feature without values, or with zeros if each row must have one."""
     if isinstance(spec, tf.SparseTensorSpec):
         width = tf.zeros([spec.shape.rank - 1], tf.int64)
         return tf.SparseTensor(

@@ -1,4 +1,4 @@
-"""What a killed training needs to go on as if nothing had happened."""
+"""Backup of a training: a killed training resumes from it as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from .distribution import from_chief
 
 @dataclasses.dataclass
 class TrainingState:
-    """Everything that `fit` decides by, apart from the variables of the model and its optimizer.
+    """State of a training, apart from the variables of the model and its optimizer.
 
     Attributes:
         epochs_done: Epochs that are finished, validation included.
-        batches_done: Batches of the epoch after those that are finished.
-        epoch_nll: The sum of their losses, nats.
-        epoch_tokens: Their real tokens.
+        batches_done: Finished batches of the epoch that is under way.
+        epoch_nll: The sum of the losses of these batches, nats.
+        epoch_tokens: The real tokens of these batches.
         best_perplexity: The lowest validation perplexity so far; infinite before the first epoch.
-        best_epoch: The epoch, counted from 1, that it belongs to; 0 before the first.
+        best_epoch: The epoch, counted from 1, that reached it; 0 before the first.
         best_weights: The weights of that epoch, in the order of `model.weights`.
-        epochs_since_best: Epochs without a better one, which early stopping counts.
-        epochs_since_change: The same since the learning rate was last cut, which the plateau rule counts.
+        epochs_since_best: Epochs since then, for early stopping.
+        epochs_since_change: Epochs without a better perplexity since the last cut of the learning rate, for the
+            plateau rule.
         stopped: Whether early stopping has ended the training.
         records: One mapping for each finished epoch, as `training.json` lists them.
     """
@@ -54,14 +55,14 @@ class TrainingState:
 class Backup:
     """Saves model, optimizer and `TrainingState` together in one file, replaced at once.
 
-    Keras's own `BackupAndRestore` keeps the weights only: after it, early stopping and the learning rate's
-    plateau begin anew and the best weights so far are gone. And an orchestrator gives a retried trainer a new
-    output folder, so that a backup there would never be found. This one lies in a folder of its own, under a
-    name made of all that the training depends on: a training with other options never resumes from it.
+    Keras's `BackupAndRestore` keeps only the weights: after a restore, early stopping and the learning rate's
+    plateau start over, and the best weights so far are lost. Also, an orchestrator gives a retried trainer a new
+    output folder, so a backup there would never be found. This backup lies in a separate folder. Its name is a
+    digest of everything that the training depends on: a training with other options never resumes from it.
 
     Args:
-        directory: Where backups are kept; local or on any file system that TensorFlow writes to.
-        identity: What the training depends on, JSON types.
+        directory: The folder of the backups; local or on any file system that TensorFlow writes to.
+        identity: Everything that the training depends on, JSON types.
     """
 
     def __init__(self, directory: str, identity: Mapping[str, Any]):
@@ -80,14 +81,14 @@ class Backup:
     def restore(self, model: keras.Model) -> TrainingState:
         """Sets model and optimizer to the backup, if there is one.
 
-        Of several workers the chief reads it and sends it to the others, so that all go on from the same state.
-        All of them must call this, under the strategy that they train under.
+        With several workers, the chief reads the backup and sends it to the others, so that all resume from the same
+        state. Each worker must call this, under the strategy that it trains under.
 
         Args:
             model: Compiled, with its optimizer built.
 
         Returns:
-            The state to go on from; a new one if there is no backup, or none that can be read.
+            The state to resume from; a new one if there is no readable backup.
         """
         saved = b""
         if tf.io.gfile.exists(self.path):
@@ -106,14 +107,16 @@ class Backup:
                 raise ValueError("its variables have other shapes")
             state = TrainingState(**facts, best_weights=best)
         except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-            logging.getLogger(__name__).warning("backup %s cannot be used (%s); training starts anew", self.path, error)
+            logging.getLogger(__name__).warning(
+                "backup %s cannot be used (%s); training starts from the beginning", self.path, error
+            )
             return TrainingState()
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         return state
 
     def delete(self) -> None:
-        """Removes the backup, once what it was for is done."""
+        """Removes the backup after the training has finished."""
         atomic_file.remove(self.path)
 
 

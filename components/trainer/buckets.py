@@ -15,7 +15,7 @@ MOST_LENGTHS = 400
 
 @dataclasses.dataclass(frozen=True)
 class Buckets:
-    """Which sentences share a batch, and how many of them.
+    """Length buckets: which sentences share a batch, and how many of them.
 
     Attributes:
         boundaries: The longest length of each bucket, rising; a bucket holds the lengths above the boundary
@@ -36,13 +36,12 @@ class Buckets:
 def choose_buckets(histogram: np.ndarray, batch_tokens: int) -> Buckets:
     """Chooses the boundaries that leave the least padding.
 
-    The fewest buckets that reach `PADDING_GOAL`, each set of boundaries the best there is of its number
-    (found by dynamic programming over the lengths that occur).
+    It takes the fewest buckets that reach `PADDING_GOAL`. For each number of buckets, dynamic programming over the
+    lengths that occur finds the best boundaries.
 
     Args:
-        histogram: [longest + 1] int, how many sentences have each length; lengths are in target tokens, so
-            that none is 0.
-        batch_tokens: Positions of a batch. A sentence longer than this makes a batch of its own.
+        histogram: [longest + 1] int, how many sentences have each length, in target tokens; no length is 0.
+        batch_tokens: Positions of a batch. A longer sentence is a batch by itself.
 
     Returns:
         The buckets. Example: lengths 2, 2, 2 and 7 with 20 positions give boundaries (2, 7), batch sizes

@@ -1,4 +1,4 @@
-"""What happens around the epochs of `fit`: progress, schedule, records, backup."""
+"""Keras callbacks of the training: progress, schedule, records, backup."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DivergenceError(SettingError, FloatingPointError):
 
 
 class Position(keras.callbacks.Callback):
-    """Counts the batches of the epoch, and goes on counting where a killed training stopped; the first callback.
+    """Counts the batches of the epoch, from where a killed training stopped. Must be the first callback.
 
     Args:
         state: Updated in place.
@@ -45,19 +45,19 @@ class Position(keras.callbacks.Callback):
         self.model.perplexity.tokens.assign(self.state.epoch_tokens)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
-        """Counts."""
+        """Counts the batch."""
         self.state.batches_done = self.before + batch + 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Begins anew."""
+        """Resets the counts for the next epoch."""
         self.state.batches_done, self.state.epoch_nll, self.state.epoch_tokens = 0, 0.0, 0.0
 
 
 class Progress(keras.callbacks.Callback):
     """Reports `epoch 2/5  loss 5.21  perplexity 183  4,480 tokens/s` once a second.
 
-    The tokens are real ones, padding does not count. It also ends the training with an error as soon as a
-    loss is not finite, since nothing that follows could repair the weights.
+    Only real tokens count, not padding. It also ends the training with an error as soon as a loss is not
+    finite, since no later step could repair the weights.
 
     Args:
         options: The trainer's options, for the number of epochs and the remedy in the error.
@@ -117,7 +117,7 @@ class Progress(keras.callbacks.Callback):
 class Schedule(keras.callbacks.Callback):
     """Follows the validation perplexity: keeps the best weights, cuts the learning rate, stops.
 
-    One callback and not Keras's three, so that what they count survives a kill (`TrainingState`).
+    One callback in place of Keras's three, so that their counts survive a kill (`TrainingState`).
 
     Args:
         options: The trainer's options.
@@ -136,7 +136,7 @@ class Schedule(keras.callbacks.Callback):
         state.epochs_done = epoch + 1
         state.epochs_since_best += 1
         state.epochs_since_change += 1
-        # The first epoch is the best so far even where its perplexity is too large for a float.
+        # The first epoch is the best so far, even if its perplexity is too large for a float.
         if state.best_epoch == 0 or logs["val_perplexity"] < state.best_perplexity:
             state.best_perplexity = float(logs["val_perplexity"])
             state.best_epoch = epoch + 1
@@ -154,8 +154,8 @@ class Records(keras.callbacks.Callback):
     """Writes what every epoch reached, to `training.json` and for TensorBoard.
 
     Args:
-        directory: Where to; the epochs before a resume are written again, since it may be a new folder.
-        facts: What `training.json` says beside the epochs.
+        directory: The folder to write. Epochs before a resume are written again, since the folder may be new.
+        facts: Other entries of `training.json`, beside the epochs.
         state: Its `records` are appended to.
     """
 
@@ -227,9 +227,9 @@ class SaveBackup(keras.callbacks.Callback):
     """Saves the backup, after each epoch and in long ones; the last callback, when all others have counted.
 
     Args:
-        backup: Where to save.
+        backup: The backup to save to.
         batches: Batches of an epoch.
-        state: What to save with the model.
+        state: The state to save with the model.
     """
 
     def __init__(self, backup: Backup, batches: int, state: TrainingState):
@@ -241,7 +241,7 @@ class SaveBackup(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         """Saves, if the last time is long enough ago."""
-        # Not after the last batch: `fit` cannot go on with a rest of no batches. What follows is the validation.
+        # Not after the last batch: `fit` cannot resume with no batches left. The validation follows.
         if self.state.batches_done < self.batches and time.monotonic() - self.saved >= BACKUP_EVERY:
             self.state.epoch_nll = float(self.model.perplexity.nll)
             self.state.epoch_tokens = float(self.model.perplexity.tokens)

@@ -1,4 +1,4 @@
-"""On which devices the training runs: one, several GPUs, several workers or a TPU."""
+"""Distribution strategy of the training: one device, several GPUs, several workers or a TPU."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def from_chief(strategy: tf.distribute.Strategy, content: bytes) -> bytes:
     """Returns the chief's `content` on every worker. All of them must call it, and each waits for all others.
 
     Args:
-        strategy: What `choose_strategy` returned.
-        content: What the chief has; that of the other workers is ignored. A process without others gets it back.
+        strategy: From `choose_strategy`.
+        content: The chief's value; those of the other workers are ignored. A single process gets its own value back.
     """
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return content
@@ -84,14 +84,14 @@ def _of_first_replica(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.
 
 
 def _workers() -> list[str]:
-    """Returns the addresses of the workers of `TF_CONFIG`, the chief's first; none where it is not set."""
+    """Returns the addresses of the workers in `TF_CONFIG`, the chief's first; empty if it is not set."""
     text = os.environ.get("TF_CONFIG", "")
     try:
         config = json.loads(text or "{}")
         cluster, task = config.get("cluster", {}), config.get("task", {})
         workers = [*cluster.get("chief", []), *cluster.get("worker", [])]
         if len(workers) > 1 and not 0 <= int(task["index"]) < len(cluster[task["type"]]):
-            raise ValueError("its task is none of its cluster")
+            raise ValueError("`task` does not name a member of `cluster`")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"TF_CONFIG={text}: {error!r}; it must be of the form "
@@ -128,7 +128,7 @@ def _mirrored() -> tf.distribute.Strategy:
 
 
 def _tpu_address() -> str | None:
-    """Returns what `TPUClusterResolver` finds the TPU by; None where there is none."""
+    """Returns the name by which `TPUClusterResolver` finds the TPU; None if there is none."""
     for variable in ("TPU_NAME", "KUBE_GOOGLE_CLOUD_TPU_ENDPOINTS"):
         if os.environ.get(variable):
             return os.environ[variable]

@@ -28,9 +28,9 @@ class Executor(tfx_executor.GenericExecutor):
         """Runs `run_fn`.
 
         Args:
-            input_dict: As for TFX's Trainer.
-            output_dict: As for TFX's Trainer.
-            exec_properties: As for TFX's Trainer; and `trainer_OPTION` for any option of `TrainerOptions`.
+            input_dict: The inputs of TFX's Trainer.
+            output_dict: The outputs of TFX's Trainer.
+            exec_properties: Those of TFX's Trainer, and `trainer_OPTION` for any option of `TrainerOptions`.
 
         Raises:
             SettingError: An option cannot be used.

@@ -1,4 +1,4 @@
-"""From the transformed examples on disk to padded batches.
+"""Input pipeline of the trainer: from the transformed examples on disk to padded batches.
 
 A transformed example holds one feature, `ids`: the targets of a sentence, any number of int64 values. Batches
 are filled to a number of *positions*, not of sentences, with sentences of like length (`buckets`), and
@@ -30,7 +30,7 @@ _SPEC = {"ids": tf.io.RaggedFeature(tf.int64)}
 
 @dataclasses.dataclass(frozen=True)
 class CorpusCounts:
-    """What one pass over the transformed examples of a split counts.
+    """Counts of one pass over the transformed examples of a split.
 
     Attributes:
         lengths: [longest + 1] int64, how many sentences have each number of target tokens.
@@ -111,7 +111,7 @@ def training_batches(
         buckets: Chosen from the lengths of these very files.
         seed: Seed of the order.
         first_epoch: Number of the first epoch, counted from 0.
-        first_batch: How many batches of it to leave out: those before the point where a training was killed.
+        first_batch: How many of its batches to leave out, because a killed training had finished them.
         epochs: Number after the last epoch.
 
     Returns:

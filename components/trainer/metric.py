@@ -12,9 +12,9 @@ class MaskedPerplexity(keras.metrics.Metric):
     """Mean loss and perplexity per real token, over all batches since the last reset.
 
     The state is two sums in float64, so that batches of any size weigh by their real tokens, and adding
-    billions of tokens loses none. The mask was applied before: the metric takes `LossSums`, which hold nothing
-    of the padding. Under a distribution strategy every replica must add the sums of the *global* batch: so the
-    result is the same in all of them, is never that of a replica without a token, and takes no communication.
+    billions of tokens loses none. The loss has already applied the mask: `LossSums` hold nothing of the padding.
+    Under a distribution strategy every replica must add the sums of the *global* batch: the result is then the
+    same on all replicas, never that of a replica without a token, and needs no communication.
 
     `result()` is a mapping, which Keras takes into its logs as it is:
         `loss`: Σ nll / Σ tokens, nats per token.

@@ -1,4 +1,4 @@
-"""The rows of each batch, dealt to the replicas."""
+"""Distribution of the rows of each batch over the replicas."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def distribute(strategy: tf.distribute.Strategy, batches: tf.data.Dataset, bucke
     replicas. So the batches of N replicas are those of one device, whatever N is.
 
     Args:
-        strategy: What `choose_strategy` returned.
+        strategy: From `choose_strategy`.
         batches: `PaddedBatch`es, the same ones in the same order in every worker.
-        buckets: What the batches were made with.
+        buckets: The buckets of the batches.
 
     Returns:
         `batches` itself for one replica; else a dataset without an end, which `fit` must be given the number of
@@ -41,14 +41,14 @@ def distribute(strategy: tf.distribute.Strategy, batches: tf.data.Dataset, bucke
 
 
 def compiles(strategy: tf.distribute.Strategy) -> bool:
-    """Returns whether the strategy compiles a step anew for each shape, so that there must be few shapes."""
+    """Returns whether the strategy compiles the step once for each shape, so that there must be few shapes."""
     return isinstance(strategy, tf.distribute.TPUStrategy)
 
 
 def deal(batch: PaddedBatch, replicas: int) -> PaddedBatch:
     """Deals the rows like cards, row i to replica i mod replicas.
 
-    Every replica gets as many rows. Where the batch has too few, rows of padding are added, with mask 0: no
+    Every replica gets the same number of rows. If the batch has too few, rows of padding with mask 0 are added: no
     replica ever has an empty batch, and no sum changes. Three sentences for two replicas (the targets):
 
         7 3            replica 0:  7 3    replica 1:  9 3
@@ -82,7 +82,7 @@ def fill(batch: PaddedBatch, buckets: Buckets) -> PaddedBatch:
 
     Args:
         batch: [batch, time] each.
-        buckets: What the batch was made with.
+        buckets: The buckets of the batches.
 
     Returns:
         [batch size, boundary] each, of the first bucket that is long enough.

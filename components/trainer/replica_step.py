@@ -23,7 +23,7 @@ def on_all_replicas(strategy: tf.distribute.Strategy, step: Callable[[Any], Logs
     `axis=0` of a scalar), and which costs them a reduction for each value. Here the logs are the first replica's.
 
     Args:
-        strategy: What the model was built under.
+        strategy: The strategy under which the model was built.
         step: `train_step` or `test_step`: a replica's batch to logs, which must be the same on all replicas.
     """
 

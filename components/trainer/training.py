@@ -18,17 +18,15 @@ from .replica_step import apply_reduced, on_all_replicas
 class TrainableLanguageModel(BuiltModel, LanguageModel):
     """A `LanguageModel` that trains on the batches of `input_pipeline`.
 
-    The value that is minimised is the loss per real token of the *global* batch; the gradients are summed
-    over the replicas and then clipped by their global norm, in this order, so that N replicas take the step
-    that one device would.
+    It minimises the loss per real token of the *global* batch. The gradients are summed over the replicas and
+    then clipped by their global norm, in this order, so that N replicas take the same step as one device.
 
     Args:
         clip_norm: The largest global norm of the gradients.
-        seed: Seed of the dropout. What is dropped depends on it, on the optimizer's step, on the replica and on
+        seed: Seed of the dropout. The dropped units depend on it, on the optimizer's step, on the replica and on
             the share.
-        shares: Into how many shares of like size a batch's sentences are dealt, which a device computes side by
-            side. More than one pays on a processor, whose cores are idle less if each has operations of its own
-            than if all work on one operation.
+        shares: Number of equal shares of a batch's sentences that a device computes side by side. More than one pays
+            on a processor: its cores are idle less if each works on its own operations than if all work on one.
         **model: The arguments of `LanguageModel`.
     """
 

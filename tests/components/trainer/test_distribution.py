@@ -50,7 +50,7 @@ def test_mirrored_needs_several_devices():
         ("{", "TF_CONFIG={: JSONDecodeError.* it must be of the form"),
         ("[]", "TF_CONFIG=.*it must be of the form"),
         (json.dumps({"cluster": {"worker": ["a:1", "b:1"]}}), "KeyError.* it must be of the form"),
-        (tf_config(2, index=2), "its task is none of its cluster"),
+        (tf_config(2, index=2), "`task` does not name a member of `cluster`"),
         (tf_config(2, "evaluator", evaluator=["host9:2222"]), "task type 'evaluator': only chief and worker train"),
     ],
 )
