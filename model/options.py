@@ -54,7 +54,7 @@ class TrainerOptions(Settings):
     learning_rate: Number = Field(0.003, gt=0.0)
     # Decay of the weights in each step, times the learning rate; biases do not decay.
     weight_decay: Number = Field(0.0, ge=0.0)
-    # plateau: cut the learning rate when the validation perplexity stops falling; cosine: lower it to 0 over all epochs.
+    # plateau: cut the learning rate when the validation perplexity stops falling; cosine: lower it to 0 by the end.
     schedule: Literal["plateau", "cosine"] = "plateau"
     # With cosine: steps over which the learning rate first rises from 0.
     warmup_steps: WholeNumber = Field(0, ge=0)
