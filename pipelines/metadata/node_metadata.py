@@ -12,7 +12,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
 from .metadata_store import SerialSqlite
-from .run_records import ERROR_PROPERTY
+from .run_records import ERROR_PROPERTY, failure_message
 
 
 class NodeStore(mlmd.MetadataStore):
@@ -38,7 +38,7 @@ class NodeStore(mlmd.MetadataStore):
         return _in_order(type_ids, super().get_artifact_types_by_id(list(dict.fromkeys(type_ids))))
 
     def put_execution(self, execution: metadata_store_pb2.Execution, *args: Any, **named: Any) -> Any:
-        """Writes an execution; on PostgreSQL with the last line of its error only."""
+        """Writes an execution; on PostgreSQL with no more of its error than the message, in one line."""
         if not self._takes_backslashes and ERROR_PROPERTY in execution.custom_properties:
             error = execution.custom_properties[ERROR_PROPERTY]
             error.string_value = without_backslashes(error.string_value)
@@ -57,11 +57,11 @@ def without_backslashes(result: str) -> str:
         result: TFX's `ExecutionResult` as JSON, such as `{"code": 1, "resultMessage": "a\nno \"b\" in c:\\d"}`.
 
     Returns:
-        Its message's last line with other quotes and slashes: `{"code": 1, "resultMessage": "no 'b' in c:/d"}`.
+        Its message in one line with other quotes and slashes: `{"code": 1, "resultMessage": "a; no 'b' in c:/d"}`.
     """
     tree = json.loads(result)
-    last = (tree.get("resultMessage", "").strip().splitlines() or [""])[-1]
-    plain = last.replace('"', "'").replace("\\", "/").encode("ascii", "replace").decode()
+    line = "; ".join(failure_message(tree.get("resultMessage", "")).splitlines())
+    plain = line.replace('"', "'").replace("\\", "/").encode("ascii", "replace").decode()
     kept = "".join(letter if letter.isprintable() else " " for letter in plain)
     return json.dumps({"code": tree.get("code", 0), "resultMessage": kept})
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
@@ -11,6 +13,30 @@ from .metadata_store import connection_config, resolve_connection
 
 # Where TFX keeps the error of an execution.
 ERROR_PROPERTY = "__execution_result__"
+
+_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n", re.MULTILINE)
+
+
+def recorded_failure(message: str, traceback: str) -> str:
+    """Returns what is recorded of a failure, from which `failure_message` reads the message."""
+    return f"{message}\n\n{traceback}"
+
+
+def failure_message(recorded: str) -> str:
+    r"""Returns the message of a failure, all its lines, without the Python traceback.
+
+    Worked example: from `"a\nb\n\nTraceback (most recent call last):\n..."`, ours, `"a\nb"`; from
+    `"Traceback (most recent call last):\n  File ...\nValueError: a\nb"`, which TFX records, `"ValueError: a\nb"`.
+
+    Args:
+        recorded: From `recorded_failure`, or what TFX recorded.
+    """
+    before, *after = _TRACEBACK.split(recorded.strip())
+    if before or not after:
+        return before.strip()
+    # The frames are indented; the first line that is not begins the message.
+    lines = itertools.dropwhile(lambda line: line.startswith(" "), after[-1].splitlines())
+    return "\n".join(lines).strip()
 
 
 def open_records(metadata_url: str, pipeline_name: str, run_id: str) -> RunRecords:
@@ -48,13 +74,13 @@ class RunRecords:
         return "COMPLETE"
 
     def error(self, node_id: str) -> str | None:
-        """The error that was recorded of a node that failed, its last line without the Python traceback before it."""
+        """The message that was recorded of a node that failed, all its lines, without the Python traceback."""
         executions = self._executions(node_id)
         if not executions:
             return None
         recorded = executions[-1].custom_properties[ERROR_PROPERTY].string_value
-        message = json.loads(recorded).get("resultMessage", "").strip() if recorded else ""
-        return message.splitlines()[-1] if message else None
+        message = failure_message(json.loads(recorded).get("resultMessage", "")) if recorded else ""
+        return message or None
 
     def output(self, node_id: str, key: str) -> metadata_store_pb2.Artifact | None:
         """The artifact that a node made, or took from the cache, under an output key; None where there is none."""

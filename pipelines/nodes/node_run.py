@@ -17,7 +17,7 @@ from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
 
 from ..metadata.metadata_store import resolve_connection
 from ..metadata.node_metadata import NodeMetadata
-from ..metadata.run_records import RunRecords
+from ..metadata.run_records import RunRecords, recorded_failure
 from ..setting_names import in_yaml_terms
 from .node_result import NodeResult
 
@@ -81,8 +81,7 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
             traceback.print_exc()
             translated = in_yaml_terms(error)
             shown = f"{type(error).__name__}: {error}" if translated is None else translated
-            # Readers of the records show the last line.
-            _mark_failed(connection, node, traceback.format_exc() + ("" if translated is None else f"\n{translated}"))
+            _mark_failed(connection, node, recorded_failure(shown, traceback.format_exc()))
             return NodeResult(node_id, "FAILED", time.monotonic() - begin, shown)
     # The launcher returns normally if a node was cached or skipped, or if its inputs could not be resolved.
     with NodeMetadata(connection) as handle:

@@ -36,7 +36,7 @@ def test_failures_are_recorded_and_cached_outputs_keep_their_names(run, tmp_path
     (number, three), records = run("first", "Number", "Three")
     assert (number.state, three.state) == ("COMPLETE", "FAILED")
     assert three.error == "ValueError: \"three\\\nnaïve: it's {bad}"
-    assert (records.state("Three"), records.error("Three")) == ("FAILED", "na?ve: it's {bad}")
+    assert (records.state("Three"), records.error("Three")) == ("FAILED", "ValueError: 'three/; na?ve: it's {bad}")
 
     # The launcher records this one itself, with an error of many lines.
     (check,), records = run("first", "Check")
@@ -58,4 +58,4 @@ def test_failures_are_recorded_and_cached_outputs_keep_their_names(run, tmp_path
 
 def test_the_docstrings_example():
     result = r'{"code": 1, "resultMessage": "a\nno \"b\" in c:\\d"}'
-    assert without_backslashes(result) == """{"code": 1, "resultMessage": "no 'b' in c:/d"}"""
+    assert without_backslashes(result) == """{"code": 1, "resultMessage": "a; no 'b' in c:/d"}"""
