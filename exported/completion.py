@@ -31,7 +31,7 @@ def candidates(model: ExportedModel, text: str, top_n: int = 10) -> list[tuple[s
     """
     if top_n < 1:
         raise ValueError(f"top_n={top_n}: must be >= 1")
-    outputs = model.call(NEXT_WORD, text=tf.constant([_raw(text)]), k=tf.constant(top_n, tf.int32))
+    outputs = model.call(NEXT_WORD, text=tf.constant([_raw(text)]), k=tf.constant(top_n, tf.int32, _shape_of_k(model)))
     words = map(_printable, _words(outputs["words"][0]))
     pairs = zip(words, outputs["log_probabilities"][0].tolist(), strict=True)
     return [(word, log_probability) for word, log_probability in pairs if word and math.isfinite(log_probability)]
@@ -77,6 +77,12 @@ def complete(
             raise ValueError(f"{model.path}: {error}") from error
         words.append(continuation.append(token))
     return _printable(readable_text(text, _words(np.array(words, object)), kind))
+
+
+def _shape_of_k(model: ExportedModel) -> list[int]:
+    # A scalar in models of before `k` had a row for each text.
+    inputs = model.inputs(NEXT_WORD)
+    return [1] * inputs["k"].shape.rank
 
 
 def _raw(text: str) -> bytes:

@@ -31,8 +31,7 @@ class Continuation:
         self._model = model
         (ids,) = model.call(TOKENIZE, text=tf.constant([text]))["ids"]
         self._words = read_vocabulary(f"{model.path}/assets/{VOCABULARY_NAME}")
-        _, inputs = model.loaded.signatures[STEP].structured_input_signature
-        self._states = tf.zeros([1, *inputs["states"].shape[1:]])
+        self._states = tf.zeros([1, *model.inputs(STEP)["states"].shape[1:]])
         self.log_probabilities: np.ndarray
         ids = np.concatenate([[START_ID], ids])
         for begin in range(0, len(ids), TOKENS_AT_ONCE):

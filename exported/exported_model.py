@@ -26,6 +26,19 @@ class ExportedModel:
     path: str
     loaded: Any
 
+    def inputs(self, signature: str) -> dict[str, tf.TensorSpec]:
+        """Returns the inputs of a signature by name.
+
+        Args:
+            signature: Its name.
+
+        Raises:
+            ValueError: If the model does not have it.
+        """
+        if signature not in self.loaded.signatures:
+            check_signature(self.path, signature)
+        return dict(self.loaded.signatures[signature].structured_input_signature[1])
+
     def call(self, signature: str, **inputs: tf.Tensor) -> dict[str, np.ndarray]:
         """Calls a signature.
 

@@ -17,6 +17,9 @@ BATCHES = (1, 8, 64)
 def write_warmup_requests(model: str, texts: Sequence[bytes]) -> None:
     """Writes requests of several batch sizes to the signatures that clients call most.
 
+    All inputs have a row for each text: `tensorflow/serving --enable_batching` replays the file through its batching,
+    which refuses any other, and then does not load the version.
+
     A signature's first call takes many times as long as the next; with this file, no client waits for it.
 
     Args:
@@ -33,7 +36,7 @@ def write_warmup_requests(model: str, texts: Sequence[bytes]) -> None:
                 request.model_spec.signature_name = signature
                 request.inputs["text"].CopyFrom(text)
                 if signature == "next_word":
-                    request.inputs["k"].CopyFrom(tf.make_tensor_proto(CANDIDATES, tf.int32))
+                    request.inputs["k"].CopyFrom(tf.make_tensor_proto(CANDIDATES, tf.int32, [len(texts[:size])]))
                 log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
                 writer.write(log.SerializeToString())
 

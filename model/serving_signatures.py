@@ -6,6 +6,7 @@ of them go through the softmax that the model was trained with, so that they can
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -71,7 +72,7 @@ class Signatures:
         return {
             "serving_default": tf.function(self.serving_default, input_signature=[text]),
             "score": tf.function(self.score, input_signature=[text]),
-            "next_word": tf.function(self.next_word, input_signature=[text, tf.TensorSpec([], tf.int32, name="k")]),
+            "next_word": tf.function(self.next_word, input_signature=[text, tf.TensorSpec([None], tf.int32, name="k")]),
             "tokenize": tf.function(self.tokenize, input_signature=[text]),
             "step": tf.function(
                 self.step,
@@ -143,13 +144,18 @@ class Signatures:
         Args:
             text: string [batch], the beginnings of lines; of a very long one the last `PREFIX_WORDS` words
                 count.
-            k: int32 scalar, how many words to propose; at most as many as the vocabulary has.
+            k: int32 [batch], how many words to propose for each text, 0 or more; at most as many as the vocabulary
+                has. A scalar and a [1] count for all texts. (TensorFlow Serving batches no scalars.)
 
         Returns:
-            [batch, k] each, the most probable first: `words` (string) and `log_probabilities` (float32 nats).
-            The reserved tokens are never proposed; the probabilities are the model's own, so that what it
-            gives to the reserved tokens is missing from their sum.
+            [batch, largest k] each, the most probable first: `words` (string) and `log_probabilities` (float32 nats),
+            "" and -inf beyond the `k` of the text. The reserved tokens are never proposed; the probabilities are the
+            model's own, so that what it gives to the reserved tokens is missing from their sum.
         """
+        # First of all: nothing else takes a scalar, which no server keeps from coming here.
+        k = tf.broadcast_to(k, tf.shape(text))
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(k >= 0), ["k: must be 0 or more, is", k])]):
+            k = tf.minimum(k, self._model.vocabulary_size - len(vocabulary.RESERVED))
         tokens = tokenizer.tokenize(text, self._kind, self._lowercase)[:, -PREFIX_WORDS:]
         ids = tf.ragged.map_flat_values(self._ids_of_words.lookup, tokens)
         start = tf.fill([ids.nrows(), 1], tf.constant(vocabulary.START_ID, tf.int64))
@@ -159,10 +165,11 @@ class Signatures:
         last = tf.gather(states, tf.cast(inputs.row_lengths(), tf.int32) - 1, batch_dims=1)
         log_probabilities = self._model.softmax.log_probabilities(last)
         reserved = len(vocabulary.RESERVED)
-        k = tf.minimum(k, self._model.vocabulary_size - reserved)
-        best, index = tf.math.top_k(log_probabilities[:, reserved:], k)
+        most = tf.reduce_max(tf.concat([k, [0]], axis=0))
+        best, index = tf.math.top_k(log_probabilities[:, reserved:], most)
         words = self._words_of_ids.lookup(tf.cast(index, tf.int64) + reserved)
-        return {"words": words, "log_probabilities": best}
+        proposed = tf.sequence_mask(k, most)
+        return {"words": tf.where(proposed, words, ""), "log_probabilities": tf.where(proposed, best, -math.inf)}
 
     def tokenize(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """The words of each line and their ids, as `step` reads them; nothing is cut.

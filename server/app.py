@@ -26,6 +26,7 @@ from . import rest_format
 from .batching import Batcher, Outputs
 from .limits import Limits, RequestError
 from .model_versions import ModelVersions
+from .predict_request import PredictRequest
 from .prometheus import CONTENT_TYPE, ServerMetrics
 from .served_model import ServedModel
 
@@ -172,7 +173,7 @@ class _Server:
         if version not in (None, model.version):
             raise RequestError(404, f"no version {version} of {name}; version {model.version} is served")
 
-    async def _check(self, model: ServedModel, parsed: rest_format.PredictRequest) -> None:
+    async def _check(self, model: ServedModel, parsed: PredictRequest) -> None:
         limits = self._limits
         if parsed.rows > limits.rows:
             raise RequestError(400, f"{parsed.rows} rows: at most {limits.rows} in a request; send several")
@@ -185,7 +186,7 @@ class _Server:
         if longest > limits.tokens:
             raise RequestError(400, f"a text of {longest} tokens: at most {limits.tokens}; split it")
 
-    async def _answer(self, parsed: rest_format.PredictRequest, outputs: Outputs) -> bytes:
+    async def _answer(self, parsed: PredictRequest, outputs: Outputs) -> bytes:
         for name, array in outputs.items():
             if array.size > self._limits.values:
                 raise RequestError(
@@ -196,7 +197,7 @@ class _Server:
         return rest_format.answer(parsed, outputs)
 
 
-def _long_texts(parsed: rest_format.PredictRequest, size: int) -> list[bytes]:
+def _long_texts(parsed: PredictRequest, size: int) -> list[bytes]:
     """The texts of more than `size` bytes, also those within `tf.Example`s."""
     texts = list(parsed.inputs.get("text", ()))
     for serialized in parsed.inputs.get("examples", ()):

@@ -14,13 +14,29 @@ from typing import Any
 import numpy as np
 
 from ..exported.batches import batches_by_length
+from ..exported.signatures import NEXT_WORD
 from .limits import RequestError
-from .rest_format import PredictRequest
+from .predict_request import K, PredictRequest
 from .served_model import ServedModel
 
 _log = logging.getLogger(__name__)
 
 Outputs = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Padding:
+    """How the rows of a call's outputs are padded.
+
+    Attributes:
+        names: The outputs that are, [batch, time].
+        lengths: The values of each row, int [batch].
+        number: What stands behind them if they are numbers; strings are empty.
+    """
+
+    names: frozenset[str]
+    lengths: np.ndarray
+    number: float
 
 
 @dataclasses.dataclass
@@ -48,11 +64,12 @@ class _Job:
     use: contextlib.ExitStack
 
     def key(self) -> Hashable:
-        """Returns what requests must share to go in one call: the inputs that are not rows, and the sizes of a row."""
-        specs = self.model.inputs[self.request.signature]
+        """Returns what requests must share to go in one call: the sizes of a row, and how many words it proposes."""
+        inputs = self.request.inputs
         shapes = tuple(
-            array.item() if array.ndim == 0 else array.shape[1:]
-            for array in (self.request.inputs[name] for name in specs)
+            # A call does for all rows what the largest number needs: nobody pays for another's.
+            int(inputs[name].max()) if name == K else inputs[name].shape[1:]
+            for name in self.model.inputs[self.request.signature]
         )
         return id(self.model), self.request.signature, shapes
 
@@ -97,7 +114,7 @@ class Batcher:
 
         Args:
             model: The model that answers; the caller has it `in_use`.
-            request: From `rest_format.parse`, for a signature of the model.
+            request: For a signature of the model.
 
         Returns:
             The outputs by name, [rows, ...]; those that are padded are padded to the longest row of the request, as
@@ -192,15 +209,26 @@ def _answer(batch: list[tuple[_Job, int]]) -> None:
             _log.exception("%s failed", jobs[0].request.signature)
         _fail(jobs, error)
         return
-    lengths = outputs["mask"].sum(axis=1).astype(int) if "mask" in outputs else None
-    padded = {name for name, array in outputs.items() if lengths is not None and array.shape == outputs["mask"].shape}
+    padding = _padding(batch, outputs)
     for position, (job, row) in enumerate(batch):
         job.outputs[row] = {
-            name: array[position, : lengths[position]] if name in padded and lengths is not None else array[position]
+            name: array[position, : padding.lengths[position]] if name in padding.names else array[position]
             for name, array in outputs.items()
         }
         job.missing -= 1
-    _finish([job for job in jobs if not job.missing], lambda job: job.future.set_result(_together(job, padded)))
+    _finish([job for job in jobs if not job.missing], lambda job: job.future.set_result(_together(job, padding)))
+
+
+def _padding(batch: list[tuple[_Job, int]], outputs: Outputs) -> _Padding:
+    """Finds out what a call padded: all that has the mask's shape, and the words of `next_word` beyond each row's k."""
+    if "mask" in outputs:
+        shape = outputs["mask"].shape
+        names = frozenset(name for name, array in outputs.items() if array.shape == shape)
+        return _Padding(names, outputs["mask"].sum(axis=1).astype(int), 0.0)
+    first = batch[0][0].request
+    if first.signature == NEXT_WORD and first.inputs[K].ndim:
+        return _Padding(frozenset(outputs), np.array([job.request.inputs[K][row] for job, row in batch]), -np.inf)
+    return _Padding(frozenset(), np.array([]), 0.0)
 
 
 def _call(batch: list[tuple[_Job, int]]) -> Outputs:
@@ -214,14 +242,14 @@ def _call(batch: list[tuple[_Job, int]]) -> Outputs:
     return first.model.call(first.request.signature, inputs)
 
 
-def _together(job: _Job, padded: set[str]) -> Outputs:
+def _together(job: _Job, padding: _Padding) -> Outputs:
     """Returns the outputs of a request's rows as arrays [rows, ...]."""
     by_row: list[Any] = job.outputs
     outputs = {}
     for name in by_row[0]:
         rows = [row[name] for row in by_row]
-        if name in padded and len({len(row) for row in rows}) > 1:
-            empty = b"" if rows[0].dtype == object else rows[0].dtype.type(0)
+        if name in padding.names and len({len(row) for row in rows}) > 1:
+            empty = b"" if rows[0].dtype == object else rows[0].dtype.type(padding.number)
             array = np.full([len(rows), max(map(len, rows))], empty, rows[0].dtype)
             for index, row in enumerate(rows):
                 array[index, : len(row)] = row

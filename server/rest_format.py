@@ -4,6 +4,7 @@ Inputs come in rows (`instances`) or in columns (`inputs`):
 
     {"signature_name": "score", "instances": ["the cat", {"b64": "dGhl"}]}
     {"signature_name": "score", "instances": [{"text": "the cat"}]}
+    {"signature_name": "next_word", "instances": [{"text": "the cat", "k": 5}]}
     {"signature_name": "next_word", "inputs": {"text": ["the cat"], "k": 5}}
 
 Rows are answered with `predictions`, columns with `outputs`; both leave out the names where there is one output. Bytes
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,26 +24,7 @@ import orjson
 import tensorflow as tf
 
 from .limits import RequestError
-
-DEFAULT_SIGNATURE = "serving_default"
-Specs = Mapping[str, tf.TensorSpec]
-
-
-@dataclasses.dataclass(frozen=True)
-class PredictRequest:
-    """A request that fits its signature.
-
-    Attributes:
-        signature: Its name.
-        inputs: Arrays by name, with the dtype and rank of the signature; strings are bytes in object arrays.
-        rows: The size of the batch.
-        in_rows: Whether it came as `instances`, and is answered in rows.
-    """
-
-    signature: str
-    inputs: dict[str, np.ndarray]
-    rows: int
-    in_rows: bool
+from .predict_request import DEFAULT_SIGNATURE, PredictRequest, Specs, may_be_scalar, predict_request
 
 
 def parse(body: bytes, signatures: Mapping[str, Specs]) -> PredictRequest:
@@ -66,6 +47,8 @@ def parse(body: bytes, signatures: Mapping[str, Specs]) -> PredictRequest:
     if not isinstance(tree, dict):
         raise RequestError(400, f"the body holds {_kind(tree)}: must be an object with `instances` or `inputs`")
     signature = tree.get("signature_name", DEFAULT_SIGNATURE)
+    # TensorFlow Serving takes the empty name for the default too.
+    signature = DEFAULT_SIGNATURE if signature == "" else signature
     if not isinstance(signature, str) or signature not in signatures:
         raise RequestError(
             400, f"signature_name={_shown(signature)}: no such signature; the model has {', '.join(sorted(signatures))}"
@@ -77,13 +60,7 @@ def parse(body: bytes, signatures: Mapping[str, Specs]) -> PredictRequest:
     columns = _columns_of_rows(tree["instances"], specs) if in_rows else _columns(tree["inputs"], specs)
     _check_names(columns, specs, "an instance" if in_rows else "inputs")
     inputs = {name: _array(name, columns[name], spec) for name, spec in specs.items()}
-    sizes = {name: len(array) for name, array in inputs.items() if array.ndim}
-    if len(set(sizes.values())) > 1:
-        raise RequestError(400, f"inputs differ in their number of rows: {sizes}")
-    rows = next(iter(sizes.values()))
-    if rows == 0:
-        raise RequestError(400, f"{next(iter(sizes))}: has no rows; send at least one")
-    return PredictRequest(signature, inputs, rows, in_rows)
+    return predict_request(signature, inputs, specs, in_rows)
 
 
 def answer(request: PredictRequest, outputs: Mapping[str, np.ndarray]) -> bytes:
@@ -109,12 +86,6 @@ def answer(request: PredictRequest, outputs: Mapping[str, np.ndarray]) -> bytes:
 def _columns_of_rows(instances: Any, specs: Specs) -> dict[str, Any]:
     if not isinstance(instances, list):
         raise RequestError(400, f"instances: is {_kind(instances)}, must be a list of rows")
-    scalars = [name for name, spec in specs.items() if spec.shape.rank == 0]
-    if scalars:
-        raise RequestError(
-            400,
-            f"instances: {', '.join(scalars)} is one value for all rows, which needs columns; send `inputs`",
-        )
     if any(_is_named(row) for row in instances):
         for row in instances:
             _check_names(row if _is_named(row) else {}, specs, "an instance")
@@ -143,8 +114,10 @@ def _is_named(value: Any) -> bool:
 
 
 def _array(name: str, value: Any, spec: tf.TensorSpec) -> np.ndarray:
-    """Turns nested lists into an array of the spec's dtype, rank and known sizes."""
+    """Turns nested lists into an array of the spec's dtype, rank and known sizes; what `may_be_scalar` has any rank."""
     rank = spec.shape.rank
+    if may_be_scalar(spec):
+        rank = 1 if isinstance(value, list) else 0
     sizes: list[int | None] = [None] * rank
     values: list[Any] = []
     leaf = {tf.string: _bytes, tf.int32: _integer, tf.int64: _integer, tf.float32: _number}[spec.dtype]
@@ -164,7 +137,7 @@ def _array(name: str, value: Any, spec: tf.TensorSpec) -> np.ndarray:
 
     walk(value, 0)
     found = [0 if size is None else size for size in sizes]
-    if values and not spec.shape.is_compatible_with(found):
+    if values and not may_be_scalar(spec) and not spec.shape.is_compatible_with(found):
         raise RequestError(400, f"{name}: has the shape {found}, must have {_shape(spec)}")
     return np.array(values, object if spec.dtype == tf.string else spec.dtype.as_numpy_dtype).reshape(found)
 

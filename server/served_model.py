@@ -78,7 +78,7 @@ class ServedModel:
 
         Args:
             signature: Its name.
-            inputs: Arrays by name, as `rest_format.parse` makes them.
+            inputs: Arrays by name, as `PredictRequest` has them.
 
         Returns:
             Arrays by name.

@@ -30,7 +30,7 @@ def call(model, signature, texts):
     """Calls the signature and takes all outputs, as whoever uses them must."""
     inputs = {"text": tf.constant(texts)}
     if signature == "next_word":
-        inputs["k"] = tf.constant(CANDIDATES)
+        inputs["k"] = tf.constant(CANDIDATES, shape=[len(texts)])
     model.call(signature, **inputs)
 
 

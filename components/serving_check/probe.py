@@ -54,6 +54,15 @@ class Model:
         if missing:
             present = ", ".join(sorted(self._loaded.signatures)) or "none"
             self.problems.append(f"no signature {', '.join(missing)} (there are: {present}); export the model again")
+        for name, function in self._loaded.signatures.items():
+            # TensorFlow Serving with --enable_batching refuses them, also in the warm-up requests, without which it
+            # does not load the version.
+            scalars = [key for key, spec in function.structured_input_signature[1].items() if spec.shape.rank == 0]
+            self.problems += [
+                f"{name}: the input {key} is a scalar, which TensorFlow Serving cannot batch; give it the shape "
+                "[batch], with a row for each text, and export the model again"
+                for key in scalars
+            ]
 
     def call(self, signature: str, texts: list[bytes]) -> dict[str, Any]:
         """Calls a signature with texts, whatever its inputs are; answers by name, as numpy arrays."""
@@ -61,7 +70,7 @@ class Model:
         function = self._loaded.signatures[signature]
         inputs = {"text": tf.constant(texts, tf.string)}
         if signature == "next_word":
-            inputs["k"] = tf.constant(CANDIDATES)
+            inputs["k"] = tf.fill([len(texts)], CANDIDATES)
         elif signature == "evaluate":
             inputs = {"examples": tf.constant([_example(tf, text) for text in texts], tf.string)}
         elif signature == "step":
@@ -99,8 +108,8 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         `problems`: sentences, empty if all is well; `load_seconds`; `latency_ms`: of a single sentence sent to
-        `score`, `median` and `p95`; `nll`: the loss of each sentence, nats. If a signature is missing, only the
-        first two.
+        `score`, `median` and `p95`; `nll`: the loss of each sentence, nats. Of a signature that is missing or has a
+        scalar input, the problem comes back alone, with `load_seconds`.
     """
     import numpy as np
 

@@ -17,6 +17,12 @@ def test_candidates_by_hand(bigram):
     assert completion.candidates(bigram, "", 1) == [("the", pytest.approx(-math.log(2)))]
 
 
+def test_candidates_of_a_model_whose_k_is_a_scalar_as_it_was(save_table_model, bigram_table):
+    old = scoring.load_model(save_table_model(*bigram_table, scalar_k=True))
+    assert old.inputs("next_word")["k"].shape.rank == 0
+    assert completion.candidates(old, "", 1) == [("the", pytest.approx(-math.log(2)))]
+
+
 def test_the_greedy_continuation(bigram):
     assert completion.complete(bigram, "", 4, temperature=0) == "the cat the cat"
     assert completion.complete(bigram, "The  cat", 2, temperature=0) == "The  cat the cat"
@@ -39,6 +45,9 @@ class Calls:
     def __init__(self, model):
         self.path, self.loaded, self.tokens = model.path, model.loaded, []
         self._model = model
+
+    def inputs(self, signature):
+        return self._model.inputs(signature)
 
     def call(self, signature, **inputs):
         if signature == "step":

@@ -15,10 +15,11 @@ class TableModel(tf.Module):
     """A bigram model: row `previous id` of the table holds the log-probabilities (nats) of the next id.
 
     White space separates words; lines longer than `max_length` targets are cut. It has the signatures that the
-    Trainer exports, written independently of it.
+    Trainer exports, written independently of it. With `scalar_k`, `k` of `next_word` is a scalar, as in models of
+    before it had a row for each text.
     """
 
-    def __init__(self, words, table, folder, max_length=64):
+    def __init__(self, words, table, folder, max_length=64, scalar_k=False):
         super().__init__()
         # A file, as the Trainer's models have one among their assets.
         pathlib.Path(folder, "vocabulary").write_text("".join(f"{word}\n" for word in [*RESERVED, *words]))
@@ -26,6 +27,7 @@ class TableModel(tf.Module):
         self.table = tf.Variable(tf.constant(table, tf.float32))
         self.vocabulary = tf.constant(RESERVED + list(words))
         self.max_length = max_length
+        self.scalar_k = scalar_k
         size = len(RESERVED) + len(words)
         initializer = tf.lookup.KeyValueTensorInitializer(list(words), tf.range(4, size, dtype=tf.int64))
         self.ids = tf.lookup.StaticHashTable(initializer, default_value=1)
@@ -66,15 +68,17 @@ class TableModel(tf.Module):
         sums, words, ids, log_probabilities, mask = self._scores(text)
         return {**sums, "words": words, "ids": ids, "log_probabilities": log_probabilities, "mask": mask}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text"), tf.TensorSpec([], tf.int32, name="k")])
     def next_word(self, text, k):
         raw = tf.strings.split(text)
         ids = self.ids.lookup(raw.to_tensor("</s>"))
         ids = tf.concat([tf.fill([tf.shape(text)[0], 1], tf.constant(2, tf.int64)), ids], axis=1)
         last = tf.gather(ids, raw.row_lengths(), axis=1, batch_dims=1)
         rows = tf.gather(self.table, last)[:, 4:]
-        values, positions = tf.math.top_k(rows, tf.minimum(k, tf.shape(rows)[1]))
-        return {"words": tf.gather(self.vocabulary, positions + 4), "log_probabilities": values}
+        k = tf.minimum(tf.broadcast_to(k, tf.shape(text)), tf.shape(rows)[1])
+        values, positions = tf.math.top_k(rows, tf.reduce_max(k))
+        own = tf.sequence_mask(k, tf.reduce_max(k))
+        words = tf.gather(self.vocabulary, positions + 4)
+        return {"words": tf.where(own, words, ""), "log_probabilities": tf.where(own, values, -np.inf)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def serving_default(self, text):
@@ -99,8 +103,11 @@ class TableModel(tf.Module):
         return {"log_probabilities": tf.gather(self.table, ids[:, -1]), "states": tf.identity(states)}
 
     def save(self, path):
-        names = ("evaluate", "score", "next_word", "serving_default", "tokenize", "step")
+        names = ("evaluate", "score", "serving_default", "tokenize", "step")
         signatures = {name: getattr(self, name) for name in names}
+        k = tf.TensorSpec([] if self.scalar_k else [None], tf.int32, name="k")
+        text = tf.TensorSpec([None], tf.string, name="text")
+        signatures["next_word"] = tf.function(self.next_word, input_signature=[text, k])
         tf.saved_model.save(self, str(path), signatures=signatures)
         return str(path)
 

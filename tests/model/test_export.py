@@ -190,6 +190,31 @@ def test_next_word_proposes_the_best_words_and_no_control_token(model, parameter
     assert set(few["words"][0]) < {b"sees", b"likes", b"eats"}
 
 
+def test_next_word_takes_a_number_for_each_text_and_a_scalar_for_all(model):
+    found = answers(model, "next_word", text=["The cat", "", "a"], k=[1, 0, 3])
+    whole = answers(model, "next_word", text=["The cat", "", "a"], k=3)
+    assert [[word for word in row if word] for row in found["words"]] == [
+        whole["words"][0, :1].tolist(),
+        [],
+        whole["words"][2].tolist(),
+    ]
+    assert (found["words"] == b"").tolist() == np.isneginf(found["log_probabilities"]).tolist()
+    np.testing.assert_allclose(found["log_probabilities"][2], whole["log_probabilities"][2])
+    for k in ([3], [3, 3, 3]):
+        np.testing.assert_array_equal(
+            answers(model, "next_word", text=["The cat", "", "a"], k=k)["words"], whole["words"]
+        )
+    with pytest.raises(tf.errors.InvalidArgumentError, match="k: must be 0 or more, is"):
+        answers(model, "next_word", text=["a"], k=[-3])
+
+
+def test_no_signature_has_a_scalar_input(model):
+    """`tensorflow/serving --enable_batching` refuses them, and then does not load the version for its warm-up."""
+    for function in model.signatures.values():
+        for spec in function.structured_input_signature[1].values():
+            assert spec.shape.as_list()[0] is None
+
+
 def test_of_a_very_long_prefix_the_last_words_count(model, parameters, corpus):
     path = pathlib.Path(corpus.transform_output) / "transform_fn/assets/vocabulary"
     vocabulary = path.read_text().splitlines()

@@ -12,7 +12,7 @@ import pytest
 from tfx_lm.server import batching
 from tfx_lm.server.batching import Batcher
 from tfx_lm.server.limits import RequestError
-from tfx_lm.server.rest_format import PredictRequest
+from tfx_lm.server.predict_request import PredictRequest
 
 
 class Model:
@@ -43,6 +43,10 @@ class Model:
             raise RequestError(400, "bad text")
         if b"broken" in texts:
             raise RuntimeError("broken")
+        if signature == "next_word" and inputs["k"].ndim:
+            most = inputs["k"].max()
+            proposed = [[b"%d" % place if place < k else b"" for place in range(most)] for k in inputs["k"]]
+            return {"words": np.array(proposed, object).reshape(len(texts), most)}
         longest = max(len(text) for text in texts)
         mask = np.array([[float(place < len(text)) for place in range(longest)] for text in texts], np.float32)
         letters = [[bytes(text[place : place + 1]) for place in range(longest)] for text in texts]
@@ -109,6 +113,19 @@ def test_what_waits_goes_together_by_length_and_comes_back_to_whom_it_belongs(mo
         # Padded as if it had been alone.
         assert outputs["letters"].shape == (1, len(text))
     assert batcher.waiting_rows == 0
+
+
+def test_each_row_gets_as_many_words_as_it_asked_for_whatever_call_it_went_in(model):
+    batcher = Batcher(100)
+    # By length these are two calls.
+    texts = (b"x" * 5000, b"a", b"y" * 15_000)
+    asked = (np.array([1, 3, 0]), np.array([2, 2, 2]), np.array([3]))
+    requests = [request(*texts[: len(k)], signature="next_word", k=k) for k in asked]
+    mixed, two, three = run(batcher, *(batcher.run(model, one) for one in requests))
+    assert mixed["words"].tolist() == [[b"0", b"", b""], [b"0", b"1", b"2"], [b"", b"", b""]]
+    assert two["words"].tolist() == [[b"0", b"1"]] * 3
+    assert three["words"].tolist() == [[b"0", b"1", b"2"]]
+    assert len(model.calls) > 2
 
 
 def test_only_the_request_to_blame_fails(model):

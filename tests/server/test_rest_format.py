@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tfx_lm.server.limits import Limits, RequestError
-from tfx_lm.server.rest_format import PredictRequest, answer, parse
+from tfx_lm.server.predict_request import PredictRequest
+from tfx_lm.server.rest_format import answer, parse
 
 TEXT = {"text": tf.TensorSpec([None], tf.string)}
 SIGNATURES = {
     "serving_default": TEXT,
     "score": TEXT,
-    "next_word": {**TEXT, "k": tf.TensorSpec([], tf.int32)},
+    "next_word": {**TEXT, "k": tf.TensorSpec([None], tf.int32)},
     "step": {"ids": tf.TensorSpec([None, None], tf.int64), "states": tf.TensorSpec([None, 1, 2, 3], tf.float32)},
 }
 STATE = [[[0, 1.5, 2], [3, 4, 5]]]
@@ -39,10 +40,36 @@ def test_rows_and_columns_say_the_same(tree):
     assert request.in_rows is ("instances" in tree)
 
 
-def test_several_inputs():
-    request = parsed(signature_name="next_word", inputs={"text": ["a", "b"], "k": 3})
-    assert request.inputs["k"].shape == ()
+@pytest.mark.parametrize("scalar", [False, True], ids=["k [batch]", "k scalar, as it was"])
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"inputs": {"text": ["a", "b"], "k": 3}},
+        {"inputs": {"text": ["a", "b"], "k": [3]}},
+        {"inputs": {"text": ["a", "b"], "k": [3, 3]}},
+        {"instances": [{"text": "a", "k": 3}, {"text": "b", "k": 3}]},
+    ],
+)
+def test_a_number_for_all_rows_is_one_value_or_many_whatever_the_model_takes(tree, scalar):
+    k = tf.TensorSpec([] if scalar else [None], tf.int32)
+    request = parse(json.dumps({"signature_name": "next_word", **tree}).encode(), {"next_word": {**TEXT, "k": k}})
+    assert request.inputs["k"].tolist() == (3 if scalar else [3, 3])
     assert request.inputs["k"].dtype == np.int32
+    assert request.inputs["text"].tolist() == [b"a", b"b"]
+
+
+def test_a_number_for_each_row():
+    tree = {"signature_name": "next_word", "inputs": {"text": ["a", "b"], "k": [3, 0]}}
+    assert parsed(**tree).inputs["k"].tolist() == [3, 0]
+    with pytest.raises(RequestError, match="k: this version of the model takes one value for all rows"):
+        parse(json.dumps(tree).encode(), {"next_word": {**TEXT, "k": tf.TensorSpec([], tf.int32)}})
+
+
+def test_an_empty_signature_name_is_the_default():
+    assert parsed(signature_name="", instances=["a"]).signature == "serving_default"
+
+
+def test_several_inputs():
     columns = parsed(signature_name="step", inputs={"ids": [[2, 4], [2, 5]], "states": [STATE, STATE]})
     rows = parsed(signature_name="step", instances=[{"ids": [2, 4], "states": STATE}, {"ids": [2, 5], "states": STATE}])
     for request in (columns, rows):
@@ -79,12 +106,14 @@ def test_several_inputs():
         (b'{"instances": [{"text": "a"}, "b"]}', "an instance: must name text and nothing else; there is none"),
         (b'{"inputs": {"words": ["a"]}}', "inputs: must name text and nothing else; there is words"),
         (b'{"inputs": "a"}', "text: has a string where a list must be; its shape is ['batch']"),
-        (
-            b'{"signature_name": "next_word", "instances": [{"text": "a", "k": 1}]}',
-            "which needs columns; send `inputs`",
-        ),
         (b'{"signature_name": "next_word", "inputs": ["a"]}', "several inputs, name each: k, text"),
-        (b'{"signature_name": "next_word", "inputs": {"text": ["a"], "k": [1]}}', "k: has a list where an integer"),
+        (b'{"signature_name": "next_word", "inputs": {"text": ["a"], "k": [[1]]}}', "k: has a list where an integer"),
+        (
+            b'{"signature_name": "next_word", "inputs": {"text": ["a", "b", "c"], "k": [1, 2]}}',
+            "k: has 2 values for 3 rows; send one, or one for each row",
+        ),
+        (b'{"signature_name": "next_word", "inputs": {"text": ["a"], "k": -3}}', "k: -3 is negative; it must be 0 or"),
+        (b'{"signature_name": "next_word", "inputs": {"text": "a", "k": 3}}', "text: has a string where a list must"),
         (b'{"signature_name": "next_word", "inputs": {"text": ["a"], "k": true}}', "k: has a boolean where an integer"),
         (b'{"signature_name": "next_word", "inputs": {"text": ["a"], "k": 1.0}}', "k: has a number where an integer"),
         (

@@ -59,7 +59,7 @@ def test_status_and_metadata(server):
     states = definitions["step"]["inputs"]["states"]
     assert states["dtype"] == "DT_FLOAT"
     assert [size["size"] for size in states["tensor_shape"]["dim"]] == ["-1", "1", "2", "3"]
-    assert definitions["next_word"]["inputs"]["k"]["tensor_shape"]["dim"] == []
+    assert definitions["next_word"]["inputs"]["k"]["tensor_shape"]["dim"] == [{"size": "-1", "name": ""}]
 
 
 @pytest.mark.parametrize("path", [PREDICT, "/v1/models/model/versions/7:predict"])
@@ -87,6 +87,20 @@ def test_every_signature_answers_as_the_model_itself(server, bigram_model, path)
                 assert found["outputs"][name] == values.astype(str).tolist()
             else:
                 np.testing.assert_allclose(found["outputs"][name], values, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scalar_k", [False, True], ids=["k [batch]", "k scalar, as it was"])
+def test_next_words_of_clients_old_and_new_on_models_old_and_new(
+    start_server, save_table_model, bigram_table, scalar_k
+):
+    server = start_server(save_table_model(*bigram_table, scalar_k=scalar_k))
+    words = [["cat", "the"], ["the", "cat"]]
+    for k in (2, [2], [2, 2]):
+        status, found = server.predict({"signature_name": "next_word", "inputs": {"text": ["the", ""], "k": k}})
+        assert (status, found["outputs"]["words"]) == (200, words)
+    rows = [{"text": "the", "k": 2}, {"text": "", "k": 2}]
+    status, found = server.predict({"signature_name": "next_word", "instances": rows})
+    assert [row["words"] for row in found["predictions"]] == words
 
 
 def test_rows(server):
@@ -152,7 +166,7 @@ def test_wrong_addresses(server, method, path, status, message):
         ({"signature_name": "evaluate", "instances": ["no example"]}, "evaluate: the model refuses the inputs"),
         ({"signature_name": "evaluate", "instances": ["no example" * 1000]}, "evaluate: the model refuses the inputs"),
         ({"signature_name": "evaluate", "instances": [example("the " * 5000)]}, "a text of 5000 tokens: at most 4096"),
-        ({"signature_name": "next_word", "inputs": {"text": ["the"], "k": -1}}, "next_word: the model refuses"),
+        ({"signature_name": "next_word", "inputs": {"text": ["the"], "k": -1}}, "k: -1 is negative; it must be 0 or"),
     ],
 )
 def test_bad_requests(server, body, message):

@@ -74,6 +74,8 @@ def test_a_good_model_is_blessed_and_tfxs_pusher_pushes_it_with_warm_up_requests
     requests = list(read_warmup_requests(str(version)))
     assert len(requests) == len(logs) == 9
     for signature, inputs in requests:
+        # TensorFlow Serving replays them through its batching, which needs a row for each text.
+        assert {len(value) for value in inputs.values()} == {len(inputs["text"])}
         answers = model.signatures[signature](**{name: tf.constant(value) for name, value in inputs.items()})
         assert {len(answer) for answer in answers.values()} == {len(inputs["text"])}
 
@@ -120,6 +122,12 @@ def test_a_model_without_a_signature_is_not_blessed(bigram_model, examples, tmp_
     _, found = check(tmp_path / "less", examples, tmp_path)
     (reason,) = found["reasons"]
     assert reason.startswith("no signature step (there are: evaluate, next_word,")
+
+
+def test_a_model_with_a_scalar_input_is_not_blessed(save_table_model, bigram_table, examples, tmp_path):
+    _, found = check(save_table_model(*bigram_table, scalar_k=True), examples, tmp_path)
+    (reason,) = found["reasons"]
+    assert reason.startswith("next_word: the input k is a scalar, which TensorFlow Serving cannot batch; give it the")
 
 
 def test_other_numbers_than_the_evaluators_are_a_reason():

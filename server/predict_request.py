@@ -1,0 +1,83 @@
+"""Predict request: the inputs of a signature as arrays, whichever protocol they came by."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from ..exported.signatures import NEXT_WORD
+from .limits import RequestError
+
+DEFAULT_SIGNATURE = "serving_default"
+# How many words `next_word` proposes.
+K = "k"
+Specs = Mapping[str, tf.TensorSpec]
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictRequest:
+    """A request that fits its signature.
+
+    Attributes:
+        signature: Its name.
+        inputs: Arrays by name, with the dtype and rank of the signature; strings are bytes in object arrays.
+        rows: The size of the batch.
+        in_rows: Whether it came as `instances`, and is answered in rows.
+    """
+
+    signature: str
+    inputs: dict[str, np.ndarray]
+    rows: int
+    in_rows: bool = False
+
+
+def predict_request(
+    signature: str, inputs: Mapping[str, np.ndarray], specs: Specs, in_rows: bool = False
+) -> PredictRequest:
+    """Makes a request of arrays.
+
+    A number for all rows may come as a scalar, as one row, or for each row: `k` is a scalar in models of before it had
+    a row for each text, and clients need not know which version is served.
+
+    Args:
+        signature: Its name.
+        inputs: An array for each input of the signature, with its dtype. The shapes fit, but for numbers as above.
+        specs: The signature's inputs.
+        in_rows: Whether it is answered in rows.
+
+    Raises:
+        RequestError: With status 400; the message names what is wrong.
+    """
+    sizes = {name: len(array) for name, array in inputs.items() if not may_be_scalar(specs[name])}
+    if len(set(sizes.values())) > 1:
+        raise RequestError(400, f"inputs differ in their number of rows: {sizes}")
+    rows = next(iter(sizes.values()))
+    if rows == 0:
+        raise RequestError(400, f"{next(iter(sizes))}: has no rows; send at least one")
+    arrays = {
+        name: _number(name, array, specs[name], rows) if may_be_scalar(specs[name]) else array
+        for name, array in inputs.items()
+    }
+    if signature == NEXT_WORD and K in arrays and arrays[K].min() < 0:
+        raise RequestError(400, f"{K}: {arrays[K].min()} is negative; it must be 0 or more, the number of words")
+    return PredictRequest(signature, arrays, rows, in_rows)
+
+
+def may_be_scalar(spec: tf.TensorSpec) -> bool:
+    """Returns whether an input is one number for each row or for all of them."""
+    return spec.shape.rank == 0 or (spec.shape.rank == 1 and spec.dtype.is_integer)
+
+
+def _number(name: str, array: np.ndarray, spec: tf.TensorSpec, rows: int) -> np.ndarray:
+    if array.size not in (1, rows):
+        raise RequestError(400, f"{name}: has {array.size} values for {rows} rows; send one, or one for each row")
+    if spec.shape.rank:
+        return np.broadcast_to(array, [rows])
+    if (array != array.flat[0]).any():
+        raise RequestError(
+            400, f"{name}: this version of the model takes one value for all rows; send a request for each value"
+        )
+    return array.flat[0].reshape([])
