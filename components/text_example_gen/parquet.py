@@ -58,12 +58,6 @@ def open_parquet(file: BinaryIO, text_field: str) -> pyarrow.parquet.ParquetFile
     return parquet
 
 
-def row_group_offset(parquet: pyarrow.parquet.ParquetFile, index: int) -> int:
-    """Where in the file a row group begins: the position by which a range of bytes owns it."""
-    column = parquet.metadata.row_group(index).column(0)
-    return column.dictionary_page_offset if column.has_dictionary_page else column.data_page_offset
-
-
 def values(parquet: pyarrow.parquet.ParquetFile, text_field: str, row_groups: Iterable[int]) -> Iterator[bytes | None]:
     """Reads the text column of some row groups.
 
@@ -80,9 +74,13 @@ def values(parquet: pyarrow.parquet.ParquetFile, text_field: str, row_groups: It
     """
     import pyarrow
 
+    # pyarrow takes an empty row group for a damaged file.
+    groups = [index for index in row_groups if parquet.metadata.row_group(index).num_rows]
+    if not groups:
+        return
     try:
         for batch in parquet.iter_batches(
-            batch_size=ROWS_AT_ONCE, row_groups=list(row_groups), columns=[text_field], use_threads=False
+            batch_size=ROWS_AT_ONCE, row_groups=groups, columns=[text_field], use_threads=False
         ):
             column = batch.column(0)
             if pyarrow.types.is_dictionary(column.type):

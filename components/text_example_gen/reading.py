@@ -1,24 +1,32 @@
-"""Beam sources for each file type: they stream, and Beam may split them, so that many workers read one file."""
+"""Reading of all input files in one Beam step: it streams, and Beam may divide it among workers."""
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Iterable, Iterator
+import bisect
+import itertools
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple
 
 import apache_beam as beam
-from apache_beam.io.concat_source import ConcatSource
-from apache_beam.io.filebasedsource import FileBasedSource
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+from tfx.dsl.io import fileio
 
+from ...progress import report
 from ...transform.lines import content, raw_lines
 from .errors import UnreadableFileError
-from .file_types import FileType, file_type
-from .parquet import open_parquet, row_group_offset, values
+from .file_types import FileType, file_type, is_gzip
+from .parquet import open_parquet, values
 from .parsing import Parsed, parse_line, parse_value
-from .records import content_errors, decompressed
+from .records import content_errors, numbered_records
+
+# The bytes that one worker reads at a time: few enough to share a corpus, many enough for thousands of small files.
+MIN_RANGE_BYTES = 2**20
+MAX_RANGES = 1000
+# With fewer files than this, the lines that are read say enough about progress.
+FILES_BETWEEN_REPORTS = 1000
 
 
 class Record(NamedTuple):
@@ -44,71 +52,166 @@ def open_stored(path: str) -> Iterator[BinaryIO]:
         yield file
 
 
-class FileSource(FileBasedSource):
-    """One file; an unreadable one becomes a record, so that its name reaches the user and not a stack trace.
-
-    A file system's own exceptions (other than OSError) are left to Beam, which tries again.
-    """
-
-    def __init__(self, path: str, split: str, text_field: str) -> None:
-        """Takes a file's path, the split it is for ("" for none) and the field or column of its text."""
-        # Beam takes a pattern; a path must match itself alone.
-        super().__init__(glob.escape(path), validate=False)
-        self._split = split
-        self._text_field = text_field
-
-    def read_records(self, file_name: str, offset_range_tracker: Any) -> Iterator[Record]:
-        """Yields the records that begin in the tracker's range of bytes."""
-        read = _read_rows if file_type(file_name) is FileType.PARQUET else _read_lines
-        try:
-            with content_errors(), open_stored(file_name) as file:
-                for parsed in read(file, file_name, self._text_field, offset_range_tracker):
-                    yield Record(self._split, file_name, parsed)
-        except UnreadableFileError as error:
-            yield Record(self._split, file_name, None, error.template)
-
-
-def _read_lines(file: BinaryIO, path: str, text_field: str, tracker: Any) -> Iterator[Parsed]:
-    """Reads a range of a text or JSON-lines file: the lines whose first byte lies in it."""
-    kind = file_type(path)
-    position = tracker.start_position()
-    with decompressed(file, path) as unpacked:
-        if position > 0:
-            # From one byte before: where that byte ends a line, the next line is the range's own first.
-            unpacked.seek(position - 1)
-            size, _ = next(raw_lines(unpacked), (0, None))
-            position += size - 1
-        for size, raw in raw_lines(unpacked):
-            if not tracker.try_claim(position):
-                return
-            line = None if raw is None else content(raw, first_of_file=position == 0)
-            yield parse_line(line, kind, text_field)
-            position += size
-
-
-def _read_rows(file: BinaryIO, path: str, text_field: str, tracker: Any) -> Iterator[Parsed]:
-    """Reads a range of a Parquet file: the row groups that begin in it."""
-    parquet = open_parquet(file, text_field)
-    for index in range(parquet.num_row_groups):
-        position = row_group_offset(parquet, index)
-        if position < tracker.start_position():
-            continue
-        if not tracker.try_claim(position):
-            return
-        yield from map(parse_value, values(parquet, text_field, [index]))
-
-
-def read_files(files: Iterable[tuple[str, str]], text_field: str) -> beam.PTransform:
+def read_files(files: Sequence[tuple[str, str]], text_field: str) -> beam.PTransform:
     """Reads files of any known type.
-
-    All files are one source, so the pipeline does not grow with their number, and on one worker the records come
-    in the order of the files: the same input gives the same output, byte for byte.
 
     Args:
         files: Split ("" where the content decides) and path of each file; at least one.
         text_field: The JSON field or Parquet column that holds the text.
 
     Returns:
-        A transform from a pipeline's begin to a PCollection of `Record`.
+        A transform from a pipeline's begin to a PCollection of `Record`. On one worker they come in the order of the
+        files: the same input gives the same output, byte for byte.
     """
-    return beam.io.Read(ConcatSource([FileSource(path, split, text_field) for split, path in files]))
+    reader = ReadFiles(files, [_size(path) for _, path in files], text_field)
+    return "Bytes" >> beam.Create([reader.total]) | "Records" >> beam.ParDo(reader)
+
+
+def _size(path: str) -> int:
+    try:
+        return int(fileio.stat(path).length)
+    except (OSError, fileio.NotFoundError):
+        # The reader finds the same error and names the file.
+        return 0
+
+
+class Bytes(beam.transforms.core.RestrictionProvider):
+    """Which positions of the corpus are read: all of them, in ranges that workers share."""
+
+    def initial_restriction(self, element: int) -> OffsetRange:
+        """All positions."""
+        return OffsetRange(0, element)
+
+    def create_tracker(self, restriction: OffsetRange) -> OffsetRestrictionTracker:
+        """The tracker of one range."""
+        return OffsetRestrictionTracker(restriction)
+
+    def split(self, element: int, restriction: OffsetRange) -> Iterator[OffsetRange]:
+        """The ranges that workers take at first."""
+        yield from restriction.split(max(MIN_RANGE_BYTES, -(-restriction.size() // MAX_RANGES)))
+
+    def restriction_size(self, element: int, restriction: OffsetRange) -> int:
+        """The positions of a range, which Beam weighs ranges by."""
+        return restriction.size()
+
+
+class ReadFiles(beam.DoFn):
+    """Reads ranges of the corpus: all files, one behind the other, as one long row of bytes.
+
+    Worked example: files of 3 and 5 bytes begin at positions 0 and 4, since each takes one position more than it has
+    bytes, so that an empty one has a position too. A record belongs to the range that holds its first position. A
+    compressed file belongs as a whole to the range that holds its first.
+
+    A Beam source for each file would take time quadratic in their number: Beam sends the whole list with each part.
+
+    An unreadable file becomes a record, so that its name reaches the user and not a stack trace. A file system's own
+    exceptions (other than OSError) are left to Beam, which tries again.
+    """
+
+    def __init__(self, files: Sequence[tuple[str, str]], sizes: Sequence[int], text_field: str) -> None:
+        """Lays the files one behind the other.
+
+        Args:
+            files: Split and path of each.
+            sizes: Bytes of each, as it is stored.
+            text_field: The JSON field or Parquet column that holds the text.
+        """
+        self._files = list(files)
+        self._starts = [0, *itertools.accumulate(size + 1 for size in sizes)]
+        self._text_field = text_field
+
+    @property
+    def total(self) -> int:
+        """The number of positions; the element that this step takes."""
+        return self._starts[-1]
+
+    def process(
+        self,
+        element: int,
+        tracker: Any = beam.DoFn.RestrictionParam(Bytes()),  # noqa: B008 - how Beam marks it
+    ) -> Iterator[Record]:
+        """Yields the records that begin in the tracker's range."""
+        restriction = tracker.current_restriction()
+        first = bisect.bisect_right(self._starts, restriction.start) - 1
+        for index in range(first, len(self._files)):
+            start, stop = self._starts[index : index + 2]
+            if start >= restriction.stop:
+                break
+            claims = _Claims(tracker, start, stop - start)
+            yield from self._records(*self._files[index], max(0, restriction.start - start), claims)
+            if claims.refused:
+                return
+            if (index + 1) % FILES_BETWEEN_REPORTS == 0:
+                report(f"{index + 1:,} of {len(self._files):,} files read", stop / self.total)
+        # Says that the range is done, even if no record begins at its end.
+        tracker.try_claim(self.total)
+
+    def _records(self, split: str, path: str, begin: int, claims: _Claims) -> Iterator[Record]:
+        try:
+            with content_errors(), open_stored(path) as file:
+                for parsed in _read(file, path, self._text_field, begin, claims):
+                    yield Record(split, path, parsed)
+        except UnreadableFileError as error:
+            yield Record(split, path, None, error.template)
+
+
+class _Claims:
+    """Asks Beam whether a record is still to be read here; another worker may have taken the rest of the range.
+
+    Attributes:
+        size: Positions of the file; those that are claimed are less than it.
+        refused: Whether the rest belongs to another range.
+    """
+
+    def __init__(self, tracker: Any, start: int, size: int) -> None:
+        self._try_claim = tracker.try_claim
+        self._start = start
+        self.size = size
+        self.refused = False
+
+    def __call__(self, position: int) -> bool:
+        # A file that has grown since the list was made has no further positions; its rest is the last record's.
+        if position >= self.size:
+            return True
+        self.refused = not self._try_claim(self._start + position)
+        return not self.refused
+
+
+def _read(file: BinaryIO, path: str, text_field: str, begin: int, claims: _Claims) -> Iterator[Parsed]:
+    """Reads the records of a file whose position is at least `begin`, as far as they can be claimed."""
+    kind = file_type(path)
+    if kind is FileType.PARQUET:
+        yield from _read_rows(file, text_field, begin, claims)
+    elif not is_gzip(path):
+        yield from _read_lines(file, kind, text_field, begin, claims)
+    elif begin == 0 and claims(0):
+        for _, parsed in numbered_records(file, path, text_field):
+            yield parsed
+
+
+def _read_lines(file: BinaryIO, kind: FileType, text_field: str, begin: int, claims: _Claims) -> Iterator[Parsed]:
+    """Reads the lines of a text or JSON-lines file whose first byte is at `begin` or behind it."""
+    position = begin
+    if position > 0:
+        # From one byte before: where that byte ends a line, the next line is the range's own first.
+        file.seek(position - 1)
+        size, _ = next(raw_lines(file), (1, None))
+        position += size - 1
+    for size, raw in raw_lines(file):
+        if not claims(position):
+            return
+        line = None if raw is None else content(raw, first_of_file=position == 0)
+        yield parse_line(line, kind, text_field)
+        position += size
+
+
+def _read_rows(file: BinaryIO, text_field: str, begin: int, claims: _Claims) -> Iterator[Parsed]:
+    """Reads the row groups of a Parquet file at `begin` or behind it; they stand at equal distances."""
+    parquet = open_parquet(file, text_field)
+    for index in range(parquet.num_row_groups):
+        position = index * claims.size // parquet.num_row_groups
+        if position < begin or not parquet.metadata.row_group(index).num_rows:
+            continue
+        if not claims(position):
+            return
+        yield from map(parse_value, values(parquet, text_field, [index]))

@@ -1,30 +1,49 @@
 import gzip
+import pickle
 
 import pyarrow
 import pyarrow.parquet
 import pytest
-from apache_beam.io.concat_source import ConcatSource
-from apache_beam.io.source_test_utils import assert_split_at_fraction_exhaustive, read_from_source
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tfx_lm import progress
+from tfx_lm.components.text_example_gen import reading
 from tfx_lm.components.text_example_gen.parsing import Problem
-from tfx_lm.components.text_example_gen.reading import FileSource
+from tfx_lm.components.text_example_gen.reading import ReadFiles
+from tfx_lm.components.text_example_gen.records import numbered_records
 
 CORPUS = b"\xef\xbb\xbfthe cat\r\n\n\xe7\x8c\xab \xf0\x9f\x90\x88\nno \x00 \xff\na\rb\n\xef\xbb\xbfmark\nlast"
 TEXTS = ["the cat", "", "猫 🐈", Problem.INVALID_UTF8, "a\rb", "\ufeffmark", "last"]
 
 
-def _read(path, bundle_size=None, text_field="text"):
-    """All records of a file, read in bundles of some bytes: texts, problems or reasons."""
-    source = FileSource(str(path), "train", text_field)
-    records = []
-    for bundle in source.split(bundle_size or float("inf")):
-        records += read_from_source(bundle.source, bundle.start_position, bundle.stop_position)
-    assert {(record.split, record.path) for record in records} <= {("train", str(path))}
+def _reader(*paths, text_field="text"):
+    return ReadFiles([("train", str(path)) for path in paths], [path.stat().st_size for path in paths], text_field)
+
+
+def _values(records):
     return [
         record.why_unreadable if record.parsed is None else record.parsed.problem or record.parsed.text
         for record in records
     ]
+
+
+def _read_range(reader, start, stop):
+    tracker = OffsetRestrictionTracker(OffsetRange(start, stop))
+    records = list(reader.process(reader.total, tracker))
+    # Beam asks this after each range.
+    tracker.check_done()
+    return records
+
+
+def _read(path, range_size=None, text_field="text"):
+    """All records of a file, read in ranges of some positions: texts, problems or reasons."""
+    reader = _reader(path, text_field=text_field)
+    size = range_size or reader.total
+    starts = range(0, reader.total, size)
+    records = [record for start in starts for record in _read_range(reader, start, min(start + size, reader.total))]
+    assert {(record.split, record.path) for record in records} <= {("train", str(path))}
+    return _values(records)
 
 
 def test_text(tmp_path):
@@ -57,11 +76,22 @@ def test_any_lines_split_anywhere(tmp_path, lines, crlf, size):
     assert len(whole) == len(lines)
 
 
-def test_a_range_can_be_split_while_it_is_read(tmp_path):
-    path = tmp_path / "x.txt"
-    path.write_bytes(b"a\n\nb\r\nccc\nd\n")
-    (bundle,) = FileSource(str(path), "", "text").split(float("inf"))
-    assert_split_at_fraction_exhaustive(bundle.source)
+@pytest.mark.parametrize("fraction", [0, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("taken", range(6))
+def test_a_range_can_be_split_while_it_is_read(tmp_path, taken, fraction):
+    (tmp_path / "x.txt").write_bytes(b"a\n\nb\r\nccc\nd\n")
+    (tmp_path / "y.txt").write_bytes(b"e")
+    reader = _reader(tmp_path / "x.txt", tmp_path / "y.txt")
+    tracker = OffsetRestrictionTracker(OffsetRange(0, reader.total))
+    records = reader.process(reader.total, tracker)
+    values = _values(next(records) for _ in range(taken))
+    # Beam gives the rest of the range to another worker.
+    split = tracker.try_split(fraction)
+    values += _values(records)
+    tracker.check_done()
+    if split:
+        values += _values(_read_range(reader, split[1].start, split[1].stop))
+    assert values == ["a", "", "b", "ccc", "d", "e"]
 
 
 def test_a_line_over_the_limit_is_counted_and_the_next_is_read(tmp_path):
@@ -117,6 +147,18 @@ def test_parquet_split_by_row_groups(tmp_path):
         assert _read(path, size) == texts
 
 
+def test_empty_row_groups_are_passed_over(tmp_path):
+    path = tmp_path / "x.parquet"
+    table = pyarrow.table({"text": ["a", "b"]})
+    with pyarrow.parquet.ParquetWriter(path, table.schema, use_dictionary=False) as writer:
+        for rows in (0, 2, 0, 0, 1, 0):
+            writer.write_table(table.slice(0, rows), row_group_size=10)
+    assert pyarrow.parquet.ParquetFile(path).num_row_groups == 6
+    assert _read(path) == _read(path, 50) == ["a", "b", "a"]
+    with path.open("rb") as file:
+        assert list(numbered_records(file, str(path), "text")) == [(1, ("a", None)), (2, ("b", None)), (3, ("a", None))]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -136,12 +178,56 @@ def test_a_missing_column_is_a_record(tmp_path):
     assert reason == "no column 'body'; the columns are id (int64), text (string); set {text_field}"
 
 
+def _files(folder):
+    paths = [folder / f"{name}.txt" for name in ("c", "empty", "a", "b")]
+    for path in paths:
+        path.write_text("" if path.stem == "empty" else f"{path.stem}1\n{path.stem}2\n")
+    return paths
+
+
 def test_files_come_in_their_order(tmp_path):
-    sources = []
-    for name in "cab":
-        (tmp_path / f"{name}.txt").write_text(f"{name}1\n{name}2\n")
-        sources.append(FileSource(str(tmp_path / f"{name}.txt"), "", "text"))
-    (tmp_path / "empty.txt").write_text("")
-    sources.append(FileSource(str(tmp_path / "empty.txt"), "", "text"))
-    records = read_from_source(ConcatSource(sources))
-    assert [record.parsed.text for record in records] == ["c1", "c2", "a1", "a2", "b1", "b2"]
+    reader = _reader(*_files(tmp_path))
+    assert reader.total == 22
+    assert _values(_read_range(reader, 0, 22)) == ["c1", "c2", "a1", "a2", "b1", "b2"]
+
+
+@pytest.mark.parametrize("size", range(1, 22))
+def test_files_split_anywhere_give_the_same_lines(tmp_path, size):
+    reader = _reader(*_files(tmp_path))
+    records = [record for start in range(0, 22, size) for record in _read_range(reader, start, min(start + size, 22))]
+    assert _values(records) == ["c1", "c2", "a1", "a2", "b1", "b2"]
+
+
+def test_a_file_that_grew_since_it_was_listed_keeps_its_neighbours_whole(tmp_path):
+    paths = _files(tmp_path)
+    reader = _reader(*paths)
+    with paths[0].open("a") as file:
+        file.write("c3\n" * 10)
+    assert _values(_read_range(reader, 0, 22)) == ["c1", "c2", *["c3"] * 10, "a1", "a2", "b1", "b2"]
+
+
+def test_a_file_that_went_away_is_a_record(tmp_path):
+    paths = _files(tmp_path)
+    reader = _reader(*paths)
+    paths[2].unlink()
+    values = _values(_read_range(reader, 0, 22))
+    assert values[:2] + values[3:] == ["c1", "c2", "b1", "b2"]
+    assert "cannot be read" in values[2]
+
+
+def test_what_beam_sends_with_a_range_does_not_grow_with_the_files(tmp_path):
+    paths = [(f"{number}.txt", 100) for number in range(100_000)]
+    reader = ReadFiles([("", path) for path, _ in paths], [size for _, size in paths], "text")
+    provider = reading.Bytes()
+    ranges = list(provider.split(reader.total, provider.initial_restriction(reader.total)))
+    assert len(ranges) == 10
+    assert sum(map(provider.restriction_size, [0] * 10, ranges)) == reader.total == 10_100_000
+    assert max(len(pickle.dumps((reader.total, of_files))) for of_files in ranges) < 200
+
+
+def test_many_files_are_reported(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "FILES_BETWEEN_REPORTS", 2)
+    reader, told = _reader(*_files(tmp_path)), []
+    with progress.listening(lambda text, fraction: told.append((text, fraction))):
+        _read_range(reader, 0, 22)
+    assert told == [("2 of 4 files read", 8 / 22), ("4 of 4 files read", 1.0)]
