@@ -1,18 +1,17 @@
-"""The terminal belongs to progress and results; everything else a run prints goes to its log file."""
+"""Terminal output of a run: progress and results; everything else that it prints goes to its log file."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from rich.console import Console, Group
-from rich.live import Live
-from rich.text import Text
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 _SYMBOLS = {"COMPLETE": "✓", "CACHED": "=", "FAILED": "✗", "SKIPPED": "-"}
 
@@ -53,55 +52,46 @@ def plain_console(file: TextIO | None = None) -> Console:
 
 
 class RunDisplay:
-    """Shows a run node by node: a live line for each that works, a lasting line for each that ended."""
+    """Shows a run node by node: a progress bar for each that works, a lasting line for each that ended.
+
+    Args:
+        console: Where to show it. Without a terminal behind it, only lasting lines are printed.
+    """
 
     def __init__(self, console: Console) -> None:
-        """Args: console: Where to show it. Without a terminal behind it, only lasting lines are printed."""
         self._console = console
-        self._live = Live(console=console, refresh_per_second=4, transient=True)
-        self._working: dict[str, _Working] = {}
+        self._progress = Progress(
+            TextColumn("… {task.description:<30}", markup=False),
+            TimeElapsedColumn(),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+            console=console,
+            refresh_per_second=4,
+            transient=True,
+            disable=not console.is_terminal,
+            expand=True,
+        )
+        self._bars: dict[str, TaskID] = {}
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[RunDisplay]:
-        """Shows the live lines while the block runs."""
-        if not self._console.is_terminal:
-            yield self
-            return
-        with self._live:
+        """Shows the bars while the block runs."""
+        # Without a terminal, Rich would print an empty line at the end.
+        with self._progress if self._console.is_terminal else contextlib.nullcontext():
             yield self
 
     def started(self, node_id: str) -> None:
-        """A node begins to work."""
-        self._working[node_id] = _Working(node_id)
-        self._refresh()
+        """A node begins to work; its bar pulses until the node says how much of its work is done."""
+        self._bars[node_id] = self._progress.add_task(node_id, total=None, text="")
 
     def reported(self, node_id: str, text: str, fraction: float | None) -> None:
-        """A node says what it does, and how much of it is done, 0.0 to 1.0."""
-        self._working[node_id].text = text if fraction is None else f"{_bar(fraction)} {text}"
-        self._refresh()
+        """A node says what it does, and how much of it is done, 0.0 to 1.0; None leaves its bar as it is."""
+        total = None if fraction is None else 1.0
+        self._progress.update(self._bars[node_id], total=total, completed=fraction, text=text, refresh=True)
 
     def ended(self, node_id: str, state: str, seconds: float) -> None:
         """A node ended; `state` is COMPLETE, CACHED, FAILED or SKIPPED."""
-        self._working.pop(node_id, None)
-        self._refresh()
+        bar = self._bars.pop(node_id, None)
+        if bar is not None:
+            self._progress.remove_task(bar)
         self._console.print(f"{_SYMBOLS[state]} {node_id:<30} {state:<9} {seconds:7.1f} s", highlight=False)
-
-    def _refresh(self) -> None:
-        if self._console.is_terminal:
-            self._live.update(Group(*self._working.values()))
-
-
-class _Working:
-    """A live line; drawn anew at each refresh, so that the seconds run while a node says nothing."""
-
-    def __init__(self, node: str) -> None:
-        self._node, self._started, self.text = node, time.monotonic(), ""
-
-    def __rich__(self) -> Text:
-        seconds = time.monotonic() - self._started
-        return Text(f"… {self._node:<30} {seconds:5.0f} s  {self.text}", no_wrap=True, overflow="ellipsis")
-
-
-def _bar(fraction: float, width: int = 20) -> str:
-    filled = round(min(max(fraction, 0.0), 1.0) * width)
-    return "█" * filled + "░" * (width - filled)

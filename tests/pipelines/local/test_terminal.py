@@ -1,4 +1,5 @@
 import io
+import re
 import subprocess
 import sys
 
@@ -49,13 +50,22 @@ def test_a_node_that_ended_leaves_a_line():
 
 def test_a_terminal_shows_what_each_working_node_reports():
     stream = io.StringIO()
-    display = RunDisplay(Console(file=stream, width=100, force_terminal=True))
+
+    def shown():
+        """The lines so far, also those drawn over, without what moves the cursor."""
+        lines = re.sub(r"\x1b\[[0-9?]*[a-zA-Z]", "", stream.getvalue()).splitlines()
+        return [line for line in lines if line]
+
+    display = RunDisplay(Console(file=stream, width=100, force_terminal=True, color_system=None))
     with display.shown():
         display.started("Trainer")
         display.started("Evaluator")
-        display.reported("Trainer", "epoch 1/2  loss 5.00", 0.5)
-        display.reported("Evaluator", "scoring", None)
-        display._live.refresh()
-    assert "scoring" in stream.getvalue()
-    assert "epoch 1/2  loss 5.00" in stream.getvalue()
-    assert "██████████░░░░░░░░░░" in stream.getvalue()
+        display.reported("Trainer", "epoch 1/2  [loss] 5.00", 0.5)
+        display.reported("Evaluator", "scoring " + "far " * 30, None)
+        trainer, evaluator = shown()[-2:]
+        assert re.fullmatch(r"… Trainer {24}0:00:\d\d ━{10} {11}epoch 1/2  \[loss\] 5.00 +", trainer)
+        assert re.fullmatch(r"… Evaluator {22}0:00:\d\d .{20} scoring far far far far far far far f…", evaluator)
+        display.reported("Trainer", "exports", None)
+        assert re.fullmatch(r"… Trainer {24}0:00:\d\d ━{10} {11}exports +", shown()[-2])
+        display.ended("Trainer", "COMPLETE", 12.34)
+        assert "✓ Trainer                        COMPLETE     12.3 s" in (line.rstrip() for line in shown())
