@@ -19,6 +19,9 @@ from .metrics import EXTREMES, PAIRED_METRICS
 # The verdict, in the folder of TFMA's results.
 VERDICT_FILE = "verdict.json"
 
+# The split that `tfx-lm run` scores.
+SPLIT = "eval"
+
 _SUMMARY = (
     "nll_nats", "tokens", "bytes", "oov_tokens", "truncated_tokens", "perplexity", "perplexity_without_oov",
     "bits_per_byte",
@@ -127,12 +130,11 @@ def read_verdict(evaluation_uri: str) -> Verdict:
         return Verdict(**json.loads(file.read()))
 
 
-def summarize_evaluation(evaluation_uri: str, split: str = "eval") -> dict[str, Any]:
+def summarize_evaluation(evaluation_uri: str) -> dict[str, Any]:
     """Reads the results of one run of the Evaluator.
 
     Args:
         evaluation_uri: Folder of the `evaluation` artifact.
-        split: Name of the split that was scored.
 
     Returns:
         `{"evaluation": .., "baseline": .., "change": .., "slices": .., "gate": ..}`. The first two are score
@@ -151,26 +153,26 @@ def summarize_evaluation(evaluation_uri: str, split: str = "eval") -> dict[str, 
     results = load_results(evaluation_uri)
     total = results.pop("", None)
     return {
-        **_summaries(total, split),
-        "slices": {name: _summaries(result, split) for name, result in results.items()},
+        **_summaries(total),
+        "slices": {name: _summaries(result) for name, result in results.items()},
         "gate": read_verdict(evaluation_uri)._asdict(),
     }
 
 
-def _summaries(result: SliceResult | None, split: str) -> dict[str, Any]:
+def _summaries(result: SliceResult | None) -> dict[str, Any]:
     if result is None:
-        return {"evaluation": _summary({}, split), "baseline": None, "change": None}
+        return {"evaluation": _summary({}), "baseline": None, "change": None}
     if result.baseline is None:
-        return {"evaluation": _summary(result.candidate, split), "baseline": None, "change": None}
+        return {"evaluation": _summary(result.candidate), "baseline": None, "change": None}
     return {
-        "evaluation": _summary(result.candidate, split),
-        "baseline": _summary(result.baseline, split),
+        "evaluation": _summary(result.candidate),
+        "baseline": _summary(result.baseline),
         "change": {name: result.candidate[name] for name in PAIRED_METRICS},
     }
 
 
-def _summary(scores: Scores, split: str) -> dict[str, Any]:
-    summary: dict[str, Any] = {"split": split}
+def _summary(scores: Scores) -> dict[str, Any]:
+    summary: dict[str, Any] = {"split": SPLIT}
     for name in _SUMMARY:
         value = scores.get(name, math.nan)
         summary[name] = int(value) if name.endswith(("tokens", "bytes")) and math.isfinite(value) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -18,11 +18,13 @@ from tfx.utils import proto_utils
 from ...errors import escape
 from ...progress import report
 from ..artifacts import Artifacts
+from ..merge_additive import MergeAdditive
 from .errors import InputError
 from .files import files_of_splits
 from .input_config import ExecutorOptions
-from .input_counts import Counts, MergeCounts
+from .input_counts import Counts
 from .problems import describe
+from .properties import properties
 from .reading import open_stored, read_files
 from .splitting import HashSplit
 from .to_examples import COUNTS_TAG, ToExamples
@@ -77,7 +79,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             raise
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")
-        for name, value in _properties(counts).items():
+        for name, value in properties(counts).items():
             examples.set_int_custom_property(name, value)
         report(", ".join(f"{split} {counts.examples[split]:,} lines" for split in names))
 
@@ -104,7 +106,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             # A file and not Beam's metrics, which count a bundle twice that was tried twice.
             _ = (
                 outputs[COUNTS_TAG]
-                | "MergeCounts" >> beam.CombineGlobally(MergeCounts())
+                | "MergeCounts" >> beam.CombineGlobally(MergeAdditive(Counts))
                 | "CountsToJson" >> beam.Map(Counts.to_json)
                 | "WriteCounts"
                 >> beam.io.WriteToText(posixpath.join(examples.uri, COUNTS_FILE), num_shards=1, shard_name_template="")
@@ -127,15 +129,6 @@ def _check(counts: Counts, names: Sequence[str], options: ExecutorOptions) -> No
             f"split {escape(', '.join(empty))} is empty ({counts.lines:,} lines read, {dropped}); "
             "give more text, or set {splits}"
         )
-
-
-def _properties(counts: Counts) -> Mapping[str, int]:
-    return {
-        "lines": counts.lines,
-        "empty_lines_dropped": counts.empty_lines_dropped,
-        "invalid_utf8_dropped": counts.invalid_utf8_dropped,
-        **{f"examples_{split}": count for split, count in counts.examples.items()},
-    }
 
 
 def _remove_output(examples: types.Artifact) -> None:

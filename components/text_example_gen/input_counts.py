@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import apache_beam as beam
-
+from ...exported.additive import Additive
 from .parsing import Problem
 
 # Files with problems that are remembered by name, so that a corpus of broken files does not fill the memory.
@@ -16,10 +15,10 @@ NAMED_FILES = 20
 
 
 @dataclass(frozen=True)
-class Counts:
+class Counts(Additive):
     """Counts of lines (rows, for Parquet) over some part of the input.
 
-    `merge` adds. `Counts()` changes nothing, and neither order nor grouping matters: a file that is among the
+    `+` and `merge` add. `Counts()` changes nothing, and neither order nor grouping matters: a file that is among the
     first `NAMED_FILES` of a whole is among the first of every part, so its count is never lost on the way.
 
     Attributes:
@@ -40,15 +39,8 @@ class Counts:
     problem_files: Mapping[tuple[Problem, str], int] = field(default_factory=dict)
     unreadable_files: Mapping[str, str] = field(default_factory=dict)
 
-    def merge(self, other: Counts) -> Counts:
-        """The counts of both parts together.
-
-        Args:
-            other: The counts of another part.
-
-        Returns:
-            A new value.
-        """
+    def __add__(self, other: Counts) -> Counts:
+        """Adds the counts of another part."""
         return Counts(
             lines=self.lines + other.lines,
             empty_lines_dropped=self.empty_lines_dropped + other.empty_lines_dropped,
@@ -118,27 +110,3 @@ def _first_reasons(left: Mapping[str, str], right: Mapping[str, str]) -> dict[st
     # The same file may fail in two of its ranges with different words; the smaller text wins in any order.
     merged = dict(sorted([*left.items(), *right.items()], reverse=True))
     return {path: merged[path] for path in sorted(merged)[:NAMED_FILES]}
-
-
-class MergeCounts(beam.CombineFn):
-    """Merges counts in Beam."""
-
-    def create_accumulator(self) -> Counts:
-        """The counts of nothing."""
-        return Counts()
-
-    def add_input(self, accumulator: Counts, element: Counts) -> Counts:
-        """Adds the counts of one bundle."""
-        return accumulator.merge(element)
-
-    def merge_accumulators(self, accumulators: Iterable[Counts]) -> Counts:
-        """Adds several; the iterable may be one that can be read only once."""
-        rest: Iterator[Counts] = iter(accumulators)
-        total = next(rest, Counts())
-        for counts in rest:
-            total = total.merge(counts)
-        return total
-
-    def extract_output(self, accumulator: Counts) -> Counts:
-        """The merged counts."""
-        return accumulator

@@ -20,7 +20,7 @@ from .terminal import output_to
 _PRELOADED = [
     "tfx_lm.pipelines.local.local_plan",
     "tfx_lm.pipelines.local.node_process",
-    "tfx_lm.pipelines.results.summary",
+    "tfx_lm.pipelines.results.collect",
     "tfx_lm.components.trainer.run_fn",
     "tfx_lm.transform.preprocessing",
 ]

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..config import PipelineConfig
 from ..nodes.node_result import NodeResult
-from ..results.summary import print_summary, write_summary
+from ..results.summary import write_summary
+from ..results.summary_tables import print_summary
 from .local_runner import run_pipeline
 from .processes import call
 from .run_plan import Plan
@@ -65,6 +66,6 @@ def _plan(config: PipelineConfig, from_nodes: Collection[str], to_nodes: Collect
 
 def _summarize(config: PipelineConfig, run_id: str, nodes: list[NodeResult]) -> dict[str, Any]:
     from ..metadata.run_records import open_records
-    from ..results.summary import summarize
+    from ..results.collect import collect_summary
 
-    return summarize(config, run_id, nodes, open_records(config.metadata_url(), config.name, run_id))
+    return collect_summary(config, run_id, nodes, open_records(config.metadata_url(), config.name, run_id))

@@ -8,7 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from ...components.examples import read_records
-from ...transform import preprocessing, vocabulary
+from ...components.text_transform.vocabulary_file import learned_words
+from ...transform import preprocessing
+from ...transform.vocabulary import RESERVED
 
 
 def unigram_perplexity(transformed_examples: str, transform_graph: str) -> float:
@@ -25,8 +27,7 @@ def unigram_perplexity(transformed_examples: str, transform_graph: str) -> float
         For train targets `[4, 4, 3]`, eval targets `[4, 3]` and 5 ids: `p(4) = 3/8`, `p(3) = 2/8`, perplexity
         `(3/8 · 2/8)^(−1/2) = 3.27`.
     """
-    assets = Path(transform_graph) / "transform_fn" / "assets" / vocabulary.VOCABULARY_NAME
-    size = len(vocabulary.read_vocabulary(str(assets)))
+    size = learned_words(transform_graph) + len(RESERVED)
     train, evaluation = (_counts(Path(transformed_examples) / f"Split-{split}", size) for split in ("train", "eval"))
     return perplexity_of_counts(train, evaluation)
 

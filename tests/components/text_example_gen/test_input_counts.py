@@ -2,7 +2,7 @@ import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tfx_lm.components.text_example_gen.input_counts import NAMED_FILES, Counts, MergeCounts, first_files
+from tfx_lm.components.text_example_gen.input_counts import NAMED_FILES, Counts, first_files
 from tfx_lm.components.text_example_gen.parsing import Problem
 
 numbers = st.integers(0, 100)
@@ -22,19 +22,15 @@ counts = st.builds(
 
 @given(counts)
 def test_empty_is_the_identity(value):
-    assert value.merge(Counts()) == Counts().merge(value) == value
+    assert value + Counts() == Counts() + value == value
 
 
 @given(counts, counts, counts)
 def test_order_and_grouping_do_not_matter(one, two, three):
-    merged = one.merge(two).merge(three)
-    assert one.merge(two.merge(three)) == merged
+    merged = one + two + three
+    assert one + (two + three) == merged
     for order in itertools.permutations([one, two, three]):
-        assert MergeCounts().merge_accumulators(iter(order)) == merged
-
-
-def test_no_accumulator_is_the_empty_count():
-    assert MergeCounts().merge_accumulators([]) == Counts()
+        assert Counts.merge(iter(order)) == merged
 
 
 @given(counts)
@@ -45,7 +41,7 @@ def test_json_round_trip(value):
 def test_sums():
     one = Counts(3, 1, 0, {"train": 2}, {Problem.NOT_JSON: 1}, {(Problem.NOT_JSON, "a"): 1}, {"c": "damaged"})
     two = Counts(4, 0, 2, {"eval": 1, "train": 1}, {Problem.NOT_JSON: 2}, {(Problem.NOT_JSON, "a"): 2}, {})
-    assert one.merge(two) == Counts(
+    assert one + two == Counts(
         7, 1, 2, {"train": 3, "eval": 1}, {Problem.NOT_JSON: 3}, {(Problem.NOT_JSON, "a"): 3}, {"c": "damaged"}
     )
 
@@ -54,12 +50,10 @@ def test_only_the_first_files_are_remembered_but_all_are_counted():
     total = Counts()
     for number in reversed(range(100)):
         path = f"/corpus/{number:02}.txt"
-        total = total.merge(
-            Counts(
-                problems={Problem.NOT_JSON: 5},
-                problem_files={(Problem.NOT_JSON, path): 5},
-                unreadable_files={path: "damaged"},
-            )
+        total += Counts(
+            problems={Problem.NOT_JSON: 5},
+            problem_files={(Problem.NOT_JSON, path): 5},
+            unreadable_files={path: "damaged"},
         )
     assert total.problems == {Problem.NOT_JSON: 500}
     first = [f"/corpus/{number:02}.txt" for number in range(NAMED_FILES)]

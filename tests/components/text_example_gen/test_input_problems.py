@@ -59,8 +59,8 @@ def test_every_kind_has_its_own_line(tmp_path):
     path = str(tmp_path / "x.jsonl")
     counts = (
         _counts(Problem.NO_TEXT, **{path: 1})
-        .merge(_counts(Problem.NOT_JSON, **{path: 1}))
-        .merge(Counts(unreadable_files={"/a.txt.gz": "damaged"}))
+        + _counts(Problem.NOT_JSON, **{path: 1})
+        + Counts(unreadable_files={"/a.txt.gz": "damaged"})
     )
     assert told(counts, "text", _open).splitlines() == [
         "/a.txt.gz: damaged",

@@ -10,8 +10,10 @@ from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.local import run
 from tfx_lm.pipelines.local.terminal import plain_console
 from tfx_lm.pipelines.nodes.node_result import NodeResult
+from tfx_lm.pipelines.results.collect import collect_summary
 from tfx_lm.pipelines.results.comparison_tables import print_comparison
-from tfx_lm.pipelines.results.summary import print_summary, summarize, write_summary
+from tfx_lm.pipelines.results.summary import write_summary
+from tfx_lm.pipelines.results.summary_tables import print_summary
 
 CONFIG = load_config(None, ["gate.max_perplexity=100"])
 
@@ -29,7 +31,7 @@ class Records:
 
 
 def summary_of(folder):
-    return summarize(CONFIG, "run", [NodeResult("Pusher", "CACHED", 0.1)], Records(folder))
+    return collect_summary(CONFIG, "run", [NodeResult("Pusher", "CACHED", 0.1)], Records(folder))
 
 
 def printed(summary):

@@ -1,0 +1,17 @@
+"""Custom properties of the Examples: how many lines were read, dropped and written."""
+
+from __future__ import annotations
+
+from .input_counts import Counts
+
+INVALID_UTF8_DROPPED = "invalid_utf8_dropped"
+
+
+def properties(counts: Counts) -> dict[str, int]:
+    """Returns the custom properties by name; `examples_SPLIT` is the number of Examples of a split."""
+    return {
+        "lines": counts.lines,
+        "empty_lines_dropped": counts.empty_lines_dropped,
+        INVALID_UTF8_DROPPED: counts.invalid_utf8_dropped,
+        **{f"examples_{split}": count for split, count in counts.examples.items()},
+    }

@@ -1,0 +1,85 @@
+"""Summary of a run, collected from ML Metadata and from what the components wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2
+
+from ...components.evaluator.results import summarize_evaluation
+from ...components.pusher.pushed_model import pushed_folder
+from ...components.report.artifact import page_path
+from ...components.serving_check.verdict import read_verdict
+from ...components.text_example_gen.properties import INVALID_UTF8_DROPPED
+from ...components.text_transform.vocabulary_file import learned_words
+from ..config import PipelineConfig
+from ..metadata.run_records import RunRecords
+from ..nodes.node_result import NodeResult
+from .summary import SCHEMA
+
+_EVALUATION = ("evaluation", "baseline", "change", "slices", "gate")
+
+
+def collect_summary(
+    config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], records: RunRecords
+) -> dict[str, Any]:
+    """Collects what a run did and what its gate decided.
+
+    Args:
+        config: The run's configuration.
+        run_id: The run's id.
+        nodes: How each node ended.
+        records: The run's ML Metadata.
+
+    Returns:
+        The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null if the
+        Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.ServingVerdict`) if the
+        ServingCheck did not; `pushed_model` is null if nothing was pushed, or if what a cached Pusher once
+        pushed is gone, which `warnings` then says; `report` is null if no report was written. Losses are in nats.
+    """
+    ended = {node.id for node in nodes if node.state in ("COMPLETE", "CACHED")}
+
+    def output(node: str, key: str) -> metadata_store_pb2.Artifact | None:
+        return records.output(node, key) if node in ended else None
+
+    evaluation, check = output("Evaluator", "evaluation"), output("ServingCheck", "blessing")
+    pushed, report = output("Pusher", "pushed_model"), output("Report", "report")
+    pushed_model = None if pushed is None else pushed_folder(pushed)
+    warnings = _warnings(config, records)
+    if pushed_model is not None and not Path(pushed_model).is_dir():
+        warnings.append(
+            f"{pushed_model}, which the Pusher pushed, is gone (rolled back, or removed as one of the oldest); a "
+            "cached Pusher does not push again"
+        )
+        pushed_model = None
+    return {
+        "schema": SCHEMA,
+        "run_id": run_id,
+        "config": config.model_dump(mode="json"),
+        "nodes": [
+            {"id": node.id, "state": node.state, "seconds": round(node.seconds, 3)}
+            | ({"error": node.error} if node.error else {})
+            for node in nodes
+        ],
+        "warnings": warnings,
+        **(dict.fromkeys(_EVALUATION) if evaluation is None else summarize_evaluation(evaluation.uri)),
+        "serving_check": None if check is None else read_verdict(check.uri),
+        "pushed_model": pushed_model,
+        "report": None if report is None else page_path(report.uri),
+    }
+
+
+def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
+    warnings = []
+    graph = records.output("Transform", "transform_graph")
+    if graph is not None and config.vocabulary.size is not None and config.vocabulary.file is None:
+        words = learned_words(graph.uri)
+        if words < config.vocabulary.size:
+            warnings.append(f"vocabulary.size={config.vocabulary.size}: the corpus has only {words} such words")
+    examples = records.output("TextExampleGen", "examples")
+    invalid = 0 if examples is None else examples.custom_properties[INVALID_UTF8_DROPPED].int_value
+    if invalid:
+        warnings.append(f"{invalid} lines that are not UTF-8 were dropped")
+    return warnings

@@ -1,0 +1,76 @@
+"""Summary of a run on the terminal: its nodes, the scores beside the baseline's, the verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_summary(summary: dict[str, Any], console: Console) -> None:
+    """Prints the table of nodes, the scores beside the baseline's, the verdict, and where model and report are.
+
+    Args:
+        summary: From `collect.collect_summary`.
+        console: Where to; a `terminal.plain_console`, since reasons and paths are shown as they are.
+    """
+    nodes = Table("Node", "State", "Seconds", title=f"Run {summary['run_id']}", title_justify="left")
+    nodes.columns[2].justify = "right"
+    for node in summary["nodes"]:
+        nodes.add_row(node["id"], node["state"], f"{node['seconds']:.1f}")
+    console.print(nodes)
+    for warning in summary["warnings"]:
+        console.print(f"warning: {warning}", highlight=False)
+    if summary["evaluation"]:
+        console.print(_score_table(summary))
+    if summary["gate"]:
+        console.print("Blessed." if summary["gate"]["blessed"] else "Not blessed:", highlight=False)
+        for reason in summary["gate"]["reasons"]:
+            console.print(f"  {reason}", highlight=False)
+    if summary["serving_check"]:
+        _print_serving_check(summary["serving_check"], console)
+    pushed = summary["pushed_model"]
+    console.print(f"Pushed to {pushed}" if pushed else "Nothing was pushed.", highlight=False, soft_wrap=True)
+    if summary["report"]:
+        console.print(f"Report: {summary['report']}", highlight=False, soft_wrap=True)
+
+
+def _print_serving_check(check: dict[str, Any], console: Console) -> None:
+    if check["blessed"]:
+        latency = check["latency_ms"]
+        console.print(
+            f"Serves: loads in {check['load_seconds']:.1f} s, a sentence takes {latency['median']:.1f} ms "
+            f"(95 % within {latency['p95']:.1f} ms).",
+            highlight=False,
+        )
+    else:
+        console.print("Does not serve:", highlight=False)
+        for reason in check["reasons"]:
+            console.print(f"  {reason}", highlight=False)
+
+
+def _score_table(summary: dict[str, Any]) -> Table:
+    evaluation, baseline = summary["evaluation"], summary["baseline"]
+    table = Table(f"Held-out score ({evaluation['split']} split)", "Model")
+    if baseline:
+        table.add_column("Baseline")
+    low, high = evaluation["perplexity_ci95"]
+    rows = [
+        ("Perplexity per token", "perplexity", ".2f"),
+        ("Perplexity without unknown words", "perplexity_without_oov", ".2f"),
+        ("Bits per byte", "bits_per_byte", ".4f"),
+        ("Tokens", "tokens", ",.0f"),
+        ("Unknown words", "oov_tokens", ",.0f"),
+        ("Tokens cut off", "truncated_tokens", ",.0f"),
+    ]
+    for title, key, form in rows:
+        row = [title, format(evaluation[key], form)]
+        if key == "perplexity":
+            row[1] += f"  (95 %: {low:.2f} to {high:.2f})"
+        if baseline:
+            row.append(format(baseline[key], form))
+        table.add_row(*row)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
