@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-PACKAGES = ["tfx_lm.components", "tfx_lm.exported", "tfx_lm.model"]
+PACKAGES = ["tfx_lm.components", "tfx_lm.exported", "tfx_lm.model", "tfx_lm.pipelines", "tfx_lm.transform"]
 
 
 @pytest.mark.parametrize("name", PACKAGES)
