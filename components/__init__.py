@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .evaluator.component import MaskedEvaluator
     from .pusher.component import AtomicPusher
     from .report.component import Report
+    from .report.visualizations import register_visualizations
     from .serving_check.component import ServingCheck
     from .text_example_gen.component import TextExampleGen
     from .text_transform.component import TextTransform
@@ -28,6 +29,7 @@ __all__ = [
     "ServingCheck",
     "TextExampleGen",
     "TextTransform",
+    "register_visualizations",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -41,5 +43,6 @@ __getattr__, __dir__ = lazy_names(
         "ServingCheck": "serving_check.component.ServingCheck",
         "TextExampleGen": "text_example_gen.component.TextExampleGen",
         "TextTransform": "text_transform.component.TextTransform",
+        "register_visualizations": "report.visualizations.register_visualizations",
     },
 )

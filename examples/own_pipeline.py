@@ -7,7 +7,7 @@ import sys
 
 from tfx import v1 as tfx
 from tfx_lm.components import AtomicPusher, Baseline, MaskedEvaluator, MaskedTrainer, ServingCheck, TextTransform
-from tfx_lm.transform.options import TextOptions
+from tfx_lm.transform import TextOptions
 
 
 def own_pipeline(data: str, output: str) -> tfx.dsl.Pipeline:

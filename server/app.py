@@ -22,14 +22,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..errors import SettingError, escape
 from . import rest_format
 from .batching import Batcher, Outputs
+from .limits import Limits, RequestError
 from .model_versions import ModelVersions
-from .options import Limits, WatchOptions
 from .predict_request import PredictRequest
 from .prometheus import CONTENT_TYPE, ServerMetrics
-from .request_error import RequestError
 from .served_model import ServedModel
 
 _log = logging.getLogger(__name__)
@@ -40,14 +38,11 @@ _PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 )
 # What takes milliseconds to write is written beside the event loop, for others to be served meanwhile.
-_WATCH = WatchOptions()
 _LARGE_ANSWER = 10_000
 _TYPES = {"string": "DT_STRING", "float32": "DT_FLOAT", "int32": "DT_INT32", "int64": "DT_INT64"}
 
 
-def create_app(
-    path: str, name: str = "model", limits: Limits | None = None, poll_seconds: float = _WATCH.poll_seconds
-) -> Starlette:
+def create_app(path: str, name: str = "model", limits: Limits | None = None, poll_seconds: float = 1.0) -> Starlette:
     """Loads a model and makes the ASGI application that serves it.
 
     Args:
@@ -65,9 +60,7 @@ def create_app(
     """
     # Others could be in no address, or only in disguise; clients resolve `.` and `..`.
     if not re.fullmatch(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*", name):
-        raise SettingError(
-            f"{{name}}={escape(repr(name))}: cannot be part of an address; use letters, digits, `_`, `.` and `-`"
-        )
+        raise ValueError(f"name={name!r}: cannot be part of an address; use letters, digits, `_`, `.` and `-`")
     metrics = ServerMetrics()
     versions = ModelVersions(
         path, poll_seconds, metrics.serves, lambda folder: metrics.load_failures.inc(), metrics.poll_failures.inc

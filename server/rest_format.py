@@ -23,8 +23,8 @@ import numpy as np
 import orjson
 import tensorflow as tf
 
+from .limits import RequestError
 from .predict_request import DEFAULT_SIGNATURE, PredictRequest, Specs, may_be_scalar, predict_request
-from .request_error import RequestError
 
 
 def parse(body: bytes, signatures: Mapping[str, Specs]) -> PredictRequest:

@@ -8,9 +8,8 @@ from collections.abc import Callable
 
 import uvicorn
 
-from ..errors import SettingError, escape
 from .app import create_app
-from .options import Limits
+from .limits import Limits
 
 
 def serve(
@@ -43,9 +42,7 @@ def serve(
         )
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
-        raise SettingError(
-            f"{{host}}={escape(host)}, {{port}}={port}: cannot listen there ({escape(reason)}); set another"
-        ) from error
+        raise ValueError(f"--host {host} --port {port}: cannot listen there ({reason}); set another") from error
     with listening:
         app = create_app(path, name, limits, poll_seconds)
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=30)

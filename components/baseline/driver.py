@@ -20,7 +20,8 @@ SERVED_MODEL_KEY = "served_model"
 class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
     """Adds the execution property `served_model`.
 
-    TFX wants the first base class of a component's driver, and calls the second.
+    TFX's runners want the first base class of a component's driver, and call the second. An `InteractiveContext`, in a
+    notebook, calls the first.
     """
 
     def __init__(self, metadata_handle: Any) -> None:
@@ -46,6 +47,20 @@ class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
             if value is not None:
                 data_types_utils.set_metadata_value(result.exec_properties[name], value)
         return result
+
+    def pre_execution(
+        self,
+        input_dict: dict[str, Any],
+        output_dict: dict[str, Any],
+        exec_properties: dict[str, Any],
+        driver_args: Any,
+        pipeline_info: Any,
+        component_info: Any,
+    ) -> Any:
+        """The same as `run`, for an `InteractiveContext`; arguments and result are TFX's."""
+        inputs = self.resolve_input_artifacts(input_dict, exec_properties, driver_args, pipeline_info)
+        properties = {**exec_properties, SERVED_MODEL_KEY: find_served(inputs, exec_properties)}
+        return super().pre_execution(input_dict, output_dict, properties, driver_args, pipeline_info, component_info)
 
 
 def find_served(input_dict: dict[str, list[Any]], exec_properties: dict[str, Any]) -> str:

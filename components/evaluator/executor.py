@@ -96,6 +96,7 @@ def _bless(
         constants.ARTIFACT_PROPERTY_BLESSED_KEY,
         constants.BLESSED_VALUE if verdict.blessed else constants.NOT_BLESSED_VALUE,
     )
+    write_verdict(blessing.uri, verdict)
     name = constants.BLESSED_FILE_NAME if verdict.blessed else constants.NOT_BLESSED_FILE_NAME
     io_utils.write_string_file(f"{blessing.uri}/{name}", "")
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+from tfx.utils import io_utils
 
 from ...exported.gate import Verdict, decide
 from ...exported.gate_options import Criterion, GateOptions
@@ -16,7 +17,7 @@ from ...exported.scores import Change
 from .extremes import Extremes
 from .metrics import EXTREMES, PAIRED_METRICS
 
-# The verdict, in the folder of TFMA's results.
+# The verdict, in the folders of the evaluation and of the blessing.
 VERDICT_FILE = "verdict.json"
 
 # The split that `tfx-lm run` scores.
@@ -118,15 +119,14 @@ def decide_by_results(gate: GateOptions, evaluation_uri: str) -> Verdict:
     )
 
 
-def write_verdict(evaluation_uri: str, verdict: Verdict) -> None:
-    """Writes the verdict beside the metrics."""
-    with tf.io.gfile.GFile(f"{evaluation_uri}/{VERDICT_FILE}", "w") as file:
-        file.write(json.dumps(verdict._asdict(), indent=2) + "\n")
+def write_verdict(folder: str, verdict: Verdict) -> None:
+    """Writes the verdict into the folder of an artifact; Kubeflow makes no folders, so it is made."""
+    io_utils.write_string_file(f"{folder}/{VERDICT_FILE}", json.dumps(verdict._asdict(), indent=2) + "\n")
 
 
-def read_verdict(evaluation_uri: str) -> Verdict:
+def read_verdict(folder: str) -> Verdict:
     """Reads what `write_verdict` wrote."""
-    with tf.io.gfile.GFile(f"{evaluation_uri}/{VERDICT_FILE}", "r") as file:
+    with tf.io.gfile.GFile(f"{folder}/{VERDICT_FILE}", "r") as file:
         return Verdict(**json.loads(file.read()))
 
 

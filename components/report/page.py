@@ -66,11 +66,11 @@ class Page:
     config: Mapping[str, Any]
 
 
-def render(page: Page) -> str:
-    """Makes the HTML; the same page gives the same text.
+def template(name: str) -> jinja2.Template:
+    """Loads a template of this package; it escapes all texts.
 
     Args:
-        page: What it shows. All of its texts are escaped.
+        name: Its file below `templates/`.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tfx_lm.components.report"),
@@ -83,8 +83,17 @@ def render(page: Page) -> str:
         change=numbers.change, count=numbers.count, level=level, number=numbers.number, share=numbers.share,
         signed=numbers.signed,
     )  # fmt: skip
+    return environment.get_template(name)
+
+
+def render(page: Page) -> str:
+    """Makes the HTML; the same page gives the same text.
+
+    Args:
+        page: What it shows. All of its texts are escaped.
+    """
     total = page.results.get("")
-    text = environment.get_template("report.html").render(
+    text = template("report.html").render(
         page=page,
         name=page.config.get("name", ""),
         total=total,

@@ -23,6 +23,7 @@ LONGEST = (
     "end_to_end/test_local_run.py",
     "end_to_end/test_readme.py",
     "benchmarks",
+    "examples",
     "components/trainer",
     "components/report/test_report_executor.py",
     "server",

@@ -2,8 +2,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import tfx
+from tfx.orchestration import data_types as pipeline_data_types
+from tfx.orchestration import metadata
+from tfx.orchestration.launcher.in_process_component_launcher import InProcessComponentLauncher
 from tfx.orchestration.portable import data_types
-from tfx.types import standard_artifacts
+from tfx.types import artifact_utils, channel_utils, standard_artifacts
+from tfx_lm.components.baseline.component import Baseline
 from tfx_lm.components.baseline.driver import Driver
 from tfx_lm.components.baseline.executor import Executor
 from tfx_lm.components.baseline.served import served_model
@@ -71,6 +76,32 @@ def test_the_served_model_is_part_of_the_caches_key(push, models, tmp_path):
     assert run_driver(inputs, properties) == {**properties, "served_model": ""}
     push("AB")
     assert run_driver(inputs, properties) == {**properties, "served_model": str(tmp_path / "serving" / "1")}
+
+
+def test_a_notebook_sees_that_another_model_is_served(push, models, tmp_path):
+    """With the launcher of TFX's `InteractiveContext`, which takes unchanged nodes from the cache."""
+    database = metadata.sqlite_metadata_connection_config(str(tmp_path / "metadata.sqlite"))
+    candidate = candidate_in(tmp_path, models["B"])["model"]
+    # As the Trainer's launcher would; without it, TFX looks for the folders of older releases.
+    candidate[0].set_string_custom_property(artifact_utils.ARTIFACT_TFX_VERSION_CUSTOM_PROPERTY_KEY, tfx.__version__)
+    with metadata.Metadata(database) as store:
+        store.publish_artifacts(candidate)
+
+    def compared_with(run: str) -> tuple[int, str]:
+        launched = InProcessComponentLauncher.create(
+            Baseline(channel_utils.as_channel(candidate), str(tmp_path / "serving")),
+            pipeline_data_types.PipelineInfo("notebook", str(tmp_path / "artifacts"), run),
+            pipeline_data_types.DriverArgs(enable_cache=True, interactive_resolution=True),
+            metadata.Metadata(database), [], {},
+        ).launch()  # fmt: skip
+        (baseline,) = launched.output_dict["baseline"]
+        return baseline.id, baseline.get_string_custom_property("served_model")
+
+    first = compared_with("first")
+    assert first[1] == ""
+    assert compared_with("cached") == first
+    push("A")
+    assert compared_with("pushed")[1] == str(tmp_path / "serving" / "1")
 
 
 @pytest.mark.parametrize("driven", [True, False])

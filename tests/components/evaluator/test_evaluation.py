@@ -74,8 +74,9 @@ class Evaluation:
         self.summary = results.summarize_evaluation(self.uri)
         self.scores, self.baseline, self.gate = (self.summary[key] for key in ("evaluation", "baseline", "gate"))
         assert self.gate["blessed"] == (self.blessing.get_int_custom_property("blessed") == 1)
-        (file,) = (folder / "blessing").iterdir()
-        assert file.name == ("BLESSED" if self.gate["blessed"] else "NOT_BLESSED")
+        files = {file.name for file in (folder / "blessing").iterdir()}
+        assert files == {"BLESSED" if self.gate["blessed"] else "NOT_BLESSED", "verdict.json"}
+        assert results.read_verdict(str(folder / "blessing"))._asdict() == self.gate
 
 
 def test_the_component_has_the_keys_of_tfx():
