@@ -45,6 +45,7 @@ class Executor(base_executor.BaseExecutor):
         blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
         splits = json_utils.loads(exec_properties[specs.EXAMPLE_SPLITS_KEY])
         examples = golden.read_examples(split_files(input_dict[specs.EXAMPLES_KEY], splits))
+        examples[-1] = golden.in_capitals(examples)
         sentences = [golden.text_of(example) for example in examples]
         report(f"serving the model in a fresh process, {len(sentences)} sentences")
         answers = process.run_probe(model, golden.TEXTS, sentences, **options.model_dump())

@@ -45,6 +45,21 @@ def read_examples(files: Sequence[str]) -> list[bytes]:
     return list(itertools.islice(itertools.cycle(examples), SENTENCES))
 
 
+def in_capitals(examples: Sequence[bytes]) -> bytes:
+    """Returns the first example whose text has an i, or else the first, with its text in capitals.
+
+    A model that lower-cases by the locale of its process reads I differently in Turkish.
+
+    Args:
+        examples: Serialized examples, at least one.
+    """
+    chosen = next((example for example in examples if b"i" in text_of(example).lower()), examples[0])
+    capitals = tf.train.Example.FromString(chosen)
+    text = text_of(chosen).decode("utf-8", "replace").upper().encode()
+    capitals.features.feature[TEXT].bytes_list.value[:] = [text]
+    return capitals.SerializeToString()
+
+
 def text_of(example: bytes) -> bytes:
     """Returns the text of a serialized example, empty if it has no text."""
     values = tf.train.Example.FromString(example).features.feature[TEXT].bytes_list.value

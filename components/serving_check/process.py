@@ -16,6 +16,9 @@ import numpy as np
 
 PROBE = Path(__file__).with_name("probe.py")
 STDERR_CHARACTERS = 2000
+# Its lower case of I is another letter than everywhere else. A server may run under any locale, and TensorFlow follows
+# this variable even if the locale is not installed.
+LOCALE = "tr_TR.UTF-8"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +47,8 @@ def run_probe(
 ) -> ProbeResult:
     """Checks a model in a fresh process that has TensorFlow alone.
 
-    It runs on the processor, whatever the machine has: the process that asks may hold the whole GPU.
+    It runs on the processor, whatever the machine has: the process that asks may hold the whole GPU. It runs under
+    `LOCALE`, which must not change an answer.
 
     Args:
         model: The SavedModel's folder.
@@ -69,7 +73,7 @@ def run_probe(
             done = subprocess.run(
                 # Isolated: no PYTHONPATH, no user site, not this folder.
                 [sys.executable, "-I", str(PROBE), str(request_file), str(result_file)],
-                env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"},
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2", "LC_ALL": LOCALE},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -10,7 +10,7 @@ import numpy as np
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from .process import ProbeResult
+from .process import LOCALE, ProbeResult
 
 VERDICT_FILE = "serving_check.json"
 # Largest relative difference between the loss of a sentence by the Evaluator and as served.
@@ -57,7 +57,10 @@ def judge(answers: ProbeResult, expected: np.ndarray | None) -> ServingVerdict:
         largest = float(np.max(np.abs(answers.nll - expected) / np.maximum(np.abs(expected), 1.0)))
         # Written so that NaN is a reason too.
         if not largest <= AGREEMENT:
-            reasons.append(f"score differs from the Evaluator by {largest:.1e} of a sentence's loss; at most 1e-5")
+            reasons.append(
+                f"score, under the locale {LOCALE}, differs from the Evaluator by {largest:.1e} of a sentence's loss; "
+                "at most 1e-5"
+            )
     return ServingVerdict(tuple(reasons), answers.load_seconds, answers.latency_ms, largest)
 
 

@@ -16,10 +16,10 @@ class TableModel(tf.Module):
 
     White space separates words; lines longer than `max_length` targets are cut. It has the signatures that the
     Trainer exports, written independently of it. With `scalar_k`, `k` of `next_word` is a scalar, as in models of
-    before it had a row for each text.
+    before it had a row for each text. With `lowercase`, it lower-cases by the locale of the process.
     """
 
-    def __init__(self, words, table, folder, max_length=64, scalar_k=False):
+    def __init__(self, words, table, folder, max_length=64, scalar_k=False, lowercase=False):
         super().__init__()
         # A file, as the Trainer's models have one among their assets.
         pathlib.Path(folder, "vocabulary").write_text("".join(f"{word}\n" for word in [*RESERVED, *words]))
@@ -28,12 +28,13 @@ class TableModel(tf.Module):
         self.vocabulary = tf.constant(RESERVED + list(words))
         self.max_length = max_length
         self.scalar_k = scalar_k
+        self.lowercase = lowercase
         size = len(RESERVED) + len(words)
         initializer = tf.lookup.KeyValueTensorInitializer(list(words), tf.range(4, size, dtype=tf.int64))
         self.ids = tf.lookup.StaticHashTable(initializer, default_value=1)
 
     def _scores(self, text):
-        raw = tf.strings.split(text)
+        raw = tf.strings.split(tf.strings.lower(text, encoding="utf-8") if self.lowercase else text)
         looked_up = tf.RaggedTensor.from_row_splits(self.ids.lookup(raw.values), raw.row_splits)
         ends = tf.fill([tf.shape(text)[0], 1], "</s>")
         words = tf.concat([raw, ends], axis=1)

@@ -21,16 +21,20 @@ from tfx_lm.exported.warmup import read_warmup_requests
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def examples(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("examples")
+def write_examples(folder, lines):
+    """An Examples artifact whose split eval has the lines."""
     artifact = standard_artifacts.Examples()
     artifact.uri = str(folder)
     artifact.split_names = artifact_utils.encode_split_names(["train", "eval"])
-    (folder / "Split-eval").mkdir()
-    lines = ("the cat", "cat the the", "a dog", "the cat the cat the cat")
+    (folder / "Split-eval").mkdir(parents=True)
     write_records(folder / "Split-eval" / "data.gz", map(text_example, lines))
     return artifact
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    lines = ("the cat", "cat the the", "a dog", "the cat the cat the cat")
+    return write_examples(tmp_path_factory.mktemp("examples"), lines)
 
 
 def check(model, examples, folder, max_latency_ms=5000.0, timeout_seconds=300.0):
@@ -130,11 +134,31 @@ def test_a_model_with_a_scalar_input_is_not_blessed(save_table_model, bigram_tab
     assert reason.startswith("next_word: the input k is a scalar, which TensorFlow Serving cannot batch; give it the")
 
 
+def test_a_model_that_lower_cases_by_the_locale_is_not_blessed(save_table_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    # Each next word is `<unk>` (1 nat), `</s>` (1.5) or `i` (2).
+    table = np.tile([-90.0, -1.0, -90.0, -1.5, -2.0], (5, 1))
+    examples = write_examples(tmp_path / "examples", ["the i", "i i"])
+    _, found = check(save_table_model(["i"], table, lowercase=True), examples, tmp_path)
+    assert found["reasons"] == [
+        # THE I costs 1 + 2 + 1.5 nats, and THE I with a dotless i 1 + 1 + 1.5.
+        "score, under the locale tr_TR.UTF-8, differs from the Evaluator by 2.2e-01 of a sentence's loss; at most 1e-5"
+    ]
+
+
+def test_a_sentence_with_an_i_is_sent_in_capitals():
+    examples = [text_example("the cat"), text_example("a bird, ı"), text_example("i")]
+    assert golden.text_of(golden.in_capitals(examples)) == b"A BIRD, I"
+    assert golden.text_of(golden.in_capitals(examples[:1])) == b"THE CAT"
+
+
 def test_other_numbers_than_the_evaluators_are_a_reason():
     found = process.ProbeResult((), 1.0, {"median": 1.0, "p95": 2.0}, np.array([10.0, 0.5]))
     assert verdict.judge(found, np.array([10.00009, 0.5])).blessed
     other = verdict.judge(found, np.array([10.0002, 0.5]))
-    assert other.reasons == ("score differs from the Evaluator by 2.0e-05 of a sentence's loss; at most 1e-5",)
+    assert other.reasons == (
+        "score, under the locale tr_TR.UTF-8, differs from the Evaluator by 2.0e-05 of a sentence's loss; at most 1e-5",
+    )
     assert json.loads(json.dumps(other.largest_difference)) == pytest.approx(2e-5, rel=1e-3)
 
 
