@@ -12,23 +12,25 @@ Libraries are imported and the model is loaded before the loop's clock starts; t
 as in a pipeline. Prints a table, writes benchmarks/out/evaluation.json.
 """
 
-import json
-import os
-import platform
+import functools
 import statistics
-import subprocess
-import sys
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
+from shared.corpus import read_lines
+from shared.examples import text, write_examples
+from shared.model import build_model
+from shared.options import benchmark_options, model_option
+from shared.report import Report, describe_machine, figures_table
+from shared.rounds import take_turns
+from shared.worker import Worker
 
 NAME = "evaluation"
-FOLDER = Path(__file__).parent
-OUTPUT = FOLDER / "out" / f"{NAME}.json"
 PEERS = ("evaluator", "loop")
 # For the memory: so much less than the whole.
 SMALL_SHARE = 0.1
@@ -40,77 +42,61 @@ def run_worker(peer: str, model: Path, examples: Path) -> dict[str, Any]:
     Returns:
         `seconds`, `tokens`, `perplexity` and `peak_megabytes` (of the process's life).
     """
-    command = [sys.executable, str(FOLDER / "evaluation_workers" / f"{peer}.py"), str(model), str(examples)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise click.ClickException(f"{peer} failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    with Worker(peer, f"evaluation_workers.{peer}", model, examples) as worker:
+        return worker.answer()
 
 
-def table(figures: dict[str, Any]) -> Table:
+def repeat(lines: Sequence[str], tokens: int) -> Iterator[str]:
+    """Yields lines, again and again, until they have so many tokens: words, and one end for each line."""
+    seen = 0
+    while seen < tokens:
+        for line in lines:
+            yield line
+            seen += len(line.split()) + 1
+            if seen >= tokens:
+                break
+
+
+def summarize(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the rates of a peer's rounds, and what is the same in all, from the last one."""
+    rates = [answer["tokens"] / answer["seconds"] for answer in answers]
+    return {"rates": rates, **{key: answers[-1][key] for key in ("tokens", "perplexity", "peak_megabytes")}}
+
+
+def table(figures: Mapping[str, Any]) -> Table:
     """The medians for people."""
-    shown = Table("peer", "tokens/s", "slowest, fastest", "peak MB", "perplexity")
-    for column in shown.columns[1:]:
-        column.justify = "right"
+    shown = figures_table(["peer"], ["tokens/s", "slowest", "fastest", "peak MB", "perplexity"])
     for peer in PEERS:
-        rates = figures[peer]["rates"]
-        edges = f"{min(rates):,.0f}, {max(rates):,.0f}"
-        values = (f"{figures[peer]['peak_megabytes']:,.0f}", f"{figures[peer]['perplexity']:.4f}")
-        shown.add_row(peer, f"{statistics.median(rates):,.0f}", edges, *values)
+        found = figures[peer]
+        rates = (f"{choose(found['rates']):,.0f}" for choose in (statistics.median, min, max))
+        shown.add_row(peer, *rates, f"{found['peak_megabytes']:,.0f}", f"{found['perplexity']:.4f}")
     return shown
 
 
-@click.command()
-@click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Lines of text.")
-@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A version's own folder.")
-@click.option("--tokens", type=click.IntRange(min=1000), default=1_000_000, show_default=True)
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
-def main(data: Path | None, model: Path | None, tokens: int, rounds: int) -> None:
+@click.command(help=__doc__)
+@benchmark_options(NAME)
+@model_option
+@click.option("--tokens", type=click.IntRange(min=1000), default=1_000_000, show_default=True, help="To be scored.")
+def main(data: Path | None, rounds: int, output: Path, model: Path | None, tokens: int) -> None:
     """Measures the Evaluator."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Results beside other work are worth little; this shows whether there was some.
-    load_average = os.getloadavg()[0]
-    from evaluation_workers.examples import write_examples
-    from serving import sample_lines
-
-    lines = sample_lines(data)
+    machine, console = describe_machine(), Console()
+    lines = read_lines(data)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if model is None:
-            from serving_workers.model import build_model
-
-            model = Path(build_model(lines, name))
-        write_examples(lines, tokens, folder / "all")
-        write_examples(lines, int(tokens * SMALL_SHARE), folder / "few")
-        figures: dict[str, Any] = {peer: {"rates": []} for peer in PEERS}
-        for _ in range(rounds):
-            for peer in PEERS:
-                found = run_worker(peer, model, folder / "all")
-                figures[peer]["rates"].append(found["tokens"] / found["seconds"])
-                figures[peer] |= {key: found[key] for key in ("tokens", "perplexity", "peak_megabytes")}
-        figures["evaluator_few_peak_megabytes"] = run_worker("evaluator", model, folder / "few")["peak_megabytes"]
+        model = model or build_model(lines, folder)
+        for share, amount in (("all", tokens), ("few", int(tokens * SMALL_SHARE))):
+            examples = ({"text": text(line)} for line in repeat(lines, amount))
+            write_examples(folder / share / "Split-eval" / "data_tfrecord-00000-of-00001.gz", examples)
+        peers = {peer: functools.partial(run_worker, peer, model, folder / "all") for peer in PEERS}
+        figures = {peer: summarize(found) for peer, found in take_turns(peers, rounds, console).items()}
+        few_peak = run_worker("evaluator", model, folder / "few")["peak_megabytes"]
+    evaluator, loop = (figures[peer] for peer in PEERS)
     ratios = {
-        "evaluator_vs_loop": statistics.median(figures["evaluator"]["rates"])
-        / statistics.median(figures["loop"]["rates"]),
-        "memory_all_vs_few": figures["evaluator"]["peak_megabytes"] / figures["evaluator_few_peak_megabytes"],
+        "evaluator_vs_loop": statistics.median(evaluator["rates"]) / statistics.median(loop["rates"]),
+        "memory_all_vs_few": evaluator["peak_megabytes"] / few_peak,
     }
-    report = {
-        "name": NAME,
-        "ratios": {key: round(value, 3) for key, value in ratios.items()},
-        "figures": {**figures, "rounds": rounds},
-        "machine": {
-            "cores": os.cpu_count(),
-            "load_average_before": load_average,
-            "python": platform.python_version(),
-            "system": platform.platform(),
-        },
-    }
-    console = Console()
-    console.print(table(figures))
-    console.print_json(data=report["ratios"])
-    OUTPUT.parent.mkdir(exist_ok=True)
-    OUTPUT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    console.print(f"Written: {OUTPUT}", highlight=False, soft_wrap=True)
+    everything = {**figures, "evaluator_few_peak_megabytes": few_peak, "rounds": rounds}
+    Report(NAME, ratios, everything, machine).publish([table(figures)], output, console)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,10 @@ Each contestant is a process of its own. They take turns, round by round, on the
 speed is the median of the rounds, in real tokens (padding does not count) per second. The model is the same:
 embedding of 200, two LSTM layers of 200, dropout 0.2, Adam, gradients clipped to a global norm of 1.
 
-    python benchmarks/training.py --data corpus.txt
+    make bench-training DATA=FILE
 """
 
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -27,41 +25,53 @@ from typing import Any
 
 import click
 from rich.console import Console
+from shared.corpus import read_lines
+from shared.options import benchmark_options
+from shared.report import Report, describe_machine
+from shared.rounds import take_turns, warm_up
+from shared.worker import Worker
+from tfx_lm.model.options import TrainerOptions
 from training_workers import results, sample
-from training_workers.process import Worker, WorkerError
 
 NAME = "training"
-OUTPUT = Path(__file__).parent / "out" / f"{NAME}.json"
 TORCH_PYTHON = Path(__file__).parents[1] / ".cache" / "torch" / "bin" / "python"
 # Blocks are kept and not given back to the system between steps: the settings that make PyTorch fastest.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184", "MALLOC_ARENA_MAX": "1"}
 ONLY_10K = ("ours_loop", "pytorch_default_allocator")
 MOST_ROUNDS = 1000
-TEXT_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A worker and what it is asked for."""
+    """A worker and what it is asked for.
 
-    script: str
+    Attributes:
+        module: The worker, in `training_workers`.
+        options: The trainer's options that differ from those of the benchmark.
+        asked: What else differs from what all are asked for.
+        environment: Variables that only its process gets.
+        torch: Whether it needs PyTorch.
+    """
+
+    module: str
+    options: Mapping[str, Any] = field(default_factory=dict)
     asked: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     torch: bool = False
 
 
 CONTESTANTS = {
-    "ours": Contestant("ours.py", {"tied": True, "output": "full"}),
-    "ours_untied": Contestant("ours.py", {"tied": False, "output": "full"}),
-    "ours_adaptive": Contestant("ours.py", {"tied": True, "output": "adaptive"}),
-    "ours_loop": Contestant("ours.py", {"tied": True, "output": "full", "fit": False}),
-    "ours_bfloat16": Contestant("ours.py", {"tied": True, "output": "full", "precision": "bfloat16"}),
-    "keras_padded": Contestant("keras_padded.py"),
-    "pytorch": Contestant("pytorch.py", {"tied": True}, ALLOCATOR, torch=True),
-    "pytorch_untied": Contestant("pytorch.py", {"tied": False}, ALLOCATOR, torch=True),
-    "pytorch_default_allocator": Contestant("pytorch.py", {"tied": True}, torch=True),
-    "sgemm_tensorflow": Contestant("sgemm.py", {"library": "tensorflow"}),
-    "sgemm_pytorch": Contestant("sgemm.py", {"library": "pytorch"}, ALLOCATOR, torch=True),
+    "ours": Contestant("ours"),
+    "ours_untied": Contestant("ours", {"tied_embedding": False}),
+    "ours_adaptive": Contestant("ours", {"output": "adaptive"}),
+    "ours_loop": Contestant("ours", asked={"fit": False}),
+    "ours_bfloat16": Contestant("ours", {"precision": "bfloat16"}),
+    "keras_padded": Contestant("keras_padded"),
+    "pytorch": Contestant("pytorch", environment=ALLOCATOR, torch=True),
+    "pytorch_untied": Contestant("pytorch", {"tied_embedding": False}, environment=ALLOCATOR, torch=True),
+    "pytorch_default_allocator": Contestant("pytorch", torch=True),
+    "sgemm_tensorflow": Contestant("sgemm", asked={"library": "tensorflow"}),
+    "sgemm_pytorch": Contestant("sgemm", asked={"library": "pytorch"}, environment=ALLOCATOR, torch=True),
 }
 
 
@@ -88,9 +98,7 @@ class Settings:
 
     Attributes:
         phases: By the label of the vocabulary.
-        units: Width of the embedding and of each LSTM layer.
-        batch_tokens: Positions of a batch.
-        adaptive_cutoffs: Of `ours_adaptive`.
+        options: Those of the trainer; the peers take from them what they have.
         products: Matrix products of a round.
     """
 
@@ -101,15 +109,13 @@ class Settings:
             "100k": Phase(100_000, 4, ["ours"], timed=False),
         }
     )
-    units: int = 200
-    batch_tokens: int = 2048
-    adaptive_cutoffs: Sequence[int] = (2000, 10_000)
+    options: TrainerOptions = field(default_factory=TrainerOptions)
     products: int = 8
 
 
 def run(
     data: Path, rounds: int, contestants: Sequence[str], torch_python: str, settings: Settings, console: Console
-) -> dict[str, Any]:
+) -> Report:
     """Measures everything.
 
     Args:
@@ -121,20 +127,23 @@ def run(
         console: Where progress is shown.
 
     Returns:
-        What the JSON file holds.
+        The report.
 
     Raises:
         WorkerError: if a contestant cannot run.
         ValueError: if the text is too short.
     """
-    lines = sample.read_words(data)
+    machine = describe_machine()
+    lines = [line.split() for line in read_lines(data)]
     phases: dict[str, dict[str, Any]] = {}
     versions: dict[str, str] = {}
     for label, phase in settings.phases.items():
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            taken = sample.write(lines, phase.vocabulary, settings.batch_tokens, phase.batches, folder / "sample.json")
-            console.print(f"{phase.vocabulary:,} words, {taken['tokens']:,} tokens a round: warm-up")
+            taken = sample.write(
+                lines, phase.vocabulary, settings.options.batch_tokens, phase.batches, folder / "sample.json"
+            )
+            console.print(f"{phase.vocabulary:,} words, {taken['tokens']:,} tokens a round")
             workers = {}
             for name in phase.contestants:
                 if name in contestants:
@@ -144,17 +153,9 @@ def run(
         facts = {key: taken[key] for key in ("tokens", "mean_length", "corpus_mean_length")}
         phases[label] = {"vocabulary": phase.vocabulary, **facts, "contestants": found}
         versions |= {name: figures["version"] for name, figures in found.items() if "version" in figures}
-    return {
-        "name": NAME,
-        "ratios": results.ratios(phases, settings.units),
-        "figures": {"lines": len(lines), "rounds": rounds, "batch_tokens": settings.batch_tokens, "phases": phases},
-        "machine": {
-            "cores": os.cpu_count(),
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            **{name.removeprefix("sgemm_"): version for name, version in versions.items()},
-        },
-    }
+    figures = {"lines": len(lines), "rounds": rounds, "batch_tokens": settings.options.batch_tokens, "phases": phases}
+    libraries = {name.removeprefix("sgemm_"): version for name, version in versions.items()}
+    return Report(NAME, results.ratios(phases, settings.options), figures, {**machine, **libraries})
 
 
 def start(name: str, vocabulary: int, torch_python: str, folder: Path, settings: Settings) -> Worker:
@@ -162,23 +163,25 @@ def start(name: str, vocabulary: int, torch_python: str, folder: Path, settings:
     contestant = CONTESTANTS[name]
     own = folder / name
     own.mkdir()
+    options = TrainerOptions.parse({**settings.options.model_dump(), **contestant.options})
     asked = {
         "vocabulary": vocabulary,
         "sample": str(folder / "sample.json"),
         "folder": str(own),
-        "units": settings.units,
-        "dropout": 0.2,
-        "batch_tokens": settings.batch_tokens,
+        "options": options.model_dump(mode="json"),
         "padded_length": sample.MOST_TOKENS,
-        "adaptive_cutoffs": settings.adaptive_cutoffs,
         "most_rounds": MOST_ROUNDS,
         "products": settings.products,
         "fit": True,
-        "precision": "float32",
         **contestant.asked,
     }
-    python = torch_python if contestant.torch else sys.executable
-    return Worker(name, contestant.script, python, asked, contestant.environment)
+    return Worker(
+        name,
+        f"training_workers.{contestant.module}",
+        json.dumps(asked),
+        python=torch_python if contestant.torch else sys.executable,
+        environment=contestant.environment,
+    )
 
 
 def measure(workers: Mapping[str, Worker], rounds: int, console: Console) -> dict[str, dict[str, Any]]:
@@ -189,16 +192,15 @@ def measure(workers: Mapping[str, Worker], rounds: int, console: Console) -> dic
         `rates` (tokens or FLOPs per second of each round that counts), `other_cores` (that other processes kept busy
         in it) and the `loss` of the last round.
     """
-    found = {name: {**worker.ready(), "rates": [], "other_cores": []} for name, worker in workers.items()}
-    for name, worker in workers.items():
-        found[name]["memory"] = worker.round()["memory"]
-    for number in range(1, rounds + 1):
-        for name, worker in workers.items():
-            answer = worker.round()
-            found[name]["rates"].append(answer["work"] / answer["seconds"])
-            found[name]["other_cores"].append(answer["other_cores"])
-            found[name]["loss"] = answer.get("loss")
-        console.print(f"  round {number} of {rounds}")
+    found = {name: worker.answer() for name, worker in workers.items()}
+    rounds_of = {name: worker.ask for name, worker in workers.items()}
+    for name, answer in warm_up(rounds_of, console).items():
+        found[name]["memory"] = answer["memory"]
+    for name, answers in take_turns(rounds_of, rounds, console).items():
+        found[name]["rates"] = [answer["work"] / answer["seconds"] for answer in answers]
+        found[name]["other_cores"] = [answer["other_cores"] for answer in answers]
+        if answers:
+            found[name]["loss"] = answers[-1].get("loss")
     return found
 
 
@@ -217,16 +219,10 @@ def check_torch(python: str) -> None:
 
 
 @click.command(help=__doc__)
-@click.option(
-    "--data",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="Text, one sentence a line.",
-)
-@click.option("--rounds", type=click.IntRange(min=5), default=5, show_default=True)
+@benchmark_options(NAME, data_required=True)
 @click.option("--contestants", default=",".join(CONTESTANTS), show_default=True, help="Who takes part.")
 @click.option("--torch-python", default=str(TORCH_PYTHON), show_default=True, help="An interpreter that has PyTorch.")
-def main(data: Path, rounds: int, contestants: str, torch_python: str) -> None:
+def main(data: Path, rounds: int, output: Path, contestants: str, torch_python: str) -> None:
     """Measures, prints the tables, writes the JSON file."""
     names = contestants.split(",")
     unknown = [name for name in names if name not in CONTESTANTS]
@@ -237,13 +233,9 @@ def main(data: Path, rounds: int, contestants: str, torch_python: str) -> None:
     console = Console()
     try:
         report = run(data, rounds, names, torch_python, Settings(), console)
-    except (WorkerError, ValueError) as error:
+    except ValueError as error:
         raise click.ClickException(str(error)) from error
-    console.print(results.contestants_table(report["figures"]["phases"]))
-    console.print(results.ratios_table(report["ratios"]))
-    OUTPUT.parent.mkdir(exist_ok=True)
-    OUTPUT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    console.print(f"written to {OUTPUT}")
+    report.publish(results.contestants_tables(report.figures["phases"]), output, console)
 
 
 if __name__ == "__main__":

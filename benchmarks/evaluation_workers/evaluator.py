@@ -1,12 +1,12 @@
 """Peer: the component's executor."""
 
-import json
-import resource
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from evaluation_workers import scores
+from shared.answers import Answers
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from tfx_lm.components.evaluator import results
 from tfx_lm.components.evaluator.component import MaskedEvaluator
@@ -16,6 +16,7 @@ from tfx_lm.pipelines.pipeline import IN_PROCESS
 
 def main(model: str, examples: str) -> None:
     """Evaluates once."""
+    answers = Answers()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         inputs = {"examples": standard_artifacts.Examples(), "model": standard_artifacts.Model()}
@@ -40,10 +41,8 @@ def main(model: str, examples: str) -> None:
             component.exec_properties,
         )
         seconds = time.perf_counter() - begin
-        scores = results.summarize_evaluation(outputs["evaluation"].uri)["evaluation"]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    found = {"seconds": seconds, "tokens": scores["tokens"], "perplexity": scores["perplexity"], "peak_megabytes": peak}
-    print(json.dumps(found))
+        found = results.summarize_evaluation(outputs["evaluation"].uri)["evaluation"]
+    scores.send(answers, seconds, found["tokens"], found["perplexity"])
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Peer: the same model in a plain loop."""
 
-import json
 import math
-import resource
 import sys
 import time
 from pathlib import Path
 
 import tensorflow as tf
+from evaluation_workers import scores
+from shared.answers import Answers
 
 BATCH = 256
 # So many sentences are sorted by length, so that a batch wastes little.
@@ -16,6 +16,7 @@ WINDOW = 1000
 
 def main(model: str, examples: str) -> None:
     """Scores all examples once."""
+    answers = Answers()
     loaded = tf.saved_model.load(model)
     evaluate = tf.function(loaded.signatures["evaluate"])
     files = [str(path) for path in Path(examples).glob("Split-eval/*.gz")]
@@ -28,9 +29,7 @@ def main(model: str, examples: str) -> None:
             nll += float(outputs["nll"].numpy().astype("float64").sum())
             tokens += float(outputs["tokens"].numpy().astype("float64").sum())
     seconds = time.perf_counter() - begin
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    found = {"seconds": seconds, "tokens": int(tokens), "perplexity": math.exp(nll / tokens), "peak_megabytes": peak}
-    print(json.dumps(found))
+    scores.send(answers, seconds, int(tokens), math.exp(nll / tokens))
 
 
 if __name__ == "__main__":

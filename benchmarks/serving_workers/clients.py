@@ -1,8 +1,8 @@
 """Clients of the server, in a process of their own: each sends its next request when it has the answer to the last.
 
-    python clients.py PORT SIGNATURE CLIENTS REQUESTS < texts.json
+    python -m serving_workers.clients PORT SIGNATURE CLIENTS REQUESTS TEXTS.json
 
-The texts are a JSON list. Prints a JSON object: `seconds` of the whole, `latencies` in seconds, `statuses` by number.
+The texts are a JSON list. Answers once: `seconds` of the whole, `latencies` in seconds, `statuses` by number.
 """
 
 import asyncio
@@ -11,10 +11,12 @@ import itertools
 import json
 import sys
 import time
+from pathlib import Path
 
 import uvloop
+from shared.answers import Answers
 
-CANDIDATES = 10
+from serving_workers import CANDIDATES
 
 
 def request(port: int, signature: str, text: str) -> bytes:
@@ -68,9 +70,8 @@ class Client(asyncio.Protocol):
         self._done.set_result(error)
 
 
-async def main(port, signature, clients, count):
-    """Sends all requests; see above."""
-    texts = json.load(sys.stdin)
+async def main(port, signature, clients, count, texts):
+    """Sends all requests, and returns the answer; see above."""
     prepared = [request(port, signature, text) for text in texts]
     requests = itertools.islice(itertools.cycle(prepared), count)
     statuses: collections.Counter[int | str] = collections.Counter()
@@ -86,13 +87,12 @@ async def main(port, signature, clients, count):
     for error in await asyncio.gather(*ends):
         statuses["lost"] += error is not None
     seconds = time.perf_counter() - begin
-    print(
-        json.dumps(
-            {"seconds": seconds, "latencies": latencies, "statuses": {key: n for key, n in statuses.items() if n}}
-        )
-    )
+    return {"seconds": seconds, "latencies": latencies, "statuses": {key: n for key, n in statuses.items() if n}}
 
 
 if __name__ == "__main__":
+    answers = Answers()
+    port, signature, clients, count, file = sys.argv[1:]
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    asyncio.run(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    texts = json.loads(Path(file).read_text())
+    answers.send(**asyncio.run(main(int(port), signature, int(clients), int(count), texts)))

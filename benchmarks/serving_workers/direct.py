@@ -1,6 +1,6 @@
 """The peer: calls of the SavedModel in one process, without a server.
 
-    python direct.py MODEL TEXTS.json
+    python -m serving_workers.direct MODEL TEXTS.json
 
 Reads one JSON object a line and answers each with one:
 
@@ -19,10 +19,12 @@ import time
 from pathlib import Path
 
 import tensorflow as tf
+from shared.answers import Answers
 from tfx_lm.exported.continuation import Continuation
 from tfx_lm.exported.exported_model import load_model
 
-CANDIDATES = 10
+from serving_workers import CANDIDATES
+
 STEPS = 200
 
 
@@ -80,13 +82,14 @@ def step(model):
 
 def main(path, texts_file):
     """Answers until the input ends."""
+    answers = Answers()
     model = load_model(path)
     texts = json.loads(Path(texts_file).read_text())
     for line in sys.stdin:
         asked = json.loads(line)
         mode = asked.pop("mode")
         found = step(model) if mode == "step" else {"threads": threads, "batches": batches}[mode](model, texts, **asked)
-        print(json.dumps(found), flush=True)
+        answers.send(**found)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,17 @@
 """Makes each epoch of one long `fit` a round, so that nothing is built anew between rounds."""
 
+from __future__ import annotations
+
+import math
+
 import keras
-from turns import Turns
+from training_workers.turns import Turns
+
+
+def ready(turns: Turns, model: keras.Model) -> None:
+    """Tells the coordinator that the model is built, and the bytes of its parameters and its optimizer's state."""
+    state = [*model.trainable_variables, *model.optimizer.variables]
+    turns.ready(state_bytes=sum(variable.value.dtype.size * math.prod(variable.shape) for variable in state))
 
 
 class TakeTurns(keras.callbacks.Callback):

@@ -4,31 +4,23 @@ Keras hands the embedding's mask through the layers to the loss, which leaves th
 sentences as make the positions of one of ours.
 """
 
-import json
-from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
-from epochs import TakeTurns
-from turns import Turns, specification
+from training_workers.epochs import TakeTurns, ready
+from training_workers.turns import Turns, specification
 
 
-def build_model(vocabulary: int, units: int, dropout: float) -> keras.Model:
-    """Returns the model, compiled."""
-    model = keras.Sequential(
-        [
-            keras.layers.Embedding(vocabulary, units, mask_zero=True),
-            keras.layers.Dropout(dropout),
-            keras.layers.LSTM(units, return_sequences=True),
-            keras.layers.Dropout(dropout),
-            keras.layers.LSTM(units, return_sequences=True),
-            keras.layers.Dropout(dropout),
-            keras.layers.Dense(vocabulary),
-        ]
-    )
+def build_model(vocabulary: int, options: dict[str, Any]) -> keras.Model:
+    """Returns the model, compiled, with the trainer's options."""
+    units, dropout = options["units"], options["dropout"]
+    layers = [keras.layers.Embedding(vocabulary, units, mask_zero=True), keras.layers.Dropout(dropout)]
+    for _ in range(options["layers"]):
+        layers += [keras.layers.LSTM(units, return_sequences=True), keras.layers.Dropout(dropout)]
+    model = keras.Sequential([*layers, keras.layers.Dense(vocabulary)])
     model.compile(
-        optimizer=keras.optimizers.Adam(0.003, global_clipnorm=1.0),
+        optimizer=keras.optimizers.Adam(options["learning_rate"], global_clipnorm=options["clip_norm"]),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     return model
@@ -49,19 +41,18 @@ def padded(sentences: list[list[int]], length: int, start_id: int) -> tuple[np.n
 def main() -> None:
     """Trains epoch by epoch, each when it is its turn."""
     turns, asked = Turns(), specification()
-    sample = json.loads(Path(asked["sample"]).read_text())
+    sample, options = asked["sample"], asked["options"]
     sentences = [ids for batch in sample["batches"] for ids in batch]
-    keras.utils.set_random_seed(1)
+    keras.utils.set_random_seed(options["seed"])
     inputs, targets = padded(sentences, asked["padded_length"], sample["start_id"])
-    model = build_model(asked["vocabulary"], asked["units"], asked["dropout"])
+    model = build_model(asked["vocabulary"], options)
     model.build(inputs.shape)
     model.optimizer.build(model.trainable_variables)
-    state = [*model.trainable_variables, *model.optimizer.variables]
-    turns.ready(state_bytes=sum(variable.value.dtype.size * int(tf.size(variable.value)) for variable in state))
+    ready(turns, model)
     model.fit(
         inputs,
         targets,
-        batch_size=max(1, asked["batch_tokens"] // asked["padded_length"]),
+        batch_size=max(1, options["batch_tokens"] // asked["padded_length"]),
         epochs=asked["most_rounds"],
         callbacks=[TakeTurns(turns, int(np.count_nonzero(targets)))],
         verbose=0,

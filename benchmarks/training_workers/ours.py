@@ -1,27 +1,18 @@
 """Contestant: this package, by the code that the Trainer runs: input pipeline, `build_model`, `fit` or a loop."""
 
-import json
 from pathlib import Path
 
 import keras
 import tensorflow as tf
-from epochs import TakeTurns
+from shared.examples import integers, write_examples
 from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.buckets import Buckets
 from tfx_lm.components.trainer.run_fn import build_model
 from tfx_lm.components.trainer.threads import deal_threads
 from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.model.options import TrainerOptions
-from turns import Turns, specification
-
-
-def write_examples(sentences: list[list[int]], path: Path) -> str:
-    """Writes transformed examples as Transform does, and returns the name of the file."""
-    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-        for ids in sentences:
-            feature = tf.train.Feature(int64_list=tf.train.Int64List(value=ids))
-            writer.write(tf.train.Example(features=tf.train.Features(feature={"ids": feature})).SerializeToString())
-    return str(path)
+from training_workers.epochs import TakeTurns, ready
+from training_workers.turns import Turns, specification
 
 
 def loop(
@@ -41,31 +32,20 @@ def loop(
 def main() -> None:
     """Trains epoch by epoch, each when it is its turn."""
     turns, asked = Turns(), specification()
-    sample = json.loads(Path(asked["sample"]).read_text())
+    sample = asked["sample"]
     sentences = [ids for batch in sample["batches"] for ids in batch]
     # The boundaries of the whole corpus; the sample fills every batch.
     buckets = Buckets(tuple(sample["boundaries"]), tuple(sample["sizes"]), len(sample["batches"]), padding=0.0)
-    options = TrainerOptions.from_config(
-        {
-            "embedding_units": asked["units"],
-            "units": asked["units"],
-            "batch_tokens": asked["batch_tokens"],
-            "epochs": asked["most_rounds"],
-            "tied_embedding": asked["tied"],
-            "output": asked["output"],
-            "adaptive_cutoffs": asked["adaptive_cutoffs"],
-            "precision": asked["precision"],
-        }
-    )
+    options = TrainerOptions.parse({**asked["options"], "epochs": asked["most_rounds"]})
     # Before TensorFlow runs anything else, as in `run_fn`.
     shares = deal_threads(options.batch_tokens)
-    files = [write_examples(sentences, Path(asked["folder"]) / "sentences.gz")]
+    examples = ({"ids": integers(ids)} for ids in sentences)
+    files = [write_examples(Path(asked["folder"]) / "sentences.gz", examples)]
     counts = input_pipeline.count_corpus(files, asked["vocabulary"], "train")
     keras.utils.set_random_seed(options.seed)
     model = build_model(options, asked["vocabulary"], buckets.batches * options.epochs, shares)
     model.start_from_frequencies(counts.targets)
-    state = [*model.trainable_variables, *model.optimizer.variables]
-    turns.ready(state_bytes=sum(variable.value.dtype.size * int(tf.size(variable.value)) for variable in state))
+    ready(turns, model)
     batches = input_pipeline.training_batches(files, buckets, options.seed, 0, 0, options.epochs)
     take_turns = TakeTurns(turns, counts.tokens)
     if asked["fit"]:

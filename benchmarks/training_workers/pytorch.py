@@ -4,29 +4,28 @@ The batches are those of our buckets, and are tensors before the first round: no
 Runs in an environment of its own, which has PyTorch and not this package.
 """
 
-import json
-import os
-from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, linear
 from torch.nn.utils.rnn import PackedSequence, pack_sequence
-from turns import Turns, specification
+from training_workers.turns import Turns, available_cores, specification
 
 
 class Model(nn.Module):
-    """Embedding, two LSTM layers, projection; dropout in the places where ours has it."""
+    """Embedding, LSTM layers, projection; dropout in the places where ours has it."""
 
-    def __init__(self, vocabulary: int, units: int, dropout: float, tied: bool):
+    def __init__(self, vocabulary: int, options: dict[str, Any]):
         super().__init__()
+        units, dropout = options["units"], options["dropout"]
         self.embedding = nn.Embedding(vocabulary, units)
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
-        self.recurrent = nn.LSTM(units, units, num_layers=2, dropout=dropout)
+        self.recurrent = nn.LSTM(units, units, num_layers=options["layers"], dropout=dropout)
         self.drop = nn.Dropout(dropout)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
         self.kernel = self.embedding.weight
-        if not tied:
+        if not options["tied_embedding"]:
             self.kernel = nn.Parameter(torch.empty(vocabulary, units))
             nn.init.xavier_uniform_(self.kernel)
 
@@ -50,14 +49,14 @@ def packed(sentences: list[list[int]], start_id: int) -> tuple[PackedSequence, t
 def main() -> None:
     """Trains round by round."""
     turns, asked = Turns(), specification()
-    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
-    torch.manual_seed(1)
-    sample = json.loads(Path(asked["sample"]).read_text())
+    torch.set_num_threads(available_cores())
+    sample, options = asked["sample"], asked["options"]
+    torch.manual_seed(options["seed"])
     batches = [packed(sentences, sample["start_id"]) for sentences in sample["batches"]]
     tokens = sum(len(targets) for _, targets in batches)
-    model = Model(asked["vocabulary"], asked["units"], asked["dropout"], asked["tied"])
+    model = Model(asked["vocabulary"], options)
     parameters = list(model.parameters())
-    optimizer = torch.optim.Adam(parameters, 0.003, fused=True)
+    optimizer = torch.optim.Adam(parameters, options["learning_rate"], fused=True)
     # Adam makes its two moments in its first step; with gradients of 0 that step changes nothing.
     for parameter in parameters:
         parameter.grad = torch.zeros_like(parameter)
@@ -70,7 +69,7 @@ def main() -> None:
             optimizer.zero_grad(set_to_none=True)
             loss = model(inputs, targets)
             loss.backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
+            nn.utils.clip_grad_norm_(parameters, options["clip_norm"])
             optimizer.step()
             total += loss.detach() * len(targets)
         turns.end(work=tokens, loss=float(total) / tokens)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
+from shared.report import figures_table
+from tfx_lm.model.options import TrainerOptions
 
 # By key: the contestant above the line and the one below it.
 SPEEDS = {
@@ -20,27 +22,31 @@ SPEEDS = {
     "pytorch_allocator": ("pytorch", "pytorch_default_allocator"),
 }
 
-COLUMNS = ("", "contestant", "tokens/s", "slowest", "fastest", "GFLOP/s", "others", "MB over", "MB beyond")
-NOTE = "others: cores that other processes kept busy; MB over the loaded process, and beyond parameters and optimizer"
+NUMBERS = ("tokens/s", "slowest", "fastest", "others", "MB", "beyond")
+NOTE = (
+    "medians of the rounds; others: cores that other processes kept busy; "
+    "MB: peak over the loaded process; beyond: over parameters and optimizer"
+)
 
 Figures = Mapping[str, Any]
 
 
-def matmul_flops(vocabulary: int, units: int) -> int:
+def matmul_flops(vocabulary: int, options: TrainerOptions) -> int:
     """FLOPs of a token's matrix products, forwards and backwards: 6 for each weight.
 
-    Example: 10,000 ids and 200 units are 6 * (2,000,000 + 2 * 320,000) = 15,840,000.
+    Example: 10,000 ids and two layers of 200 units are 6 * (2,000,000 + 2 * 320,000) = 15,840,000.
     """
-    return 6 * (vocabulary * units + 2 * (2 * units * 4 * units))
+    units = options.units
+    return 6 * (vocabulary * units + options.layers * (2 * units * 4 * units))
 
 
-def ratios(phases: Mapping[str, Figures], units: int) -> dict[str, float]:
+def ratios(phases: Mapping[str, Figures], options: TrainerOptions) -> dict[str, float]:
     """The ratios between the contestants that took part, each key with the label of its vocabulary.
 
     Args:
         phases: By label of the vocabulary: `vocabulary` (its size) and `contestants`, by name with `rates` (work per
             second of each round), `memory` (bytes: `loaded` and `peak`, or none) and `state_bytes`.
-        units: Width of the model.
+        options: The model's.
 
     Returns:
         Ratios of the medians of the rates; of_sgemm is the share of the library's FLOPs per second that the matrix
@@ -52,7 +58,7 @@ def ratios(phases: Mapping[str, Figures], units: int) -> dict[str, float]:
         by_name = phase["contestants"]
         for key, (one, other) in SPEEDS.items():
             if all(by_name.get(name, {}).get("rates") for name in (one, other)):
-                flops = matmul_flops(phase["vocabulary"], units) if "sgemm" in key else 1
+                flops = matmul_flops(phase["vocabulary"], options) if "sgemm" in key else 1
                 found[f"{key}_{label}"] = flops * rate(by_name[one]) / rate(by_name[other])
         pair = [by_name.get(name) for name in ("ours", "keras_padded")]
         if all(each and each["memory"] for each in pair):
@@ -61,7 +67,7 @@ def ratios(phases: Mapping[str, Figures], units: int) -> dict[str, float]:
     for label, ours in others:
         if all(each and each["memory"] for each in (ours, first[1])):
             found[f"memory_{label}_vs_{first[0]}"] = beyond_state(ours) / beyond_state(first[1])
-    return {key: round(value, 3) for key, value in found.items()}
+    return found
 
 
 def rate(contestant: Figures) -> float:
@@ -79,32 +85,25 @@ def beyond_state(contestant: Figures) -> int:
     return contestant["memory"]["peak"] - contestant["state_bytes"]
 
 
-def contestants_table(phases: Mapping[str, Figures]) -> Table:
-    """Speed and memory of each contestant."""
-    shown = Table(title="medians of the rounds", caption=NOTE)
-    for column in COLUMNS:
-        shown.add_column(column, justify="left" if column == "contestant" else "right")
-    for label, phase in phases.items():
+def contestants_tables(phases: Mapping[str, Figures]) -> list[Table]:
+    """Speed and memory of each contestant, a table for each vocabulary."""
+    tables = []
+    for phase in phases.values():
+        title = f"{phase['vocabulary']:,} words, {phase['tokens']:,} tokens a round"
+        shown = figures_table(["contestant"], NUMBERS, title=title, caption=NOTE)
         for name, figures in phase["contestants"].items():
-            rates = figures["rates"]
-            work = [""] * 5
-            if "version" in figures:
-                work[3] = f"{rate(figures) / 1e9:.1f}"
-            elif rates:
-                work[:3] = (f"{value:,.0f}" for value in (rate(figures), min(rates), max(rates)))
-            if rates:
-                work[4] = f"{statistics.median(figures['other_cores']):.1f}"
-            sizes = ["", ""]
-            if "state_bytes" in figures and figures["memory"]:
-                sizes = [f"{size / 1e6:,.0f}" for size in (over_loaded(figures), beyond_state(figures))]
-            shown.add_row(label, name, *work, *sizes)
-    return shown
+            shown.add_row(*_row(name, figures))
+        tables.append(shown)
+    return tables
 
 
-def ratios_table(found: Mapping[str, float]) -> Table:
-    """The ratios as people read them."""
-    shown = Table("ratio", title="ratios of medians")
-    shown.add_column("value", justify="right")
-    for key, value in found.items():
-        shown.add_row(key, f"{value:.3f}")
-    return shown
+def _row(name: str, figures: Figures) -> list[str]:
+    rates, speeds, others, sizes = figures["rates"], [""] * 3, "", [""] * 2
+    # Of products of matrices, work is FLOPs and not tokens.
+    unit, label = (1e9, f"{name}, GFLOP/s") if "version" in figures else (1, name)
+    if rates:
+        speeds = [f"{value / unit:,.0f}" for value in (rate(figures), min(rates), max(rates))]
+        others = f"{statistics.median(figures['other_cores']):.1f}"
+    if "state_bytes" in figures and figures["memory"]:
+        sizes = [f"{size / 1e6:,.0f}" for size in (over_loaded(figures), beyond_state(figures))]
+    return [label, *speeds, others, *sizes]

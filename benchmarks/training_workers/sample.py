@@ -14,12 +14,6 @@ from tfx_lm.transform import vocabulary
 MOST_TOKENS = 64
 
 
-def read_words(path: Path) -> list[list[str]]:
-    """Returns the words of each line that has any."""
-    lines = (line.split() for line in path.read_text(encoding="utf-8").split("\n"))
-    return [words for words in lines if words]
-
-
 def target_ids(lines: list[list[str]], size: int, seed: int = 1) -> list[list[int]]:
     """The targets of each line, with a vocabulary of exactly `size` ids.
 

@@ -1,9 +1,8 @@
 """The limit of the machine: products of square float32 matrices, by TensorFlow or PyTorch, on all cores."""
 
-import os
 from collections.abc import Callable
 
-from turns import Turns, specification
+from training_workers.turns import Turns, available_cores, specification
 
 SIZE = 2048
 FLOPS = 2 * SIZE**3
@@ -21,7 +20,7 @@ def pytorch_product() -> tuple[Callable[[], object], str]:
     """The same with PyTorch."""
     import torch
 
-    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    torch.set_num_threads(available_cores())
     left, right = torch.randn(SIZE, SIZE), torch.randn(SIZE, SIZE)
     return lambda: torch.matmul(left, right), torch.__version__
 

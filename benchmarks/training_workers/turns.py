@@ -1,7 +1,7 @@
 """A worker's side of the benchmark: it waits for its turn, works one round, and says how long it took.
 
-The coordinator writes one line for each round; the answer is one line of JSON. Everything else that a worker
-prints goes to its error output. Standard library only: a worker may run where this package is not installed.
+The coordinator writes one line for each round; the answer is one line of JSON. Standard library only: a worker may run
+where this package is not installed.
 """
 
 import ctypes
@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from shared.answers import Answers
 
 STATUS = Path("/proc/self/status")
 
@@ -29,14 +31,12 @@ class Turns:
     """
 
     def __init__(self):
-        # Libraries print to standard output as they like.
-        self._answers = os.fdopen(os.dup(1), "w")
-        os.dup2(2, 1)
+        self._answers = Answers()
         self._memory: dict[str, int] | None = {} if STATUS.exists() else None
 
     def ready(self, **facts: Any) -> None:
         """Tells the coordinator that everything is built."""
-        self._answer(facts)
+        self._answers.send(**facts)
 
     def begin(self) -> None:
         """Waits for the turn and starts the clock; ends the process once there are no more turns."""
@@ -59,16 +59,21 @@ class Turns:
         others = max(0.0, (_seconds_of_others() - self._others) / seconds)
         if self._memory and "peak" not in self._memory:
             self._memory["peak"] = _status_bytes("VmHWM")
-        self._answer({"seconds": seconds, "memory": self._memory, "work": work, "other_cores": others, **facts})
-
-    def _answer(self, facts: dict[str, Any]) -> None:
-        self._answers.write(json.dumps(facts) + "\n")
-        self._answers.flush()
+        self._answers.send(seconds=seconds, memory=self._memory, work=work, other_cores=others, **facts)
 
 
 def specification() -> dict[str, Any]:
-    """Returns what the coordinator asks for: the JSON text that is the only argument of a worker."""
-    return json.loads(sys.argv[1])
+    """Returns what the coordinator asks for: the JSON text that is the only argument of a worker.
+
+    `sample`, the path of a file, is replaced by what the file holds; see `sample.choose`.
+    """
+    asked = json.loads(sys.argv[1])
+    return {**asked, "sample": json.loads(Path(asked["sample"]).read_text())}
+
+
+def available_cores() -> int | None:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _reset_peak() -> int:

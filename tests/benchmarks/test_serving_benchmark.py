@@ -1,25 +1,10 @@
 """The serving benchmark: its ratios, and a run of the whole with tiny sizes."""
 
-import importlib
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-import tfx_lm
-
-FOLDER = Path(tfx_lm.__file__).parent / "benchmarks"
 
 
-@pytest.fixture
-def serving(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module("serving")
-    del sys.modules["serving"]
-
-
-def test_rates_are_medians_and_latencies_percentiles(serving):
+def test_rates_are_medians_and_latencies_percentiles(benchmark_module):
+    serving = benchmark_module("serving")
     figures = {
         f"{signature} {clients} {peer}": {
             "rates": [10.0, 30.0, 20.0] if peer == "server" else [40.0, 40.0, 25.0],
@@ -38,19 +23,21 @@ def test_rates_are_medians_and_latencies_percentiles(serving):
     assert len(ratios) == 18
 
 
+def test_a_new_version_is_pushed_as_the_pusher_does_it(benchmark_module, tmp_path):
+    push = benchmark_module("serving").push
+    (tmp_path / "model" / "variables").mkdir(parents=True)
+    (tmp_path / "model" / "variables" / "variables.index").write_text("weights")
+    first, second = (push(tmp_path / "versions", tmp_path / "model") for _ in range(2))
+    assert int(first) < int(second)
+    assert (tmp_path / "versions" / second / "variables" / "variables.index").read_text() == "weights"
+
+
 @pytest.mark.slow
-def test_the_whole_benchmark(tmp_path):
-    (tmp_path / "text.txt").write_text("the cat sees\n\na dog\nthe old king eats bread and butter\n" * 20)
-    script = "import pathlib, runpy, sys\n"
-    script += f"sys.path.insert(0, {str(FOLDER)!r})\nimport serving\n"
-    script += f"serving.OUTPUT = pathlib.Path({str(tmp_path / 'out' / 'serving.json')!r})\nserving.main()\n"
-    command = [sys.executable, "-c", script, "--data", str(tmp_path / "text.txt"), "--rounds", "1", "--share", "0.001"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
-    assert done.returncode == 0, done.stderr
-    report = json.loads((tmp_path / "out" / "serving.json").read_text())
-    assert report["name"] == "serving"
+def test_the_whole_benchmark(run_benchmark):
+    report, lines = run_benchmark("serving", "--share", "0.001")
     assert report["figures"]["swap"]["requests"] == 200
     assert report["figures"]["swap"]["failed"] == 0
     assert len(report["ratios"]) == 19
     assert report["figures"]["load_seconds"] > 0
     assert report["figures"]["model_megabytes"] > 0
+    assert any(line.split()[:3] == ["next_word", "64", "batches"] for line in lines)

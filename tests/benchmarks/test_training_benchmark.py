@@ -1,37 +1,13 @@
 """The training benchmark: its sample, its ratios, and a run of the whole with tiny sizes."""
 
-import importlib
-import random
-import sys
-from pathlib import Path
+import io
 
+import click
 import pytest
-import tfx_lm
 from rich.console import Console
+from tfx_lm.model.options import TrainerOptions
 
-FOLDER = Path(tfx_lm.__file__).parent / "benchmarks"
-
-
-@pytest.fixture
-def benchmark_module(monkeypatch):
-    """Imports as `python benchmarks/training.py` does, and forgets what was imported."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if name.partition(".")[0] in ("training", "training_workers"):
-            del sys.modules[name]
-
-
-@pytest.fixture
-def text(tmp_path):
-    """Lines of 1 to 12 words, of which one in ten is <unk>."""
-    chance = random.Random(7)
-    words = [f"w{number}" for number in range(30)] + ["<unk>"] * 3
-    path = tmp_path / "corpus.txt"
-    lines = (" ".join(chance.choices(words, k=chance.randint(1, 12))) for _ in range(400))
-    path.write_text("\n".join(lines) + "\n")
-    return path
+SMALL = {"embedding_units": 8, "units": 8, "batch_tokens": 128}
 
 
 def test_unknown_words_get_the_ids_that_the_text_has_no_words_for(benchmark_module):
@@ -47,7 +23,7 @@ def test_unknown_words_get_the_ids_that_the_text_has_no_words_for(benchmark_modu
 
 def test_the_sample_fills_every_batch(benchmark_module, text):
     sample = benchmark_module("training_workers.sample")
-    targets = sample.target_ids(sample.read_words(text), 60)
+    targets = sample.target_ids([line.split() for line in text.read_text().splitlines()], 60)
     taken = sample.choose(targets, 64, 8)
     assert len(taken["batches"]) == 8
     for batch in taken["batches"]:
@@ -69,13 +45,32 @@ def test_ratios(benchmark_module):
     sgemm = {"rates": [4e10], "memory": {"loaded": 1, "peak": 2}, "version": "2"}
     small = {"vocabulary": 10_000, "contestants": {"ours": ours, "keras_padded": padded, "sgemm_tensorflow": sgemm}}
     large = {"vocabulary": 100_000, "contestants": {"ours": contestant([], 170)}}
-    found = results.ratios({"10k": small, "100k": large}, 200)
-    assert found == {
-        "vs_keras_padded_10k": 4.0,
-        "of_sgemm_10k": 0.396,  # 15.84 MFLOP a token
-        "memory_vs_keras_10k": 0.5,
-        "memory_100k_vs_10k": 1.2,
-    }
+    found = results.ratios({"10k": small, "100k": large}, TrainerOptions(units=200, layers=2))
+    assert found == pytest.approx(
+        {
+            "vs_keras_padded_10k": 4.0,
+            "of_sgemm_10k": 0.396,  # 15.84 MFLOP a token
+            "memory_vs_keras_10k": 0.5,
+            "memory_100k_vs_10k": 1.2,
+        }
+    )
+
+
+def test_the_tables_are_readable_on_80_columns(benchmark_module, assert_readable):
+    training, results = benchmark_module("training"), benchmark_module("training_workers.results")
+    speeds = {"rates": [13_666.0, 13_624.0, 14_051.0], "other_cores": [0.0, 1.5, 0.1]}
+    memory = {"memory": {"loaded": 3 * 10**8, "peak": 2 * 10**9}, "state_bytes": 10**8}
+    products = {"rates": [3.48e11], "other_cores": [0.0], "memory": None, "version": "2.16.2"}
+    contestants = {name: products if "sgemm" in name else {**speeds, **memory} for name in training.CONTESTANTS}
+    phase = {"vocabulary": 10_000, "tokens": 16_000, "contestants": contestants}
+    printed = io.StringIO()
+    Console(file=printed, width=80).print(*results.contestants_tables({"10k": phase, "100k": phase}))
+    lines = printed.getvalue().splitlines()
+    assert_readable(lines)
+    rows = [line.split() for line in lines]
+    assert rows.count(["ours_bfloat16", "13,666", "13,624", "14,051", "0.1", "1,700", "1,900"]) == 2
+    assert rows.count(["sgemm_tensorflow,", "GFLOP/s", "348", "348", "348", "0.0"]) == 2
+    assert {row[0].rstrip(",") for row in rows if row} >= set(training.CONTESTANTS)
 
 
 @pytest.mark.slow
@@ -84,9 +79,9 @@ def test_a_run_with_tiny_sizes(benchmark_module, text):
     training = benchmark_module("training")
     names = [name for name, contestant in training.CONTESTANTS.items() if not contestant.torch]
     phases = {"10k": training.Phase(60, 2, names), "100k": training.Phase(200, 2, ["ours"], timed=False)}
-    settings = training.Settings(phases, units=8, batch_tokens=128, adaptive_cutoffs=[10, 40], products=1)
+    settings = training.Settings(phases, TrainerOptions(**SMALL, adaptive_cutoffs=(10, 40)), products=1)
     report = training.run(text, 2, names, "no torch", settings, Console(quiet=True))
-    assert set(report["ratios"]) == {
+    assert set(report.ratios) == {
         "vs_keras_padded_10k",
         "of_sgemm_10k",
         "of_sgemm_untied_10k",
@@ -96,20 +91,19 @@ def test_a_run_with_tiny_sizes(benchmark_module, text):
         "memory_vs_keras_10k",
         "memory_100k_vs_10k",
     }
-    assert all(value > 0 for value in report["ratios"].values())
-    assert {"tensorflow", "cores", "python"} <= report["machine"].keys()
-    small = report["figures"]["phases"]["10k"]
+    assert all(value > 0 for value in report.ratios.values())
+    assert {"tensorflow", "cores", "python"} <= report.machine.keys()
+    small = report.figures["phases"]["10k"]
     for name in ("ours", "ours_untied", "ours_adaptive", "ours_loop", "ours_bfloat16", "keras_padded"):
         figures = small["contestants"][name]
         assert len(figures["rates"]) == 2
         assert figures["memory"]["peak"] >= figures["memory"]["loaded"] > figures["state_bytes"]
         # Nothing but the padding is left out, so that all see about the loss of an untrained model: log(60) = 4.1.
         assert figures["loss"] == pytest.approx(3.6, abs=0.6)
-    Console(quiet=True).print(training.results.contestants_table(report["figures"]["phases"]))
 
 
 def test_a_contestant_that_cannot_run_is_an_error(benchmark_module, text):
     training = benchmark_module("training")
-    settings = training.Settings({"10k": training.Phase(60, 2, ["pytorch"])}, units=8, batch_tokens=128)
-    with pytest.raises(training.WorkerError, match="pytorch: ended with exit status 1"):
+    settings = training.Settings({"10k": training.Phase(60, 2, ["pytorch"])}, TrainerOptions(**SMALL))
+    with pytest.raises(click.ClickException, match="pytorch: ended with exit status 1"):
         training.run(text, 1, ["pytorch"], "/bin/false", settings, Console(quiet=True))

@@ -1,4 +1,6 @@
-"""The model that is served: two LSTM layers of 200 units and 10,000 words, not trained, behind a real Transform."""
+"""Model to serve and to evaluate: the size of the trainer's defaults, not trained, behind a real Transform."""
+
+from pathlib import Path
 
 import apache_beam as beam
 import tensorflow as tf
@@ -7,24 +9,20 @@ from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 from tfx_lm.exported.warmup import write_warmup_requests
 from tfx_lm.model.export import export_model
 from tfx_lm.model.language_model import LanguageModel
+from tfx_lm.model.options import TrainerOptions
 from tfx_lm.model.transform_graph import TransformGraph
+from tfx_lm.transform.options import TextOptions
 from tfx_lm.transform.preprocessing import preprocessing_fn
 
-TRANSFORM = {
-    "tokenizer": "word",
-    "lowercase": True,
-    "max_length": 64,
-    "vocabulary": {"size": 10_000, "min_count": None, "file": None},
-}
+TRANSFORM = TextOptions(max_length=64).model_dump(mode="json")
 
 
-def build_model(lines: list[str], folder: str, units: int = 200) -> str:
+def build_model(lines: list[str], folder: Path) -> Path:
     """Exports the model, with warm-up requests as the pipeline pushes it.
 
     Args:
         lines: The text that the vocabulary is made from.
         folder: A folder to work in.
-        units: Width of the embedding and of each layer.
 
     Returns:
         The SavedModel's folder.
@@ -42,7 +40,8 @@ def build_model(lines: list[str], folder: str, units: int = 200) -> str:
         )
         _ = analyzed | tft_beam.WriteTransformFn(f"{folder}/transform")
     transform = TransformGraph(f"{folder}/transform")
-    model = LanguageModel(transform.vocabulary_size, units, units, layers=2)
+    options = TrainerOptions()
+    model = LanguageModel(transform.vocabulary_size, options.embedding_units, options.units, options.layers)
     export_model(model, transform, TRANSFORM, f"{folder}/model")
     write_warmup_requests(f"{folder}/model", [line.encode() for line in lines[:64]])
-    return f"{folder}/model"
+    return Path(folder, "model")

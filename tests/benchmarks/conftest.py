@@ -1,0 +1,69 @@
+"""What the tests of the benchmarks share: a module of a benchmark, a text, and a run by the command line."""
+
+import importlib
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tfx_lm
+
+FOLDER = Path(tfx_lm.__file__).parent / "benchmarks"
+
+
+@pytest.fixture
+def benchmark_module(monkeypatch):
+    """Imports as `python benchmarks/training.py` does, and forgets what was imported."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if (FOLDER / name.partition(".")[0]).exists() or (FOLDER / f"{name}.py").exists():
+            del sys.modules[name]
+
+
+@pytest.fixture
+def text(tmp_path):
+    """A file with lines of 1 to 12 words, of which one in ten is <unk>."""
+    chance = random.Random(7)
+    words = [f"w{number}" for number in range(30)] + ["<unk>"] * 3
+    path = tmp_path / "corpus.txt"
+    lines = (" ".join(chance.choices(words, k=chance.randint(1, 12))) for _ in range(400))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def assert_readable():
+    """A function that checks that lines for 80 columns are not cut."""
+
+    def check(lines):
+        assert max(map(len, lines)) <= 80
+        assert not [line for line in lines if "…" in line]
+
+    return check
+
+
+@pytest.fixture
+def run_benchmark(text, tmp_path, assert_readable):
+    """A function that runs a benchmark on the text, one round; returns the JSON file and the lines on a terminal."""
+
+    def run(name, *options):
+        output = tmp_path / "out" / f"{name}.json"
+        command = [sys.executable, FOLDER / f"{name}.py", "--data", text, "--rounds", "1", "--output", output, *options]
+        environment = {**os.environ, "COLUMNS": "80"}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False, env=environment)
+        assert done.returncode == 0, done.stderr
+        report = json.loads(output.read_text())
+        assert report.keys() == {"name", "ratios", "figures", "machine"}
+        assert report["name"] == name
+        assert {"tensorflow", "cores", "python", "load_average_before"} <= report["machine"].keys()
+        lines = done.stdout.splitlines()
+        assert lines[-1] == f"Written: {output}"
+        assert_readable(lines[:-1])
+        return report, lines
+
+    return run
