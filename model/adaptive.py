@@ -27,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import SettingError
-from . import loss
+from . import chunked_loss, loss
 from .softmax import frequencies, project
 
 
@@ -53,10 +53,10 @@ class AdaptiveSoftmax:
         self._cutoffs = tuple(cutoffs)
         self._sizes = [high - low for low, high in itertools.pairwise((0, *cutoffs, kernel.shape[0]))]
 
-    def loss_sums(self, hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, lanes: int = 1) -> loss.LossSums:
+    def loss_sums(self, hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, shares: int = 1) -> loss.LossSums:
         """The loss, with gradients; arguments and result as in `FullSoftmax`."""
         head, *clusters = (
-            loss.chunked(hidden, *part, *weights, lanes=lanes)
+            chunked_loss.chunked(hidden, *part, *weights, shares=shares)
             for part, weights in zip(share_out(targets, mask, self._cutoffs), self._weights(), strict=True)
         )
         return loss.LossSums(tf.add_n([head.nll, *(cluster.nll for cluster in clusters)]), head.tokens)
@@ -65,7 +65,9 @@ class AdaptiveSoftmax:
         """The loss of each token, in bounded memory; arguments and result as in `FullSoftmax`."""
         return tf.add_n(
             [
-                loss.scores(hidden, *part, functools.partial(project, kernel=kernel, bias=bias), kernel.shape[0])
+                chunked_loss.scores(
+                    hidden, *part, functools.partial(project, kernel=kernel, bias=bias), kernel.shape[0]
+                )
                 for part, (kernel, bias) in zip(share_out(targets, mask, self._cutoffs), self._weights(), strict=True)
             ]
         )

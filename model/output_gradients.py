@@ -12,14 +12,14 @@ import tensorflow as tf
 AT_ONCE_BYTES = 2**23
 BLOCK_BYTES = 2**20
 UNDER_WAY = 2
-# With more words than this a chunk is a few dozen tokens, too thin a product: those of all lanes are multiplied as one.
+# With more words than this a chunk is a few dozen tokens, too thin a product: those of all shares become one.
 THIN_VOCABULARY = 2**16
 
 
 class OutputGradients:
     """Σ by_logitsᵀ · states and Σ by_logits over chunks of tokens: the gradients of kernel and bias.
 
-    Adding a product with `+` would need a second tensor as large as the gradient, and one for each lane of chunks that
+    Adding a product with `+` would need a second tensor as large as the gradient, and one for each of the chunks that
     are computed side by side. Here the rows are divided into blocks; the products of a block are added to it in place.
 
     The values that are passed on are float32 (float64 for float64) tensors [vocabulary / n, n · units] and

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from . import loss
+from . import chunked_loss, loss
 
 
 class FullSoftmax:
@@ -30,19 +30,19 @@ class FullSoftmax:
         """Returns kernel and bias as float32 tensors."""
         return tf.convert_to_tensor(self._kernel), tf.convert_to_tensor(self._bias)
 
-    def loss_sums(self, hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, lanes: int = 1) -> loss.LossSums:
+    def loss_sums(self, hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, shares: int = 1) -> loss.LossSums:
         """The loss, with gradients.
 
         Args:
             hidden: [batch, time, width] states, in the compute dtype.
             targets: [batch, time] int32 or int64.
             mask: [batch, time], 1 at real targets, 0 at padding.
-            lanes: As in `loss.chunked`.
+            shares: As in `chunked_loss.chunked`.
 
         Returns:
             The sums over the real targets.
         """
-        return loss.chunked(hidden, targets, mask, *self.weights(), lanes=lanes)
+        return chunked_loss.chunked(hidden, targets, mask, *self.weights(), shares=shares)
 
     def nll(self, hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """The loss of each token, in bounded memory and without gradients.
@@ -57,7 +57,7 @@ class FullSoftmax:
         """
         kernel, bias = self.weights()
         projection = functools.partial(project, kernel=kernel, bias=bias)
-        return loss.scores(hidden, targets, mask, projection, kernel.shape[0])
+        return chunked_loss.scores(hidden, targets, mask, projection, kernel.shape[0])
 
     def log_probabilities(self, states: tf.Tensor) -> tf.Tensor:
         """The log-probability of each id.

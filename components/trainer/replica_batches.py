@@ -31,11 +31,11 @@ def distribute(strategy: tf.distribute.Strategy, batches: tf.data.Dataset, bucke
         own = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * own
 
-        def shares(batch: PaddedBatch) -> tf.data.Dataset:
+        def own_rows(batch: PaddedBatch) -> tf.data.Dataset:
             dealt = deal(fill(batch, buckets) if compiles(strategy) else batch, replicas)
             return tf.data.Dataset.from_tensor_slices(PaddedBatch(*(part[first : first + own] for part in dealt)))
 
-        return batches.repeat().flat_map(shares).prefetch(tf.data.AUTOTUNE)
+        return batches.repeat().flat_map(own_rows).prefetch(tf.data.AUTOTUNE)
 
     return strategy.distribute_datasets_from_function(of_worker)
 

@@ -107,7 +107,7 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
         hidden = tf.concat(states, axis=0)
         if self.static_shapes:
             return loss.reference(self.softmax.log_probabilities(hidden), targets, mask)
-        return self.softmax.loss_sums(hidden, targets, mask, lanes=self.shares)
+        return self.softmax.loss_sums(hidden, targets, mask, shares=self.shares)
 
     def _dealt(self, *batch: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
         """Returns the shares of [batch, ...] tensors; with fewer sentences than shares, some have none."""

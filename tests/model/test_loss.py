@@ -1,78 +1,14 @@
-"""The masked loss on literal arrays, and its faster versions against the reference."""
-
-import contextlib
+"""The masked loss on literal arrays."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tfx_lm.model import loss, output_gradients
+from helpers.exact_loss import numpy_nll
+from tfx_lm.model import loss
 from tfx_lm.transform.padding import pad_batch
 
 # "the cat" with the = 7 and cat = 9, as in `transform.padding`.
 THE_CAT = tf.ragged.constant([[7, 9, 3]], tf.int64)
-
-
-def numpy_nll(logits, targets):
-    """Minus log softmax in float64, by its definition."""
-    logits = np.asarray(logits, np.float64)
-    log_sums = np.log(np.sum(np.exp(logits - logits.max(-1, keepdims=True)), -1)) + logits.max(-1)
-    return log_sums - np.take_along_axis(logits, np.asarray(targets)[..., None], -1)[..., 0]
-
-
-@contextlib.contextmanager
-def chunks_of(tokens):
-    """Makes the chunks of `loss` this small."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loss, "CHUNK_TOKENS", tokens)
-        patch.setattr(loss, "CHUNK_LOGITS", 1)
-        yield
-
-
-def masked_nll(hidden, kernel, bias, targets, mask):
-    """The loss of each token, 0 at padding, of a linear projection."""
-    logits = np.einsum("btu,vu->btv", hidden.numpy(), kernel.numpy()) + bias.numpy()
-    return numpy_nll(logits, targets) * mask.numpy()
-
-
-def random_problem(batch, time, units, vocabulary, lengths, seed=0):
-    """Hidden states, kernel, bias, targets and mask as float64 or int64 tensors."""
-    rng = np.random.default_rng(seed)
-    mask = (np.arange(time)[None, :] < np.asarray(lengths)[:, None]).astype(np.float64)
-    return (
-        tf.constant(rng.normal(size=(batch, time, units))),
-        tf.constant(rng.normal(size=(vocabulary, units))),
-        tf.constant(rng.normal(size=vocabulary)),
-        tf.constant(rng.integers(0, vocabulary, (batch, time))),
-        tf.constant(mask),
-    )
-
-
-def flat_gradients(version, hidden, kernel, bias, targets, mask):
-    """The sums of a version of the loss, and the gradients of nll by hidden states, kernel and bias."""
-    with tf.GradientTape() as tape:
-        tape.watch([hidden, kernel, bias])
-
-        def project(states):
-            return tf.linalg.matmul(states, kernel, transpose_b=True) + bias
-
-        if version is loss.reference:
-            flat = tf.reshape(hidden, [-1, hidden.shape[-1]])
-            logits = tf.reshape(project(flat), [*hidden.shape[:2], kernel.shape[0]])
-            sums = loss.reference(logits, targets, mask)
-        elif version is loss.chunked:
-            sums = loss.chunked(hidden, targets, mask, kernel, bias)
-        else:
-            sums = version(hidden, targets, mask, project)
-    gradients = tape.gradient(sums.nll, [hidden, kernel, bias])
-    return sums, [tf.convert_to_tensor(gradient) for gradient in gradients]
-
-
-def with_gradients(version, *problem):
-    """The same with the gradients as arrays."""
-    sums, gradients = flat_gradients(version, *problem)
-    return sums, [gradient.numpy() for gradient in gradients]
 
 
 def test_two_padded_steps_of_five_leave_exactly_the_sum_of_the_real_ones():
@@ -101,161 +37,22 @@ def test_known_probabilities():
     np.testing.assert_allclose(sums.nll, np.log(4) + np.log(8), rtol=1e-6)
 
 
-def test_gathered_on_the_same_example():
-    batch = pad_batch(THE_CAT, 5)
-    hidden = tf.constant(np.random.default_rng(2).normal(size=(1, 5, 12)).astype(np.float32))
-    seen = []
-
-    def project(states):
-        seen.append(tuple(states.shape))
-        return states
-
-    sums = loss.gathered(hidden, batch.targets, batch.mask, project)
-    assert seen == [(3, 12)]
-    assert float(sums.tokens) == 3.0
-    np.testing.assert_allclose(sums.nll, loss.reference(hidden, batch.targets, batch.mask).nll, rtol=1e-6)
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4),
-    vocabulary=st.integers(2, 40),
-    units=st.integers(1, 5),
-    extra=st.integers(0, 4),
-    chunk=st.integers(1, 9),
-    seed=st.integers(0, 2**16),
-)
-def test_every_version_is_the_reference_and_padding_changes_nothing(lengths, vocabulary, units, extra, chunk, seed):
-    time = max(1, *lengths)
-    problem = random_problem(len(lengths), time, units, vocabulary, lengths, seed)
-    hidden, kernel, bias, targets, mask = problem
-    expected, expected_gradients = with_gradients(loss.reference, *problem)
-    np.testing.assert_allclose(expected.nll, masked_nll(*problem).sum(), rtol=1e-9)
-    more = [[0, 0], [0, extra]]
-    padded = (
-        tf.pad(hidden, [*more, [0, 0]], constant_values=3.0),
-        kernel,
-        bias,
-        tf.pad(targets, more),
-        tf.pad(mask, more),
-    )
-    for version in (loss.reference, loss.gathered, loss.chunked):
-        with chunks_of(chunk):
-            found, gradients = with_gradients(version, *padded)
-        np.testing.assert_allclose(found, expected, rtol=1e-9)
-        np.testing.assert_allclose(gradients[0][:, :time], expected_gradients[0], rtol=1e-9, atol=1e-12)
-        assert not gradients[0][:, time:].any()
-        for mine, reference in zip(gradients[1:], expected_gradients[1:], strict=True):
-            np.testing.assert_allclose(mine, reference, rtol=1e-9, atol=1e-12)
-
-
-@settings(deadline=None, max_examples=40)
-@given(
-    lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4),
-    chunk=st.integers(1, 9),
-    seed=st.integers(0, 2**16),
-)
-def test_scores_are_the_reference_token_by_token_for_any_chunk(lengths, chunk, seed):
-    vocabulary = 7
-    hidden, kernel, bias, targets, mask = random_problem(len(lengths), max(1, *lengths), 3, vocabulary, lengths, seed)
-    with chunks_of(chunk):
-        found = loss.scores(hidden, targets, mask, lambda states: states @ tf.transpose(kernel) + bias, vocabulary)
-    each = masked_nll(hidden, kernel, bias, targets, mask)
-    assert found.dtype == tf.float32
-    np.testing.assert_allclose(found, each, rtol=1e-5, atol=1e-6)
-    assert not np.asarray(found)[np.asarray(mask) == 0].any()
-
-
-@pytest.mark.parametrize(("batch", "time", "vocabulary"), [(1, 1, 2), (4, 30, 50_000), (40, 20, 1000)])
-def test_chunked_in_float32_in_a_graph_is_the_reference_in_float64(batch, time, vocabulary):
-    lengths = np.random.default_rng(0).integers(1, time + 1, batch)
-    problem = random_problem(batch, time, 8, vocabulary, lengths)
-    expected, expected_gradients = with_gradients(loss.reference, *problem)
-    single = [tf.cast(values, tf.float32) if values.dtype == tf.float64 else values for values in problem]
-    with chunks_of(100):
-        found, gradients = tf.function(lambda *inputs: flat_gradients(loss.chunked, *inputs))(*single)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    for mine, reference in zip(gradients, expected_gradients, strict=True):
-        assert np.linalg.norm(mine - reference) <= 1e-5 * np.linalg.norm(reference)
-
-
-def test_chunked_scales_its_gradients_by_what_follows():
-    problem = random_problem(2, 4, 3, 7, [4, 2])
-    hidden, kernel, bias, targets, mask = problem
-    _, expected = with_gradients(loss.reference, *problem)
-    with tf.GradientTape() as tape:
-        tape.watch(kernel)
-        mean = loss.chunked(hidden, targets, mask, kernel, bias).mean
-    np.testing.assert_allclose(tape.gradient(mean, kernel), expected[1] / 6, rtol=1e-9)
-
-
-def test_chunked_in_half_precision_still_sums_in_float32():
-    hidden, kernel, bias, targets, mask = random_problem(4, 30, 16, 300, [30, 20, 10, 1])
-    with tf.GradientTape() as tape:
-        states, weights = tf.cast(hidden, tf.bfloat16), tf.cast(kernel, tf.float32)
-        tape.watch([states, weights])
-        sums = loss.chunked(states, targets, mask, weights, tf.cast(bias, tf.float32))
-    by_states, by_weights = tape.gradient(sums.nll, [states, weights])
-    assert (sums.nll.dtype, by_states.dtype, by_weights.dtype) == (tf.float32, tf.bfloat16, tf.float32)
-    expected, (_, by_kernel, _) = with_gradients(loss.reference, hidden, kernel, bias, targets, mask)
-    np.testing.assert_allclose(sums.nll, expected.nll, rtol=0.01)
-    assert np.linalg.norm(by_weights - by_kernel) <= 0.05 * np.linalg.norm(by_kernel)
-
-
-def test_scores_never_hold_the_logits_of_more_than_a_chunk(monkeypatch):
-    monkeypatch.setattr(loss, "CHUNK_TOKENS", 1)
-    monkeypatch.setattr(loss, "CHUNK_LOGITS", 20)
-    seen = []
-
-    def project(states):
-        seen.append(states.shape[0])
-        return tf.zeros([tf.shape(states)[0], 5])
-
-    found = loss.scores(tf.zeros([3, 4, 2]), tf.zeros([3, 4], tf.int64), tf.ones([3, 4]), project, 5)
-    assert seen == [4, 4, 4]
-    np.testing.assert_allclose(found, np.full((3, 4), np.log(5)), rtol=1e-6)
-
-
 @pytest.mark.parametrize("junk", [np.inf, -np.inf, np.nan])
 def test_what_stands_at_padding_reaches_neither_loss_nor_gradients(junk):
     batch = pad_batch(THE_CAT, 5)
     clean = np.random.default_rng(3).normal(size=(1, 5, 12)).astype(np.float32)
     dirty = clean.copy()
     dirty[:, 3:] = junk
-    for version in (
-        loss.reference,
-        lambda logits, targets, mask: loss.gathered(logits, targets, mask, lambda states: states),
-    ):
-        results = []
-        for values in (clean, dirty):
-            logits = tf.constant(values)
-            with tf.GradientTape() as tape:
-                tape.watch(logits)
-                sums = version(logits, batch.targets, batch.mask)
-            results.append((sums.nll.numpy(), tf.convert_to_tensor(tape.gradient(sums.nll, logits)).numpy()))
-        assert results[0][0] == results[1][0]
-        np.testing.assert_array_equal(results[0][1], results[1][1])
-        assert not results[1][1][:, 3:].any()
-
-
-def test_a_probability_too_small_for_a_float_keeps_its_loss_and_gradients():
-    # Both tokens have the logits 0 and 200; the target of the second one has a probability of e^-200.
-    hidden = tf.constant([[[0.0, 1.0], [1.0, 0.0]]])
-    kernel, bias = tf.constant([[0.0, 0.0], [200.0, 200.0]]), tf.constant([0.0, 0.0])
-    targets, mask = tf.constant([[1, 0]]), tf.ones([1, 2])
-    assert float(loss.chunked(hidden, targets, mask, kernel, bias).nll) == pytest.approx(200.0, rel=1e-6)
-    each = loss.scores(hidden, targets, mask, _projected(kernel, bias), 2)
-    np.testing.assert_allclose(each, [[0.0, 200.0]], rtol=1e-6)
-    with tf.GradientTape() as tape:
-        tape.watch([kernel, bias])
-        sums = loss.chunked(hidden, targets, mask, kernel, bias)
-    by_kernel, by_bias = tape.gradient(sums.nll, [kernel, bias])
-    np.testing.assert_allclose(by_kernel, [[-1.0, 0.0], [1.0, 0.0]], atol=1e-6)
-    np.testing.assert_allclose(by_bias, [-1.0, 1.0], atol=1e-6)
-
-
-def _projected(kernel, bias):
-    return lambda states: tf.matmul(states, kernel, transpose_b=True) + bias
+    results = []
+    for values in (clean, dirty):
+        logits = tf.constant(values)
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            sums = loss.reference(logits, batch.targets, batch.mask)
+        results.append((sums.nll.numpy(), tf.convert_to_tensor(tape.gradient(sums.nll, logits)).numpy()))
+    assert results[0][0] == results[1][0]
+    np.testing.assert_array_equal(results[0][1], results[1][1])
+    assert not results[1][1][:, 3:].any()
 
 
 def test_a_nan_at_a_real_token_surfaces():
@@ -263,7 +60,6 @@ def test_a_nan_at_a_real_token_surfaces():
     logits = np.zeros((1, 5, 12), np.float32)
     logits[0, 1, 4] = np.nan
     assert np.isnan(loss.reference(tf.constant(logits), batch.targets, batch.mask).nll)
-    assert np.isnan(loss.gathered(tf.constant(logits), batch.targets, batch.mask, tf.identity).nll)
 
 
 def test_merging_unequal_batches_is_the_sum_over_all_tokens():
@@ -275,82 +71,31 @@ def test_merging_unequal_batches_is_the_sum_over_all_tokens():
 
 
 def test_no_tokens_have_no_mean():
-    nothing = loss.gathered(tf.zeros([2, 3, 4]), tf.zeros([2, 3], tf.int64), tf.zeros([2, 3]), tf.identity)
+    nothing = loss.reference(tf.zeros([2, 3, 4]), tf.zeros([2, 3], tf.int64), tf.zeros([2, 3]))
     assert [float(x) for x in nothing] == [0.0, 0.0]
     assert np.isnan(nothing.mean)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_states_still_sum_in_float32(dtype):
+def test_half_precision_logits_still_sum_in_float32(dtype):
     rng = np.random.default_rng(4)
-    hidden = tf.cast(rng.normal(size=(8, 50, 300)), dtype)
+    logits = tf.cast(rng.normal(size=(8, 50, 300)), dtype)
     targets, mask = tf.constant(rng.integers(0, 300, (8, 50))), tf.ones([8, 50])
-    sums = loss.gathered(hidden, targets, mask, tf.identity)
+    sums = loss.reference(logits, targets, mask)
     assert sums.nll.dtype == sums.tokens.dtype == tf.float32
-    np.testing.assert_allclose(sums.nll, numpy_nll(tf.cast(hidden, tf.float64), targets).sum(), rtol=1e-6)
-    np.testing.assert_allclose(loss.reference(hidden, targets, mask).nll, sums.nll, rtol=1e-6)
+    np.testing.assert_allclose(sums.nll, numpy_nll(tf.cast(logits, tf.float64), targets).sum(), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("hidden", "targets", "mask", "named"),
+    ("logits", "targets", "mask", "named"),
     [
-        ([2, 5], [2, 5], [2, 5], "hidden has shape"),
+        ([2, 5], [2, 5], [2, 5], "logits has shape"),
         ([2, 5, 3], [2, 4], [2, 5], "targets has shape"),
         ([2, 5, 3], [2, 5], [2, 5, 1], "mask has shape"),
         ([2, 5, 3], [10], [2, 5], "targets has shape"),
     ],
 )
-def test_shapes_that_do_not_fit_are_errors(hidden, targets, mask, named):
-    arguments = tf.zeros(hidden), tf.zeros(targets, tf.int64), tf.zeros(mask)
+def test_shapes_that_do_not_fit_are_errors(logits, targets, mask, named):
+    arguments = tf.zeros(logits), tf.zeros(targets, tf.int64), tf.zeros(mask)
     with pytest.raises(ValueError, match=named):
-        loss.gathered(*arguments, tf.identity)
-    with pytest.raises(ValueError, match=named):
-        loss.scores(*arguments, tf.identity, 3)
-    with pytest.raises(ValueError, match=named):
-        loss.chunked(*arguments, tf.zeros([9, 3]), tf.zeros([9]))
-    with pytest.raises(ValueError, match=named.replace("hidden", "logits")):
         loss.reference(*arguments)
-
-
-def test_a_kernel_that_does_not_fit_is_an_error():
-    arguments = tf.zeros([2, 5, 3]), tf.zeros([2, 5], tf.int64), tf.zeros([2, 5])
-    for kernel, bias in (([9, 4], [9]), ([9, 3], [8])):
-        with pytest.raises(ValueError, match="kernel has shape"):
-            loss.chunked(*arguments, tf.zeros(kernel), tf.zeros(bias))
-
-
-@pytest.mark.parametrize("lanes", [2, 3])
-@pytest.mark.parametrize("vocabulary", [2, 97, 1000])
-@pytest.mark.parametrize("thin_vocabulary", [50, 2000])
-def test_lanes_and_blocks_change_nothing(monkeypatch, lanes, vocabulary, thin_vocabulary):
-    """Blocks of the kernel that do not divide it, chunks that do not divide the tokens, lanes without any."""
-    monkeypatch.setattr(output_gradients, "THIN_VOCABULARY", thin_vocabulary)
-    monkeypatch.setattr(output_gradients, "AT_ONCE_BYTES", 1024)
-    monkeypatch.setattr(output_gradients, "BLOCK_BYTES", 1024)
-    monkeypatch.setattr(loss, "CHUNK_TOKENS", 5)
-    monkeypatch.setattr(loss, "CHUNK_LOGITS", 5)
-    generator = np.random.default_rng(1)
-    hidden, kernel = (tf.constant(generator.normal(size=shape)) for shape in ((4, 9, 8), (vocabulary, 8)))
-    bias = tf.constant(generator.normal(size=vocabulary))
-    targets = tf.constant(generator.integers(0, vocabulary, (4, 9)))
-    for mask in (generator.integers(0, 2, (4, 9)), np.zeros((4, 9)), np.eye(4, 9)):
-        real = tf.constant(mask, tf.float64)
-        found = []
-        for options in ({"lanes": lanes}, None):
-
-            @tf.function
-            def of(hidden, kernel, bias, real, options=options):
-                with tf.GradientTape() as tape:
-                    tape.watch([hidden, kernel, bias])
-                    if options is None:
-                        logits = tf.einsum("btu,vu->btv", hidden, kernel) + bias
-                        nll = loss.reference(logits, targets, real).nll
-                    else:
-                        nll = loss.chunked(hidden, targets, real, kernel, bias, **options).nll
-                    scaled = 3.0 * nll
-                return [nll, *map(tf.convert_to_tensor, tape.gradient(scaled, [hidden, kernel, bias]))]
-
-            of(hidden, kernel, bias, real)
-            found.append(of(hidden, kernel, bias, real))  # A second call must not find what the first one added.
-        for ours, exact in zip(*found, strict=True):
-            np.testing.assert_allclose(ours, exact, rtol=1e-12, atol=1e-12)
