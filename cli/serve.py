@@ -21,11 +21,13 @@ from .refusal import refuse
 @click.option("--max-tokens", type=click.IntRange(min=1), default=4096, show_default=True, help="Of a text.")
 @click.option("--body-seconds", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True,
               help="Longest time in which a body must arrive.")  # fmt: skip
+@click.option("--cors-origin", "cors_origins", multiple=True, metavar="ORIGIN",
+              help="Pages of this origin may ask (https://example.org); * for all. Repeatable.")  # fmt: skip
 @click.option("--poll-seconds", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
               help="How often a new version is looked for.")  # fmt: skip
 def command(
     model: str, host: str, port: int, name: str, max_bytes: int, max_rows: int, max_tokens: int, body_seconds: float,
-    poll_seconds: float,
+    cors_origins: tuple[str, ...], poll_seconds: float,
 ) -> None:  # fmt: skip
     """Serves a model over HTTP: TensorFlow Serving's REST protocol, /metrics, and a page to try it at /.
 
@@ -45,6 +47,7 @@ def command(
         run_server(
             model, host, port, name, limits, poll_seconds,
             lambda url: click.echo(f"Serving {model} at {url}/v1/models/{name}:predict; a page to try it: {url}/"),
+            cors_origins,
         )  # fmt: skip
     except ValueError as error:
         refuse(error)

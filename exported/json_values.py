@@ -1,9 +1,13 @@
-"""JSON values: NaN and infinity, which JSON lacks, become null."""
+"""JSON values: NaN and infinity, which JSON lacks, become null; a key that stands twice is an error."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
+
+
+class DuplicateKeyError(ValueError):
+    """A key stands twice in one object; the message names it."""
 
 
 def json_values(value: Any) -> Any:
@@ -13,3 +17,20 @@ def json_values(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [json_values(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Makes an object of its pairs, as the `object_pairs_hook` of `json.loads`, which keeps the last of equal keys.
+
+    Args:
+        pairs: Keys and values.
+
+    Raises:
+        DuplicateKeyError: If a key stands there twice.
+    """
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise DuplicateKeyError(f"the key {key if len(key) <= 40 else key[:40] + '…'} stands there twice; keep one")
+        result[key] = value
+    return result

@@ -7,11 +7,9 @@ from typing import Any
 
 import yaml
 
+from ..exported.json_values import DuplicateKeyError, unique_object
+
 __all__ = ["DuplicateKeyError", "read_json", "read_yaml"]
-
-
-class DuplicateKeyError(ValueError):
-    """A key stands twice in one mapping; the message names it and, for YAML, both lines."""
 
 
 def read_yaml(text: str) -> Any:
@@ -43,7 +41,7 @@ def read_json(text: str) -> Any:
         DuplicateKeyError: An object has a key twice.
         json.JSONDecodeError: It is not JSON.
     """
-    return json.loads(text, object_pairs_hook=_unique)
+    return json.loads(text, object_pairs_hook=unique_object)
 
 
 class _Loader(yaml.SafeLoader):
@@ -59,12 +57,3 @@ class _Loader(yaml.SafeLoader):
                     )
                 lines[key.value] = line
         return super().construct_mapping(node, deep)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise DuplicateKeyError(f"the key {key} stands there twice; keep one")
-        result[key] = value
-    return result

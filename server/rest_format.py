@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +25,7 @@ import numpy as np
 import orjson
 import tensorflow as tf
 
+from ..exported.json_values import DuplicateKeyError, unique_object
 from .limits import RequestError
 from .predict_request import DEFAULT_SIGNATURE, PredictRequest, Specs, may_be_scalar, predict_request
 
@@ -46,6 +49,7 @@ def parse(body: bytes, signatures: Mapping[str, Specs]) -> PredictRequest:
         raise RequestError(400, f"the body is not JSON: {error}") from error
     if not isinstance(tree, dict):
         raise RequestError(400, f"the body holds {_kind(tree)}: must be an object with `instances` or `inputs`")
+    _refuse_repeated_keys(body, tree)
     signature = tree.get("signature_name", DEFAULT_SIGNATURE)
     # TensorFlow Serving takes the empty name for the default too.
     signature = DEFAULT_SIGNATURE if signature == "" else signature
@@ -81,6 +85,34 @@ def answer(request: PredictRequest, outputs: Mapping[str, np.ndarray]) -> bytes:
     else:
         tree = {"outputs": values if len(values) > 1 else next(iter(values.values()))}
     return orjson.dumps(tree, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _refuse_repeated_keys(body: bytes, tree: dict[str, Any]) -> None:
+    """Refuses a key that stands twice in an object, of which orjson keeps the last and TensorFlow Serving the first."""
+    # The text has a colon behind each key; as many keys as colons are all there are. Others are rare: words that look
+    # like a key, or objects deep inside.
+    if len(_KEY_ENDS.findall(body)) == _count_keys(tree):
+        return
+    try:
+        # The numbers are not read: long ones are an error there.
+        json.loads(body, object_pairs_hook=unique_object, parse_int=len, parse_float=len)
+    except DuplicateKeyError as error:
+        raise RequestError(400, f"the body: {error}") from error
+    except RecursionError as error:
+        raise RequestError(400, "the body is not JSON that can be read: nested too deeply") from error
+
+
+def _count_keys(tree: dict[str, Any]) -> int:
+    """Counts the keys of the body, its inputs and its rows, also those of `{"b64": ...}` in them."""
+    count = len(tree)
+    for part in (tree.get("instances"), tree.get("inputs")):
+        columns = [part] if isinstance(part, list) else []
+        if isinstance(part, dict):
+            count += len(part)
+            columns = [column for column in part.values() if isinstance(column, list)]
+        for row in (row for column in columns for row in column if isinstance(row, dict)):
+            count += len(row) + sum(len(value) for value in row.values() if isinstance(value, dict))
+    return count
 
 
 def _columns_of_rows(instances: Any, specs: Specs) -> dict[str, Any]:
@@ -180,6 +212,8 @@ def _text_tree(value: Any) -> Any:
 def _shape(spec: tf.TensorSpec) -> list[str]:
     return ["batch" if index == 0 else str(size or "any") for index, size in enumerate(spec.shape.as_list())]
 
+
+_KEY_ENDS = re.compile(rb'"[ \t\n\r]*:')
 
 _KINDS = {
     dict: "an object",

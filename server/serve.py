@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import uvicorn
 
 from .app import create_app
 from .limits import Limits
+from .predictor import Predictor
 
 
 def serve(
@@ -20,6 +23,7 @@ def serve(
     limits: Limits,
     poll_seconds: float,
     on_ready: Callable[[str], None],
+    cors_origins: Sequence[str] = (),
 ) -> None:
     """Serves a model until the process is told to end; requests under way are still answered.
 
@@ -31,21 +35,38 @@ def serve(
         limits: What requests may cost.
         poll_seconds: How often a new version is looked for.
         on_ready: Told the server's URL, once it listens.
+        cors_origins: The origins whose pages may ask; `*`: all.
 
     Raises:
-        ValueError: If the port is taken, there is no model that can be loaded, or the name or `poll_seconds` cannot be
-            used.
+        ValueError: If the port is taken, an origin is none, there is no model that can be loaded, or the name or
+            `poll_seconds` cannot be used.
     """
+    for origin in cors_origins:
+        if origin != "*" and not re.fullmatch(r"https?://[A-Za-z0-9_.:\[\]-]+", origin):
+            raise ValueError(
+                f"--cors-origin {origin}: no origin; give scheme, host and port as browsers send them, such as "
+                "https://example.org or http://localhost:3000, or * for all"
+            )
+    with _listen(host, port, "--port") as listening:
+
+        @contextlib.asynccontextmanager
+        async def beside(predictor: Predictor) -> AsyncIterator[None]:
+            on_ready(f"http://{_shown(host)}:{listening.getsockname()[1]}")
+            yield
+
+        app = create_app(path, name, limits, poll_seconds, cors_origins, beside)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=30)
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int, option: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
-        )
+        return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
-        raise ValueError(f"--host {host} --port {port}: cannot listen there ({reason}); set another") from error
-    with listening:
-        app = create_app(path, name, limits, poll_seconds)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=30)
-        shown = f"[{host}]" if ":" in host else host
-        on_ready(f"http://{shown}:{listening.getsockname()[1]}")
-        uvicorn.Server(config).run(sockets=[listening])
+        raise ValueError(f"--host {host} {option} {port}: cannot listen there ({reason}); set another") from error
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -11,7 +11,7 @@ import weakref
 import numpy as np
 import pytest
 from tfx_lm.server import app as model_server
-from tfx_lm.server import rest_format
+from tfx_lm.server import predictor, rest_format
 from tfx_lm.server.batching import Batcher
 from tfx_lm.server.limits import Limits
 
@@ -59,7 +59,7 @@ def test_an_answer_of_too_many_values_is_refused(bigram_model):
 
 @pytest.mark.parametrize(("size", "beside"), [(10, True), (100, False)])
 def test_a_large_answer_is_written_beside_the_event_loop(bigram_model, monkeypatch, size, beside):
-    monkeypatch.setattr(model_server, "_LARGE_ANSWER", size)
+    monkeypatch.setattr(model_server, "LARGE_ANSWER", size)
     threads = []
     answer = rest_format.answer
 
@@ -107,8 +107,8 @@ def test_the_version_before_is_freed_whatever_its_last_requests_were_and_without
     """Neither what waits for a request nor what a failed one leaves behind may hold it."""
     shutil.copytree(bigram_model, tmp_path / "1")
     made = []
-    versions = model_server.ModelVersions
-    monkeypatch.setattr(model_server, "ModelVersions", lambda *args: made.append(versions(*args)) or made[0])
+    versions = predictor.ModelVersions
+    monkeypatch.setattr(predictor, "ModelVersions", lambda *args: made.append(versions(*args)) or made[0])
     app = model_server.create_app(str(tmp_path), poll_seconds=0.1)
     texts = ["the cat"] * 2
 

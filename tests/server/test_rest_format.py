@@ -141,6 +141,45 @@ def test_what_is_wrong_is_said(body, message):
     assert message in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        ('{"instances": ["a"], "instances": ["b"]}', "instances"),
+        ('{"signature_name": "score", "signature_name" : "tokenize", "instances": ["a"]}', "signature_name"),
+        ('{"instances": [{"text": "a", "text": "b"}]}', "text"),
+        ('{"instances": ["a", {"b64": "YQ==", "b64": "Yg=="}]}', "b64"),
+        ('{"inputs": {"text": ["a"], "text": ["b"]}}', "text"),
+        ('{"inputs": {"text": ["a"], "te\\u0078t": ["b"]}}', "text"),
+        ('{"instances": [{"text": {"b64": "YQ==", "b64": "Yg=="}}]}', "b64"),
+        ('{"inputs": {"text": [{"b64": "YQ==", "b64": "Yg=="}]}}', "b64"),
+        ('{"instances": ["a"], "other": {"deep": [{"in": 1, "in": 2}]}}', "in"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(body, key):
+    with pytest.raises(RequestError, match=f"the body: the key {key} stands there twice; keep one") as caught:
+        parse(body.encode(), SIGNATURES)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"instances": ["\\": and \\"text\\": \\"a\\", \\"text\\":", ":", ""]}',
+        '{"instances": ["a"], "other": {"deep": [{"in": 12345678901234567890123, "out": 1e5}], "deeper": 1}}',
+        '{"instances": [{"text":"text"}, {"text"\n\t :"instances"}]}',
+        '{"inputs": {"text": [{"b64": "YQ=="}, ": :", {"b64": "YQ=="}]}}',
+    ],
+)
+def test_what_looks_like_a_key_that_stands_twice_is_none(body):
+    assert parse(body.encode(), SIGNATURES).signature == "serving_default"
+
+
+def test_what_is_nested_too_deeply_to_look_for_keys_is_refused():
+    body = '{"instances": [":"], "other": ' + "[" * 1010 + "]" * 1010 + "}"
+    with pytest.raises(RequestError, match="the body is not JSON that can be read: nested too deeply"):
+        parse(body.encode(), SIGNATURES)
+
+
 def test_a_number_that_is_too_large_for_float32_is_infinite():
     state = [[[0, 1e300, -1e300], [0, 0, 0]]]
     request = parsed(signature_name="step", inputs={"ids": [[2]], "states": [state]})

@@ -1,0 +1,173 @@
+"""Predictor: what all protocols share, from the model's name in a request to the model's outputs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from .batching import Batcher, Outputs
+from .limits import Limits, RequestError
+from .model_versions import ModelVersions
+from .predict_request import PredictRequest
+from .prometheus import ServerMetrics
+from .served_model import ServedModel
+
+
+class RequestCount:
+    """One predict request, for the metrics.
+
+    Attributes:
+        signature: The signature's name, once it is known.
+        code: The HTTP status of its answer.
+    """
+
+    def __init__(self) -> None:
+        self.signature = "unknown"
+        self.code = 500  # Also if it is cancelled at the server's end: uvicorn answers so.
+        self._begin: float | None = None
+
+    def arrived(self) -> None:
+        """Notes that the whole request is there."""
+        self._begin = time.perf_counter()
+
+    @property
+    def seconds(self) -> float | None:
+        """The time since then; None before."""
+        return None if self._begin is None else time.perf_counter() - self._begin
+
+
+class Predictor:
+    """Answers requests with the model that is served at the time.
+
+    Args:
+        path: The folder of all versions, or a version's own.
+        name: The model's name: letters, digits, `_`, `.` and `-`.
+        limits: What requests may cost.
+        poll_seconds: How often a new version is looked for.
+
+    Attributes:
+        name: The model's name.
+        limits: What requests may cost.
+        metrics: What `/metrics` shows.
+
+    Raises:
+        ValueError: If there is no model, it cannot be loaded, or the name or `poll_seconds` cannot be used.
+    """
+
+    def __init__(self, path: str, name: str, limits: Limits, poll_seconds: float):
+        # Others could be in no address, or only in disguise; clients resolve `.` and `..`.
+        if not re.fullmatch(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*", name):
+            raise ValueError(f"name={name!r}: cannot be part of an address; use letters, digits, `_`, `.` and `-`")
+        self.name = name
+        self.limits = limits
+        self.metrics = metrics = ServerMetrics()
+        self._versions = ModelVersions(
+            path, poll_seconds, metrics.serves, lambda folder: metrics.load_failures.inc(), metrics.poll_failures.inc
+        )
+        self._batcher = batcher = Batcher(limits.waiting_rows, metrics.batch_rows.observe)
+        metrics.waiting_rows.set_function(lambda: batcher.waiting_rows)
+
+    def model(self, name: str, version: int | None = None, label: str = "") -> ServedModel:
+        """Returns the model that is served, to look at it.
+
+        Args:
+            name: The model's name in the request.
+            version: The version in the request, if any.
+            label: The version's label in the request, if any.
+
+        Raises:
+            RequestError: If it is another model or version, with status 404, or there is a label, with 400.
+        """
+        model = self._versions.current
+        self._check_address(model, name, version, label)
+        return model
+
+    @contextlib.contextmanager
+    def in_use(self, name: str, version: int | None = None, label: str = "") -> Iterator[ServedModel]:
+        """Yields the model that is served, and keeps it loaded until the block ends; otherwise as `model`."""
+        with self._versions.in_use() as model:
+            self._check_address(model, name, version, label)
+            yield model
+
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[RequestCount]:
+        """Counts the predict request that the block answers."""
+        count = RequestCount()
+        try:
+            yield count
+            count.code = 200
+        except RequestError as error:
+            count.code = error.status
+            raise
+        finally:
+            self.metrics.requests.labels(count.signature, count.code).inc()
+            seconds = count.seconds
+            if seconds is not None:
+                self.metrics.seconds.labels(count.signature).observe(seconds)
+
+    async def predict(self, model: ServedModel, request: PredictRequest) -> Outputs:
+        """Answers a request.
+
+        Args:
+            model: From `in_use`.
+            request: The request.
+
+        Returns:
+            The outputs by name, [rows, ...].
+
+        Raises:
+            RequestError: If the request costs more than `limits`, the model refuses it, or the server is ending.
+        """
+        await self._check_cost(model, request)
+        outputs = await self._batcher.run(model, request)
+        for name, array in outputs.items():
+            if array.size > self.limits.values:
+                raise RequestError(
+                    400, f"{name}: the answer has {array.size} values: at most {self.limits.values}; send fewer rows"
+                )
+        return outputs
+
+    async def close(self) -> None:
+        """Stops watching for versions and refuses what still waits for the model."""
+        await asyncio.to_thread(self._versions.close)
+        await asyncio.to_thread(self._batcher.close)
+
+    def _check_address(self, model: ServedModel, name: str, version: int | None, label: str) -> None:
+        if name != self.name:
+            raise RequestError(404, f"no model {name[:40]}; the model's name here is {self.name}")
+        if label:
+            raise RequestError(
+                400, f"label {label[:40]}: versions have no labels here; name version {model.version}, or none"
+            )
+        if version not in (None, model.version):
+            raise RequestError(404, f"no version {version} of {name}; version {model.version} is served")
+
+    async def _check_cost(self, model: ServedModel, request: PredictRequest) -> None:
+        limits = self.limits
+        if request.rows > limits.rows:
+            raise RequestError(400, f"{request.rows} rows: at most {limits.rows} in a request; send several")
+        ids = request.inputs.get("ids")
+        longest = ids.shape[1] if ids is not None else 0
+        # A token has a byte or more, so that only these can be too long.
+        suspects = _long_texts(request, limits.tokens)
+        if suspects:
+            longest = max(await asyncio.to_thread(model.count_tokens, suspects))
+        if longest > limits.tokens:
+            raise RequestError(400, f"a text of {longest} tokens: at most {limits.tokens}; split it")
+
+
+def _long_texts(request: PredictRequest, size: int) -> list[bytes]:
+    """The texts of more than `size` bytes, also those within `tf.Example`s."""
+    texts = list(request.inputs.get("text", ()))
+    for serialized in request.inputs.get("examples", ()):
+        if len(serialized) > size:
+            # What is no example is refused by the model.
+            with contextlib.suppress(DecodeError):
+                texts.extend(tf.train.Example.FromString(serialized).features.feature["text"].bytes_list.value)
+    return [text for text in texts if len(text) > size]
