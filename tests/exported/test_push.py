@@ -4,11 +4,11 @@ import concurrent.futures
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
+from helpers.programs import program
 from tfx_lm.exported import versions
 
 # Two files that belong together; a version with different contents in them would be a mix.
@@ -67,19 +67,8 @@ def test_a_copy_that_fails_leaves_nothing(tmp_path):
     assert names(tmp_path) == [".lock"]
 
 
-KILLED = """
-import pathlib, sys, time
-from tfx_lm.exported import versions
-def copy(folder):
-    (folder / "saved_model.pb").write_text("half")
-    print("half", flush=True)
-    time.sleep(600)
-versions.push(pathlib.Path(sys.argv[1]), copy)
-"""
-
-
 def test_a_push_that_is_killed_leaves_nothing_that_a_server_loads_and_the_next_one_clears_up(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE)
+    process = subprocess.Popen(program("push_until_killed", tmp_path), stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"half\n"
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -106,21 +95,9 @@ def test_a_push_leaves_another_that_is_still_at_work_alone(tmp_path):
     assert int(slow_version.name) > int(fast.name)
 
 
-PUSH_MANY = """
-import pathlib, sys
-from tfx_lm.exported import versions
-for number in range(20):
-    def copy(folder):
-        for name in ("saved_model.pb", "variables/variables.index"):
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(f"{sys.argv[2]} {number}")
-    versions.push(pathlib.Path(sys.argv[1]), copy, keep=3)
-"""
-
-
 @pytest.mark.slow
 def test_concurrent_pushes_never_mix(tmp_path):
-    processes = [subprocess.Popen([sys.executable, "-c", PUSH_MANY, str(tmp_path), name]) for name in ("a", "b")]
+    processes = [subprocess.Popen(program("push_many", tmp_path, name)) for name in ("a", "b")]
     seen = set()
     while any(process.poll() is None for process in processes):
         for version in versions.list_versions(tmp_path):

@@ -11,39 +11,21 @@ import tensorflow_transform.beam as tft_beam
 from helpers.examples import ids_example, write_records
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 from tfx_lm.components.trainer.run_fn import run_fn
+from tfx_lm.model.options import TrainerOptions
 from tfx_lm.model.transform_graph import TransformGraph
+from tfx_lm.transform.options import TextOptions
 from tfx_lm.transform.preprocessing import preprocessing_fn
 
-TRANSFORM_CONFIG = {
-    "tokenizer": "word",
-    "lowercase": True,
-    "max_length": 12,
-    "vocabulary": {"size": 24, "min_count": None, "file": None},
-}
-TRAINER_CONFIG = {
-    "embedding_units": 12,
-    "units": 24,
-    "layers": 2,
-    "dropout": 0.1,
-    "variational_dropout": False,
-    "tied_embedding": True,
-    "output": "full",
-    "adaptive_cutoffs": [8],
-    "precision": "float32",
-    "distribution": "auto",
-    "batch_tokens": 200,
-    "epochs": 5,
-    "optimizer": "adamw",
-    "learning_rate": 0.02,
-    "weight_decay": 0.0,
-    "schedule": "plateau",
-    "warmup_steps": 0,
-    "clip_norm": 1.0,
-    "plateau_patience": 1,
-    "plateau_factor": 0.5,
-    "early_stopping_patience": 3,
-    "seed": 1,
-}
+TRANSFORM_CONFIG = TextOptions(max_length=12, vocabulary={"size": 24}).model_dump(mode="json")
+TRAINER_CONFIG = TrainerOptions(
+    embedding_units=12,
+    units=24,
+    dropout=0.1,
+    adaptive_cutoffs=(8,),
+    batch_tokens=200,
+    epochs=5,
+    learning_rate=0.02,
+).model_dump(mode="json")
 
 
 def made_up_lines(count, seed):

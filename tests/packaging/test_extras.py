@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import tfx_lm
+from helpers.programs import program
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -13,17 +14,6 @@ else:
     import tomli as tomllib
 
 LOCK = Path(tfx_lm.__file__).parent / "uv.lock"
-WITHOUT = """
-import sys
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == {module!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Absent())
-sys.argv = ["tfx-lm", *{arguments!r}]
-from tfx_lm.cli.cli import main
-main()
-"""
 
 
 @pytest.mark.slow
@@ -39,8 +29,8 @@ main()
     ],
 )  # fmt: skip
 def test_a_missing_extra_is_named(module, arguments, extra, tmp_path):
-    script = WITHOUT.format(module=module, arguments=arguments)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    command = program("tfx_lm_without", module, *arguments)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()
     assert module in line

@@ -2,24 +2,11 @@
 
 import os
 import subprocess
-import sys
 
 import pytest
 import tensorflow as tf
+from helpers.programs import program
 from tfx_lm.transform.tokenizer import tokenize
-
-SCRIPT = """
-import hashlib
-import tensorflow as tf
-from tfx_lm.transform.tokenizer import tokenize
-texts = [chr(code) for code in range(1, 0x110000) if not 0xD800 <= code < 0xE000]
-texts += ["THIS IS IT", "I \u00cc", "I\u0307", "J\u0301", "\u012e\u0303", "\u0391\u03a3"]
-digest = hashlib.sha256()
-for kind in ("word", "whitespace", "byte"):
-    for word in tokenize(tf.constant(texts), kind, True).flat_values.numpy():
-        digest.update(word + b" ")
-print(digest.hexdigest())
-"""
 
 
 @pytest.mark.slow
@@ -27,7 +14,7 @@ def test_every_code_point_reads_alike_in_every_locale():
     # ICU, which TensorFlow holds, knows these locales; the system need not.
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", SCRIPT], env={**os.environ, "LC_ALL": f"{locale}.UTF-8"}, stdout=subprocess.PIPE
+            program("lower_case_digest"), env={**os.environ, "LC_ALL": f"{locale}.UTF-8"}, stdout=subprocess.PIPE
         )
         for locale in ("C", "tr_TR", "az_AZ", "lt_LT")
     ]

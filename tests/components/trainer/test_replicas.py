@@ -4,77 +4,18 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from helpers.programs import program
 
 # Longer than a test takes on a busy machine: a hang must fail, not last.
 TIMEOUT = 300
 
-# What each process of a training runs: prints the first step's gradients, and the weights after 20 steps.
-TRAINING = """
-import json, sys
-import keras, numpy as np, tensorflow as tf
 
-name = sys.argv[1]
-if name == "mirrored":
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-from tfx_lm.components.trainer.distribution import choose_strategy
-from tfx_lm.model.options import TrainerOptions
-from tfx_lm.components.trainer.replica_batches import distribute
-from tfx_lm.components.trainer.run_fn import build_model
-from tfx_lm.components.trainer.buckets import Buckets
-from tfx_lm.transform.padding import pad_batch
-
-strategy = choose_strategy(name)
-# Of the second batch one replica gets nothing; the others are dealt unevenly, too.
-BATCHES = [[[7, 9, 3], [4, 3], [5, 6, 7, 8, 3], [3], [8, 8, 8, 3]], [[6, 9, 3]], [[5, 3], [3], [9, 9, 4, 3]]]
-BUCKETS = Buckets((5,), (5,), 3, 0.0)
-OPTIONS = dict(
-    embedding_units=4, units=6, layers=2, dropout=0.0, variational_dropout=False, tied_embedding=True, output="full",
-    adaptive_cutoffs=(), precision="float32", distribution=name, batch_tokens=25, epochs=1, optimizer="adamw",
-    learning_rate=0.01, weight_decay=0.01, schedule="plateau", warmup_steps=0, clip_norm=0.5, plateau_patience=1,
-    plateau_factor=0.5, early_stopping_patience=1, seed=1)
-
-def all_batches():
-    return tf.data.Dataset.from_tensor_slices(tf.ragged.constant(BATCHES, tf.int64)).map(pad_batch).repeat()
-
-def train(steps, **options):
-    with strategy.scope():
-        keras.utils.set_random_seed(3)
-        model = build_model(TrainerOptions(**{**OPTIONS, **options}), 10, steps)
-        before = model.get_weights()
-        logs = model.fit(
-            distribute(strategy, all_batches(), BUCKETS), steps_per_epoch=steps, verbose=0,
-            validation_data=distribute(strategy, all_batches(), BUCKETS), validation_steps=3).history
-        return before, model.get_weights(), {name: value[0] for name, value in logs.items()}
-
-# What the graphs of the steps send to the other replicas.
-reductions = []
-original = tf.distribute.ReplicaContext.all_reduce
-def counted(context, operation, values, *rest, **named):
-    reductions.append(len(values))
-    return original(context, operation, values, *rest, **named)
-tf.distribute.ReplicaContext.all_reduce = counted
-
-# With a large learning rate, none of the gradient's digits is lost in the weights.
-before, after, _ = train(1, optimizer="sgd", learning_rate=1024.0, weight_decay=0.0, clip_norm=1e9)
-_, weights, logs = train(20)
-print(json.dumps({
-    "replicas": strategy.num_replicas_in_sync,
-    "gradients": [((old - new) / 1024).tolist() for old, new in zip(before, after)],
-    "weights": [weight.tolist() for weight in weights],
-    "logs": logs,
-    "reductions": reductions,
-}))
-"""
-
-
-def run_workers(program, arguments, workers):
-    """Runs the program in one process, or in several that find each other by TF_CONFIG; returns their outputs.
+def run_workers(name, arguments, workers):
+    """Runs a program in one process, or in several that find each other by TF_CONFIG; returns their outputs.
 
     `arguments` has those of each process. Fails if a process does, or is not done in time.
     """
@@ -90,7 +31,7 @@ def run_workers(program, arguments, workers):
         if workers > 1:
             task = {"type": "worker", "index": index}
             environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        command = [sys.executable, "-c", program, *map(str, arguments[index])]
+        command = program(name, *arguments[index])
         processes.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         )
@@ -107,7 +48,9 @@ def run_workers(program, arguments, workers):
 
 
 def trained(name, workers=1):
-    return [json.loads(output.splitlines()[-1]) for output in run_workers(TRAINING, [[name]] * workers, workers)]
+    return [
+        json.loads(output.splitlines()[-1]) for output in run_workers("train_replicas", [[name]] * workers, workers)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -141,17 +84,10 @@ def test_two_replicas_train_as_one_device_does(one_device, name, workers):
     assert one_device["logs"]["val_tokens"] == 25
 
 
-RUN_FN = """
-import json, sys, types
-from tfx_lm.components.trainer.run_fn import run_fn
-run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
-"""
-
-
 @pytest.mark.slow
 def test_only_the_chief_writes(corpus, tmp_path):
     both = [corpus.fn_args(tmp_path / name, epochs=2, layers=1) for name in ("chief", "other")]
-    run_workers(RUN_FN, [[json.dumps(vars(fn_args))] for fn_args in both], 2)
+    run_workers("run_trainer", [[json.dumps(vars(fn_args))] for fn_args in both], 2)
     chief, other = tmp_path / "chief", tmp_path / "other"
     assert (chief / "model" / "saved_model.pb").exists()
     document = json.loads((chief / "run" / "training.json").read_text())
@@ -162,34 +98,10 @@ def test_only_the_chief_writes(corpus, tmp_path):
     assert not other.exists()
 
 
-RESTORING = """
-import dataclasses, json, sys
-import keras, numpy as np
-from tfx_lm.components.trainer.backup import Backup, TrainingState
-from tfx_lm.components.trainer.distribution import choose_strategy, is_chief
-from tfx_lm.model.options import TrainerOptions
-from tfx_lm.components.trainer.run_fn import build_model
-
-folder, options = sys.argv[1], TrainerOptions.from_config(json.loads(sys.argv[2]))
-strategy = choose_strategy("multi_worker")
-with strategy.scope():
-    model = build_model(options, 9, 10)
-    model.set_weights([np.full(weight.shape, 0.25) for weight in model.get_weights()])
-    backup = Backup(folder, {})
-    if is_chief(strategy):
-        backup.save(model, TrainingState(epochs_done=2, best_weights=model.get_weights(), records=[{"epoch": 1}]))
-    model.set_weights([np.zeros(weight.shape) for weight in model.get_weights()])
-    state = backup.restore(model)
-    values = {float(value) for array in [*model.get_weights(), *state.best_weights] for value in np.ravel(array)}
-state.best_weights = []
-print(json.dumps([dataclasses.asdict(state), sorted(values)]))
-"""
-
-
 @pytest.mark.slow
 def test_all_workers_go_on_from_the_backup_of_the_chief(corpus, tmp_path):
     options = json.dumps(corpus.fn_args(tmp_path).custom_config["trainer"])
-    outputs = run_workers(RESTORING, [[tmp_path / "chief", options], [tmp_path / "no folder", options]], 2)
+    outputs = run_workers("restore_backup", [[tmp_path / "chief", options], [tmp_path / "no folder", options]], 2)
     for output in outputs:
         state, values = json.loads(output.splitlines()[-1])
         assert state["epochs_done"] == 2

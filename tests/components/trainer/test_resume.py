@@ -5,40 +5,15 @@ import json
 import pathlib
 import signal
 import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.programs import program
 from tfx_lm.components.trainer.backup import Backup, TrainingState
 from tfx_lm.components.trainer.run_fn import build_model, run_fn
 from tfx_lm.model.options import TrainerOptions
-
-# Dies without any warning in the third epoch, in its middle or in its validation.
-KILLED = """
-import json, os, signal, sys, types
-from tfx_lm import progress
-from tfx_lm.components.trainer import callbacks, run_fn
-
-callbacks.REPORT_EVERY = 0.0
-callbacks.BACKUP_EVERY = float(sys.argv[2])
-
-def die(text, fraction):
-    # After 2 epochs and at least a third of the next one.
-    if text.startswith("epoch 3/") and text.endswith("tokens/s") and fraction > 2.4 / 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def die_validating(self, logs):
-    if len(self.state.records) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-if sys.argv[3] == "validation":
-    callbacks.Schedule.on_test_begin, die = die_validating, lambda text, fraction: None
-
-with progress.listening(die):
-    run_fn.run_fn(types.SimpleNamespace(**json.loads(sys.argv[1])))
-"""
 
 
 def epochs(fn_args):
@@ -51,7 +26,7 @@ def test_a_killed_training_ends_like_one_that_ran_through(backup_every, where, t
     kept = tmp_path / "backup"
     killed = corpus.fn_args(tmp_path / "killed", backup_directory=kept)
     run = subprocess.run(
-        [sys.executable, "-c", KILLED, json.dumps(vars(killed)), str(backup_every), where],
+        program("train_until_killed", json.dumps(vars(killed)), backup_every, where),
         capture_output=True,
         text=True,
         check=False,

@@ -1,22 +1,11 @@
 """How many shares a batch is dealt into, and what becomes of TensorFlow's threads."""
 
 import subprocess
-import sys
 
 import pytest
 import tensorflow as tf
+from helpers.programs import program
 from tfx_lm.components.trainer import threads
-
-FRESH = """
-import sys
-import tensorflow as tf
-from tfx_lm.components.trainer import threads
-threads.joblib.cpu_count = lambda: 4
-if sys.argv[1] == "set":
-    tf.config.threading.set_intra_op_parallelism_threads(3)
-shares = threads.deal_threads(int(sys.argv[2]))
-print(shares, tf.config.threading.get_intra_op_parallelism_threads())
-"""
 
 
 @pytest.mark.slow
@@ -25,7 +14,7 @@ print(shares, tf.config.threading.get_intra_op_parallelism_threads())
     [("unset", 2048, "4 1"), ("unset", 512, "2 2"), ("unset", 10, "1 4"), ("set", 2048, "4 3")],
 )
 def test_the_cores_are_dealt_to_the_shares(before, batch_tokens, expected):
-    command = [sys.executable, "-c", FRESH, before, str(batch_tokens)]
+    command = program("deal_threads", before, batch_tokens)
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.split() == expected.split()
 

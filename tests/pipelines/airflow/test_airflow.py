@@ -11,6 +11,7 @@ from pathlib import Path
 
 import ml_metadata
 import pytest
+from helpers.programs import program
 from ml_metadata.proto import metadata_store_pb2
 from tfx_lm.components.evaluator import results
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
@@ -100,29 +101,12 @@ def states_in_metadata(store: ml_metadata.MetadataStore, node: str) -> list[str]
     ]
 
 
-STRUCTURE = """
-import json, sys
-from tfx_lm.pipelines.airflow import create_dag
-
-dag = create_dag(sys.argv[1], environment={"COLOUR": "blue"}, schedule="@daily")
-print("DAG " + json.dumps({
-    "id": dag.dag_id,
-    "most_runs": dag.max_active_runs,
-    "upstream": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
-    "retries": [task.retries for task in dag.tasks],
-    "skips_on": list({code for task in dag.tasks for code in task.skip_on_exit_code}),
-    "colours": list({task.env["COLOUR"] for task in dag.tasks}),
-    "tfx": "tfx" in sys.modules,
-}))
-"""
-
-
 def test_the_dag_has_the_shape_of_the_pipeline(airflow_programs, tmp_path):
     upstream = {"A": [], "B": [], "C": ["A", "B"], "D": ["A"], "E": ["C", "D"]}
     nodes = [{"id": node, "upstream": before} for node, before in upstream.items()]
     (tmp_path / "my.dag.json").write_text(json.dumps({"schema": 1, "pipeline": "my-model", "nodes": nodes}))
     done = subprocess.run(
-        [airflow_programs / "python", "-c", STRUCTURE, tmp_path / "my.json"],
+        program("dag_structure", tmp_path / "my.json", python=airflow_programs / "python"),
         env={**os.environ, "AIRFLOW_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.programs import program
 from tfx_lm.pipelines.code_digest import code_digest
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
@@ -161,8 +162,7 @@ def test_the_command(small_config, tmp_path, spec):
 
 @pytest.mark.slow
 def test_without_the_sdk_the_extra_is_named(small_config, tmp_path):
-    script = "import sys; sys.modules['kfp'] = None; from tfx_lm.cli.cli import main; main()"
-    command = [sys.executable, "-c", script, "compile", "--runner", "kubeflow", "--config", small_config]
+    command = program("tfx_lm_without", "kfp", "compile", "--runner", "kubeflow", "--config", small_config)
     done = subprocess.run([*command, "--output", tmp_path / "pipeline.yaml"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "install tfx-lm[kubeflow]" in done.stderr

@@ -2,11 +2,11 @@
 
 import signal
 import subprocess
-import sys
 import time
 
 import ml_metadata
 import pytest
+from helpers.programs import program
 from ml_metadata.proto import metadata_store_pb2
 from tfx_lm.pipelines.local.local_plan import plan_pipeline
 from tfx_lm.pipelines.local.local_runner import run_pipeline
@@ -97,36 +97,10 @@ def test_processes_begin_with_tfx_imported_and_tensorflow_untouched(small_nodes,
     assert call(tmp_path / "log", small_nodes.is_fresh) is True
 
 
-RUNNER = """
-import signal
-import sys
-from pathlib import Path
-from rich.console import Console
-from tfx_lm.pipelines.local.local_runner import run_pipeline
-from tfx_lm.pipelines.local.processes import call
-from tfx_lm.pipelines.local.terminal import RunDisplay
-
-def plan(folder):
-    import small_nodes
-    from tfx_lm.pipelines.local.local_plan import plan_pipeline
-    from tfx_lm.pipelines.metadata.metadata_store import connection_config
-
-    connection = connection_config(f"sqlite:///{folder}/metadata.sqlite")
-    return plan_pipeline(small_nodes.pipeline_of(folder, connection, small_nodes.waiting("Wait", 120.0)))
-
-if __name__ == "__main__":
-    # A shell that starts a job in the background has it ignore SIGINT.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    folder = Path(sys.argv[1])
-    run_pipeline(call(folder / "log", plan, folder), RunDisplay(Console()), folder / "log")
-"""
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_no_node_outlives_its_runner(small_nodes, tmp_path, number):
-    script = tmp_path / "runner.py"
-    script.write_text(RUNNER)
-    process = subprocess.Popen([sys.executable, script, tmp_path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = program("run_small_nodes", tmp_path)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not (tmp_path / "Wait").exists():
         assert process.poll() is None

@@ -1,28 +1,16 @@
 import io
 import re
 import subprocess
-import sys
 
+from helpers.programs import program
 from rich.console import Console
 from rich.table import Table
 from tfx_lm.pipelines.local.terminal import RunDisplay, plain_console
 
-SCRIPT = """
-import os, sys
-from pathlib import Path
-from tfx_lm.pipelines.local.terminal import output_to
-print("before")
-with output_to(Path(sys.argv[1])) as terminal:
-    print("python noise")
-    os.write(2, b"c++ noise\\n")
-    print("result", file=terminal)
-print("after")
-"""
-
 
 def test_only_results_reach_the_terminal(tmp_path):
     log = tmp_path / "run.log"
-    done = subprocess.run([sys.executable, "-c", SCRIPT, log], capture_output=True, text=True, check=True)
+    done = subprocess.run(program("make_noise", log), capture_output=True, text=True, check=True)
     assert done.stdout == "before\nresult\nafter\n"
     assert done.stderr == ""
     assert log.read_text() == "c++ noise\npython noise\n" or log.read_text() == "python noise\nc++ noise\n"

@@ -4,11 +4,11 @@ import contextlib
 import json
 import sqlite3
 import subprocess
-import sys
 
 import ml_metadata as mlmd
 import pytest
 from click.testing import CliRunner
+from helpers.programs import program
 from ml_metadata.metadata_store.metadata_store import downgrade_schema
 from ml_metadata.proto import metadata_store_pb2
 from tfx_lm import exit_codes
@@ -193,26 +193,10 @@ def test_metadata_is_made_in_one_place(arguments):
     assert "give either --pipeline FILE or --metadata URL" in result.output
 
 
-WRITER = """
-import sys
-import ml_metadata as mlmd
-from ml_metadata.proto import metadata_store_pb2
-from tfx_lm.pipelines.metadata.metadata_store import SerialSqlite, connection_config
-connection = connection_config(f"sqlite:///{sys.argv[1]}")
-for index in range(25):
-    lock = SerialSqlite(connection)
-    lock.acquire()
-    store = mlmd.MetadataStore(connection)
-    kind = store.put_artifact_type(metadata_store_pb2.ArtifactType(name="Thing"))
-    store.put_artifacts([metadata_store_pb2.Artifact(type_id=kind, uri=f"{sys.argv[2]}/{index}")])
-    lock.release()
-"""
-
-
 def test_processes_that_write_to_one_sqlite_file_wait_for_each_other(tmp_path):
     file = tmp_path / "metadata.sqlite"
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(file), str(writer)], stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(program("write_metadata", file, writer), stderr=subprocess.PIPE, text=True)
         for writer in range(4)
     ]
     for writer in writers:

@@ -1,0 +1,83 @@
+"""One process of a training: prints the first step's gradients, and the weights after 20 steps."""
+
+import json
+import sys
+
+import keras
+import tensorflow as tf
+
+name = sys.argv[1]
+if name == "mirrored":
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+from tfx_lm.components.trainer.buckets import Buckets
+from tfx_lm.components.trainer.distribution import choose_strategy
+from tfx_lm.components.trainer.replica_batches import distribute
+from tfx_lm.components.trainer.run_fn import build_model
+from tfx_lm.model.options import TrainerOptions
+from tfx_lm.transform.padding import pad_batch
+
+strategy = choose_strategy(name)
+# Of the second batch one replica gets nothing; the others are dealt unevenly, too.
+BATCHES = [[[7, 9, 3], [4, 3], [5, 6, 7, 8, 3], [3], [8, 8, 8, 3]], [[6, 9, 3]], [[5, 3], [3], [9, 9, 4, 3]]]
+BUCKETS = Buckets((5,), (5,), 3, 0.0)
+OPTIONS = {
+    "embedding_units": 4,
+    "units": 6,
+    "dropout": 0.0,
+    "distribution": name,
+    "batch_tokens": 25,
+    "epochs": 1,
+    "learning_rate": 0.01,
+    "weight_decay": 0.01,
+    "clip_norm": 0.5,
+    "early_stopping_patience": 1,
+}
+
+
+def all_batches():
+    return tf.data.Dataset.from_tensor_slices(tf.ragged.constant(BATCHES, tf.int64)).map(pad_batch).repeat()
+
+
+def train(steps, **options):
+    with strategy.scope():
+        keras.utils.set_random_seed(3)
+        model = build_model(TrainerOptions.parse({**OPTIONS, **options}), 10, steps)
+        before = model.get_weights()
+        logs = model.fit(
+            distribute(strategy, all_batches(), BUCKETS),
+            steps_per_epoch=steps,
+            verbose=0,
+            validation_data=distribute(strategy, all_batches(), BUCKETS),
+            validation_steps=3,
+        ).history
+        return before, model.get_weights(), {name: value[0] for name, value in logs.items()}
+
+
+# What the graphs of the steps send to the other replicas.
+reductions: list[int] = []
+original = tf.distribute.ReplicaContext.all_reduce
+
+
+def counted(context, operation, values, *rest, **named):
+    reductions.append(len(values))
+    return original(context, operation, values, *rest, **named)
+
+
+tf.distribute.ReplicaContext.all_reduce = counted
+
+# With a large learning rate, none of the gradient's digits is lost in the weights.
+before, after, _ = train(1, optimizer="sgd", learning_rate=1024.0, weight_decay=0.0, clip_norm=1e9)
+_, weights, logs = train(20)
+print(
+    json.dumps(
+        {
+            "replicas": strategy.num_replicas_in_sync,
+            "gradients": [((old - new) / 1024).tolist() for old, new in zip(before, after, strict=True)],
+            "weights": [weight.tolist() for weight in weights],
+            "logs": logs,
+            "reductions": reductions,
+        }
+    )
+)
