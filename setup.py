@@ -67,16 +67,25 @@ setup(
         # tf.summary, which writes the training's curves, needs it; TensorFlow 2.21 no longer brings it.
         f"tensorboard; {OLD_STACK}",
         f"tensorboard>=2.20; {NEW_STACK}",
+        # TFX decides the versions of these.
+        "keras",
+        "ml-metadata",
+        "numpy",
+        "protobuf",
+        "pyarrow",
         "tensorflow",
-        "tensorflow-transform",
         "tensorflow-model-analysis",
+        "tensorflow-serving-api",
+        "tensorflow-transform",
         "click>=8",
         # The report.
         "jinja2>=3",
+        "markupsafe>=2",
         "matplotlib>=3.7",
         # Counts the processors that a container may use; tensorflow-data-validation brings it anyway.
         "joblib>=1.2",
         "pydantic>=2.5",
+        "pydantic-core",
         "pyyaml",
         "rich>=13",
         "scipy",

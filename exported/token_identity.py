@@ -16,8 +16,8 @@ from ..transform.vocabulary import read_vocabulary
 FILE = "assets.extra/tfx_lm.json"
 
 
-def write_description(path: str, transform_config: Mapping[str, Any], vocabulary_file: str) -> None:
-    """Writes the description of a SavedModel.
+def write_token_identity(path: str, transform_config: Mapping[str, Any], vocabulary_file: str) -> None:
+    """Writes the token identity of a SavedModel.
 
     Args:
         path: The folder that holds `saved_model.pb`.
@@ -28,21 +28,21 @@ def write_description(path: str, transform_config: Mapping[str, Any], vocabulary
     words = read_vocabulary(vocabulary_file)
     with tf.io.gfile.GFile(vocabulary_file, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
-    description = {
+    identity = {
         "tokenizer": transform_config["tokenizer"],
         "lowercase": transform_config["lowercase"],
         "vocabulary_size": len(words),
         "vocabulary_sha256": digest,
     }
     if isinstance(transform_config.get("max_length"), int):
-        description["max_length"] = transform_config["max_length"]
+        identity["max_length"] = transform_config["max_length"]
     tf.io.gfile.makedirs(f"{path}/{FILE.rpartition('/')[0]}")
     with tf.io.gfile.GFile(f"{path}/{FILE}", "w") as file:
-        file.write(json.dumps(description, indent=2) + "\n")
+        file.write(json.dumps(identity, indent=2) + "\n")
 
 
-def read_description(path: str) -> dict[str, Any]:
-    """Reads the description of a SavedModel.
+def read_token_identity(path: str) -> dict[str, Any]:
+    """Reads the token identity of a SavedModel.
 
     Args:
         path: The folder that holds `saved_model.pb`.
@@ -62,9 +62,9 @@ def read_description(path: str) -> dict[str, Any]:
 
 
 def same_tokens(candidate: str, baseline: str) -> bool:
-    """Returns whether two SavedModels read the same tokens: False if one of them has no description."""
+    """Returns whether two SavedModels read the same tokens: False if one of them has no token identity."""
     try:
-        return _tokens(read_description(candidate)) == _tokens(read_description(baseline))
+        return _tokens(read_token_identity(candidate)) == _tokens(read_token_identity(baseline))
     except ValueError:
         return False
 
@@ -78,9 +78,9 @@ def check_same_tokens(candidate: str, baseline: str) -> None:
 
     Raises:
         SettingError: If tokenizer or vocabulary differ; the message names both. It names the setting `criterion`.
-        ValueError: If a description cannot be read.
+        ValueError: If a token identity cannot be read.
     """
-    ours, theirs = read_description(candidate), read_description(baseline)
+    ours, theirs = read_token_identity(candidate), read_token_identity(baseline)
     if _tokens(ours) != _tokens(theirs):
         models = f"the candidate {candidate} reads {_words(ours)}, the baseline {baseline} {_words(theirs)}"
         raise SettingError(
@@ -89,12 +89,12 @@ def check_same_tokens(candidate: str, baseline: str) -> None:
         )
 
 
-def _tokens(description: Mapping[str, Any]) -> dict[str, Any]:
+def _tokens(identity: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what decides which tokens a text has; `max_length` only decides how many of them are read."""
-    return {name: value for name, value in description.items() if name != "max_length"}
+    return {name: value for name, value in identity.items() if name != "max_length"}
 
 
-def _words(description: Mapping[str, Any]) -> str:
-    tokenizer = f"{description['tokenizer']}{' (lower-cased)' if description['lowercase'] else ''}"
-    vocabulary = f"a vocabulary of {description['vocabulary_size']} ({description['vocabulary_sha256'][:12]})"
+def _words(identity: Mapping[str, Any]) -> str:
+    tokenizer = f"{identity['tokenizer']}{' (lower-cased)' if identity['lowercase'] else ''}"
+    vocabulary = f"a vocabulary of {identity['vocabulary_size']} ({identity['vocabulary_sha256'][:12]})"
     return f"{tokenizer} tokens with {vocabulary}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..exported.token_identity import write_description
+from ..exported.token_identity import write_token_identity
 from .language_model import LanguageModel
 from .serving_signatures import Signatures
 from .transform_graph import TransformGraph
@@ -40,4 +40,4 @@ def export_model(
     module.transform = transform.trackable
     module.tables = signatures.tables
     tf.saved_model.save(module, directory, signatures=signatures.functions())
-    write_description(directory, transform_config, transform.vocabulary_path)
+    write_token_identity(directory, transform_config, transform.vocabulary_path)

@@ -16,7 +16,7 @@ from tfx.utils import json_utils
 
 from ...exported.exported_model import ExportedModel, load_model
 from ...exported.signatures import SCORE
-from ...exported.token_identity import read_description
+from ...exported.token_identity import read_token_identity
 from ...progress import report
 from ...transform.lengths import smallest_length
 from ...transform.vocabulary import VOCABULARY_NAME
@@ -53,13 +53,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 `code_digest`, a string, optional.
 
         Raises:
-            ValueError: If the model has no description, the graph no vocabulary, or the examples not the splits.
+            ValueError: If the model has no token identity, the graph no vocabulary, or the examples not the splits.
         """
         evaluation = artifact_utils.get_single_instance(input_dict[specs.EVALUATION_KEY])
         model_run = artifact_utils.get_single_instance(input_dict[specs.MODEL_RUN_KEY])
         path = page_path(artifact_utils.get_single_instance(output_dict[REPORT_KEY]).uri)
         model = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
-        identity = read_description(model_path(model))
+        identity = read_token_identity(model_path(model))
         results = load_results(evaluation.uri)
 
         tf.io.gfile.makedirs(posixpath.dirname(path))

@@ -6,8 +6,7 @@ import pytest
 from click.testing import CliRunner
 from tfx_lm import exit_codes
 from tfx_lm.cli import cli, compare
-from tfx_lm.exported import comparison, scoring
-from tfx_lm.exported import token_identity as description
+from tfx_lm.exported import comparison, scoring, token_identity
 from tfx_lm.exported.scores import PairedSums
 from tfx_lm.pipelines.config import GateConfig
 
@@ -79,7 +78,7 @@ def test_perplexities_of_other_vocabularies_are_refused(models, tmp_path):
         (tmp_path / "vocabulary").write_text("\n".join(words[:count]) + "\n")
         folders.append(str(shutil.copytree(model, tmp_path / str(count))))
         config = {"tokenizer": "whitespace", "lowercase": False}
-        description.write_description(folders[-1], config, str(tmp_path / "vocabulary"))
+        token_identity.write_token_identity(folders[-1], config, str(tmp_path / "vocabulary"))
     lines = tmp_path / "lines.txt"
     lines.write_bytes(b"".join(LINES))
     command = ["compare", *folders, str(lines), "--criterion", "perplexity"]
@@ -101,9 +100,9 @@ def test_max_length_is_no_part_of_the_tokens(tmp_path):
         (tmp_path / name / "assets.extra").mkdir(parents=True)
         (tmp_path / name / "assets.extra" / "tfx_lm.json").write_text(json.dumps(settings))
     old, short, other = (str(tmp_path / name) for name in ("old", "short", "other"))
-    assert description.same_tokens(old, short)
-    description.check_same_tokens(old, short)
-    assert not description.same_tokens(old, other)
+    assert token_identity.same_tokens(old, short)
+    token_identity.check_same_tokens(old, short)
+    assert not token_identity.same_tokens(old, other)
 
 
 @pytest.mark.slow
@@ -136,12 +135,12 @@ def test_no_lines_are_nan_and_no_blessing(models):
     assert found["gate"]["blessed"] is False
 
 
-def test_the_description_has_max_length_if_it_is_a_number(tmp_path):
+def test_the_token_identity_has_max_length_if_it_is_a_number(tmp_path):
     (tmp_path / "vocabulary").write_text("<pad>\n<unk>\n<s>\n</s>\nthe\n")
     config = {"tokenizer": "word", "lowercase": True}
     for max_length in (20, "auto"):
         folder = str(tmp_path / str(max_length))
-        description.write_description(folder, {**config, "max_length": max_length}, str(tmp_path / "vocabulary"))
-    assert description.read_description(str(tmp_path / "20"))["max_length"] == 20
-    assert "max_length" not in description.read_description(str(tmp_path / "auto"))
-    assert description.same_tokens(str(tmp_path / "20"), str(tmp_path / "auto"))
+        token_identity.write_token_identity(folder, {**config, "max_length": max_length}, str(tmp_path / "vocabulary"))
+    assert token_identity.read_token_identity(str(tmp_path / "20"))["max_length"] == 20
+    assert "max_length" not in token_identity.read_token_identity(str(tmp_path / "auto"))
+    assert token_identity.same_tokens(str(tmp_path / "20"), str(tmp_path / "auto"))

@@ -16,8 +16,7 @@ from tfx_lm.components.evaluator import gate_properties, results
 from tfx_lm.components.evaluator.component import MaskedEvaluator
 from tfx_lm.components.evaluator.executor import Executor
 from tfx_lm.errors import SettingError
-from tfx_lm.exported import gate, scoring
-from tfx_lm.exported import token_identity as description
+from tfx_lm.exported import gate, scoring, token_identity
 
 pytestmark = pytest.mark.slow
 
@@ -248,7 +247,7 @@ def test_a_damaged_baseline_stops_before_any_work(tmp_path, uniform_model, save_
 def describe(model, vocabulary, folder):
     """A model that says what it reads."""
     copy = shutil.copytree(model, folder)
-    description.write_description(str(copy), {"tokenizer": "whitespace", "lowercase": True}, str(vocabulary))
+    token_identity.write_token_identity(str(copy), {"tokenizer": "whitespace", "lowercase": True}, str(vocabulary))
     return copy
 
 

@@ -17,7 +17,7 @@ from tfx_lm.components.report import executor
 from tfx_lm.components.report.artifact import HTML, page_path
 from tfx_lm.components.report.component import Report
 from tfx_lm.components.report.executor import Executor
-from tfx_lm.exported.token_identity import FILE, write_description
+from tfx_lm.exported.token_identity import FILE, write_token_identity
 from tfx_lm.transform import vocabulary
 
 pytestmark = pytest.mark.slow
@@ -113,7 +113,7 @@ class Run:
         copy = shutil.copytree(saved_model, self.folder / name / "Format-Serving")
         words = self.folder / "words"
         words.write_text("\n".join([*vocabulary.RESERVED, "the", "cat"]) + "\n")
-        write_description(str(copy), IDENTITY, str(words))
+        write_token_identity(str(copy), IDENTITY, str(words))
         return made
 
     def page(self):
