@@ -32,9 +32,11 @@ def command(
     """Runs the whole pipeline on this machine.
 
     Exit codes: 0 the run finished (also where the model was not blessed), 1 a node failed, 2 bad configuration or
-    input, found before any work, 3 nothing was pushed and --require-push was given.
+    input, found before any work, 3 nothing was pushed and --require-push was given, 130 ended by Ctrl-C, 143 ended by
+    SIGTERM.
     """
     from ..pipelines.config import load_config
+    from ..pipelines.local.interrupts import ending_on_signals
     from ..pipelines.local.run import run_locally
     from ..pipelines.preflight import check_run
 
@@ -44,9 +46,10 @@ def command(
     if output:
         values["output"] = output
     try:
-        config = load_config(config_path, overrides, values)
-        check_run(config)
-        summary = run_locally(config, from_nodes, to_nodes)
+        with ending_on_signals():
+            config = load_config(config_path, overrides, values)
+            check_run(config)
+            summary = run_locally(config, from_nodes, to_nodes)
     except ConfigurationError as error:
         refuse(error)
     if any(node["state"] == "FAILED" for node in summary["nodes"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import click
 
 from ..exit_codes import NODE_FAILED, NODE_SKIPPED
 from ..pipelines.errors import ConfigurationError
+from ..pipelines.nodes.supervisor import Ended, supervise
 from .refusal import refuse
 
 
@@ -20,9 +22,23 @@ from .refusal import refuse
 def command(file: Path, node_id: str, run_id: str, parameters: str) -> None:
     """Runs one node of a compiled pipeline; its inputs are those that earlier nodes of the run recorded.
 
-    Exit codes: 0 done, or cached; 1 failed, and recorded as failed in ML Metadata (also on SIGTERM); 2 bad input,
-    found before any work; 99 skipped. A node that was killed outright is done again by the next run.
+    Exit codes: 0 done, or cached; 1 failed, and recorded as failed in ML Metadata; 2 bad input, found before any work;
+    99 skipped; 130 and 143 ended by Ctrl-C or SIGTERM, and recorded as failed. A node that was killed outright is done
+    again by the next run.
     """
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    # Signals that are ignored, as nohup does it, stay ignored.
+    signals = {number for number in ending if signal.getsignal(number) is not signal.SIG_IGN}
+    ended = supervise(lambda: _run(file, node_id, run_id, parameters), signals)
+    if ended.code < 0:
+        _record(file, node_id, run_id, ended)
+        click.echo(f"tfx-lm: {node_id} failed: {ended.reason()}", err=True)
+    if ended.asked is not None and ended.code != 0:
+        sys.exit(128 + ended.asked)
+    sys.exit(NODE_FAILED if ended.code < 0 else ended.code)
+
+
+def _run(file: Path, node_id: str, run_id: str, parameters: str) -> int:
     from ..pipelines.nodes.node_command import run_node_of_file
 
     try:
@@ -32,6 +48,14 @@ def command(file: Path, node_id: str, run_id: str, parameters: str) -> None:
     click.echo(f"{result.id}: {result.state} after {result.seconds:.1f} s")
     if result.state == "FAILED":
         click.echo(f"tfx-lm: {result.id} failed: {result.error}", err=True)
-        sys.exit(NODE_FAILED)
-    if result.state == "SKIPPED":
-        sys.exit(NODE_SKIPPED)
+        return NODE_FAILED
+    return NODE_SKIPPED if result.state == "SKIPPED" else 0
+
+
+def _record(file: Path, node_id: str, run_id: str, ended: Ended) -> None:
+    """Records a node that was killed as failed."""
+    from ..pipelines.metadata.metadata_store import compiled_connection, compiled_name, resolve_connection
+    from ..pipelines.metadata.run_records import fail_running
+
+    connection = resolve_connection(compiled_connection(file))
+    fail_running(connection, compiled_name(file), run_id, node_id, ended.reason())

@@ -14,6 +14,7 @@ from .. import atomic_file
 from ..exit_codes import BAD_INPUT, NODE_FAILED
 from .config import PipelineConfig, load_config
 from .errors import ConfigurationError
+from .local.interrupts import ending_on_signals
 from .local.processes import call
 from .local.run import run_locally
 from .preflight import check_run
@@ -69,8 +70,9 @@ def main(speeches: Path, output: str, overrides: tuple[str, ...]) -> None:
         write_corpus(speeches, corpus)
         with resources.as_file(resources.files("tfx_lm.pipelines") / "configs" / "demo.yaml") as path:
             config = load_config(path, overrides, {"data.files": (str(corpus),), "output": output})
-        check_run(config)
-        summary = run_locally(config)
+        with ending_on_signals():
+            check_run(config)
+            summary = run_locally(config)
     except ConfigurationError as error:
         click.echo(f"demo: {error}", err=True)
         sys.exit(BAD_INPUT)

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ..components.text_example_gen.inputs import InputError, check_inputs
+from ..components.trainer.cluster import cluster_workers
 from ..remote import is_remote
 from .config import PipelineConfig
 from .errors import ConfigurationError
@@ -36,6 +37,7 @@ def check_run(config: PipelineConfig) -> None:
     except InputError as error:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     check_vocabulary(config)
+    _check_one_worker(config)
     _check_writable(Path(config.output))
 
 
@@ -79,6 +81,28 @@ def check_vocabulary(config: PipelineConfig) -> None:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     except tf.errors.OpError as error:
         raise ConfigurationError(f"vocabulary.file={file}: cannot be read ({error.message})") from error
+
+
+def _check_one_worker(config: PipelineConfig) -> None:
+    """Raises a `ConfigurationError` if the Trainer would wait for workers that a local run does not start."""
+    if config.trainer.distribution not in ("auto", "multi_worker"):
+        return
+    try:
+        workers = cluster_workers()
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    if len(workers) < 2 and config.trainer.distribution == "auto":
+        return
+    named = (
+        f"TF_CONFIG names {len(workers)} workers ({', '.join(workers)})"
+        if len(workers) > 1
+        else ("trainer.distribution=multi_worker")
+    )
+    raise ConfigurationError(
+        f"{named}, and `tfx-lm run` starts no other workers: the Trainer would wait for them. Unset TF_CONFIG and set "
+        "trainer.distribution=auto to train on this machine alone; for several workers, call "
+        "tfx_lm.components.trainer.run_fn.run_fn on each (docs/guide/training.md, Several devices)"
+    )
 
 
 def _check_writable(output: Path) -> None:

@@ -18,6 +18,7 @@ pytest_plugins = [
     "helpers.schedule",
     "helpers.build_once",
     "helpers.made_up_corpus",
+    "helpers.process_marks",
     "helpers.table_models",
 ]
 

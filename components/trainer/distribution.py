@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from urllib.parse import urlparse
@@ -10,6 +9,8 @@ from urllib.parse import urlparse
 import tensorflow as tf
 
 from ...errors import SettingError, escape
+from ...progress import report
+from .cluster import cluster_workers
 
 # Where a TPU host listens, unless its address says otherwise, and the seconds in which it must answer.
 TPU_PORT = 8470
@@ -37,7 +38,7 @@ def choose_strategy(name: str) -> tf.distribute.Strategy:
     Raises:
         ValueError: if what is asked for is not there.
     """
-    workers = _workers() if name in ("auto", "multi_worker") else []
+    workers = cluster_workers() if name in ("auto", "multi_worker") else []
     tpu = _tpu_address() if name in ("auto", "tpu") else None
     if name == "tpu" or tpu is not None:
         return _tpu(tpu)
@@ -83,31 +84,14 @@ def _of_first_replica(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.
     return strategy.experimental_local_results(strategy.run(on_each_replica))[0]
 
 
-def _workers() -> list[str]:
-    """Returns the addresses of the workers in `TF_CONFIG`, the chief's first; empty if it is not set."""
-    text = os.environ.get("TF_CONFIG", "")
-    try:
-        config = json.loads(text or "{}")
-        cluster, task = config.get("cluster", {}), config.get("task", {})
-        workers = [*cluster.get("chief", []), *cluster.get("worker", [])]
-        if len(workers) > 1 and not 0 <= int(task["index"]) < len(cluster[task["type"]]):
-            raise ValueError("`task` does not name a member of `cluster`")
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"TF_CONFIG={text}: {error!r}; it must be of the form "
-            '{"cluster": {"worker": ["HOST:PORT", …]}, "task": {"type": "worker", "index": 0}}, or not be set'
-        ) from error
-    if len(workers) > 1 and task["type"] not in ("chief", "worker"):
-        raise ValueError(f"TF_CONFIG has the task type {task['type']!r}: only chief and worker train; start no others")
-    return workers
-
-
 def _multi_worker(workers: list[str]) -> tf.distribute.Strategy:
     if len(workers) < 2:
         raise SettingError(
             f"{{distribution}}=multi_worker: TF_CONFIG names {len(workers)} workers, must be several; set TF_CONFIG in "
             "each worker's environment, or {distribution}=one_device"
         )
+    # TensorFlow waits for all of them, without a word.
+    report(f"waits until all workers of TF_CONFIG have started: {', '.join(workers)}")
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import graphlib
 import os
-import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -17,8 +17,12 @@ from pathlib import Path
 from typing import Protocol
 
 from ..nodes.node_result import NodeResult
+from ..nodes.supervisor import GRACE, Ended
 from .processes import process_context
 from .run_plan import Plan
+
+# Seconds in which a supervisor records how its node ended, and ends itself.
+_RECORDING = 3.0
 
 
 class Observer(Protocol):
@@ -89,15 +93,29 @@ def run_pipeline(plan: Plan, observer: Observer, log_file: Path, at_once: int | 
                     end(result)
     finally:
         # Interrupted: the nodes record that they failed.
-        for node in working.values():
-            node.process.terminate()
-        for node in working.values():
-            node.process.join()
+        for result in _end_all(working, observer):
+            observer.ended(result.id, result.state, result.seconds)
     for node_id in order:
         if node_id not in results:
             results[node_id] = NodeResult(node_id, "SKIPPED", 0.0)
             observer.ended(node_id, "SKIPPED", 0.0)
     return [results[node_id] for node_id in order]
+
+
+def _end_all(working: dict[Connection, _Working], observer: Observer) -> Iterator[NodeResult]:
+    """Ends all nodes, which takes their supervisors `GRACE` seconds at most, and yields how each ended."""
+    deadline = time.monotonic() + GRACE + _RECORDING
+    for node in working.values():
+        node.process.terminate()
+    while working and (left := deadline - time.monotonic()) > 0:
+        # Not for the processes: the fork server, which knows of their ends, may have got the same signal.
+        for connection in [each for each in wait(list(working), left) if isinstance(each, Connection)]:
+            result = _receive(connection, working[connection], observer)
+            if result is not None:
+                del working[connection]
+                yield result
+    for node in working.values():
+        node.process.kill()
 
 
 def _start(plan: Plan, node_id: str, log_file: Path) -> tuple[Connection, _Working]:
@@ -120,14 +138,13 @@ def _receive(connection: Connection, node: _Working, observer: Observer) -> Node
     try:
         message = connection.recv()
     except EOFError:
-        node.process.join()
-        code = node.process.exitcode or 0
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        error = f"its process {how}; the log may say why, and another run goes on from here"
+        # The supervisor itself was killed, and the system then ended the node.
+        node.process.join(_RECORDING)
+        error = Ended(node.process.exitcode or 0, None).reason()
         message = NodeResult(node.node_id, "FAILED", time.monotonic() - node.begin, error)
     if not isinstance(message, NodeResult):
         observer.reported(node.node_id, *message)
         return None
     connection.close()
-    node.process.join()
+    node.process.join(_RECORDING)
     return message

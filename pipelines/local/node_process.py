@@ -1,4 +1,4 @@
-"""What happens in the process of one node of a local run."""
+"""What happens in the process of one node of a local run, and in the process that supervises it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tfx.proto.orchestration import pipeline_pb2
 
 from ... import progress
-from ..nodes.node_run import run_node
+from ..metadata.run_records import fail_running
+from ..nodes.node_result import NodeResult
+from ..nodes.node_run import pipeline_connection, run_node
+from ..nodes.supervisor import supervise
 from .terminal import output_to
 
 
 def run_node_in_process(pipeline: bytes, node_id: str, log_file: Path, runner: Connection) -> None:
-    """Runs a node, and sends what it reports as (text, fraction), and at last its NodeResult.
+    """Runs a node in a child of this process; sends what it reports as (text, fraction), and at last its NodeResult.
 
     Args:
         pipeline: The compiled pipeline with the run's id, serialised.
@@ -26,11 +30,28 @@ def run_node_in_process(pipeline: bytes, node_id: str, log_file: Path, runner: C
         log_file: Where its output goes.
         runner: The sending end of a pipe to the runner.
     """
-    # The runner decides what an interrupt from the keyboard means, which reaches all processes.
+    # The runner decides what these mean, which reach all processes of a terminal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    begin = time.monotonic()
+    # If the runner was killed, a second run must not meet a node of the first one.
+    ended = supervise(lambda: _work(pipeline, node_id, log_file, runner), {signal.SIGTERM}, parent.sentinel)
+    if ended.code == 0:
+        return
+    ir = pipeline_pb2.Pipeline.FromString(pipeline)
+    run_id = ir.runtime_spec.pipeline_run_id.field_value.string_value
+    with output_to(log_file):
+        print(f"{node_id}: {ended.reason()}", flush=True)
+        fail_running(pipeline_connection(ir), ir.pipeline_info.id, run_id, node_id, ended.reason())
+    with contextlib.suppress(OSError):
+        runner.send(NodeResult(node_id, "FAILED", time.monotonic() - begin, ended.reason()))
+
+
+def _work(pipeline: bytes, node_id: str, log_file: Path, runner: Connection) -> int:
     # Otherwise the first of two nodes takes all of a GPU's memory.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    threading.Thread(target=_end_with_runner, daemon=True).start()
     sending = threading.Lock()
 
     def report(text: str, fraction: float | None) -> None:
@@ -41,11 +62,4 @@ def run_node_in_process(pipeline: bytes, node_id: str, log_file: Path, runner: C
         result = run_node(pipeline_pb2.Pipeline.FromString(pipeline), node_id)
     with sending, contextlib.suppress(OSError):
         runner.send(result)
-
-
-def _end_with_runner() -> None:
-    """Ends the node where the runner was killed: a second run must not meet a node of the first one."""
-    runner = multiprocessing.parent_process()
-    assert runner is not None
-    runner.join()
-    os.kill(os.getpid(), signal.SIGTERM)
+    return 0

@@ -8,12 +8,15 @@ TensorFlow itself, which would not survive the fork.
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import traceback
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+from ..nodes.supervisor import supervise
 from .terminal import output_to
 
 # Everything that nodes import, through these.
@@ -50,10 +53,37 @@ def call(
     Returns:
         What it returns.
     """
-    with ProcessPoolExecutor(1, mp_context=process_context()) as pool:
-        return pool.submit(_call, log_file, function, arguments, named).result()
+    context = process_context()
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_supervise, args=(sending, log_file, function, arguments, named))
+    process.start()
+    sending.close()
+    try:
+        result, error = receiving.recv()
+    except EOFError:
+        raise RuntimeError(f"{function.__name__}: its process was killed; {log_file} may say why") from None
+    finally:
+        process.terminate()
+        receiving.close()
+    if error is not None:
+        raise error
+    return result
 
 
-def _call(log_file: Path, function: Callable[..., Result], arguments: tuple, named: dict) -> Result:
+def _supervise(sending: Connection, log_file: Path, function: Callable, arguments: tuple, named: dict) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    supervise(lambda: _call(sending, log_file, function, arguments, named), {signal.SIGTERM}, parent.sentinel)
+
+
+def _call(sending: Connection, log_file: Path, function: Callable, arguments: tuple, named: dict) -> int:
+    outcome: tuple[Any, Exception | None]
     with output_to(log_file):
-        return function(*arguments, **named)
+        try:
+            outcome = function(*arguments, **named), None
+        except Exception as error:  # Raised again by the caller; its traceback stays here.
+            traceback.print_exc()
+            outcome = None, error
+    sending.send(outcome)
+    return 0

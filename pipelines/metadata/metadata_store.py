@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -56,12 +58,22 @@ def compiled_connection(pipeline_file: Path) -> metadata_store_pb2.ConnectionCon
     Raises:
         ConfigurationError: There is no such file, or it holds no compiled pipeline.
     """
-    connection = metadata_store_pb2.ConnectionConfig()
-    try:
-        tree = json.loads(pipeline_file.read_text(encoding="utf-8"))
+    with _reading(pipeline_file) as tree:
         fields = dict(tree["deploymentConfig"]["metadataConnectionConfig"])
         del fields["@type"]
-        return json_format.ParseDict(fields, connection)
+        return json_format.ParseDict(fields, metadata_store_pb2.ConnectionConfig())
+
+
+def compiled_name(pipeline_file: Path) -> str:
+    """The name of a compiled pipeline; arguments and errors as for `compiled_connection`."""
+    with _reading(pipeline_file) as tree:
+        return str(tree["pipelineInfo"]["id"])
+
+
+@contextmanager
+def _reading(pipeline_file: Path) -> Iterator[dict[str, Any]]:
+    try:
+        yield json.loads(pipeline_file.read_text(encoding="utf-8"))
     except (OSError, ValueError, LookupError, TypeError, json_format.ParseError) as error:
         raise ConfigurationError(f"--pipeline {pipeline_file}: no compiled pipeline ({error}); {REMEDY}") from error
 

@@ -9,7 +9,7 @@ import re
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 
-from .metadata_store import connection_config, resolve_connection
+from .metadata_store import SerialSqlite, connection_config, resolve_connection
 
 # Where TFX keeps the error of an execution.
 ERROR_PROPERTY = "__execution_result__"
@@ -51,6 +51,30 @@ def open_records(metadata_url: str, pipeline_name: str, run_id: str) -> RunRecor
     return RunRecords(mlmd.MetadataStore(connection), pipeline_name, run_id)
 
 
+def fail_running(
+    connection: metadata_store_pb2.ConnectionConfig, pipeline_name: str, run_id: str, node_id: str, message: str
+) -> None:
+    """Marks what a node of a run still had under way as FAILED, for a node whose process was killed.
+
+    Args:
+        connection: A resolved connection.
+        pipeline_name: The pipeline's name.
+        run_id: The run's id.
+        node_id: The node.
+        message: Why it failed, one line.
+    """
+    lock = SerialSqlite(connection)
+    lock.acquire()
+    try:
+        store = mlmd.MetadataStore(connection)
+        RunRecords(store, pipeline_name, run_id).fail_running(node_id, message)
+    # ML Metadata has RuntimeError for a store that cannot be opened. Without the mark, the next run does it again, too.
+    except (RuntimeError, mlmd.errors.StatusError) as error:
+        print(f"The failure could not be recorded in ML Metadata: {error}")
+    finally:
+        lock.release()
+
+
 class RunRecords:
     """Looks up a run's executions and artifacts by node."""
 
@@ -81,6 +105,21 @@ class RunRecords:
         recorded = executions[-1].custom_properties[ERROR_PROPERTY].string_value
         message = failure_message(json.loads(recorded).get("resultMessage", "")) if recorded else ""
         return message or None
+
+    def fail_running(self, node_id: str, message: str) -> None:
+        """Marks what a node still has under way as FAILED, with the reason."""
+        states = metadata_store_pb2.Execution
+        running = [
+            execution
+            for execution in self._executions(node_id)[-1:]
+            if execution.last_known_state in (states.NEW, states.RUNNING)
+        ]
+        for execution in running:
+            execution.last_known_state = states.FAILED
+            result = json.dumps({"resultMessage": message, "code": 1})
+            execution.custom_properties[ERROR_PROPERTY].string_value = result
+        if running:
+            self._store.put_executions(running)
 
     def output(self, node_id: str, key: str) -> metadata_store_pb2.Artifact | None:
         """The artifact that a node made, or took from the cache, under an output key; None where there is none."""

@@ -22,8 +22,11 @@ from ..setting_names import in_yaml_terms
 from .node_result import NodeResult
 
 
-class Terminated(Exception):
-    """The process was asked to end; not a KeyboardInterrupt, which TFX would leave without marking the node."""
+class Terminated(BaseException):
+    """The process was asked to end; no Exception, which libraries swallow.
+
+    Some swallow this, too, or take the signal for themselves. The process's supervisor then records the failure.
+    """
 
 
 @contextmanager
@@ -75,7 +78,7 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
                 executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
                 custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
             ).launch()
-        except Exception as error:  # A node may fail with anything; that must be recorded.
+        except (Exception, Terminated) as error:  # A node may fail with anything; that must be recorded.
             # Ignore further SIGTERMs while the failure is recorded; the process exits right after.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             traceback.print_exc()

@@ -1,5 +1,6 @@
 """What the command line refuses before any work: exit code 2 and one clear sentence."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,19 @@ def test_a_pinned_vocabulary_without_the_reserved_tokens(tmp_path, corpus):
                    "--set", f"vocabulary.file={tmp_path / 'words.txt'}")  # fmt: skip
     assert "words.txt" in text
     assert "<pad>" in text
+
+
+@pytest.mark.parametrize("distribution", ["auto", "multi_worker"])
+def test_workers_that_nobody_starts(tmp_path, corpus, monkeypatch, distribution):
+    cluster = {"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    given = (*GATE, "--data", str(corpus), "--output", str(tmp_path / "o"), "--set")
+    text = refused(*given, f"trainer.distribution={distribution}")
+    assert "TF_CONFIG names 2 workers (a:2222, b:2222), and `tfx-lm run` starts no other workers" in text
+    assert "Unset TF_CONFIG" in text
+    assert not (tmp_path / "o").exists()
+    monkeypatch.delenv("TF_CONFIG")
+    assert "trainer.distribution=multi_worker, and `tfx-lm run`" in refused(*given, "trainer.distribution=multi_worker")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -49,6 +50,33 @@ def Double(number: InputArtifact[Integer], made: OutputArtifact[Integer]):
 @component
 def Die(number: InputArtifact[Integer], made: OutputArtifact[Integer]):
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@component
+def Stubborn(number: InputArtifact[Integer], started: Parameter[str], made: OutputArtifact[Integer]):
+    """Ignores SIGTERM, as TensorFlow's preemption notifier does, and has a child that does so, too."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(300)"])
+    Path(started).touch()
+    child.wait()
+
+
+@component
+def Swallow(number: InputArtifact[Integer], started: Parameter[str], made: OutputArtifact[Integer]):
+    """Swallows every exception, as Beam does while it unpickles."""
+    while True:
+        try:
+            Path(started).touch()
+            time.sleep(300)
+        except BaseException:
+            print("swallowed")
+
+
+@component
+def Orphan(number: InputArtifact[Integer], outlived: Parameter[str], made: OutputArtifact[Integer]):
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(5.0)
+    Path(outlived).touch()
 
 
 @component
@@ -112,6 +140,22 @@ def waiting(name, seconds):
     return lambda number, folder: [Wait(number=number, seconds=seconds, started=str(folder / name)).with_id(name)]
 
 
+def sleeping(number, folder):
+    return [Wait(number=number, seconds=300.0, started=str(folder / "started")).with_id("Sleep")]
+
+
+def killing_its_supervisor(number, folder):
+    return [Orphan(number=number, outlived=str(folder / "outlived"))]
+
+
+def stubborn(number, folder):
+    return [Stubborn(number=number, started=str(folder / "started"))]
+
+
+def swallowing(number, folder):
+    return [Swallow(number=number, started=str(folder / "started"))]
+
+
 def failing(number, folder):
     fail = Fail(number=number, unless=str(folder / "mended"))
     return fail, Double(number=fail.outputs["made"])
@@ -126,9 +170,10 @@ def speaking(number, folder):
 
 
 def pipeline(folder: Path, connection):
-    """Number -> Wait, Fail -> Double, Missing (whose driver fails), Never (behind a condition that is false)."""
+    """Number -> Wait, Stubborn, Fail -> Double, Missing (its driver fails), Never (behind a false condition)."""
     number = Number(value=tfx.dsl.experimental.RuntimeParameter(name="number", ptype=int, default=20))
     wait = Wait(number=number.outputs["made"], seconds=60.0, started=str(folder / "started"))
+    stubborn = Stubborn(number=number.outputs["made"], started=str(folder / "started"))
     fail = Fail(number=number.outputs["made"], unless=str(folder / "mended"))
     double = Double(number=fail.outputs["made"])
     missing = tfx.components.CsvExampleGen(input_base=str(folder / "nothing")).with_id("Missing")
@@ -138,6 +183,6 @@ def pipeline(folder: Path, connection):
         pipeline_name="small",
         pipeline_root=str(folder / "artifacts"),
         metadata_connection_config=connection,
-        components=[number, wait, fail, double, missing, never],
+        components=[number, wait, stubborn, fail, double, missing, never],
         enable_cache=True,
     )

@@ -1,5 +1,6 @@
 """The local runner: what runs at once, and what a node that fails or dies does to the others."""
 
+import json
 import signal
 import subprocess
 import time
@@ -14,6 +15,8 @@ from tfx_lm.pipelines.local.processes import call
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 
 pytestmark = pytest.mark.slow
+
+NODES = {"sleeping": "Sleep", "stubborn": "Stubborn", "swallowing": "Swallow"}
 
 
 class Events:
@@ -97,24 +100,43 @@ def test_processes_begin_with_tfx_imported_and_tensorflow_untouched(small_nodes,
     assert call(tmp_path / "log", small_nodes.is_fresh) is True
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_no_node_outlives_its_runner(small_nodes, tmp_path, number):
-    command = program("run_small_nodes", tmp_path)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+@pytest.mark.parametrize(
+    ("maker", "number", "recorded"),
+    [
+        ("sleeping", signal.SIGINT, "Terminated: ended by SIGTERM"),
+        ("sleeping", signal.SIGKILL, "Terminated: ended by SIGTERM"),
+        ("stubborn", signal.SIGINT, "ended by SIGTERM, and was killed because it had not ended after 4 s"),
+        ("stubborn", signal.SIGKILL, "ended by SIGTERM, and was killed because it had not ended after 4 s"),
+        ("swallowing", signal.SIGTERM, "ended by SIGTERM, and was killed because it had not ended after 4 s"),
+    ],
+    ids=["sleeping-int", "sleeping-kill", "stubborn-int", "stubborn-kill", "swallowing-term"],
+)
+def test_no_process_outlives_its_runner(small_nodes, tmp_path, marked, maker, number, recorded):
+    command = program("run_small_nodes", tmp_path, maker)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while not (tmp_path / "Wait").exists():
+    while not (tmp_path / "started").exists():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(number)
-    process.wait(60)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
+    if number != signal.SIGKILL:
+        assert errors.endswith(f"tfx-lm: ended by {number.name}; the same command goes on from here\n")
+    marked.wait_until_gone()
 
-    store = ml_metadata.MetadataStore(connection_config(f"sqlite:///{tmp_path}/metadata.sqlite"))
-    node = store.get_context_by_type_and_name("node", "small.Wait")
-    recorded = ""
-    while "ended by SIGTERM" not in recorded:  # The launcher records the failure, and then we its reason.
-        (execution,) = store.get_executions_by_context(node.id)
-        recorded = execution.custom_properties["__execution_result__"].string_value
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    connection = connection_config(f"sqlite:///{tmp_path}/metadata.sqlite")
+    store = ml_metadata.MetadataStore(connection)
+    node = store.get_context_by_type_and_name("node", f"small.{NODES[maker]}")
+    (execution,) = store.get_executions_by_context(node.id)
     assert execution.last_known_state == metadata_store_pb2.Execution.FAILED
+    result = json.loads(execution.custom_properties["__execution_result__"].string_value)
+    assert result["resultMessage"].strip().splitlines()[-1].endswith(recorded)
+
+
+def test_a_supervisor_that_is_killed_takes_its_node_with_it(run, small_nodes, tmp_path, marked):
+    results, _ = run(small_nodes.killing_its_supervisor)
+    assert results["Orphan"].state == "FAILED"
+    assert "was killed by SIGKILL" in results["Orphan"].error
+    assert not (tmp_path / "outlived").exists()

@@ -11,12 +11,27 @@ from click.testing import CliRunner
 from ml_metadata.proto import metadata_store_pb2
 from tfx_lm import exit_codes
 from tfx_lm.cli import cli
+from tfx_lm.cli import run_node as run_node_command
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 from tfx_lm.pipelines.metadata.run_records import RunRecords, open_records
+from tfx_lm.pipelines.nodes.supervisor import Ended
 
 RUNNING, COMPLETE, FAILED = (
     getattr(metadata_store_pb2.Execution, state) for state in ("RUNNING", "COMPLETE", "FAILED")
 )
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    """A process for each node would import TFX each time; tests with signals start real ones."""
+    monkeypatch.setattr(run_node_command, "supervise", lambda work, signals: Ended(_code(work), None))
+
+
+def _code(work) -> int:
+    try:
+        return work()
+    except SystemExit as end:
+        return end.code
 
 
 def run_node(file: Path, node: str, *options: str, run_id: str = "first"):
@@ -157,13 +172,13 @@ def test_bad_input_is_refused_before_any_work(small_pipeline, options, expected)
     assert not (small_pipeline.parent / "metadata.sqlite").exists()
 
 
-def started_wait(file: Path, run_id: str) -> subprocess.Popen:
-    """Starts the waiting node in a process, and returns as soon as its executor runs."""
+def started_node(file: Path, run_id: str, node: str = "Wait") -> subprocess.Popen:
+    """Starts a node that waits in a process, and returns as soon as its executor runs."""
     started = file.parent / "started"
     started.unlink(missing_ok=True)
     process = subprocess.Popen(
         [sys.executable, "-c", "from tfx_lm.cli.cli import main; main()", "run-node", "--pipeline", str(file),
-         "--node", "Wait", "--run-id", run_id],
+         "--node", node, "--run-id", run_id],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 120
@@ -177,15 +192,15 @@ def started_wait(file: Path, run_id: str) -> subprocess.Popen:
 @pytest.mark.slow
 def test_sigterm_is_a_recorded_failure_and_sigkill_is_mended_by_the_next_run(small_pipeline):
     assert run_node(small_pipeline, "Number").exit_code == 0
-    process = started_wait(small_pipeline, "first")
+    process = started_node(small_pipeline, "first")
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == exit_codes.NODE_FAILED
+    assert process.returncode == 128 + signal.SIGTERM
     assert "tfx-lm: Wait failed: Terminated: ended by SIGTERM" in output
     assert last_known_state(small_pipeline, "Wait") == FAILED
 
     assert run_node(small_pipeline, "Number", run_id="second").exit_code == 0
-    process = started_wait(small_pipeline, "second")
+    process = started_node(small_pipeline, "second")
     process.kill()
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
@@ -197,3 +212,17 @@ def test_sigterm_is_a_recorded_failure_and_sigkill_is_mended_by_the_next_run(sma
     assert last_known_state(small_pipeline, "Wait") == COMPLETE
     # The run that was killed can go on, too.
     assert run_node(small_pipeline, "Wait", run_id="second").exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_node_that_ignores_signals_is_killed_and_recorded(small_pipeline, marked):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    process = started_node(small_pipeline, "first", "Stubborn")
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    reason = "ended by SIGTERM, and was killed because it had not ended after 4 s"
+    assert f"tfx-lm: Stubborn failed: {reason}" in output
+    assert last_known_state(small_pipeline, "Stubborn") == FAILED
+    assert records(small_pipeline).error("Stubborn") == reason
+    marked.wait_until_gone()

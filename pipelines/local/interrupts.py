@@ -1,0 +1,88 @@
+"""Ctrl-C and SIGTERM at a local run: every process ends within seconds, and the exit code says which signal it was."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+import click
+
+# Seconds until this process ends whatever it is doing. The supervisors of the nodes need less.
+DEADLINE = 8.5
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """A signal asks the run to end; no Exception, which libraries swallow."""
+
+    def __init__(self, number: int) -> None:
+        """Args: number: The signal."""
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+@contextlib.contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Ends the process with exit code 130 at Ctrl-C, 143 at SIGTERM and 129 if the terminal is closed.
+
+    The first signal raises `Interrupted` in the block. A second one kills the nodes at once. If the block has not
+    ended `DEADLINE` seconds after the first one, because C++ code does not return or somebody swallows the exception,
+    the nodes are killed, and the process ends there.
+    """
+    read, written = os.pipe()
+    os.set_blocking(written, False)
+    interrupted: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        if not interrupted:
+            interrupted.append(number)
+            raise Interrupted(number)
+
+    # A signal that is ignored, as nohup does it and as shells do it in the background, stays ignored.
+    handled = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in handled}
+    # The system writes each signal's number here even while no Python code runs in the main thread.
+    wakeup = signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+    watcher = threading.Thread(target=_watch, args=(read, handled), daemon=True)
+    watcher.start()
+    try:
+        yield
+    except Interrupted as interrupt_:
+        name = signal.Signals(interrupt_.number).name
+        click.echo(f"tfx-lm: ended by {name}; the same command goes on from here", err=True)
+        sys.exit(128 + interrupt_.number)
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(written)  # Ends the watcher.
+        watcher.join()
+        os.close(read)
+
+
+def _watch(wakeups: int, handled: list[signal.Signals]) -> None:
+    first = None
+    while True:
+        ready, _, _ = select.select([wakeups], [], [], None if first is None else DEADLINE)
+        number = 0
+        if ready:
+            content = os.read(wakeups, 1)
+            if not content:
+                return
+            number = content[0]
+            if number not in handled:
+                continue
+        if first is None:
+            first = number
+            continue
+        for process in multiprocessing.active_children():
+            process.kill()
+        if not ready:
+            os._exit(128 + first)

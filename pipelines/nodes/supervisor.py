@@ -1,0 +1,171 @@
+"""The supervisor of a process: ends it, and all that it has started, whatever it does with signals.
+
+    tfx-lm ── supervisor ── a node ── what it starts: Beam's workers, the ServingCheck's server
+
+A node runs code of many libraries. Some take signals for themselves (TensorFlow's preemption notifier), some swallow
+every exception (Beam's unpickling), and while C++ code waits, no Python code runs at all. So no node can be trusted to
+end itself: another process, which runs nothing but the loop below, asks it to, and kills it after some seconds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+
+# Seconds that a process has for ending by itself, to record its failure and remove temporary files.
+GRACE = 4.0
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a supervised process ended.
+
+    Attributes:
+        code: Its exit code, or the negative number of the signal that killed it.
+        asked: The signal after which it was asked to end; None if it ended by itself.
+    """
+
+    code: int
+    asked: int | None
+
+    def reason(self) -> str:
+        """Says why a process that did not end by itself is gone."""
+        if self.asked is not None:
+            name = signal.Signals(self.asked).name
+            killed = f", and was killed because it had not ended after {GRACE:g} s" if self.code == -9 else ""
+            return f"ended by {name}{killed}"
+        if self.code < 0:
+            how = f"was killed by {signal.Signals(-self.code).name}"
+        else:
+            how = f"ended with exit code {self.code}"
+        return f"its process {how}; the log may say why, and another run goes on from here"
+
+
+def supervise(work: Callable[[], int], signals: Collection[int], parent: int | None = None) -> Ended:
+    """Does some work in a process of its own, a fork of this one, and waits for its end.
+
+    The process gets SIGTERM at any of `signals`, and SIGKILL if it has not ended `GRACE` seconds later, or at a second
+    SIGINT. Whatever it has started is killed once it has ended. It does not outlive its supervisor, even if that is
+    killed. It has a session of its own, so that Ctrl-C reaches the supervisor alone.
+
+    This process must have no threads that the work needs. It is of no use afterwards but to report and to exit: it
+    ignores all of `signals` from then on.
+
+    Args:
+        work: Returns the exit code.
+        signals: What ends the process.
+        parent: A file descriptor that becomes readable when this process's own parent dies, which is taken for a
+            SIGTERM; None: the parent's death is no reason to end.
+
+    Returns:
+        How the process ended.
+    """
+    wake, woken = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(woken, False)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {*signals, signal.SIGCHLD})
+    sys.stdout.flush()
+    sys.stderr.flush()
+    life, alive = os.pipe()
+    supervisor = os.getpid()
+    process = os.fork()
+    if process == 0:
+        for descriptor in (wake, woken, alive):
+            os.close(descriptor)
+        _run(work, signals, supervisor, life, blocked)
+    os.close(life)
+    received: list[int] = []
+    for number in signals:
+        signal.signal(number, lambda number, frame: received.append(number))
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    try:
+        return _wait(process, received, wake, parent)
+    finally:
+        for number in signals:
+            signal.signal(number, signal.SIG_IGN)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for descriptor in (wake, woken, alive):
+            os.close(descriptor)
+
+
+def _wait(process: int, received: list[int], wake: int, parent: int | None) -> Ended:
+    asked: int | None = None
+    kill_at = float("inf")
+    while True:
+        done, status = os.waitpid(process, os.WNOHANG)
+        if done:
+            with suppress(ProcessLookupError, PermissionError):  # Nothing else is in its session.
+                os.killpg(process, signal.SIGKILL)
+            return Ended(os.waitstatus_to_exitcode(status), asked)
+        if received and asked is None:
+            asked, kill_at = received[0], time.monotonic() + GRACE
+            os.kill(process, signal.SIGTERM)
+        left = kill_at - time.monotonic()
+        if left <= 0 or signal.SIGINT in received[1:]:
+            os.kill(process, signal.SIGKILL)
+            left = float("inf")
+            kill_at = float("inf")
+        watched = [wake] if parent is None else [wake, parent]
+        ready, _, _ = select.select(watched, [], [], None if left == float("inf") else left)
+        if wake in ready:
+            with suppress(BlockingIOError):
+                os.read(wake, 4096)
+        if parent in ready:
+            received.append(signal.SIGTERM)
+            parent = None
+
+
+def _run(work: Callable[[], int], signals: Collection[int], supervisor: int, life: int, mask: set) -> None:
+    code = 1
+    try:
+        os.setsid()
+        for number in (*signals, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _end_with(supervisor, life)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        code = work()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        # Threads that a library has left running must not keep the process.
+        os._exit(code)
+
+
+def _end_with(supervisor: int, life: int) -> None:
+    """Makes the system kill this process when its supervisor dies.
+
+    Args:
+        supervisor: The supervisor's process id.
+        life: Reading end of a pipe whose other end the supervisor alone holds.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != supervisor:  # It died before the call.
+            os._exit(1)
+    else:
+
+        def watch() -> None:
+            os.read(life, 1)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        threading.Thread(target=watch, daemon=True).start()
