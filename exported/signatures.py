@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 EVALUATE = "evaluate"
 SCORE = "score"
@@ -22,7 +22,12 @@ _REMEDIES = {
 
 
 def signature_names(path: str) -> list[str]:
-    """Lists the signatures of a SavedModel, sorted.
+    """Lists the signatures of a SavedModel, sorted; otherwise as `signature_definitions`."""
+    return sorted(signature_definitions(path))
+
+
+def signature_definitions(path: str) -> dict[str, meta_graph_pb2.SignatureDef]:
+    """Reads the definition of each signature of a SavedModel, by name.
 
     Args:
         path: The folder that holds `saved_model.pb`.
@@ -39,8 +44,8 @@ def signature_names(path: str) -> list[str]:
         raise ValueError(f"{path}: no SavedModel here (saved_model.pb cannot be read)") from error
     except DecodeError as error:
         raise ValueError(f"{file}: damaged, not a SavedModel; export or push the model again") from error
-    names = {name for graph in saved_model.meta_graphs for name in graph.signature_def}
-    return sorted(name for name in names if not name.startswith("__"))
+    definitions = {name: value for graph in saved_model.meta_graphs for name, value in graph.signature_def.items()}
+    return {name: value for name, value in definitions.items() if not name.startswith("__")}
 
 
 def check_signature(path: str, signature: str, role: str = "model") -> None:

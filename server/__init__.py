@@ -1,1 +1,1 @@
-"""TensorFlow Serving's REST protocol over exported models, for machines without Docker."""
+"""TensorFlow Serving's protocols, REST and gRPC, over exported models, for machines without Docker."""

@@ -169,18 +169,21 @@ class Batcher:
                     self._waiting = []
                 batch = self._batches.popleft()
                 self._waiting_rows -= len(batch)
-            self._on_batch(len(batch))
-            try:
-                _answer(batch)
-            except Exception as error:  # Whatever happens to these requests, the next ones need this thread.
-                _log.exception("a batch failed")
-                _fail([job for job, _ in batch], error)
+            # Nobody waits any more for a call that was cancelled or came to its deadline.
+            wanted = [(job, row) for job, row in batch if not job.future.cancelled()]
+            if wanted:
+                self._on_batch(len(wanted))
+                try:
+                    _answer(wanted)
+                except Exception as error:  # Whatever happens to these requests, the next ones need this thread.
+                    _log.exception("a batch failed")
+                    _fail([job for job, _ in wanted], error)
             for job, _ in batch:
                 job.unfinished -= 1
                 if not job.unfinished:
                     job.use.close()
             # This thread must not hold the last requests while it waits.
-            del batch, job
+            del batch, wanted, job
 
 
 def _batches(jobs: list[_Job]) -> list[list[tuple[_Job, int]]]:

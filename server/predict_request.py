@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -64,6 +64,23 @@ def predict_request(
     if signature == NEXT_WORD and K in arrays and arrays[K].min() < 0:
         raise RequestError(400, f"{K}: {arrays[K].min()} is negative; it must be 0 or more, the number of words")
     return PredictRequest(signature, arrays, rows, in_rows)
+
+
+def check_names(names: Iterable[str], specs: Specs, what: str) -> None:
+    """Makes sure that a request has each input of its signature and no other.
+
+    Args:
+        names: The names in the request.
+        specs: The signature's inputs.
+        what: Where they stand, for the message.
+
+    Raises:
+        RequestError: With status 400, if not.
+    """
+    present = set(names)
+    if present != specs.keys():
+        shown = ", ".join(name if len(name) <= 40 else f"{name[:40]}…" for name in sorted(present)) or "none"
+        raise RequestError(400, f"{what}: must name {', '.join(sorted(specs))} and nothing else; there is {shown}")
 
 
 def may_be_scalar(spec: tf.TensorSpec) -> bool:

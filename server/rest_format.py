@@ -27,7 +27,7 @@ import tensorflow as tf
 
 from ..exported.json_values import DuplicateKeyError, unique_object
 from .limits import RequestError
-from .predict_request import DEFAULT_SIGNATURE, PredictRequest, Specs, may_be_scalar, predict_request
+from .predict_request import DEFAULT_SIGNATURE, PredictRequest, Specs, check_names, may_be_scalar, predict_request
 
 
 def parse(body: bytes, signatures: Mapping[str, Specs]) -> PredictRequest:
@@ -62,7 +62,7 @@ def parse(body: bytes, signatures: Mapping[str, Specs]) -> PredictRequest:
         raise RequestError(400, "the body must have either `instances` (rows) or `inputs` (columns)")
     in_rows = "instances" in tree
     columns = _columns_of_rows(tree["instances"], specs) if in_rows else _columns(tree["inputs"], specs)
-    _check_names(columns, specs, "an instance" if in_rows else "inputs")
+    check_names(columns, specs, "an instance" if in_rows else "inputs")
     inputs = {name: _array(name, columns[name], spec) for name, spec in specs.items()}
     return predict_request(signature, inputs, specs, in_rows)
 
@@ -120,7 +120,7 @@ def _columns_of_rows(instances: Any, specs: Specs) -> dict[str, Any]:
         raise RequestError(400, f"instances: is {_kind(instances)}, must be a list of rows")
     if any(_is_named(row) for row in instances):
         for row in instances:
-            _check_names(row if _is_named(row) else {}, specs, "an instance")
+            check_names(row if _is_named(row) else {}, specs, "an instance")
         return {name: [row[name] for row in instances] for name in specs}
     return {_only_name(specs, "instances"): instances}
 
@@ -133,12 +133,6 @@ def _only_name(specs: Specs, what: str) -> str:
     if len(specs) > 1:
         raise RequestError(400, f"{what}: the signature has several inputs, name each: {', '.join(sorted(specs))}")
     return next(iter(specs))
-
-
-def _check_names(columns: Mapping[str, Any], specs: Specs, what: str) -> None:
-    if columns.keys() != specs.keys():
-        has = ", ".join(sorted(map(_shown, columns))) or "none"
-        raise RequestError(400, f"{what}: must name {', '.join(sorted(specs))} and nothing else; there is {has}")
 
 
 def _is_named(value: Any) -> bool:

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import uvicorn
 
@@ -22,8 +23,9 @@ def serve(
     name: str,
     limits: Limits,
     poll_seconds: float,
-    on_ready: Callable[[str], None],
+    on_ready: Callable[[str, str], None],
     cors_origins: Sequence[str] = (),
+    grpc_port: int | None = None,
 ) -> None:
     """Serves a model until the process is told to end; requests under way are still answered.
 
@@ -34,11 +36,12 @@ def serve(
         name: The model's name in the addresses.
         limits: What requests may cost.
         poll_seconds: How often a new version is looked for.
-        on_ready: Told the server's URL, once it listens.
+        on_ready: Told the server's URL, and host and port of gRPC or "", once it listens.
         cors_origins: The origins whose pages may ask; `*`: all.
+        grpc_port: The port of gRPC, at the same host; 0 takes a free one, None: no gRPC.
 
     Raises:
-        ValueError: If the port is taken, an origin is none, there is no model that can be loaded, or the name or
+        ValueError: If a port is taken, an origin is none, there is no model that can be loaded, or the name or
             `poll_seconds` cannot be used.
     """
     for origin in cors_origins:
@@ -47,16 +50,34 @@ def serve(
                 f"--cors-origin {origin}: no origin; give scheme, host and port as browsers send them, such as "
                 "https://example.org or http://localhost:3000, or * for all"
             )
+    address = ""
     with _listen(host, port, "--port") as listening:
+        if grpc_port is not None:
+            # gRPC listens itself, once the model is loaded; what keeps it from that is found out now.
+            with _listen(host, grpc_port, "--grpc-port") as tried:
+                address = f"{_shown(host)}:{tried.getsockname()[1]}"
 
         @contextlib.asynccontextmanager
         async def beside(predictor: Predictor) -> AsyncIterator[None]:
-            on_ready(f"http://{_shown(host)}:{listening.getsockname()[1]}")
-            yield
+            async with _grpc_server(predictor, address):
+                on_ready(f"http://{_shown(host)}:{listening.getsockname()[1]}", address)
+                yield
 
         app = create_app(path, name, limits, poll_seconds, cors_origins, beside)
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=30)
-        uvicorn.Server(config).run(sockets=[listening])
+        server = uvicorn.Server(config)
+        server.run(sockets=[listening])
+        if not server.started:
+            raise ValueError("the server could not start; its log says why")
+
+
+def _grpc_server(predictor: Predictor, address: str) -> AbstractAsyncContextManager[None]:
+    if not address:
+        return contextlib.nullcontext()
+    # Takes a while, and only a server with gRPC needs it.
+    from .grpc_service import grpc_server
+
+    return grpc_server(predictor, address)
 
 
 def _listen(host: str, port: int, option: str) -> socket.socket:

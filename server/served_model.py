@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..exported.exported_model import ExportedModel, load_model
-from ..exported.signatures import NEXT_WORD, SCORE, TOKENIZE
+from ..exported.signatures import NEXT_WORD, SCORE, TOKENIZE, signature_definitions
 from ..exported.warmup import read_warmup_requests
 from .limits import RequestError
 
@@ -34,6 +34,7 @@ class ServedModel:
         load_seconds: How long loading and warming up took.
         inputs: The inputs of each signature, by name.
         outputs: The outputs of each signature, by name.
+        definitions: Each signature as the SavedModel defines it, with the names of its tensors.
 
     Raises:
         ValueError: If it cannot be loaded or lacks a signature.
@@ -49,6 +50,7 @@ class ServedModel:
         signatures = self._model.loaded.signatures
         self.inputs = {key: dict(signatures[key].structured_input_signature[1]) for key in signatures}
         self.outputs = {key: dict(signatures[key].structured_outputs) for key in signatures}
+        self.definitions = signature_definitions(folder)
         for signature, inputs in read_warmup_requests(folder):
             self.call(signature, inputs)
         self.load_seconds = time.monotonic() - begin

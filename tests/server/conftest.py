@@ -22,6 +22,8 @@ class Server:
         match = re.search(r"http://127\.0\.0\.1:(\d+)", self.line)
         assert match, self.line + self.process.stderr.read()
         self.port = int(match.group(1))
+        grpc = re.search(r"gRPC at (127\.0\.0\.1:\d+);", self.line)
+        self.grpc_address = grpc and grpc.group(1)
         self.url = f"http://127.0.0.1:{self.port}/"
         self._stderr = []
         self._reader = threading.Thread(target=lambda: self._stderr.extend(self.process.stderr), daemon=True)

@@ -1,0 +1,216 @@
+"""gRPC: TensorFlow Serving's PredictionService and ModelService, beside its REST protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+import grpc
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from .batching import Outputs
+from .limits import RequestError
+from .predict_request import DEFAULT_SIGNATURE, PredictRequest, check_names, predict_request
+from .predictor import Predictor
+from .served_model import ServedModel
+from .tensor_format import read_tensor, write_tensor
+
+_log = logging.getLogger(__name__)
+
+# What takes milliseconds to write is written beside the event loop, for others to be served meanwhile.
+LARGE_ANSWER = 10_000
+# How long calls under way may take when the server is told to end.
+_GRACE_SECONDS = 30.0
+# Calls that one connection may have open; a client's library waits with the others.
+_STREAMS = 256
+SIGNATURE_DEF = "signature_def"
+_CODES = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    404: grpc.StatusCode.NOT_FOUND,
+    412: grpc.StatusCode.FAILED_PRECONDITION,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    500: grpc.StatusCode.INTERNAL,
+    501: grpc.StatusCode.UNIMPLEMENTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+}
+
+
+@contextlib.asynccontextmanager
+async def grpc_server(predictor: Predictor, address: str) -> AsyncIterator[None]:
+    """Answers gRPC calls while the block runs; those under way at its end are still answered.
+
+    Args:
+        predictor: What answers.
+        address: Host and port to listen at.
+
+    Raises:
+        RuntimeError: If it cannot listen there.
+    """
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", predictor.limits.body_bytes),
+            ("grpc.max_concurrent_streams", _STREAMS),
+            # Otherwise two servers can listen at one port, each with half of the calls.
+            ("grpc.so_reuseport", 0),
+        ],
+        maximum_concurrent_rpcs=predictor.limits.waiting_rows,
+    )
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_PredictionService(predictor), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(predictor), server)
+    if not server.add_insecure_port(address):
+        raise RuntimeError(f"cannot listen at {address}")
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(_GRACE_SECONDS)
+
+
+class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """TensorFlow Serving's service of this name."""
+
+    def __init__(self, predictor: Predictor):
+        self._predictor = predictor
+
+    async def Predict(self, request: Any, context: Any) -> Any:
+        return await _answered(context, self._predict, request, context)
+
+    async def GetModelMetadata(self, request: Any, context: Any) -> Any:
+        return await _answered(context, self._metadata, request)
+
+    async def Classify(self, request: Any, context: Any) -> Any:
+        return await _answered(context, _not_there, "Classify: the model has no signature for it; use Predict")
+
+    async def Regress(self, request: Any, context: Any) -> Any:
+        return await _answered(context, _not_there, "Regress: the model has no signature for it; use Predict")
+
+    async def MultiInference(self, request: Any, context: Any) -> Any:
+        return await _answered(
+            context, _not_there, "MultiInference: no signature classifies or regresses; use Predict for each signature"
+        )
+
+    async def _predict(self, request: Any, context: Any) -> predict_pb2.PredictResponse:
+        predictor = self._predictor
+        with predictor.counted() as count:
+            count.arrived()
+            try:
+                with predictor.in_use(*_address(request)) as model:
+                    parsed = _parse(request, model, predictor.limits.values)
+                    count.signature = parsed.signature
+                    names = _output_names(request, model.outputs[parsed.signature])
+                    outputs = await predictor.predict(model, parsed)
+                    wanted = {name: outputs[name] for name in names}
+                    version = model.version
+                if sum(array.size for array in wanted.values()) > LARGE_ANSWER:
+                    return await asyncio.to_thread(_response, predictor.name, version, parsed, wanted)
+                return _response(predictor.name, version, parsed, wanted)
+            except asyncio.CancelledError:
+                remaining = context.time_remaining()
+                count.code = 504 if remaining is not None and remaining <= 0 else 499
+                raise
+
+    async def _metadata(self, request: Any) -> get_model_metadata_pb2.GetModelMetadataResponse:
+        model = self._predictor.model(*_address(request))
+        if list(request.metadata_field) != [SIGNATURE_DEF]:
+            asked = ", ".join(request.metadata_field)[:40] or "none"
+            raise RequestError(400, f"metadata_field: must be {SIGNATURE_DEF}; there is {asked}")
+        definitions = get_model_metadata_pb2.SignatureDefMap(signature_def=model.definitions)
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.name = self._predictor.name
+        response.model_spec.version.value = model.version
+        response.metadata[SIGNATURE_DEF].Pack(definitions)
+        return response
+
+
+class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    """TensorFlow Serving's service of this name."""
+
+    def __init__(self, predictor: Predictor):
+        self._predictor = predictor
+
+    async def GetModelStatus(self, request: Any, context: Any) -> Any:
+        return await _answered(context, self._status, request)
+
+    async def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:
+        return await _answered(
+            context,
+            _not_there,
+            "HandleReloadConfigRequest: one model is served, always its newest version; push a version or roll it back",
+        )
+
+    async def _status(self, request: Any) -> get_model_status_pb2.GetModelStatusResponse:
+        model = self._predictor.model(*_address(request))
+        response = get_model_status_pb2.GetModelStatusResponse()
+        status = response.model_version_status.add(version=model.version)
+        status.state = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+        status.status.SetInParent()
+        return response
+
+
+async def _answered(context: Any, answer: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+    """Answers a call, or ends it with the status of its error."""
+    try:
+        return await answer(*arguments)
+    except RequestError as error:
+        code, message = _CODES[error.status], error.message
+    except Exception as error:
+        _log.error("gRPC: a call failed", exc_info=error)
+        code, message = grpc.StatusCode.INTERNAL, "the server failed; its log says why"
+    # Outside of `except`: the frames of the error, which hold the model, end here.
+    await context.abort(code, message)
+
+
+async def _not_there(message: str) -> None:
+    raise RequestError(501, message)
+
+
+def _address(request: Any) -> tuple[str, int | None, str]:
+    """The model's name, version and label in a request."""
+    if not request.HasField("model_spec"):
+        raise RequestError(400, "model_spec: is missing; name the model there")
+    spec = request.model_spec
+    return spec.name, spec.version.value if spec.HasField("version") else None, spec.version_label
+
+
+def _parse(request: Any, model: ServedModel, most_values: int) -> PredictRequest:
+    signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
+    specs = model.inputs.get(signature)
+    if specs is None:
+        # TensorFlow Serving's status for it; over REST it has another one.
+        raise RequestError(
+            412, f"signature_name={signature[:40]}: no such signature; the model has {', '.join(sorted(model.inputs))}"
+        )
+    check_names(request.inputs, specs, "inputs")
+    arrays = {name: read_tensor(name, request.inputs[name], spec, most_values) for name, spec in specs.items()}
+    return predict_request(signature, arrays, specs)
+
+
+def _output_names(request: Any, outputs: dict[str, Any]) -> Sequence[str]:
+    """The outputs that are asked for, all by default."""
+    names = list(request.output_filter)
+    for name in names:
+        if name not in outputs or names.count(name) > 1:
+            problem = "stands there twice" if name in outputs else "no such output"
+            raise RequestError(
+                400, f"output_filter: {name[:40]}: {problem}; the outputs are {', '.join(sorted(outputs))}"
+            )
+    return names or list(outputs)
+
+
+def _response(name: str, version: int, parsed: PredictRequest, outputs: Outputs) -> predict_pb2.PredictResponse:
+    response = predict_pb2.PredictResponse()
+    response.model_spec.name = name
+    response.model_spec.version.value = version
+    response.model_spec.signature_name = parsed.signature
+    for key, array in outputs.items():
+        response.outputs[key].CopyFrom(write_tensor(array))
+    return response
