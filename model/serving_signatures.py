@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from ..transform import accounting, padding, tokenizer, vocabulary
 from .language_model import LanguageModel
+from .serialized_examples import refuse_examples, refuse_transformed
 from .transform_graph import TransformGraph
 
 # Words of a prefix that `next_word` reads, the last ones of a longer one.
@@ -89,14 +90,15 @@ class Signatures:
 
         Args:
             examples: string [batch], serialized `tf.train.Example`s with the feature `text`; one without it
-                is an empty line.
+                is an empty line, but transformed ones, which have only `ids`, are refused.
 
         Returns:
             float32 [batch] each: `nll` (nats), `tokens`, `bytes`, `oov_tokens`, `oov_nll` (the part of `nll`
             that unknown words have), `truncated_tokens` and `spelled_bytes` (see `transform.accounting`).
         """
         feature = tf.io.FixedLenFeature([], tf.string, default_value="")
-        return self._score(tf.io.parse_example(examples, {"text": feature})["text"]).sums
+        text = tf.io.parse_example(examples, {"text": feature})["text"]
+        return self._score(refuse_transformed(examples, text)).sums
 
     def score(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """The log-probability of each token.
@@ -109,7 +111,7 @@ class Signatures:
             "" on padding), `ids` (int64, 0 on padding), `log_probabilities` (float32 nats, 0.0 on padding)
             and `mask` (float32, 1.0 on tokens); and the [batch] sums of `evaluate`.
         """
-        scored = self._score(text)
+        scored = self._score(refuse_examples(text))
         time = tf.shape(scored.batch.targets, tf.int64)[1]
         end = tf.fill([scored.tokens.nrows(), 1], vocabulary.RESERVED[vocabulary.END_ID])
         words = tf.concat([scored.tokens[:, :time], end], axis=1)[:, :time]
@@ -131,7 +133,7 @@ class Signatures:
         Returns:
             float32 [batch] each: `log_probability` (nats, ≤ 0), `tokens` and `perplexity` per token.
         """
-        sums = self._score(text).sums
+        sums = self._score(refuse_examples(text)).sums
         return {
             "log_probability": -sums["nll"],
             "tokens": sums["tokens"],
@@ -156,7 +158,7 @@ class Signatures:
         k = tf.broadcast_to(k, tf.shape(text))
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(k >= 0), ["k: must be 0 or more, is", k])]):
             k = tf.minimum(k, self._model.vocabulary_size - len(vocabulary.RESERVED))
-        tokens = tokenizer.tokenize(text, self._kind, self._lowercase)[:, -PREFIX_WORDS:]
+        tokens = tokenizer.tokenize(refuse_examples(text), self._kind, self._lowercase)[:, -PREFIX_WORDS:]
         ids = tf.ragged.map_flat_values(self._ids_of_words.lookup, tokens)
         start = tf.fill([ids.nrows(), 1], tf.constant(vocabulary.START_ID, tf.int64))
         inputs = tf.concat([start, ids], axis=1)
@@ -183,7 +185,7 @@ class Signatures:
             [batch, time] each: `words` (string, "" on padding), `ids` (int64, 0 on padding) and `mask` (float32,
             1.0 on words). There is neither `<s>` nor `</s>` among them.
         """
-        tokens = tokenizer.tokenize(text, self._kind, self._lowercase)
+        tokens = tokenizer.tokenize(refuse_examples(text), self._kind, self._lowercase)
         ids = tf.ragged.map_flat_values(self._ids_of_words.lookup, tokens)
         return {
             "words": tokens.to_tensor(""),

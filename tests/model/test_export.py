@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.examples import text_example
+from helpers.examples import ids_example, text_example
 from helpers.programs import program
 from tfx_lm.components.trainer.run_fn import run_fn
 from tfx_lm.model.serving_signatures import PREFIX_WORDS
@@ -128,6 +128,25 @@ def test_evaluate_is_the_sums_of_score(model):
     np.testing.assert_allclose(sums["oov_nll"], -(scored["log_probabilities"] * unknown).sum(axis=1), rtol=1e-6)
     assert sums["bytes"].tolist() == [len(line) + 1 for line in LINES]
     assert sums["truncated_tokens"].tolist() == [0, 0, 0, 7, 0]
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "score", "tokenize", "next_word"])
+def test_a_serialized_example_is_no_line(model, signature):
+    others = {"k": [1]} if signature == "next_word" else {}
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        answers(model, signature, text=[b"the cat", text_example("the cat")], **others)
+    assert (
+        "[text: holds a serialized tf.Example, not a line; use the signature evaluate, or send its feature text]"
+        in caught.value.message
+    )
+
+
+def test_transformed_examples_are_not_evaluated(model):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="so they are transformed; give the raw ones"):
+        answers(model, "evaluate", examples=[text_example("the cat"), ids_example([7, 9, 3])])
+    # An Example may hold the bytes of another as its text.
+    sums = answers(model, "evaluate", examples=[text_example(text_example("the cat"))])
+    assert sums["tokens"] == 4
 
 
 def test_with_an_adaptive_softmax_all_signatures_agree(adaptive, corpus):
