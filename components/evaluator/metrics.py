@@ -15,6 +15,8 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 
 from ...exported.scores import PairedSums, ScoreSums
+from ...exported.sums import MODEL_OUTPUTS
+from ...transform.preprocessing import TEXT as TEXT_FEATURE
 from .extremes import Extremes
 
 # The metrics of a model, from its sums.
@@ -50,7 +52,7 @@ PAIRED_METRICS: dict[str, Callable[[PairedSums], float]] = {
 # JSON of `Extremes`: the sentences that got worse and better the most, or were the hardest and the easiest.
 EXTREMES = "extreme_sentences"
 
-# What an extract's predictions hold beside the model's outputs: the raw lines, bytes `[sentences]`.
+# What our extracts' predictions hold beside the model's outputs: the raw lines, bytes `[sentences]`.
 TEXT = "text"
 
 
@@ -65,8 +67,8 @@ def metric_key(name: str, model_name: str = "") -> tfma.metrics.MetricKey:
 class MaskedLanguageModelMetrics(tfma.metrics.Metric):
     """All metrics at once, for each model and slice, and for the pair if there is a baseline.
 
-    Use it in an `EvalConfig` by class name and module; `eval_config.eval_config` does. An extract may hold any number
-    of sentences. Losses are in nats, summed in float64. A slice without tokens gives NaN, never 0 or 1; infinite and
+    Use it in an `EvalConfig` by class name and module; `eval_config.eval_config` does. TFX's own Evaluator computes
+    them as well. An extract may hold any number of sentences. Losses are in nats, summed in float64. A slice without tokens gives NaN, never 0 or 1; infinite and
     NaN losses show in the result.
     """
 
@@ -92,8 +94,10 @@ def _computations(
     if baseline is not None:
         combiners.append(PairedCombineFn(candidate, baseline, same_tokens))
     combiners.append(ExtremesCombineFn(candidate, baseline))
+    # TFMA's own extractors leave the raw lines among the features.
+    with_text = tfma.metrics.FeaturePreprocessor(feature_keys=[TEXT_FEATURE])
     return [
-        tfma.metrics.MetricComputation(keys=combiner.keys, preprocessors=None, combiner=combiner)
+        tfma.metrics.MetricComputation(keys=combiner.keys, preprocessors=[with_text], combiner=combiner)
         for combiner in combiners
     ]
 
@@ -186,7 +190,7 @@ class ExtremesCombineFn(SumsCombineFn):
     def sums_of(self, element: tfma.metrics.StandardMetricInputs) -> Extremes:
         """Those of one extract."""
         outputs = [_outputs(element, name) for name in self._names]
-        return Extremes.from_outputs(outputs[0][TEXT], *outputs)
+        return Extremes.from_outputs(_texts(element, outputs[0]), *outputs)
 
     def extract_output(self, accumulator: Extremes) -> dict[tfma.metrics.MetricKey, Any]:
         """The metric: a JSON text."""
@@ -197,6 +201,17 @@ def _values(
     keys: list[tfma.metrics.MetricKey], metrics: Mapping[str, Callable[[Any], float]], sums: Any
 ) -> dict[tfma.metrics.MetricKey, Any]:
     return {key: np.float64(metrics[key.name](sums)) for key in keys}
+
+
+def _texts(element: tfma.metrics.StandardMetricInputs, outputs: Mapping[str, Any]) -> np.ndarray:
+    """The raw lines, bytes `[sentences]`: our extractor puts them beside the outputs, TFMA's among the features."""
+    if TEXT in outputs:
+        return outputs[TEXT]
+    given = (element.get_features() or {}).get(TEXT_FEATURE)
+    # A sparse value where an Example of the batch has no text.
+    values = np.ravel(getattr(given, "values", given)) if given is not None else np.array([])
+    missing = np.full(np.size(outputs[MODEL_OUTPUTS[0]]), b"", object)
+    return values if values.size == missing.size else missing
 
 
 def _outputs(element: tfma.metrics.StandardMetricInputs, model_name: str) -> Mapping[str, Any]:

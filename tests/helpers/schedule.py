@@ -24,6 +24,7 @@ LONGEST = (
     "end_to_end/test_readme.py",
     "benchmarks",
     "examples",
+    "components/test_stock_components.py",
     "components/trainer",
     "components/report/test_report_executor.py",
     "server",

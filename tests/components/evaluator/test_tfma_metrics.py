@@ -4,6 +4,7 @@ import pickle
 import apache_beam as beam
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from apache_beam.testing.util import assert_that
 from hypothesis import given
@@ -96,6 +97,33 @@ def test_nothing_added_is_nan():
     assert math.isnan(result["perplexity"])
     assert math.isnan(result["bits_per_byte"])
     assert result["tokens"] == 0
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        ({"text": np.array([b"the cat"], object)}, "the cat"),
+        ({"text": tf.compat.v1.SparseTensorValue(np.zeros([1, 1]), np.array([b"the cat"], object), [1])}, "the cat"),
+        ({"text": np.array([], object)}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_raw_line_may_be_a_feature(features, expected):
+    """TFMA's own extractors, which the stock Evaluator has, leave it there."""
+    computation = metrics.MaskedLanguageModelMetrics().computations()[-1]
+    (preprocessor,) = computation.preprocessors
+    extracts = {
+        "labels": None,
+        "predictions": dict(FIRST),
+        "example_weights": None,
+        "features": {**features, "year": 1},
+    }
+    (kept,) = preprocessor.process(extracts)
+    result = computation.combiner.extract_output(
+        combine([tfma.metrics.StandardMetricInputs(kept)], computation.combiner)
+    )
+    ((sentence,), _) = Extremes.from_json(next(iter(result.values()))).__dict__.values()
+    assert sentence.text == expected
 
 
 @given(st.lists(st.floats(0, 1e3, width=32), max_size=40), st.lists(st.integers(0, 4), min_size=40, max_size=40))
