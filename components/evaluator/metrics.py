@@ -68,8 +68,8 @@ class MaskedLanguageModelMetrics(tfma.metrics.Metric):
     """All metrics at once, for each model and slice, and for the pair if there is a baseline.
 
     Use it in an `EvalConfig` by class name and module; `eval_config.eval_config` does. TFX's own Evaluator computes
-    them as well. An extract may hold any number of sentences. Losses are in nats, summed in float64. A slice without tokens gives NaN, never 0 or 1; infinite and
-    NaN losses show in the result.
+    them as well. An extract may hold any number of sentences. Losses are in nats, summed in float64. A slice without
+    tokens gives NaN, never 0 or 1; infinite and NaN losses show in the result.
     """
 
     def __init__(self, name: str = "masked_language_model", same_tokens: bool = True) -> None:

@@ -29,7 +29,11 @@ ELSEWHERE = {
     'docker run -p 8501:8501 -v "$PWD/my-model/serving:/models/model" tensorflow/serving': "needs Docker",
 }
 # Python snippets that something else runs, by a part of their text.
-SNIPPETS_ELSEWHERE = {"create_dag(": "tests/pipelines/airflow, which has Airflow's environment"}
+SNIPPETS_ELSEWHERE = {
+    "create_dag(": "tests/pipelines/airflow, which has Airflow's environment",
+    "tfx.components.BulkInferrer(": "tests/components/test_stock_components.py",
+    "tfx.components.Evaluator(": "tests/components/test_stock_components.py",
+}
 
 
 def blocks(language: str) -> list[str]:

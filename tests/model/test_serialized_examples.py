@@ -50,7 +50,7 @@ def refuse(text):
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_is_refused_wherever_it_stands(name):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="serialized tf.Example, not a line; use the signature"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"serialized tf\.Example, not a line; use the signature"):
         refuse(tf.constant([b"the cat", EXAMPLES[name], b""]))
 
 
