@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from .gate_options import Criterion, GateOptions
+from .score_warnings import unknown_share
 from .scores import Change
 
 __all__ = ["NO_BASELINE", "NO_SENTENCES", "GateOptions", "Verdict", "compare", "compare_slices", "decide"]
@@ -49,7 +50,8 @@ def decide(
 
     Args:
         gate: The conditions.
-        scores: The candidate's `perplexity` and `bits_per_byte` over all sentences; None if no sentence was scored.
+        scores: The candidate's `perplexity`, `bits_per_byte`, `tokens` and `oov_tokens` (unknown words) over all
+            sentences; None if no sentence was scored.
         change: The candidate beside its baseline, by the gate's criterion; None without a baseline.
         slice_changes: The same for each slice, by the name that the reasons use.
 
@@ -63,6 +65,14 @@ def decide(
         for name in ("perplexity", "bits_per_byte")
         if (bound := getattr(gate, f"max_{name}")) is not None
     ]
+    if gate.max_unknown is not None and (unknown := unknown_share(scores)) > gate.max_unknown:
+        checks.append(
+            (
+                False,
+                f"{100 * unknown:.4g} % of the scored tokens are unknown words; max_unknown allows "
+                f"{100 * gate.max_unknown:.4g} %",
+            )
+        )
     if change is not None and gate.tolerance is not None:
         checks.append(compare(gate.criterion, change, gate.tolerance))
     if gate.slice_tolerance is not None:

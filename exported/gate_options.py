@@ -29,7 +29,7 @@ def as_sequence(value: Any) -> Any:
 class GateOptions(Settings):
     """What a model must show to be blessed.
 
-    1. Its perplexity and its bits per byte are at most the given bounds.
+    1. Its perplexity, its bits per byte and its share of unknown words are at most the given bounds.
     2. Beside a baseline: the one-sided 95 % upper bound of how much worse it is, over the same sentences, is at most
        `tolerance`. So an equal model passes if there are enough sentences to show that it is not worse, and chance
        lets a model that is worse by `tolerance` pass in one of twenty cases.
@@ -46,6 +46,9 @@ class GateOptions(Settings):
     max_perplexity: Number | None = Field(None, gt=1.0)
     # Largest number of bits per byte of text, comparable across vocabularies; null: no bound.
     max_bits_per_byte: Number | None = Field(None, gt=0.0)
+    # Largest share of unknown words among the held-out tokens, `</s>` included; null: no bound. A model that knows
+    # almost no word has a low perplexity.
+    max_unknown: Number | None = Field(0.5, ge=0.0, le=1.0)
     # What candidate and baseline are compared by; perplexity needs the same tokenizer and vocabulary in both.
     criterion: Criterion = "bits_per_byte"
     # How much worse than the baseline it may be, with 95 % confidence over the same sentences, relative:

@@ -74,9 +74,11 @@ def check_vocabulary(config: PipelineConfig) -> None:
     with output_to(Path(os.devnull)):
         import tensorflow as tf
 
-        from ..transform.vocabulary import check_pinned_vocabulary
+        from ..transform.reachable_words import check_reachable
+        from ..transform.vocabulary import check_pinned_vocabulary, read_vocabulary
     try:
         check_pinned_vocabulary(file)
+        check_reachable(read_vocabulary(file), config.data.tokenizer, config.data.lowercase)
     except ValueError as error:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     except tf.errors.OpError as error:

@@ -28,8 +28,9 @@ import tensorflow_transform.beam as tft_beam
 
 from . import lengths
 from .options import TextOptions, VocabularyOptions
+from .reachable_words import check_reachable
 from .tokenizer import tokenize
-from .vocabulary import END_ID, RESERVED, UNKNOWN_ID, VOCABULARY_NAME, check_pinned_vocabulary
+from .vocabulary import END_ID, RESERVED, UNKNOWN_ID, VOCABULARY_NAME, check_pinned_vocabulary, read_vocabulary
 
 TEXT = "text"
 """The raw feature: one line, bytes."""
@@ -63,6 +64,10 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
     lines = _one_line_each(inputs[TEXT])
     tokens = tokenize(lines, options.tokenizer, options.lowercase)
     max_length = lengths.maximum_length(options.max_length, tokens.row_lengths() + 1)
+    if options.vocabulary.file:
+        check_pinned_vocabulary(options.vocabulary.file)
+        with tf.init_scope():  # Now, and not as a part of the graph.
+            check_reachable(read_vocabulary(options.vocabulary.file), options.tokenizer, options.lowercase)
     vocabulary_file = _vocabulary(tokens.flat_values, options.vocabulary)
     # Cut before the look-up as well: a line may hold millions of words more than are kept.
     ids = tft.apply_vocabulary(tokens[:, :max_length], vocabulary_file, default_value=UNKNOWN_ID)
@@ -84,7 +89,6 @@ def _one_line_each(text: Any) -> tf.Tensor:
 def _vocabulary(words: tf.Tensor, options: VocabularyOptions) -> tf.Tensor:
     """Counts `[words]` (or takes the pinned file), and returns where the vocabulary's text file will be."""
     if options.file:
-        check_pinned_vocabulary(options.file)
         (path,) = tft.experimental.ptransform_analyzer(
             inputs=[tf.size(words)],
             ptransform=_KeepFile(options.file),

@@ -27,6 +27,7 @@ class MaskedEvaluatorSpec(types.ComponentSpec):
     PARAMETERS = {  # noqa: RUF012, as TFX declares it
         "max_perplexity": component_spec.ExecutionParameter(type=float, optional=True),
         "max_bits_per_byte": component_spec.ExecutionParameter(type=float, optional=True),
+        "max_unknown": component_spec.ExecutionParameter(type=float, optional=True),
         "criterion": component_spec.ExecutionParameter(type=str),
         "tolerance": component_spec.ExecutionParameter(type=float, optional=True),
         SLICES_KEY: component_spec.ExecutionParameter(type=str),
@@ -67,6 +68,7 @@ class MaskedEvaluator(base_beam_component.BaseBeamComponent):
         *,
         max_perplexity: float | RuntimeParameter | None = _OPTIONS["max_perplexity"].default,
         max_bits_per_byte: float | RuntimeParameter | None = _OPTIONS["max_bits_per_byte"].default,
+        max_unknown: float | RuntimeParameter | None = _OPTIONS["max_unknown"].default,
         criterion: str | RuntimeParameter = _OPTIONS["criterion"].default,
         tolerance: float | RuntimeParameter | None = _OPTIONS["tolerance"].default,
         slices: Sequence[str] = _OPTIONS["slices"].default,
@@ -83,6 +85,7 @@ class MaskedEvaluator(base_beam_component.BaseBeamComponent):
             baseline_model: The `Model` to compare with; the channel may be empty.
             max_perplexity: Largest perplexity per token; None: no bound. One of the two bounds must be given.
             max_bits_per_byte: Largest number of bits per byte; None: no bound.
+            max_unknown: Largest share of unknown words among the scored tokens; None: no bound.
             criterion: What candidate and baseline are compared by: `bits_per_byte`, or `perplexity` if both have the
                 same tokenizer and vocabulary.
             tolerance: How much worse than the baseline the candidate may be, as a share: 0.005 is 0.5 %. 0: it must
@@ -101,6 +104,7 @@ class MaskedEvaluator(base_beam_component.BaseBeamComponent):
             {
                 "max_perplexity": max_perplexity,
                 "max_bits_per_byte": max_bits_per_byte,
+                "max_unknown": max_unknown,
                 "criterion": criterion,
                 "tolerance": tolerance,
                 SLICES_KEY: slices,

@@ -15,11 +15,13 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 
 from ...exported.exported_model import ExportedModel, load_model
+from ...exported.score_warnings import score_warnings
 from ...exported.signatures import SCORE
 from ...exported.token_identity import read_token_identity
 from ...progress import report
 from ...transform.lengths import smallest_length
-from ...transform.vocabulary import VOCABULARY_NAME
+from ...transform.reachable_words import reachable_warning
+from ...transform.vocabulary import VOCABULARY_NAME, read_vocabulary
 from ..artifacts import Artifacts
 from ..evaluator.results import SliceResult, load_results, read_verdict
 from ..examples import split_files, split_names
@@ -61,22 +63,27 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         model = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
         identity = read_token_identity(model_path(model))
         results = load_results(evaluation.uri)
+        total = results.get("")
+        vocabulary = _vocabulary_file(input_dict)
 
         tf.io.gfile.makedirs(posixpath.dirname(path))
         splits = json_utils.loads(exec_properties.get(specs.EXAMPLE_SPLITS_KEY) or "null")
-        counts = self._count(input_dict, splits, identity, posixpath.dirname(path))
+        counts = self._count(input_dict, vocabulary, splits, identity, posixpath.dirname(path))
         smallest = smallest_length(counts.get(ANALYZED, TextCounts()).lengths)
         # With `auto` it is the smallest, and the model does not say it.
         max_length = identity.get("max_length", smallest)
+        unreachable = reachable_warning(read_vocabulary(vocabulary), identity["tokenizer"], identity["lowercase"])
+        warnings = [*([] if total is None else score_warnings(total.candidate)), *filter(None, [unreachable])]
         report("scoring the sentences that changed the most")
         page = Page(
             verdict=read_verdict(evaluation.uri),
+            warnings=list(map(str, warnings)),
             results=results,
             curves=read_curves(model_run.uri),
             counts=counts,
             max_length=max_length,
             max_length_is_smallest=max_length == smallest,
-            standouts=find_standouts(results.get(""), input_dict),
+            standouts=find_standouts(total, input_dict),
             provenance=describe(input_dict),
             code_digest=exec_properties.get(CODE_DIGEST_KEY),
             config=json.loads(exec_properties[CONFIG_KEY]),
@@ -87,15 +94,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     def _count(
         self,
         input_dict: Artifacts,
+        vocabulary: str,
         splits: list[str] | None,
         identity: Mapping[str, Any],
         folder: str,
     ) -> dict[str, TextCounts]:
         """Counts each split of the raw text; the analyzed one comes first."""
-        graph = artifact_utils.get_single_instance(input_dict[specs.TRANSFORM_GRAPH_KEY])
-        vocabulary = tft.TFTransformOutput(graph.uri).vocabulary_file_by_name(VOCABULARY_NAME)
-        if vocabulary is None:
-            raise ValueError(f"transform_graph {graph.uri}: has no vocabulary {VOCABULARY_NAME!r}; give tfx_lm's own")
         examples = input_dict[specs.EXAMPLES_KEY]
         splits = sorted(split_names(examples) if splits is None else splits, key=lambda name: (name != ANALYZED, name))
         files = {split: split_files(examples, [split]) for split in splits}
@@ -110,6 +114,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 counts[split] = TextCounts.from_json(file.read())
             tf.io.gfile.remove(output)
         return counts
+
+
+def _vocabulary_file(input_dict: Artifacts) -> str:
+    """Returns the path of the vocabulary among the assets of the input `transform_graph`."""
+    graph = artifact_utils.get_single_instance(input_dict[specs.TRANSFORM_GRAPH_KEY])
+    vocabulary = tft.TFTransformOutput(graph.uri).vocabulary_file_by_name(VOCABULARY_NAME)
+    if vocabulary is None:
+        raise ValueError(f"transform_graph {graph.uri}: has no vocabulary {VOCABULARY_NAME!r}; give tfx_lm's own")
+    return vocabulary
 
 
 def find_standouts(total: SliceResult | None, input_dict: Artifacts) -> Standouts:

@@ -43,6 +43,7 @@ class Page:
 
     Attributes:
         verdict: The gate's.
+        warnings: Why numbers of the page may mislead, and what to do.
         results: The evaluation, by slice; empty if nothing was scored.
         curves: From `curves.read_curves`.
         counts: Of each split, the analyzed one first.
@@ -55,6 +56,7 @@ class Page:
     """
 
     verdict: Verdict
+    warnings: Sequence[str]
     results: Mapping[str, SliceResult]
     curves: Mapping[str, Curves]
     counts: Mapping[str, TextCounts]

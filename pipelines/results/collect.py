@@ -13,10 +13,14 @@ from ...components.pusher.pushed_model import pushed_folder
 from ...components.report.artifact import page_path
 from ...components.serving_check.verdict import read_verdict
 from ...components.text_example_gen.properties import INVALID_UTF8_DROPPED
-from ...components.text_transform.vocabulary_file import learned_words
+from ...components.text_transform.vocabulary_file import learned_words, vocabulary_file
+from ...exported.score_warnings import score_warnings
+from ...transform.reachable_words import reachable_warning
+from ...transform.vocabulary import read_vocabulary
 from ..config import PipelineConfig
 from ..metadata.run_records import RunRecords
 from ..nodes.node_result import NodeResult
+from ..setting_names import yaml_key
 from .summary import SCHEMA
 
 _EVALUATION = ("evaluation", "baseline", "change", "slices", "gate")
@@ -47,7 +51,10 @@ def collect_summary(
     evaluation, check = output("Evaluator", "evaluation"), output("ServingCheck", "blessing")
     pushed, report = output("Pusher", "pushed_model"), output("Report", "report")
     pushed_model = None if pushed is None else pushed_folder(pushed)
+    results = dict.fromkeys(_EVALUATION) if evaluation is None else summarize_evaluation(evaluation.uri)
     warnings = _warnings(config, records)
+    if results["evaluation"] is not None:
+        warnings += [warning.with_names(yaml_key) for warning in score_warnings(results["evaluation"])]
     if pushed_model is not None and not Path(pushed_model).is_dir():
         warnings.append(
             f"{pushed_model}, which the Pusher pushed, is gone (rolled back, or removed as one of the oldest); a "
@@ -64,7 +71,7 @@ def collect_summary(
             for node in nodes
         ],
         "warnings": warnings,
-        **(dict.fromkeys(_EVALUATION) if evaluation is None else summarize_evaluation(evaluation.uri)),
+        **results,
         "serving_check": None if check is None else read_verdict(check.uri),
         "pushed_model": pushed_model,
         "report": None if report is None else page_path(report.uri),
@@ -78,6 +85,11 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
         words = learned_words(graph.uri)
         if words < config.vocabulary.size:
             warnings.append(f"vocabulary.size={config.vocabulary.size}: the corpus has only {words} such words")
+    if graph is not None and config.vocabulary.file is not None:
+        words = read_vocabulary(vocabulary_file(graph.uri))
+        warning = reachable_warning(words, config.data.tokenizer, config.data.lowercase)
+        if warning is not None:
+            warnings.append(warning.with_names(yaml_key))
     examples = records.output("TextExampleGen", "examples")
     invalid = 0 if examples is None else examples.custom_properties[INVALID_UTF8_DROPPED].int_value
     if invalid:

@@ -8,8 +8,8 @@ from tfx_lm.exported.gate_options import GateOptions
 from tfx_lm.exported.scores import Change
 
 
-def scores(perplexity=100.0, bits_per_byte=2.0):
-    return {"perplexity": perplexity, "bits_per_byte": bits_per_byte}
+def scores(perplexity=100.0, bits_per_byte=2.0, oov_tokens=0.0):
+    return {"perplexity": perplexity, "bits_per_byte": bits_per_byte, "tokens": 1000.0, "oov_tokens": oov_tokens}
 
 
 def change(relative, margin=0.003, sentences=2000):
@@ -27,6 +27,16 @@ def test_an_upper_bound_of_bits_per_byte():
     assert decide(gate, scores(bits_per_byte=2.0), None).blessed
     verdict = decide(gate, scores(1e9, 2.01), None)
     assert verdict == (False, ["bits per byte 2.01 > max_bits_per_byte 2", NO_BASELINE])
+
+
+def test_a_model_that_knows_almost_no_word_is_refused_whatever_its_perplexity():
+    gate = GateOptions(max_perplexity=500)
+    assert decide(gate, scores(1.47, oov_tokens=500), None).blessed
+    assert decide(gate, scores(1.47, oov_tokens=501), None) == (
+        False,
+        ["50.1 % of the scored tokens are unknown words; max_unknown allows 50 %", NO_BASELINE],
+    )
+    assert decide(GateOptions(max_perplexity=500, max_unknown=None), scores(1.47, oov_tokens=1000), None).blessed
 
 
 @pytest.mark.parametrize(

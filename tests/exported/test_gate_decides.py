@@ -39,7 +39,8 @@ def blessings(sentences, worse, gate=GATE):
         rows = np.random.default_rng(seed).integers(0, size.size, 2000)
         candidate = baseline[rows] * (1 + worse) + noise[rows]
         pair = PairedSums.from_outputs(outputs(candidate, size[rows]), outputs(baseline[rows], size[rows]))
-        scores = {"perplexity": pair.candidate.perplexity, "bits_per_byte": pair.candidate.bits_per_byte}
+        names = ("perplexity", "bits_per_byte", "tokens", "oov_tokens")
+        scores = {name: getattr(pair.candidate, name) for name in names}
         count += decide(gate, scores, pair.change("bits_per_byte")).blessed
     return count
 

@@ -71,6 +71,7 @@ def make_page(**changes):
     ]
     content = {
         "verdict": Verdict(True, ["perplexity 98.5 <= gate.max_perplexity 120", "bits per byte is equal"]),
+        "warnings": ["21 % of the scored tokens are unknown words; raise vocabulary_size"],
         "results": results,
         "curves": curves,
         "counts": {"train": TextCounts(lengths, words), "eval": TextCounts(lengths, words // 9)},
@@ -96,7 +97,7 @@ def hostile_page():
     results = {"": result(scores(), scores()), f"source: {ATTACK}": result(scores(), scores())}
     attacked = Standouts((sentence(ATTACK, 3.0),), (sentence(ATTACK, -3.0),), (ATTACK,))
     return make_page(
-        verdict=Verdict(False, [ATTACK]), results=results, standouts=attacked, code_digest=ATTACK,
+        verdict=Verdict(False, [ATTACK]), warnings=[ATTACK], results=results, standouts=attacked, code_digest=ATTACK,
         provenance=[Source(ATTACK, ATTACK, 1, ATTACK, {ATTACK: ATTACK})], config={"name": ATTACK, ATTACK: ATTACK},
         counts={ATTACK: make_page().counts["train"]},
     )  # fmt: skip
@@ -115,7 +116,7 @@ def empty_page():
     return make_page(
         verdict=Verdict(False, ["no sentences: the split that is evaluated is empty"]), results={},
         curves={"train": {}, "validation": {}}, counts={"train": TextCounts(), "eval": TextCounts()}, max_length=2,
-        max_length_is_smallest=False, standouts=Standouts(), provenance=[], code_digest=None, config={},
+        max_length_is_smallest=False, warnings=[], standouts=Standouts(), provenance=[], code_digest=None, config={},
     )  # fmt: skip
 
 

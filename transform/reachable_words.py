@@ -1,0 +1,81 @@
+"""Words of a vocabulary that a tokenizer can make; the others never occur, and text that has them is unknown."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from ..errors import SettingError, escape
+from .options import TokenizerKind
+from .tokenizer import tokenize
+from .vocabulary import RESERVED
+
+# Words that are tokenized together.
+_BATCH = 10_000
+_SHOWN = 3
+
+
+def unreachable_words(words: Sequence[bytes], kind: TokenizerKind, lowercase: bool) -> list[bytes]:
+    """Finds the words that no text can become.
+
+    Worked example: of `[<pad>, <unk>, <s>, </s>, the, The, can't, e-mail]`, the tokenizer `word` with lower case can
+    make all but `The` and `e-mail`, which it splits into three words.
+
+    Args:
+      words: The vocabulary, the four reserved tokens first (`vocabulary.read_vocabulary`).
+      kind: The tokenizer.
+      lowercase: Whether it lower-cases.
+
+    Returns:
+      The words, in their order; never a reserved token.
+    """
+    unreachable = []
+    own = words[len(RESERVED) :]
+    if kind == "byte":
+        every_byte = tf.constant([bytes([value]) for value in range(256)])
+        made = set(tokenize(every_byte, kind, lowercase).flat_values.numpy().tolist())
+        return [word for word in own if word not in made]
+    for begin in range(0, len(own), _BATCH):
+        batch = own[begin : begin + _BATCH]
+        tokens = tokenize(tf.constant(batch, tf.string), kind, lowercase).to_list()
+        unreachable += [word for word, made in zip(batch, tokens, strict=True) if made != [word]]
+    return unreachable
+
+
+def reachable_warning(words: Sequence[bytes], kind: TokenizerKind, lowercase: bool) -> SettingError | None:
+    """Says that some words of a vocabulary can never occur.
+
+    Args:
+      words: As for `unreachable_words`, and so are the others.
+      kind: The tokenizer.
+      lowercase: Whether it lower-cases.
+
+    Returns:
+      A warning that names settings, made to be shown; None if the tokenizer can make all words.
+    """
+    lost = unreachable_words(words, kind, lowercase)
+    if not lost:
+        return None
+    shown = ", ".join(repr(word.decode(errors="replace")) for word in lost[:_SHOWN])
+    return SettingError(
+        f"{len(lost):,} of the {len(words) - len(RESERVED):,} words in {{vocabulary_file}} can never occur, such as "
+        f"{escape(shown)}: {{tokenizer}}={kind} with {{lowercase}}={'true' if lowercase else 'false'} makes other "
+        "words of them; change the file or these settings"
+    )
+
+
+def check_reachable(words: Sequence[bytes], kind: TokenizerKind, lowercase: bool) -> None:
+    """Refuses a pinned vocabulary whose words mostly cannot occur.
+
+    Args:
+      words: As for `unreachable_words`, and so are the others.
+      kind: The tokenizer.
+      lowercase: Whether it lower-cases.
+
+    Raises:
+      SettingError: If the tokenizer can make less than half of the words.
+    """
+    own = len(words) - len(RESERVED)
+    if own and 2 * len(unreachable_words(words, kind, lowercase)) > own:
+        warning = reachable_warning(words, kind, lowercase)
+        assert warning is not None
+        raise warning
