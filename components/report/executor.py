@@ -64,7 +64,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         identity = read_token_identity(model_path(model))
         results = load_results(evaluation.uri)
         total = results.get("")
-        vocabulary = _vocabulary_file(input_dict)
+        vocabulary = vocabulary_of(input_dict)
 
         tf.io.gfile.makedirs(posixpath.dirname(path))
         splits = json_utils.loads(exec_properties.get(specs.EXAMPLE_SPLITS_KEY) or "null")
@@ -116,7 +116,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         return counts
 
 
-def _vocabulary_file(input_dict: Artifacts) -> str:
+def vocabulary_of(input_dict: Artifacts) -> str:
     """Returns the path of the vocabulary among the assets of the input `transform_graph`."""
     graph = artifact_utils.get_single_instance(input_dict[specs.TRANSFORM_GRAPH_KEY])
     vocabulary = tft.TFTransformOutput(graph.uri).vocabulary_file_by_name(VOCABULARY_NAME)

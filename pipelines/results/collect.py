@@ -86,8 +86,8 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
         if words < config.vocabulary.size:
             warnings.append(f"vocabulary.size={config.vocabulary.size}: the corpus has only {words} such words")
     if graph is not None and config.vocabulary.file is not None:
-        words = read_vocabulary(vocabulary_file(graph.uri))
-        warning = reachable_warning(words, config.data.tokenizer, config.data.lowercase)
+        pinned = read_vocabulary(vocabulary_file(graph.uri))
+        warning = reachable_warning(pinned, config.data.tokenizer, config.data.lowercase)
         if warning is not None:
             warnings.append(warning.with_names(yaml_key))
     examples = records.output("TextExampleGen", "examples")

@@ -85,8 +85,9 @@ def test_the_component_has_the_keys_of_tfx():
     )  # fmt: skip
     assert component.id == "Evaluator"
     assert component.exec_properties == {
-        "max_perplexity": 500.0, "max_bits_per_byte": None, "criterion": "bits_per_byte", "tolerance": 0.005,
-        "slice_tolerance": 0.02, "slice_min_sentences": 100, "slices": '["sentence_length", "unknown_words"]',
+        "max_perplexity": 500.0, "max_bits_per_byte": None, "max_unknown": 0.5, "criterion": "bits_per_byte",
+        "tolerance": 0.005, "slice_tolerance": 0.02, "slice_min_sentences": 100,
+        "slices": '["sentence_length", "unknown_words"]',
         "example_splits": '["eval"]',
     }  # fmt: skip
     assert set(component.outputs) == {"evaluation", "blessing"}

@@ -16,7 +16,7 @@ from tfx_lm.components.evaluator.results import SliceResult
 from tfx_lm.components.report import executor
 from tfx_lm.components.report.artifact import HTML, page_path
 from tfx_lm.components.report.component import Report
-from tfx_lm.components.report.executor import Executor
+from tfx_lm.components.report.executor import Executor, vocabulary_of
 from tfx_lm.exported.token_identity import FILE, write_token_identity
 from tfx_lm.transform import vocabulary
 
@@ -198,4 +198,4 @@ def test_a_graph_without_a_vocabulary(tmp_path):
     tf.saved_model.save(tf.Module(), str(folder / tft.TFTransformOutput.TRANSFORM_FN_DIR))
     graph = artifact(standard_artifacts.TransformGraph, folder)
     with pytest.raises(ValueError, match=r"transform_graph .*: has no vocabulary 'vocabulary'"):
-        Executor()._count({"transform_graph": [graph]}, None, IDENTITY, str(tmp_path))
+        vocabulary_of({"transform_graph": [graph]})
