@@ -8,9 +8,14 @@ from pathlib import Path
 from ..pipelines.local.terminal import output_to
 
 
+def is_quiet() -> bool:
+    """Returns whether messages of libraries are unwanted; sets TensorFlow's log level unless the user has done so."""
+    return os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
+
+
 def quiet_tensorflow() -> None:
     """Imports TensorFlow without its start-up messages in a terminal that shows results, unless they were asked for."""
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+    if not is_quiet():
         return
     # TensorFlow 2.21 prints some messages of its import whatever the level; and google.api_core tells users of
     # Python 3.10 to upgrade.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,7 +13,10 @@ import click
 
 from ..exit_codes import NODE_FAILED, NODE_SKIPPED
 from ..pipelines.errors import ConfigurationError
+from ..pipelines.local.terminal import output_to
+from ..pipelines.nodes.node_result import ALREADY_DONE
 from ..pipelines.nodes.supervisor import Ended, supervise
+from .quiet_tensorflow import is_quiet, quiet_tensorflow
 from .refusal import refuse
 
 
@@ -39,12 +45,23 @@ def command(file: Path, node_id: str, run_id: str, parameters: str) -> None:
 
 
 def _run(file: Path, node_id: str, run_id: str, parameters: str) -> int:
-    from ..pipelines.nodes.node_command import run_node_of_file
-
+    quiet_tensorflow()
+    # The imports print, too: google.api_core tells users of Python 3.10 to upgrade.
+    with output_to(Path(os.devnull)) if is_quiet() else contextlib.nullcontext():
+        from ..pipelines.nodes.node_command import run_node_of_file
+    if is_quiet():
+        # It recommends a library that only makes checksums faster.
+        logging.getLogger("apache_beam.io.tfrecordio").setLevel(logging.ERROR)
     try:
         result = run_node_of_file(file, node_id, run_id, parameters)
     except ConfigurationError as error:
         refuse(error)
+    if result.state == ALREADY_DONE:
+        click.echo(
+            f"{node_id}: already done in run {run_id}; nothing was done, and nothing was read. Choose another --run-id "
+            "to do it again."
+        )
+        return 0
     click.echo(f"{result.id}: {result.state} after {result.seconds:.1f} s")
     if result.state == "FAILED":
         click.echo(f"tfx-lm: {result.id} failed: {result.error}", err=True)

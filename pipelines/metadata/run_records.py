@@ -106,6 +106,17 @@ class RunRecords:
         message = failure_message(json.loads(recorded).get("resultMessage", "")) if recorded else ""
         return message or None
 
+    def execution_property(self, node_id: str, name: str) -> int | float | str | None:
+        """The value that an execution property had when the run did a node; None if it has not done it."""
+        if self.state(node_id) not in ("COMPLETE", "CACHED"):
+            return None
+        execution = self._executions(node_id)[-1]
+        for properties in (execution.properties, execution.custom_properties):
+            if name in properties:
+                value = properties[name]
+                return getattr(value, value.WhichOneof("value"))
+        return None
+
     def fail_running(self, node_id: str, message: str) -> None:
         """Marks what a node still has under way as FAILED, with the reason."""
         states = metadata_store_pb2.Execution

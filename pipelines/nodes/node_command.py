@@ -8,10 +8,13 @@ from pathlib import Path
 
 from ... import progress
 from ..errors import ConfigurationError
+from ..metadata.node_metadata import NodeMetadata
+from ..metadata.run_records import RunRecords
 from ..unique_keys import DuplicateKeyError, read_json
 from .compiled_pipeline import graph, read_compiled, set_parameters
-from .node_result import NodeResult
-from .node_run import run_node
+from .earlier_work import DONE, check_inputs, check_parameters, parameter_places
+from .node_result import ALREADY_DONE, NodeResult
+from .node_run import pipeline_connection, run_node
 
 # A log keeps every line, so that progress is printed this often only, seconds.
 PRINT_EVERY = 10.0
@@ -27,10 +30,11 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str) -> 
         parameters: Values of the pipeline's runtime parameters, as the text of a JSON object.
 
     Returns:
-        How it ended.
+        How it ended; its state is `ALREADY_DONE` if the run had done the node before.
 
     Raises:
-        ConfigurationError: No such file or node, or bad parameters.
+        ConfigurationError: No such file or node, bad parameters or others than before in this run, or the run has not
+            made the node's inputs yet.
     """
     ir = read_compiled(file)
     nodes = graph(ir)
@@ -44,7 +48,14 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str) -> 
         raise ConfigurationError(f"--parameters {parameters}: not JSON ({error})") from error
     if not isinstance(values, dict):
         raise ConfigurationError(f"--parameters {parameters}: must be a JSON object")
+    places = parameter_places(ir)
     set_parameters(ir, run_id, values)
+    with NodeMetadata(pipeline_connection(ir)) as handle:
+        records = RunRecords(handle.store, ir.pipeline_info.id, run_id)
+        check_parameters(ir, places, run_id, records)
+        if records.state(node_id) in DONE:
+            return NodeResult(node_id, ALREADY_DONE, 0.0)
+        check_inputs(ir, node_id, run_id, records)
     with progress.listening(_printer()):
         return run_node(ir, node_id)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# `tfx-lm run-node` of a node that the run has done before.
+ALREADY_DONE = "ALREADY_DONE"
+
 
 @dataclass(frozen=True)
 class NodeResult:

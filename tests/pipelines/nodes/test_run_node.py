@@ -81,13 +81,40 @@ def test_a_failure_is_recorded_and_a_new_try_of_the_same_run_goes_on(small_pipel
     assert value(small_pipeline, "Double") == 2
 
 
-def test_missing_inputs_are_a_failure_although_the_launcher_says_nothing(small_pipeline):
+def test_missing_inputs_name_the_nodes_to_run_first(small_pipeline):
+    result = run_node(small_pipeline, "Double")
+    assert result.exit_code == exit_codes.BAD_INPUT
+    expected = "--node Double: run first has no output of Fail, or it was deleted; run Number and then Fail first"
+    assert expected in result.output
     assert run_node(small_pipeline, "Number").exit_code == 0
     result = run_node(small_pipeline, "Double")
-    assert result.exit_code == exit_codes.NODE_FAILED
-    assert last_known_state(small_pipeline, "Double") == FAILED
-    assert "tfx-lm: Double failed: " in result.output
-    assert "ended without output" not in result.output
+    assert result.exit_code == exit_codes.BAD_INPUT
+    assert "run first has no output of Fail, or it was deleted; run Fail first" in result.output
+
+
+def test_deleted_inputs_name_the_node_that_made_them(small_pipeline):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    Path(records(small_pipeline).output("Number", "made").uri).unlink()
+    result = run_node(small_pipeline, "Fail")
+    assert result.exit_code == exit_codes.BAD_INPUT
+    assert "run first has no output of Number, or it was deleted; run Number first" in result.output
+
+
+def test_a_run_does_a_node_once_and_says_so(small_pipeline):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    again = run_node(small_pipeline, "Number")
+    assert again.exit_code == 0
+    assert "Number: already done in run first; nothing was done" in again.output
+    assert "Choose another --run-id" in again.output
+
+
+def test_a_run_keeps_its_parameters(small_pipeline):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    for node in ("Number", "Fail"):
+        result = run_node(small_pipeline, node, "--parameters", '{"number": 21}')
+        assert result.exit_code == exit_codes.BAD_INPUT
+        assert "--parameters: number is 21 now, and was 20 when run first did Number" in result.output
+    assert run_node(small_pipeline, "Number", "--parameters", '{"number": 21}', run_id="second").exit_code == 0
 
 
 def test_a_failing_driver_is_recorded_although_the_launcher_leaves_it_running(small_pipeline):
@@ -150,7 +177,7 @@ def test_a_false_condition_skips(small_pipeline):
 def test_parameters_of_the_run(small_pipeline):
     assert run_node(small_pipeline, "Number", "--parameters", '{"number": 101}').exit_code == 0
     assert value(small_pipeline, "Number") == 101
-    assert run_node(small_pipeline, "Never").exit_code == 0
+    assert run_node(small_pipeline, "Never", "--parameters", '{"number": 101}').exit_code == 0
     assert value(small_pipeline, "Never") == 202
 
 

@@ -1,0 +1,95 @@
+"""What a run has done before one of its nodes starts: its parameters, the node's inputs, and the node itself."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tfx.orchestration import data_types_utils
+from tfx.proto.orchestration import pipeline_pb2
+
+from ...remote import is_remote
+from ..errors import ConfigurationError
+from ..metadata.run_records import RunRecords
+
+DONE = ("COMPLETE", "CACHED")
+
+
+def parameter_places(ir: pipeline_pb2.Pipeline) -> list[tuple[str, str, str]]:
+    """Lists where a compiled pipeline uses its runtime parameters: (node, execution property, parameter)."""
+    return [
+        (node.pipeline_node.node_info.id, name, value.runtime_parameter.name)
+        for node in ir.nodes
+        for name, value in node.pipeline_node.parameters.parameters.items()
+        if value.WhichOneof("value") == "runtime_parameter"
+    ]
+
+
+def check_parameters(
+    ir: pipeline_pb2.Pipeline, places: list[tuple[str, str, str]], run_id: str, records: RunRecords
+) -> None:
+    """Checks that a run's parameters are those with which earlier nodes of the run were done.
+
+    Args:
+        ir: The pipeline with the run's parameters.
+        places: `parameter_places` of the pipeline before it had them.
+        run_id: The run's id.
+        records: The run's records.
+
+    Raises:
+        ConfigurationError: Names the parameter and both values.
+    """
+    nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
+    for node_id, name, parameter in places:
+        recorded = records.execution_property(node_id, name)
+        value = data_types_utils.get_metadata_value(nodes[node_id].parameters.parameters[name].field_value)
+        if recorded is not None and recorded != value:
+            raise ConfigurationError(
+                f"--parameters: {parameter} is {_shown(value)} now, and was {_shown(recorded)} when run {run_id} did "
+                f"{node_id}; give all nodes of a run the same parameters, or choose another --run-id"
+            )
+
+
+def check_inputs(ir: pipeline_pb2.Pipeline, node_id: str, run_id: str, records: RunRecords) -> None:
+    """Checks that earlier nodes of the run have made what a node reads, and that it is still there.
+
+    Args:
+        ir: The pipeline.
+        node_id: The node that is to run.
+        run_id: The run's id.
+        records: The run's records.
+
+    Raises:
+        ConfigurationError: Names the nodes to run first, in their order.
+    """
+    nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
+    needed, missing = [node_id], set()
+    while needed:
+        node = nodes[needed.pop()]
+        for spec in node.inputs.inputs.values():
+            for channel in spec.channels:
+                producer = channel.producer_node_query.id
+                if spec.min_count == 0 or producer not in nodes or producer in missing:
+                    continue
+                if not _is_there(records, producer, channel.output_key):
+                    missing.add(producer)
+                    needed.append(producer)
+    if missing:
+        first = [each for each in nodes if each in missing]
+        raise ConfigurationError(
+            f"--node {node_id}: run {run_id} has no output of {first[-1]}, or it was deleted; run "
+            f"{' and then '.join(first)} first, with the same --run-id (or, if it has done them, all with a new one)"
+        )
+
+
+def _is_there(records: RunRecords, node_id: str, key: str) -> bool:
+    artifact = records.output(node_id, key)
+    return (
+        records.state(node_id) in DONE
+        and artifact is not None
+        and (is_remote(artifact.uri) or os.path.exists(artifact.uri))  # noqa: PTH110
+    )
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else f"{value}"
