@@ -122,6 +122,8 @@ setup(
         # `tfx-lm serve`. uvicorn uses httptools and uvloop where they are there, in the place of slower ones.
         "serve": [
             "anyio>=4",
+            # gRPC; TFX brings it anyway.
+            "grpcio",
             "httptools",
             "orjson>=3",
             "prometheus-client",

@@ -16,6 +16,7 @@ DISTRIBUTIONS = {
     "IPython": "ipykernel",  # A notebook has both.
     "airflow": "apache-airflow",
     "google": "protobuf",
+    "grpc": "grpcio",
     "tensorflow_serving": "tensorflow-serving-api",
     "yaml": "pyyaml",
 }

@@ -212,6 +212,30 @@ def test_a_client_that_went_away_does_no_harm(model):
     assert model.users == 0
 
 
+def test_a_request_that_was_cancelled_while_it_waited_costs_the_model_nothing(model):
+    sizes = []
+    batcher = Batcher(100, sizes.append)
+    model.wait.clear()
+
+    async def leave():
+        first = asyncio.create_task(batcher.run(model, request(b"first")))
+        await asyncio.to_thread(model.begun.acquire)
+        gone = asyncio.create_task(batcher.run(model, request(b"gone", b"too")))
+        good = asyncio.create_task(batcher.run(model, request(b"good")))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        model.wait.set()
+        return await asyncio.gather(first, good)
+
+    ((first, good),) = run(batcher, leave())
+    assert (first["length"].tolist(), good["length"].tolist()) == ([5], [4])
+    assert model.calls == [("score", [b"first"]), ("score", [b"good"])]
+    assert sizes == [1, 1]
+    assert model.users == 0
+    assert batcher.waiting_rows == 0
+
+
 def test_after_the_end_requests_are_refused_and_so_are_those_that_still_wait(model):
     batcher = Batcher(100)
     model.wait.clear()
