@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import click
 
 from .. import __version__
+from .terminal_encoding import show_what_the_terminal_can
 
 COMMANDS = ("run", "compile", "init-metadata", "run-node", "score", "compare", "complete", "serve", "rollback")
 
 
 class _Commands(click.Group):
+    def main(self, *arguments: Any, **named: Any) -> Any:
+        show_what_the_terminal_can()
+        return super().main(*arguments, **named)
+
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
 

@@ -38,6 +38,7 @@ def check_run(config: PipelineConfig) -> None:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     check_vocabulary(config)
     _check_one_worker(config)
+    _check_output_name(config)
     _check_writable(Path(config.output))
 
 
@@ -57,6 +58,7 @@ def check_airflow(config: PipelineConfig) -> None:
             "postgresql://USER@HOST/DATABASE"
         )
     check_vocabulary(config)
+    _check_output_name(config)
 
 
 def _check_data_given(config: PipelineConfig) -> None:
@@ -105,6 +107,17 @@ def _check_one_worker(config: PipelineConfig) -> None:
         "trainer.distribution=auto to train on this machine alone; for several workers, call "
         "tfx_lm.components.trainer.run_fn.run_fn on each (docs/guide/training.md, Several devices)"
     )
+
+
+def _check_output_name(config: PipelineConfig) -> None:
+    """Raises a `ConfigurationError` if TFX and Beam would take the names of artifacts for patterns."""
+    folder = config.output_folder()
+    found = "".join(letter for letter in "*?[]" if letter in folder)
+    if found:
+        raise ConfigurationError(
+            f"output={config.output}: {folder} contains {' '.join(found)}, which TFX and Beam take for patterns when "
+            "they read what they have written; choose a folder without * ? [ ] in its path"
+        )
 
 
 def _check_writable(output: Path) -> None:

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-_SYMBOLS = {"COMPLETE": "✓", "CACHED": "=", "FAILED": "✗", "SKIPPED": "-"}
+_SYMBOLS = {"COMPLETE": "✓", "CACHED": "=", "FAILED": "✗"}
+_ASCII_SYMBOLS = {"COMPLETE": "+", "CACHED": "=", "FAILED": "x"}
 
 
 @contextlib.contextmanager
@@ -29,7 +30,7 @@ def output_to(log_file: Path) -> Iterator[TextIO]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
-    with log_file.open("ab", buffering=0) as log, os.fdopen(os.dup(1), "w", encoding="utf-8") as terminal:
+    with log_file.open("ab", buffering=0) as log, _terminal() as terminal:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
@@ -40,6 +41,11 @@ def output_to(log_file: Path) -> Iterator[TextIO]:
             for target, descriptor in zip((1, 2), saved, strict=True):
                 os.dup2(descriptor, target)
                 os.close(descriptor)
+
+
+def _terminal() -> TextIO:
+    """Opens standard output once more, in its own encoding; what that lacks becomes `?`."""
+    return os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding or "utf-8", errors="replace")
 
 
 def plain_console(file: TextIO | None = None) -> Console:
@@ -60,8 +66,9 @@ class RunDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        dots = "…" if console.encoding.startswith("utf") else "."
         self._progress = Progress(
-            TextColumn("… {task.description:<30}", markup=False),
+            TextColumn(f"{dots} {{task.description:<30}}", markup=False),
             TimeElapsedColumn(),
             BarColumn(bar_width=20),
             TextColumn("{task.fields[text]}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
@@ -90,8 +97,11 @@ class RunDisplay:
         self._progress.update(self._bars[node_id], total=total, completed=fraction, text=text, refresh=True)
 
     def ended(self, node_id: str, state: str, seconds: float) -> None:
-        """A node ended; `state` is COMPLETE, CACHED, FAILED or SKIPPED."""
+        """A node ended; `state` is COMPLETE, CACHED, FAILED or SKIPPED; those stand in the summary's table alone."""
+        if state == "SKIPPED":
+            return
         bar = self._bars.pop(node_id, None)
         if bar is not None:
             self._progress.remove_task(bar)
-        self._console.print(f"{_SYMBOLS[state]} {node_id:<30} {state:<9} {seconds:7.1f} s", highlight=False)
+        symbol = _SYMBOLS[state] if self._console.encoding.startswith("utf") else _ASCII_SYMBOLS[state]
+        self._console.print(f"{symbol} {node_id:<30} {state:<9} {seconds:7.1f} s", highlight=False)

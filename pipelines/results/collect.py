@@ -81,9 +81,11 @@ def collect_summary(
 def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
     warnings = []
     graph = records.output("Transform", "transform_graph")
-    if graph is not None and config.vocabulary.size is not None and config.vocabulary.file is None:
+    # A default is no request that could not be met.
+    asked = "size" in config.vocabulary.model_fields_set and config.vocabulary.size is not None
+    if graph is not None and asked and config.vocabulary.file is None:
         words = learned_words(graph.uri)
-        if words < config.vocabulary.size:
+        if words < (config.vocabulary.size or 0):
             warnings.append(f"vocabulary.size={config.vocabulary.size}: the corpus has only {words} such words")
     if graph is not None and config.vocabulary.file is not None:
         pinned = read_vocabulary(vocabulary_file(graph.uri))

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..local.terminal import plain_console
+from .summary_tables import INTERVAL
 
 
 def print_comparison(found: dict[str, Any], console: Console | None = None) -> None:
@@ -20,7 +21,11 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
     console = console or plain_console()
     scores = Table("", "MODEL_A", "MODEL_B", title=f"{found['lines']:,} lines", title_justify="left")
     for title, key, form in (("Perplexity per token", "perplexity", ".2f"), ("Bits per byte", "bits_per_byte", ".4f")):
-        scores.add_row(title, *(_with_interval(found[model], key, form) for model in ("candidate", "baseline")))
+        models = [found[model] for model in ("candidate", "baseline")]
+        scores.add_row(title, *(_number(model[key], form) for model in models))
+        intervals = (" to ".join(_number(bound, form) for bound in model[f"{key}_ci95"]) for model in models)
+        # A row of its own: beside the values, it does not fit on 80 columns.
+        scores.add_row(INTERVAL, *intervals)
     for title, key in (("Tokens", "tokens"), ("Unknown words", "oov_tokens")):
         scores.add_row(title, *(f"{found[model][key]:,}" for model in ("candidate", "baseline")))
     changes = Table("How much worse MODEL_A is", "Lines", "Change", "95 % at least", "95 % at most")
@@ -37,11 +42,8 @@ def print_comparison(found: dict[str, Any], console: Console | None = None) -> N
         console.print(f"  {reason}", highlight=False)
 
 
-def _with_interval(scores: dict[str, Any], key: str, form: str) -> str:
-    value, low, high = (
-        "none" if number is None else f"{number:{form}}" for number in (scores[key], *scores[f"{key}_ci95"])
-    )
-    return f"{value}  ({low} to {high})"
+def _number(number: float | None, form: str) -> str:
+    return "none" if number is None else f"{number:{form}}"
 
 
 def _percent(change: float | None) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+INTERVAL = "  95 % interval"
+
 
 def print_summary(summary: dict[str, Any], console: Console) -> None:
     """Prints the table of nodes, the scores beside the baseline's, the verdict, and where model and report are.
@@ -55,7 +57,6 @@ def _score_table(summary: dict[str, Any]) -> Table:
     table = Table(f"Held-out score ({evaluation['split']} split)", "Model")
     if baseline:
         table.add_column("Baseline")
-    low, high = evaluation["perplexity_ci95"]
     rows = [
         ("Perplexity per token", "perplexity", ".2f"),
         ("Perplexity without unknown words", "perplexity_without_oov", ".2f"),
@@ -65,12 +66,12 @@ def _score_table(summary: dict[str, Any]) -> Table:
         ("Tokens cut off", "truncated_tokens", ",.0f"),
     ]
     for title, key, form in rows:
-        row = [title, format(evaluation[key], form)]
+        models = [evaluation, baseline] if baseline else [evaluation]
+        table.add_row(title, *(format(scores[key], form) for scores in models))
         if key == "perplexity":
-            row[1] += f"  (95 %: {low:.2f} to {high:.2f})"
-        if baseline:
-            row.append(format(baseline[key], form))
-        table.add_row(*row)
+            # A row of its own: beside the value, it does not fit on 80 columns with a baseline.
+            intervals = [scores.get("perplexity_ci95") for scores in models]
+            table.add_row(INTERVAL, *(f"{each[0]:.2f} to {each[1]:.2f}" if each else "" for each in intervals))
     for column in table.columns[1:]:
         column.justify = "right"
     return table

@@ -76,6 +76,13 @@ def test_a_pinned_vocabulary_without_the_reserved_tokens(tmp_path, corpus):
     assert "<pad>" in text
 
 
+@pytest.mark.parametrize(("name", "found"), [("run[1]", "[ ]"), ("a*b", "*"), ("why?", "?")])
+def test_an_output_that_is_a_pattern(tmp_path, corpus, name, found):
+    text = refused(*GATE, "--data", str(corpus), "--output", str(tmp_path / name / "o"))
+    assert f"contains {found}, which TFX and Beam take for patterns" in text
+    assert not (tmp_path / name).exists()
+
+
 @pytest.mark.parametrize("distribution", ["auto", "multi_worker"])
 def test_workers_that_nobody_starts(tmp_path, corpus, monkeypatch, distribution):
     cluster = {"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}

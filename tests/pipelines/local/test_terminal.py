@@ -36,6 +36,23 @@ def test_a_node_that_ended_leaves_a_line():
     assert stream.getvalue() == "✓ Trainer                        COMPLETE     12.3 s\n"
 
 
+def test_a_terminal_that_is_not_utf_8_gets_ascii():
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1", errors="replace")
+    console = plain_console(stream)
+    RunDisplay(console).ended("Trainer", "COMPLETE", 12.34)
+    console.print(Table("Node"))
+    stream.flush()
+    text = stream.buffer.getvalue().decode("latin-1")
+    assert text.startswith("+ Trainer")
+    assert "| Node |" in text
+
+
+def test_a_skipped_node_stands_in_the_table_alone():
+    stream = io.StringIO()
+    RunDisplay(Console(file=stream, width=80)).ended("Trainer", "SKIPPED", 0.0)
+    assert stream.getvalue() == ""
+
+
 def test_a_terminal_shows_what_each_working_node_reports():
     stream = io.StringIO()
 

@@ -2,7 +2,9 @@
 
 import io
 
+import pytest
 from ml_metadata.proto import metadata_store_pb2
+from rich.console import Console
 from tfx_lm import exit_codes
 from tfx_lm.cli import cli
 from tfx_lm.pipelines import preflight
@@ -10,6 +12,7 @@ from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.local import run
 from tfx_lm.pipelines.local.terminal import plain_console
 from tfx_lm.pipelines.nodes.node_result import NodeResult
+from tfx_lm.pipelines.results import collect
 from tfx_lm.pipelines.results.collect import collect_summary
 from tfx_lm.pipelines.results.comparison_tables import print_comparison
 from tfx_lm.pipelines.results.summary import write_summary
@@ -92,3 +95,30 @@ def test_a_comparison_is_printed_as_it_is(capsys):
 def test_a_summary_holds_null_for_nan(tmp_path):
     write_summary({"value": float("nan")}, tmp_path / "summary.json")
     assert (tmp_path / "summary.json").read_text() == '{\n  "value": null\n}\n'
+
+
+def test_scores_and_intervals_fit_into_80_columns():
+    scores = {"split": "eval", "perplexity": 12345.678, "perplexity_ci95": (12345.0, 12346.5), "bits_per_byte": 2.0,
+              "perplexity_without_oov": 12000.0, "tokens": 9999999, "oov_tokens": 1, "truncated_tokens": 0,
+              "bits_per_byte_ci95": (1.0, 3.0)}  # fmt: skip
+    stream = io.StringIO()
+    console = Console(file=stream, width=80)
+    summary = {"evaluation": scores, "baseline": scores, "run_id": "r", "nodes": [], "warnings": [], "gate": None,
+               "serving_check": None, "pushed_model": None, "report": None}  # fmt: skip
+    print_summary(summary, console)
+    assert stream.getvalue().count("12345.00 to 12346.50") == 2
+    part = {"lines": 3, "change": 0.1, "change_lower95": 0.0, "change_upper95": 0.2}
+    found = {**part, "candidate": scores, "baseline": scores, "slices": {}, "gate": {"blessed": True, "reasons": []}}
+    print_comparison(found, console)
+    assert stream.getvalue().count("12345.00 to 12346.50") == 4
+    assert max(map(len, stream.getvalue().splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("settings", "warned"), [([], False), (["vocabulary.size=10000"], True)])
+def test_only_a_vocabulary_size_that_was_asked_for_is_warned_about(tmp_path, monkeypatch, settings, warned):
+    monkeypatch.setattr(collect, "learned_words", lambda uri: 2228)
+    records = Records(tmp_path)
+    records.output = lambda node, key: metadata_store_pb2.Artifact() if node == "Transform" else None
+    config = load_config(None, ["gate.max_perplexity=100", *settings])
+    expected = ["vocabulary.size=10000: the corpus has only 2228 such words"] if warned else []
+    assert collect_summary(config, "run", [], records)["warnings"] == expected
