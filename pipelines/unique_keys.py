@@ -53,7 +53,7 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 if key.value in lines:
                     raise DuplicateKeyError(
-                        f"the key {key.value} stands on line {lines[key.value]} and again on line {line}; keep one"
+                        f"the key {key.value} is on line {lines[key.value]} and again on line {line}; keep one"
                     )
                 lines[key.value] = line
         return super().construct_mapping(node, deep)

@@ -1,4 +1,4 @@
-"""Text to ids: tokenisers, vocabulary, padding, and the function that TFX's Transform runs.
+"""Text to ids: tokenizers, vocabulary, padding, and the function that TFX's Transform runs.
 
 Each name is imported at its first use, so that importing the package imports no TensorFlow.
 """

@@ -1,8 +1,8 @@
-r"""What each raw line holds and what of it the model was spared: the sums beside the loss.
+r"""Counts of each raw line, and of what the model does not predict of it.
 
 A model with fewer words, or with a shorter `max_length`, predicts less and so has the lower loss. Bits per
 byte stays comparable because whatever the model did not predict is charged 8 bits a byte, as if it were
-spelled out with every byte equally likely:
+spelled out with all bytes equally likely:
 
     bits_per_byte = (nll / ln 2 + 8 * spelled_bytes) / bytes
 
@@ -12,7 +12,7 @@ spelled out with every byte equally likely:
 | a word that was cut | its bytes + 1 for the space |
 | a `</s>` that was cut | 1, the line break |
 
-With the tokeniser `byte` a token is one raw byte, spaces are tokens themselves, and the charge for each
+With the tokenizer `byte` a token is one raw byte, spaces are tokens themselves, and the charge for each
 is 1, however long its name (`<0x41>`) is.
 """
 
@@ -28,11 +28,11 @@ class LineSums(NamedTuple):
     """Counts of each line, float32 `[batch]` each (exact up to 2**24).
 
     Attributes:
-      bytes: UTF-8 bytes of the raw line, + 1 for its line break.
-      tokens: Targets: the words that were kept, and `</s>` unless it was cut.
-      oov_tokens: Targets that are the unknown word.
-      truncated_tokens: Targets that were cut, `</s>` included.
-      spelled_bytes: Bytes charged for unknown and cut words.
+        bytes: UTF-8 bytes of the raw line, + 1 for its line break.
+        tokens: Targets: the words that were kept, and `</s>` unless it was cut.
+        oov_tokens: Targets that are the unknown word.
+        truncated_tokens: Targets that were cut, `</s>` included.
+        spelled_bytes: Bytes charged for unknown and cut words.
     """
 
     bytes: tf.Tensor
@@ -55,18 +55,18 @@ def line_sums(text: tf.Tensor, tokens: tf.RaggedTensor, ids: tf.RaggedTensor, ki
         spelled_bytes     9        "cat ", "sat " and the line break
 
     Args:
-      text: string `[batch]`, the raw lines.
-      tokens: string `[batch, None]`, all words of each line (`tokenize(text, kind, ...)`), uncut.
-      ids: int64 `[batch, None]`, the targets after the transform: `(ids(w1..wn) + [3])[:max_length]`.
-      kind: The tokeniser that made `tokens`.
+        text: string `[batch]`, the raw lines.
+        tokens: string `[batch, None]`, all words of each line (`tokenize(text, kind, ...)`), uncut.
+        ids: int64 `[batch, None]`, the targets after the transform: `(ids(w1..wn) + [3])[:max_length]`.
+        kind: The tokenizer that made `tokens`.
 
     Returns:
-      The sums.
+        The sums.
 
     Raises:
-      tf.errors.InvalidArgumentError: If there are more ids in a line than tokens and an end.
+        tf.errors.InvalidArgumentError: If a line has more ids than tokens and `</s>`.
     """
-    # Row splits of a parsed feature and of a tokeniser need not have the same integer type.
+    # Row splits of a parsed feature and of a tokenizer need not have the same integer type.
     kept = tf.cast(ids.row_lengths(), tf.int64)
     words = tf.cast(tokens.row_lengths(), tf.int64)
     truncated = words + 1 - kept

@@ -1,4 +1,4 @@
-"""How long a line may be when `max_length` is `auto`: the exact answer, found while Beam reads the corpus."""
+"""Maximum length of a line for `max_length: auto`: exact, computed while Beam reads the corpus."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -24,12 +24,12 @@ def smallest_length(lines: Mapping[int, int], kept_share: Fraction = KEPT_SHARE)
         smallest_length({10: 90, 100: 1})  ->  99
 
     Args:
-      lines: How many lines there are of each length, in targets (words and `</s>`).
-      kept_share: The share of all targets that must be left, between 0 and 1. A `Fraction`, since a
-        binary fraction cannot express 99.9 % and would decide ties by chance.
+        lines: Number of lines by length, in targets (words and `</s>`).
+        kept_share: The share of all targets that must be kept, between 0 and 1. A `Fraction`, since a
+            binary fraction cannot express 99.9 % and would decide ties by chance.
 
     Returns:
-      The length in targets, at least 2.
+        The length in targets, at least 2.
     """
     total = sum(length * count for length, count in lines.items())
     needed = kept_share * total
@@ -48,8 +48,7 @@ def smallest_length(lines: Mapping[int, int], kept_share: Fraction = KEPT_SHARE)
 class SmallestLength(beam.CombineFn):
     """Combines batches of line lengths into `smallest_length`; in any order, the result is the same.
 
-    The accumulator counts lines by length, so it is as large as there are different lengths, whatever
-    the number of lines.
+    The accumulator counts lines by length, so its size is the number of different lengths.
     """
 
     def create_accumulator(self) -> Counter[int]:
@@ -75,7 +74,7 @@ class SmallestLength(beam.CombineFn):
 
 
 class _FindLength(beam.PTransform):
-    """From the batches that an analyzer receives (tuples with one array each) to the length."""
+    """Turns the batches that an analyzer receives (tuples with one array each) into the length."""
 
     def expand(self, batches: beam.PCollection) -> beam.PCollection:
         return batches | "Lengths" >> beam.Map(_first) | "Smallest" >> beam.CombineGlobally(SmallestLength())
@@ -89,24 +88,24 @@ def maximum_length(setting: Any, lengths: tf.Tensor) -> tf.Tensor:
     """Resolves `max_length` within a `preprocessing_fn`.
 
     Args:
-      setting: The number itself, or `"auto"`: the smallest that keeps at least 99.9 % of the targets.
-      lengths: int64 `[batch]`, targets in each line before anything is cut.
+        setting: The number itself, or `"auto"`: the smallest that keeps at least 99.9 % of the targets.
+        lengths: int64 `[batch]`, targets in each line before anything is cut.
 
     Returns:
-      int64 scalar: the most targets a line may have.
+        int64 scalar: the maximum number of targets of a line.
 
     Raises:
-      ValueError: If the setting is neither `"auto"` nor an integer from 2 up.
+        ValueError: If the setting is neither `"auto"` nor an integer >= 2.
     """
     if setting == AUTO:
-        (found,) = tft.experimental.ptransform_analyzer(
+        (length,) = tft.experimental.ptransform_analyzer(
             inputs=[lengths],
             ptransform=_FindLength(),
             output_dtypes=[tf.int64],
             output_shapes=[[]],
             name="max_length",
         )
-        return found
+        return length
     if isinstance(setting, bool) or not isinstance(setting, int) or setting < MINIMUM_LENGTH:
         raise SettingError(
             f"{{max_length}}={escape(repr(setting))}: must be >= {MINIMUM_LENGTH} or {AUTO}; set {{max_length}}"

@@ -1,4 +1,4 @@
-"""Text options: how a line becomes ids. Their only definition: types, bounds, defaults and comments."""
+"""Text options, from a line to its ids. The only definition of their types, bounds, defaults and comments."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TokenizerKind = Literal["whitespace", "word", "byte"]
 
 AUTO: Literal["auto"] = "auto"
 MINIMUM_LENGTH = 2
-"""A shorter `max_length` would leave a line no word before its `</s>`."""
+"""With less, a line would have no word before its `</s>`."""
 
 
 class LineOptions(Settings):
-    """How a line becomes words."""
+    """Options that split a line into words."""
 
     # whitespace: split on white space; word: also split off punctuation; byte: one token per byte.
     tokenizer: TokenizerKind = "word"
@@ -39,7 +39,7 @@ class LineOptions(Settings):
 
 
 class VocabularyOptions(Settings):
-    """Which words get an id of their own; all others are `<unk>`."""
+    """Options that select the words with their own id; all others are `<unk>`."""
 
     # Most words (beside the four reserved tokens), the most frequent first; null: no limit.
     size: WholeNumber | None = Field(10000, ge=1)
@@ -50,7 +50,7 @@ class VocabularyOptions(Settings):
 
 
 class TextOptions(LineOptions):
-    """How text becomes ids. Transform, Trainer and Report take the same object.
+    """Options that turn text into ids. Transform, Trainer and Report take the same object.
 
     Worked example: `TextOptions(tokenizer="byte", vocabulary={"size": None})` makes every byte a word.
     """
@@ -59,17 +59,17 @@ class TextOptions(LineOptions):
 
     @classmethod
     def from_custom_config(cls, custom_config: Mapping[str, Any] | None) -> TextOptions:
-        """Reads the options from the `custom_config` of a Transform component, which may hold other keys as well.
+        """Reads the options from the `custom_config` of a Transform component, which may have other keys.
 
         Args:
-            custom_config: It must hold every option: a misspelt one among the other keys would otherwise go unseen.
-                Within `vocabulary`, what is left out takes its default.
+            custom_config: It must have every option, since a misspelt one would otherwise go unnoticed among the other
+                keys. Options missing from `vocabulary` take their defaults.
 
         Returns:
             The options.
 
         Raises:
-            SettingError: An option is missing or cannot be used.
+            SettingError: If an option is missing or invalid.
         """
         given = custom_config or {}
         for name in cls.model_fields:

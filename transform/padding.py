@@ -1,4 +1,4 @@
-"""Padding: ids of different lengths to the inputs, targets and mask of one batch. The only place for it."""
+"""Padding of ids of different lengths to the inputs, targets and mask of one batch."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,13 @@ from .vocabulary import PAD_ID, START_ID
 
 
 class PaddedBatch(NamedTuple):
-    """What a language model trains on: reads `inputs`, predicts `targets` wherever `mask` is 1.
+    """A batch of a language model, which reads `inputs` and predicts `targets` where `mask` is 1.
 
     Attributes:
-      inputs: int64 `[batch, T]`: `<s>`, then the targets but the last one; 0 on padding.
-      targets: int64 `[batch, T]`; 0 on padding.
-      mask: float32 `[batch, T]`: 1.0 on targets, 0.0 on padding. It comes from the lengths, never from
-        the ids, so nothing has to guess what an id 0 means.
+        inputs: int64 `[batch, T]`: `<s>`, then all targets but the last; 0 on padding.
+        targets: int64 `[batch, T]`; 0 on padding.
+        mask: float32 `[batch, T]`: 1.0 on targets, 0.0 on padding. Made from the lengths,
+            not from the ids, so an id 0 is never mistaken for padding.
     """
 
     inputs: tf.Tensor
@@ -31,18 +31,18 @@ def pad_batch(ids: tf.RaggedTensor, length: int | tf.Tensor | None = None) -> Pa
         targets  [7, 9, 3, 0, 0]
         mask     [1, 1, 1, 0, 0]
 
-    A row without ids becomes a row of padding throughout. Works eagerly, in `tf.data` and in
+    A row without ids becomes a row of padding. Works eagerly, in `tf.data` and in
     `tf.function`.
 
     Args:
-      ids: `[batch, None]` integers, the targets of each line: its words, then `</s>` unless it was cut.
-      length: T; without it the longest row decides.
+        ids: `[batch, None]` integers, the targets of each line: its words, then `</s>` unless it was cut.
+        length: T; None: the length of the longest row.
 
     Returns:
-      The padded batch, `[batch, T]` each.
+        The padded batch, `[batch, T]` each.
 
     Raises:
-      tf.errors.InvalidArgumentError: If a row is longer than `length`.
+        tf.errors.InvalidArgumentError: If a row is longer than `length`.
     """
     lengths = ids.row_lengths()
     longest = tf.reduce_max(tf.concat([lengths, [0]], axis=0))

@@ -1,7 +1,7 @@
-"""The function that TFX's Transform runs: lines of text to ids.
+"""Preprocessing function that TFX's Transform runs: lines of text to ids.
 
-What lies on disk is one feature of variable length, the targets of a line. It is the smallest that can be
-read, and leaves the trainer free to pad each batch to its own longest row. Measured on PTB train, 2-core CPU
+On disk there is one feature of variable length, the targets of a line. It is the smallest layout, and the
+trainer can pad each batch to its own longest row. Measured on PTB train, 2-core CPU
 (42,068 lines, 10,000 words; `benchmarks/disk_format.py`, batches of 256 brought to the same inputs, targets
 and mask; ms of processor time for a pass, medians of 15):
 
@@ -13,8 +13,8 @@ and mask; ms of processor time for a pass, medians of 15):
            128  targets, padded               7.30      1.51         157          170
            128  inputs, targets, mask       36.40      2.34         183          248
 
-Padded rows parse about 18 % faster, 0.7 microseconds a line, which does not show beside a training step; raw,
-they are 1.2 to 2.8 times as large, and they fix the padding before anyone knows the batch.
+Padded rows parse about 18 % faster, 0.7 microseconds a line, which is negligible beside a training step; raw,
+they are 1.2 to 2.8 times as large, and they fix the padding before the batch is known.
 """
 
 from collections.abc import Mapping
@@ -43,24 +43,24 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
     """Turns lines into the targets of a language model.
 
     The line `the cat` with the = 7, cat = 9 becomes `[7, 9, 3]`; with `max_length` 2 it becomes `[7, 9]`;
-    an empty line `[3]`. So a row is never empty, and one without a final 3 was cut. Inputs, padding and
-    mask are made from it by `padding.pad_batch` when a batch is formed.
+    an empty line `[3]`. So a row is never empty, and one without a final 3 was cut. `padding.pad_batch`
+    makes inputs, padding and mask from it for each batch.
 
     Args:
-      inputs: `text`: string, one line per Example: dense `[batch]` or `[batch, 1]`, or sparse or ragged
-        with at most one value each (none is an empty line).
-      custom_config: The options, as `TextOptions` defines them; all of them must be there. Other keys are ignored.
+        inputs: `text`: string, one line per Example: dense `[batch]` or `[batch, 1]`, or sparse or ragged
+            with at most one value each (none is an empty line).
+        custom_config: The options, as `TextOptions` defines them; all are required. Other keys are ignored.
 
     Returns:
-      `ids`: int64 sparse, to be read as `VarLenFeature`.
+        `ids`: int64 sparse, to be read as `VarLenFeature`.
 
     Raises:
-      SettingError: If an option is missing or cannot be used.
-      ValueError: If there is no feature `text`.
+        SettingError: If an option is missing or invalid.
+        ValueError: If there is no feature `text`.
     """
     options = TextOptions.from_custom_config(custom_config)
     if TEXT not in inputs:
-        raise ValueError(f"there is no feature {TEXT!r}, only {sorted(inputs)}; the examples must hold it")
+        raise ValueError(f"the examples have no feature {TEXT!r}, only {sorted(inputs)}; add it")
     lines = _one_line_each(inputs[TEXT])
     tokens = tokenize(lines, options.tokenizer, options.lowercase)
     max_length = lengths.maximum_length(options.max_length, tokens.row_lengths() + 1)
@@ -76,18 +76,18 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
 
 
 def _one_line_each(text: Any) -> tf.Tensor:
-    """The feature in any form that Transform gives it, as a dense string `[batch]`."""
+    """Returns the feature, in any form that Transform gives it, as a dense string `[batch]`."""
     if isinstance(text, tf.RaggedTensor):
         text = text.to_sparse()
     if isinstance(text, tf.SparseTensor):
-        # A second value in an Example has no place in this shape, and is an error.
+        # A second value in an Example does not fit this shape, and is an error.
         one_column = tf.stack([text.dense_shape[0], 1])
         text = tf.sparse.to_dense(tf.SparseTensor(text.indices, text.values, one_column), default_value="")
     return text if text.shape.rank == 1 else tf.squeeze(text, axis=1)
 
 
 def _vocabulary(words: tf.Tensor, options: VocabularyOptions) -> tf.Tensor:
-    """Counts `[words]` (or takes the pinned file), and returns where the vocabulary's text file will be."""
+    """Counts `[words]` (or takes the pinned file), and returns the path of the vocabulary's text file."""
     if options.file:
         (path,) = tft.experimental.ptransform_analyzer(
             inputs=[tf.size(words)],
@@ -100,21 +100,21 @@ def _vocabulary(words: tf.Tensor, options: VocabularyOptions) -> tf.Tensor:
         return path
     min_count = options.min_count
     return tft.vocabulary(
-        # Transform drops reserved tokens from what it counted only after it picked the most frequent
-        # words, so a literal <unk> would take the place of one.
+        # Transform drops reserved tokens only after it picked the most frequent words, so a literal <unk>
+        # would replace one of them.
         tf.boolean_mask(words, words != RESERVED[UNKNOWN_ID]),
         top_k=options.size,
-        # A threshold of 1 keeps every word, as none does.
+        # A threshold of 1 keeps every word, like no threshold.
         frequency_threshold=min_count if min_count and min_count > 1 else None,
         vocab_filename=VOCABULARY_NAME,
         reserved_tokens=RESERVED,
-        # A compressed file is read back as unknown words throughout unless its format is given again.
+        # With a compressed file, every word would be read back as unknown unless its format is given again.
         file_format="text",
     )
 
 
 class _KeepFile(tft_beam.experimental.PTransformAnalyzer):
-    """Copies a vocabulary file under the name by which the Transform graph keeps and finds it."""
+    """Copies a vocabulary file to the name under which the Transform graph finds it."""
 
     def __init__(self, source: str):
         super().__init__()

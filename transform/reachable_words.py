@@ -1,4 +1,4 @@
-"""Words of a vocabulary that a tokenizer can make; the others never occur, and text that has them is unknown."""
+"""Words of a vocabulary that a tokenizer can make. The others never occur; in text they become unknown words."""
 
 from collections.abc import Sequence
 
@@ -9,24 +9,24 @@ from .options import TokenizerKind
 from .tokenizer import tokenize
 from .vocabulary import RESERVED
 
-# Words that are tokenized together.
+# Number of words tokenized together.
 _BATCH = 10_000
 _SHOWN = 3
 
 
 def unreachable_words(words: Sequence[bytes], kind: TokenizerKind, lowercase: bool) -> list[bytes]:
-    """Finds the words that no text can become.
+    """Finds the words that the tokenizer makes from no text.
 
     Worked example: of `[<pad>, <unk>, <s>, </s>, the, The, can't, e-mail]`, the tokenizer `word` with lower case can
     make all but `The` and `e-mail`, which it splits into three words.
 
     Args:
-      words: The vocabulary, the four reserved tokens first (`vocabulary.read_vocabulary`).
-      kind: The tokenizer.
-      lowercase: Whether it lower-cases.
+        words: The vocabulary, the four reserved tokens first (`vocabulary.read_vocabulary`).
+        kind: The tokenizer.
+        lowercase: Whether it lower-cases.
 
     Returns:
-      The words, in their order; never a reserved token.
+        The words, in their order; never a reserved token.
     """
     unreachable = []
     own = words[len(RESERVED) :]
@@ -42,15 +42,15 @@ def unreachable_words(words: Sequence[bytes], kind: TokenizerKind, lowercase: bo
 
 
 def reachable_warning(words: Sequence[bytes], kind: TokenizerKind, lowercase: bool) -> SettingError | None:
-    """Says that some words of a vocabulary can never occur.
+    """Returns a warning about the words of a vocabulary that can never occur.
 
     Args:
-      words: As for `unreachable_words`, and so are the others.
-      kind: The tokenizer.
-      lowercase: Whether it lower-cases.
+        words: See `unreachable_words`.
+        kind: The tokenizer.
+        lowercase: Whether it lower-cases.
 
     Returns:
-      A warning that names settings, made to be shown; None if the tokenizer can make all words.
+        A warning that names settings, to be shown; None if the tokenizer can make all words.
     """
     lost = unreachable_words(words, kind, lowercase)
     if not lost:
@@ -64,15 +64,15 @@ def reachable_warning(words: Sequence[bytes], kind: TokenizerKind, lowercase: bo
 
 
 def check_reachable(words: Sequence[bytes], kind: TokenizerKind, lowercase: bool) -> None:
-    """Refuses a pinned vocabulary whose words mostly cannot occur.
+    """Refuses a pinned vocabulary if most of its words cannot occur.
 
     Args:
-      words: As for `unreachable_words`, and so are the others.
-      kind: The tokenizer.
-      lowercase: Whether it lower-cases.
+        words: See `unreachable_words`.
+        kind: The tokenizer.
+        lowercase: Whether it lower-cases.
 
     Raises:
-      SettingError: If the tokenizer can make less than half of the words.
+        SettingError: If the tokenizer can make fewer than half of the words.
     """
     own = len(words) - len(RESERVED)
     if own and 2 * len(unreachable_words(words, kind, lowercase)) > own:

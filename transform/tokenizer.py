@@ -1,10 +1,10 @@
-r"""Tokenisers: one line of text to its words, with core `tf.strings` operations only.
+r"""Tokenizers: one line of text to its words.
 
-Core operations only, so that an exported model tokenises on any TensorFlow server.
+They use core `tf.strings` operations only, so that an exported model tokenizes on any TensorFlow server.
 
 | kind | words | white space |
 |---|---|---|
-| `whitespace` | whatever stands between white space | ASCII white space and NUL |
+| `whitespace` | the text between white space | ASCII white space and NUL |
 | `word` | words; every punctuation mark, symbol, Han character and kana alone | Unicode, control characters, U+FEFF |
 | `byte` | every byte of the line, written `<0x41>` | a byte like any other |
 
@@ -12,7 +12,7 @@ Two rules hold for `whitespace` and `word`:
 
 * A literal `<pad>`, `<s>` or `</s>` in the text becomes `<unk>`: text can never forge a control token.
   A literal `<unk>` is the unknown word (the convention of the Penn Treebank files). `word` finds these
-  four wherever they stand, also within a word.
+  four anywhere, also within a word.
 * No word is empty or contains a line break, so a vocabulary file with one word a line keeps its numbering.
 
 Invalid UTF-8 never fails. `word`, and `whitespace` when it lower-cases, turn each malformed sequence into
@@ -32,7 +32,7 @@ KINDS: tuple[str, ...] = get_args(TokenizerKind)
 # Scripts that are written without spaces. U+30FC, the mark that lengthens a vowel, belongs to no script.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\x{30FC}"
 _LETTER = rf"[^\p{{P}}\p{{S}}\p{{Z}}\p{{C}}{_UNSPACED}]"
-# RE2 has no look-around: what must stay whole (an apostrophe within a word, a reserved token) is matched
+# RE2 has no look-around: what must stay together (an apostrophe within a word, a reserved token) is matched
 # before the single characters that are split off. Accents and joiners stay with the character they follow.
 _ALONE = (
     rf"{_LETTER}+(?:['’]{_LETTER}+)+"
@@ -40,8 +40,8 @@ _ALONE = (
     rf"|[\p{{P}}\p{{S}}{_UNSPACED}][\p{{M}}\x{{200D}}]*"
 )
 _SEPARATORS = r"[\p{Z}\p{Cc}\x{FEFF}]+"
-# The capitals that ICU, which `tf.strings.lower` calls, lower-cases otherwise in Turkish, Azeri and Lithuanian
-# (Unicode's SpecialCasing.txt). A model must read a text alike on every server. Costs 0.8 µs a line of 22 words.
+# The capitals that ICU, which `tf.strings.lower` calls, lower-cases differently in Turkish, Azeri and Lithuanian
+# (Unicode's SpecialCasing.txt). A model must read a text the same on every server. Costs 0.8 µs a line of 22 words.
 _LOCALE_DEPENDENT = (
     ("\u0130", "i\u0307"),
     ("I", "i"),
@@ -64,15 +64,15 @@ def tokenize(text: tf.Tensor, kind: TokenizerKind, lowercase: bool) -> tf.Ragged
         byte         <0x64> | <0x6F> | <0x6E> | <0x27> | ...
 
     Args:
-      text: string `[batch]`, one line each, of any bytes.
-      kind: `"whitespace"`, `"word"` or `"byte"`.
-      lowercase: Whether to lower-case first: as Unicode does, for `byte` only A to Z.
+        text: string `[batch]`, one line each, of any bytes.
+        kind: `"whitespace"`, `"word"` or `"byte"`.
+        lowercase: Whether to lower-case first: as Unicode does, for `byte` only A to Z.
 
     Returns:
-      string `[batch, None]`, the words of each line in order; a row may be empty.
+        string `[batch, None]`, the words of each line in order; a row may be empty.
 
     Raises:
-      ValueError: For an unknown kind, or a text that is not `[batch]`.
+        ValueError: If the kind is unknown, or the text is not `[batch]`.
     """
     text = tf.convert_to_tensor(text, tf.string)
     if text.shape.rank != 1:
@@ -80,7 +80,7 @@ def tokenize(text: tf.Tensor, kind: TokenizerKind, lowercase: bool) -> tf.Ragged
     if kind == "byte":
         return _split_bytes(tf.strings.lower(text) if lowercase else text)
     if kind == "word":
-        # Before lower-casing, which in TensorFlow drops what follows a NUL.
+        # Before lower-casing, which in TensorFlow drops everything after a NUL.
         text = tf.strings.regex_replace(text, _SEPARATORS, " ")
         text = _lower(text) if lowercase else tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")
         text = tf.strings.regex_replace(text, _ALONE, r" \0 ")
@@ -93,20 +93,20 @@ def tokenize(text: tf.Tensor, kind: TokenizerKind, lowercase: bool) -> tf.Ragged
 
 
 def _lower(text: tf.Tensor) -> tf.Tensor:
-    """Lower-cases as Unicode does for every locale, whatever the locale of the process is."""
+    """Lower-cases by Unicode's rules, whatever the locale of the process is."""
     for capital, small in _LOCALE_DEPENDENT:
         text = tf.strings.regex_replace(text, capital, small)
     return tf.strings.lower(text, encoding="utf-8")
 
 
 def _split_bytes(text: tf.Tensor) -> tf.RaggedTensor:
-    """`[batch]` lines to `[batch, None]` names of their bytes."""
+    """Returns the names of the bytes of `[batch]` lines, `[batch, None]`."""
     split = tf.strings.bytes_split(text)
     values = tf.reshape(tf.io.decode_raw(split.flat_values, tf.uint8), [-1])
     return split.with_flat_values(tf.gather(tf.constant(_BYTE_NAMES), tf.cast(values, tf.int32)))
 
 
 def _replace_control_tokens(words: tf.Tensor) -> tf.Tensor:
-    """`[words]` strings with `<unk>` in place of every `<pad>`, `<s>` and `</s>`."""
+    """Replaces every `<pad>`, `<s>` and `</s>` of the strings `[words]` by `<unk>`."""
     reserved = tf.reduce_any(words[:, tf.newaxis] == tf.constant(vocabulary.RESERVED), axis=1)
     return tf.where(reserved, vocabulary.RESERVED[vocabulary.UNKNOWN_ID], words)

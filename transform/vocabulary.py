@@ -1,4 +1,4 @@
-"""The vocabulary: reserved ids, and the text file in which the word on line i (from 0) has id i.
+"""Vocabulary: reserved ids, and the text file in which the word on line i (from 0) has id i.
 
 Every vocabulary begins with the same four reserved tokens:
 
@@ -17,17 +17,17 @@ RESERVED = ("<pad>", "<unk>", "<s>", "</s>")
 PAD_ID, UNKNOWN_ID, START_ID, END_ID = range(4)
 
 VOCABULARY_NAME = "vocabulary"
-"""Under this name the Transform graph keeps its vocabulary (`TFTransformOutput.vocabulary_file_by_name`)."""
+"""Name of the vocabulary in the Transform graph (`TFTransformOutput.vocabulary_file_by_name`)."""
 
 
 def read_vocabulary(path: str) -> list[bytes]:
     r"""Reads the words of a vocabulary file, in the order of their ids.
 
     Args:
-      path: A text file, one word a line. Lines end with `\n` and nothing else.
+        path: A text file, one word a line. Only `\n` ends a line.
 
     Returns:
-      The words: `words[i]` has id i.
+        The words: `words[i]` has id i.
     """
     with tf.io.gfile.GFile(path, "rb") as file:
         words = file.read().split(b"\n")
@@ -36,14 +36,14 @@ def read_vocabulary(path: str) -> list[bytes]:
 
 
 def check_pinned_vocabulary(path: str) -> None:
-    """Checks a vocabulary file that a user supplies, so that it fails here and not as wrong ids later.
+    """Checks a vocabulary file that a user supplies, which would otherwise show as wrong ids later.
 
     Args:
-      path: The file that the options name as `vocabulary.file`.
+        path: The option `vocabulary.file`.
 
     Raises:
-      SettingError: If it is missing, a folder, empty, does not begin with the four reserved tokens, holds
-        a blank line, a line break of another system, or a word twice.
+        SettingError: If it is missing, a folder or empty, does not begin with the four reserved tokens, or has
+            a blank line, a carriage return, or a word twice.
     """
     setting = f"vocabulary file {escape(path)}"
     if not tf.io.gfile.exists(path):
@@ -68,8 +68,8 @@ def check_pinned_vocabulary(path: str) -> None:
             raise SettingError(f"{setting}: line {line} is blank; remove it (this renumbers what follows)")
         if word in first_words:
             raise SettingError(
-                f"{setting}: {_show(word)} stands on line {first_words[word]} and again on line {line}; "
-                "every word has one id, remove one of them"
+                f"{setting}: {_show(word)} is on line {first_words[word]} and again on line {line}; "
+                "every word has one id, so remove one of them"
             )
         first_words[word] = line
     if len(words) < len(expected):
@@ -82,13 +82,13 @@ def _show(word: bytes) -> str:
 
 
 def lookup_table(path: str) -> tf.lookup.StaticHashTable:
-    """Builds the table from words (string) to ids (int64); a word that is not in the file has id 1.
+    """Builds the table from words (string) to ids (int64); unknown words have id 1.
 
     Args:
-      path: A vocabulary file. A SavedModel that keeps the table as an attribute copies it to its assets.
+        path: A vocabulary file. A SavedModel that keeps the table as an attribute copies it to its assets.
 
     Returns:
-      The table.
+        The table.
     """
     initializer = tf.lookup.TextFileInitializer(
         path,

@@ -7,19 +7,19 @@ from tfx_lm.pipelines.unique_keys import DuplicateKeyError, read_json, read_yaml
 def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path):
     file = tmp_path / "my.yaml"
     file.write_text("gate: {max_perplexity: 9}\ntrainer:\n  units: 32\n  layers: 1\n  units: 64\n")
-    with pytest.raises(ConfigurationError, match=r"my\.yaml: the key units stands on line 3 and again on line 5; keep"):
+    with pytest.raises(ConfigurationError, match=r"my\.yaml: the key units is on line 3 and again on line 5; keep"):
         load_config(file)
 
 
 def test_a_section_that_stands_twice_is_refused(tmp_path):
     file = tmp_path / "my.yaml"
     file.write_text("trainer: {units: 32}\ngate: {max_perplexity: 9}\ntrainer: {epochs: 1}\n")
-    with pytest.raises(ConfigurationError, match="the key trainer stands on line 1 and again on line 3"):
+    with pytest.raises(ConfigurationError, match="the key trainer is on line 1 and again on line 3"):
         load_config(file)
 
 
 def test_also_in_an_override():
-    with pytest.raises(ConfigurationError, match=r"--set trainer=.*the key units stands on line 1 and again on line 1"):
+    with pytest.raises(ConfigurationError, match=r"--set trainer=.*the key units is on line 1 and again on line 1"):
         load_config(None, ["trainer={units: 1, units: 2}"])
 
 

@@ -154,7 +154,7 @@ def test_a_missing_setting_is_named(missing):
 
 
 def test_a_missing_feature_is_named():
-    with pytest.raises(ValueError, match=r"there is no feature 'text', only \['body'\]"):
+    with pytest.raises(ValueError, match=r"the examples have no feature 'text', only \['body'\]"):
         preprocessing_fn({"body": tf.constant(["a"])}, WORDS)
 
 
