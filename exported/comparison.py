@@ -19,6 +19,8 @@ from .slices import derived, groups
 from .sums import MODEL_OUTPUTS
 from .token_identity import check_same_tokens
 
+_DEFAULT_CRITERION: Criterion = GateOptions.model_fields["criterion"].default
+
 SLICES: tuple[str, ...] = GateOptions.model_fields["slices"].default
 
 
@@ -100,7 +102,7 @@ class Comparison:
 
 
 def compare_models(
-    candidate: ExportedModel, baseline: ExportedModel, lines: Iterable[bytes], criterion: Criterion = "bits_per_byte"
+    candidate: ExportedModel, baseline: ExportedModel, lines: Iterable[bytes], criterion: Criterion = _DEFAULT_CRITERION
 ) -> Comparison:
     """Scores the same lines with two models, streaming.
 

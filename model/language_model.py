@@ -9,7 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from .adaptive import AdaptiveSoftmax
+from .options import TrainerOptions
 from .softmax import FullSoftmax
+
+_DEFAULTS = TrainerOptions()
 
 
 class LanguageModel(keras.Model):
@@ -60,10 +63,10 @@ class LanguageModel(keras.Model):
         vocabulary_size: int,
         embedding_units: int,
         units: int,
-        layers: int = 2,
-        dropout: float = 0.0,
-        variational_dropout: bool = False,
-        tied_embedding: bool = True,
+        layers: int = _DEFAULTS.layers,
+        dropout: float = _DEFAULTS.dropout,
+        variational_dropout: bool = _DEFAULTS.variational_dropout,
+        tied_embedding: bool = _DEFAULTS.tied_embedding,
         adaptive_cutoffs: tuple[int, ...] = (),
         use_cudnn: bool | str = "auto",
         lstm_layer: type[keras.layers.LSTM] = keras.layers.LSTM,

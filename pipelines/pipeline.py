@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from tfx import v1 as tfx
@@ -17,7 +18,7 @@ from ..components.trainer.component import MaskedTrainer
 from ..remote import is_remote
 from .code_digest import code_digest
 from .config import PipelineConfig
-from .metadata.metadata_store import connection_config
+from .metadata.metadata_store import connection_config, make_folder
 
 IN_PROCESS = (
     # Newer Beams resolve "DirectRunner" to one that downloads a binary first.
@@ -31,7 +32,8 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
     """Builds the whole DAG: text in, a gated language model out.
 
     Args:
-        config: The checked configuration. `config.output` holds everything that the runs make.
+        config: The checked configuration. `config.output` holds everything that the runs make. If ML Metadata is a
+            SQLite file, its folder is made.
 
     Returns:
         A pipeline that any TFX orchestrator runs. Its nodes, in order: TextExampleGen, StatisticsGen, SchemaGen,
@@ -103,13 +105,17 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
     ]  # fmt: skip
     for component in components:
         _add_to_fingerprint(component, "code_digest", code_digest())
+    # Where the output is not on this machine, no file of it is a store: Kubeflow has a store of its own.
+    keeps_no_metadata = is_remote(config.output) and config.metadata is None
+    connection = None if keeps_no_metadata else connection_config(config.metadata_url())
+    if connection is not None:
+        # TFX's own runners do not make it. The pipeline may be compiled here for another machine, whose folder this is.
+        with contextlib.suppress(OSError):
+            make_folder(connection)
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
         pipeline_root=f"{output}/artifacts",
-        # Where the output is not on this machine, no file of it is a store: Kubeflow has a store of its own.
-        metadata_connection_config=(
-            None if is_remote(config.output) and config.metadata is None else connection_config(config.metadata_url())
-        ),
+        metadata_connection_config=connection,
         components=components,
         beam_pipeline_args=list(config.beam_pipeline_args or IN_PROCESS),
         enable_cache=True,

@@ -10,11 +10,7 @@ from tfx.utils import json_utils
 
 from ...model.options import TrainerOptions
 from ..artifacts import Artifacts
-
-
-def property_of(option: str) -> str:
-    """The execution property that overrides an option: `trainer_epochs` for `epochs`."""
-    return f"trainer_{option}"
+from .overrides import with_overrides
 
 
 class Executor(tfx_executor.GenericExecutor):
@@ -40,22 +36,3 @@ class Executor(tfx_executor.GenericExecutor):
         # An orchestrator's values have not been checked yet.
         TrainerOptions.from_config(config["trainer"])
         super().Do(input_dict, output_dict, {**exec_properties, specs.CUSTOM_CONFIG_KEY: json_utils.dumps(config)})
-
-
-def with_overrides(custom_config: dict[str, Any], exec_properties: dict[str, Any]) -> dict[str, Any]:
-    """Puts the options that came as execution properties into the Trainer's configuration.
-
-    Example: `{"trainer": {"epochs": 3, "units": 8}}` and `{"trainer_epochs": 5, "code_digest": "…"}` give
-    `{"trainer": {"epochs": 5, "units": 8}}`.
-
-    Args:
-        custom_config: The Trainer's `custom_config`.
-        exec_properties: All of its execution properties.
-
-    Returns:
-        The configuration with the overrides.
-    """
-    options = list(TrainerOptions.model_fields)
-    overrides = {name: exec_properties.get(property_of(name)) for name in options}
-    given = {name: value for name, value in overrides.items() if value is not None}
-    return {**custom_config, "trainer": {**custom_config["trainer"], **given}}

@@ -49,6 +49,12 @@ def connection_config(url: str, source: str = "metadata") -> metadata_store_pb2.
     return connection
 
 
+def make_folder(connection: metadata_store_pb2.ConnectionConfig) -> None:
+    """Makes the folder of a SQLite file, which ML Metadata does not; does nothing for a server."""
+    if connection.WhichOneof("config") == "sqlite":
+        Path(connection.sqlite.filename_uri).parent.mkdir(parents=True, exist_ok=True)
+
+
 def compiled_connection(pipeline_file: Path) -> metadata_store_pb2.ConnectionConfig:
     """The connection that a compiled pipeline names, read without importing TFX.
 
@@ -111,6 +117,7 @@ class SerialSqlite:
 
     def __init__(self, connection: metadata_store_pb2.ConnectionConfig) -> None:
         """Args: connection: A resolved connection."""
+        self._connection = connection
         is_sqlite = connection.WhichOneof("config") == "sqlite"
         self._path = Path(f"{connection.sqlite.filename_uri}.lock") if is_sqlite else None
         self._file: Any = None
@@ -118,7 +125,7 @@ class SerialSqlite:
     def acquire(self) -> None:
         """Waits until no other process is inside."""
         if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self._connection)
             self._file = self._path.open("w")
             fcntl.flock(self._file, fcntl.LOCK_EX)
 

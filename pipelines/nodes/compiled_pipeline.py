@@ -20,6 +20,8 @@ from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 from ... import atomic_file
+from ...components.trainer.overrides import check_overrides, property_of
+from ...errors import SettingError
 from ..errors import ConfigurationError
 from ..metadata.metadata_store import REMEDY
 
@@ -68,8 +70,8 @@ def set_parameters(ir: pipeline_pb2.Pipeline, run_id: str, values: Mapping[str, 
         values: Some of `runtime_parameters`; for one that is a float, a whole number will do.
 
     Raises:
-        ConfigurationError: Names a parameter that the pipeline does not have, that has another type, or that has
-            neither a value nor a default.
+        ConfigurationError: Names a parameter that the pipeline does not have, that has another type or a value out
+            of range, or that has neither a value nor a default.
     """
     defaults = runtime_parameters(ir)
     bindings: dict[str, Any] = {RUN_ID_PARAMETER: run_id}
@@ -86,6 +88,11 @@ def set_parameters(ir: pipeline_pb2.Pipeline, run_id: str, values: Mapping[str, 
     for name, default in defaults.items():
         if default is None and name not in bindings:
             raise ConfigurationError(f"parameter {name}: has no default; give it a value")
+    try:
+        check_overrides(bindings)
+    except SettingError as error:
+        lines = error.with_names(property_of).splitlines()
+        raise ConfigurationError("\n".join(f"parameter {line}" for line in lines)) from error
     runtime_parameter_utils.substitute_runtime_parameter(ir, bindings)
 
 

@@ -10,7 +10,7 @@ from tfx.types import standard_component_specs as specs
 
 from ...components.text_example_gen.component import TextExampleGen
 from ...components.trainer.component import MaskedTrainer
-from ...components.trainer.executor import property_of
+from ...components.trainer.overrides import property_of
 from ..config import PipelineConfig
 
 DATA_PATH = "data_path"

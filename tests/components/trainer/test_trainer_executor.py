@@ -5,7 +5,8 @@ import pytest
 from tfx.components.trainer import executor as tfx_executor
 from tfx.types import Channel, standard_artifacts
 from tfx_lm.components.trainer.component import MaskedTrainer
-from tfx_lm.components.trainer.executor import Executor, with_overrides
+from tfx_lm.components.trainer.executor import Executor
+from tfx_lm.components.trainer.overrides import with_overrides
 from tfx_lm.errors import SettingError
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.options import TextOptions

@@ -17,7 +17,7 @@ def model_with_sgd(clip_norm=1e9, **options):
     model = TrainableLanguageModel(
         clip_norm=clip_norm,
         seed=1,
-        **{"vocabulary_size": 10, "embedding_units": 4, "units": 6, "layers": 2, **options},
+        **{"vocabulary_size": 10, "embedding_units": 4, "units": 6, "layers": 2, "dropout": 0.0, **options},
     )
     model.compile(optimizer=keras.optimizers.SGD(1.0), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
