@@ -10,6 +10,7 @@ import click
 
 from ..pipelines.errors import ConfigurationError
 from ..pipelines.local.terminal import output_to
+from .configuration_options import configuration_options, read_configuration
 from .refusal import refuse
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
     "--runner", type=click.Choice(["airflow", "kubeflow"]), required=True, help="What shall run the pipeline."
 )
 @click.option("--output", "file", type=click.Path(path_type=Path), required=True, help="The file to write.")
-@click.option("--config", "config_path", type=click.Path(), help="The YAML configuration.")
-@click.option("--data", multiple=True, metavar="PATH", help="Input file or pattern; repeatable.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override, such as trainer.epochs=3.")
+@configuration_options
 def command(
     runner: str, file: Path, config_path: str | None, data: tuple[str, ...], overrides: tuple[str, ...]
 ) -> None:
@@ -33,10 +32,8 @@ def command(
 
     kubeflow: the specification (FILE, .yaml) for Kubeflow Pipelines v2 and Vertex AI.
     """
-    from ..pipelines.config import load_config
-
     try:
-        config = load_config(config_path, overrides, {"data.files": data, "data.splits": {}} if data else {})
+        config = read_configuration(config_path, data, overrides)
         if runner == "kubeflow":
             _compile_for_kubeflow(config, file)
         else:

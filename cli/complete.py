@@ -6,22 +6,23 @@ import math
 
 import click
 
+from ..exported.completion_options import CompletionOptions
 from .quiet_tensorflow import quiet_tensorflow
 from .refusal import refuse
+from .setting_option import setting_option
 
 
 @click.command("complete")
 @click.argument("model", type=click.Path())
 @click.argument("text")
-@click.option("--length", type=click.IntRange(min=0), default=20, show_default=True, help="Words to add.")
+@setting_option(CompletionOptions, "length", "Words to add.")
 @click.option("--greedy", is_flag=True, help="Always take the likeliest word.")
-@click.option("--temperature", type=click.FloatRange(min=0), default=1.0, show_default=True,
-              help="Below 1 the likely words become likelier; 0 is --greedy.")  # fmt: skip
-@click.option("--top-k", type=click.IntRange(min=1), default=10, show_default=True,
-              help="List this many candidates, and draw from as many.")  # fmt: skip
-@click.option("--top-p", type=click.FloatRange(min=0, min_open=True, max=1), default=1.0, show_default=True,
-              help="Of these, draw from the fewest that have this share of the probability together.")  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the draws; the same text for the same seed.")
+@setting_option(CompletionOptions, "temperature", "Below 1 the likely words become likelier; 0 is --greedy.")
+@setting_option(CompletionOptions, "top_k", "List this many candidates, and draw from as many.")
+@setting_option(
+    CompletionOptions, "top_p", "Of these, draw from the fewest that have this share of the probability together."
+)
+@setting_option(CompletionOptions, "seed", "Of the draws; the same text for the same seed.")
 def command(
     model: str, text: str, length: int, greedy: bool, temperature: float, top_k: int, top_p: float, seed: int
 ) -> None:

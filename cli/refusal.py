@@ -7,10 +7,23 @@ from typing import NoReturn
 
 import click
 
+from ..errors import SettingError
 from ..exit_codes import BAD_INPUT
 
 
 def refuse(error: Exception) -> NoReturn:
-    """Prints an error as one sentence and ends the process with exit code 2."""
-    click.echo(f"tfx-lm: {error}", err=True)
+    """Prints an error as one sentence and ends the process with exit code 2.
+
+    Args:
+        error: The settings that it names are called as the options of the command that runs.
+    """
+    message = error.with_names(_option) if isinstance(error, SettingError) else str(error)
+    click.echo(f"tfx-lm: {message}", err=True)
     sys.exit(BAD_INPUT)
+
+
+def _option(name: str) -> str:
+    """Returns the option that sets a parameter of the running command, `--top-k` for `top_k`; otherwise the name."""
+    context = click.get_current_context(silent=True)
+    parameters = context.command.params if context else []
+    return next((part.opts[0] for part in parameters if part.name == name and isinstance(part, click.Option)), name)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 
 from ..exit_codes import NODE_FAILED, NOT_PUSHED
 from ..pipelines.errors import ConfigurationError
+from .configuration_options import configuration_options, read_configuration
 from .refusal import refuse
 
 
 @click.command("run")
-@click.option("--config", "config_path", type=click.Path(), help="The YAML configuration.")
-@click.option("--data", multiple=True, metavar="PATH", help="Input file or pattern; repeatable.")
+@configuration_options
 @click.option("--output", metavar="DIR", help="Where everything that is made goes.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override, such as trainer.epochs=3.")
 @click.option("--from", "from_nodes", multiple=True, metavar="NODE", help="Start here; reuse what lies before.")
 @click.option("--to", "to_nodes", multiple=True, metavar="NODE", help="End here.")
 @click.option("--require-push", is_flag=True, help="Exit with 3 where no model was pushed.")
@@ -35,19 +33,13 @@ def command(
     input, found before any work, 3 nothing was pushed and --require-push was given, 130 ended by Ctrl-C, 143 ended by
     SIGTERM.
     """
-    from ..pipelines.config import load_config
     from ..pipelines.local.interrupts import ending_on_signals
     from ..pipelines.local.run import run_locally
     from ..pipelines.preflight import check_run
 
-    values: dict[str, Any] = {}
-    if data:
-        values.update({"data.files": data, "data.splits": {}})
-    if output:
-        values["output"] = output
     try:
         with ending_on_signals():
-            config = load_config(config_path, overrides, values)
+            config = read_configuration(config_path, data, overrides, output)
             check_run(config)
             summary = run_locally(config, from_nodes, to_nodes)
     except ConfigurationError as error:

@@ -7,11 +7,14 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from .completion_options import CompletionOptions
 from .continuation import Continuation
 from .detokenize import readable_text, tokenizer_kind
 from .exported_model import ExportedModel
-from .sampling import Sampling
+from .sampling import draw
 from .signatures import NEXT_WORD, SCORE
+
+_DEFAULTS = CompletionOptions()
 
 
 def candidates(model: ExportedModel, text: str, top_n: int = 10) -> list[tuple[str, float]]:
@@ -40,11 +43,11 @@ def candidates(model: ExportedModel, text: str, top_n: int = 10) -> list[tuple[s
 def complete(
     model: ExportedModel,
     text: str,
-    length: int,
-    temperature: float = 1.0,
-    top_k: int | None = 40,
-    top_p: float = 1.0,
-    seed: int | None = 0,
+    length: int = _DEFAULTS.length,
+    temperature: float = _DEFAULTS.temperature,
+    top_k: int | None = _DEFAULTS.top_k,
+    top_p: float = _DEFAULTS.top_p,
+    seed: int | None = _DEFAULTS.seed,
 ) -> str:
     """Continues a text word by word. Each further word costs the same, however long the text has become.
 
@@ -52,7 +55,7 @@ def complete(
         model: From `scoring.load_model`, with the signatures `tokenize`, `step` and `score`.
         text: What comes before; it may be empty.
         length: Number of tokens to add (words; bytes for a byte model).
-        temperature: See `sampling.Sampling`; 0 always takes the likeliest word.
+        temperature: Below 1 the likely words become likelier; 0 always takes the likeliest word.
         top_k: Number of words drawn from, the likeliest; None: all.
         top_p: Of these, the fewest that have this share of the probability together.
         seed: Of the draws; the same seed gives the same text. None: another text each time.
@@ -61,18 +64,19 @@ def complete(
         `text` as it is with the continuation appended as people write it.
 
     Raises:
-        ValueError: If an argument is out of range, or the model gives no finite probability.
+        SettingError: If an argument is out of range.
+        ValueError: If the model gives no finite probability.
     """
-    if length < 0:
-        raise ValueError(f"length={length}: must be >= 0")
-    sampling = Sampling(temperature, top_k, top_p)
+    options = CompletionOptions.parse(
+        {"length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    )
     kind = tokenizer_kind(_words(model.call(SCORE, text=tf.constant([b"a,b"]))["words"][0]))
     generator = np.random.default_rng(seed)
     continuation = Continuation(model, _raw(text))
     words: list[bytes] = []
     for _ in range(length):
         try:
-            token = sampling.draw(continuation.log_probabilities, generator)
+            token = draw(options, continuation.log_probabilities, generator)
         except ValueError as error:
             raise ValueError(f"{model.path}: {error}") from error
         words.append(continuation.append(token))

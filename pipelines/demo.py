@@ -97,7 +97,9 @@ def show(config: PipelineConfig, summary: dict[str, Any]) -> list[str]:
     if summary["pushed_model"] is not None:
         model = scoring.load_model(summary["pushed_model"])
         lines.append("The pushed model continues:")
-        lines += [f"  {completion.complete(model, prompt, 20, seed=seed)}" for seed, prompt in enumerate(PROMPTS)]
+        lines += [
+            f"  {completion.complete(model, prompt, 20, top_k=40, seed=seed)}" for seed, prompt in enumerate(PROMPTS)
+        ]
     return lines
 
 

@@ -24,10 +24,11 @@ from starlette.routing import Route
 from . import rest_format
 from .batching import Outputs
 from .body import json_response, read_body
-from .limits import Limits, RequestError
+from .options import Limits, WatchOptions
 from .predict_request import PredictRequest
 from .predictor import Predictor
 from .prometheus import CONTENT_TYPE
+from .request_error import RequestError
 from .served_model import ServedModel
 
 _log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ _PAGE_POLICY = (
 )
 # What takes milliseconds to write is written beside the event loop, for others to be served meanwhile.
 LARGE_ANSWER = 10_000
+_WATCH = WatchOptions()
 _TYPES = {"string": "DT_STRING", "float32": "DT_FLOAT", "int32": "DT_INT32", "int64": "DT_INT64"}
 # Where a path parameter is one of these, TensorFlow Serving knows the address.
 _VERBS = ("classify", "regress")
@@ -49,7 +51,7 @@ def create_app(
     path: str,
     name: str = "model",
     limits: Limits | None = None,
-    poll_seconds: float = 1.0,
+    poll_seconds: float = _WATCH.poll_seconds,
     cors_origins: Sequence[str] = (),
     beside: Callable[[Predictor], AbstractAsyncContextManager[None]] | None = None,
 ) -> Starlette:
@@ -183,7 +185,7 @@ class _Server:
         if status == 405:
             message = f"Method Not Allowed; use {', '.join(sorted(headers['Allow'].split(', ')))}"
             if request.method == "OPTIONS" and "origin" in request.headers:
-                message = "pages of other origins may not ask; start the server with --cors-origin to let them"
+                message = "pages of other origins may not ask; name them in the server's cors_origins to let them"
         elif path.endswith("/"):
             message = f"{path[:80]}: Not Found; leave the slash at the end out"
         else:

@@ -15,8 +15,8 @@ import numpy as np
 
 from ..exported.batches import batches_by_length
 from ..exported.signatures import NEXT_WORD
-from .limits import RequestError
 from .predict_request import K, PredictRequest
+from .request_error import RequestError
 from .served_model import ServedModel
 
 _log = logging.getLogger(__name__)

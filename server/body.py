@@ -10,7 +10,8 @@ import anyio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from .limits import Limits, RequestError
+from .options import Limits
+from .request_error import RequestError
 
 # What takes longer than handing it over is inflated or compressed beside the event loop.
 _MUCH = 32_000

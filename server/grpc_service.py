@@ -18,9 +18,9 @@ from tensorflow_serving.apis import (
 )
 
 from .batching import Outputs
-from .limits import RequestError
 from .predict_request import DEFAULT_SIGNATURE, PredictRequest, check_names, predict_request
 from .predictor import Predictor
+from .request_error import RequestError
 from .served_model import ServedModel
 from .tensor_format import read_tensor, write_tensor
 

@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable, Iterator
 
 from ..exported.exported_model import newest_version
+from .options import WatchOptions
 from .served_model import ServedModel
 
 _log = logging.getLogger(__name__)
 
-MOST_POLL_SECONDS = 86_400.0
+_WATCH = WatchOptions()
 
 
 class ModelVersions:
@@ -43,15 +44,12 @@ class ModelVersions:
     def __init__(
         self,
         path: str,
-        poll_seconds: float = 1.0,
+        poll_seconds: float = _WATCH.poll_seconds,
         on_change: Callable[[ServedModel], None] = lambda model: None,
         on_failure: Callable[[str], None] = lambda folder: None,
         on_poll_failure: Callable[[], None] = lambda: None,
     ):
-        if not 0 < poll_seconds <= MOST_POLL_SECONDS:
-            raise ValueError(
-                f"poll_seconds={poll_seconds}: must be above 0 and at most {MOST_POLL_SECONDS:.0f} (a day)"
-            )
+        WatchOptions.parse({"poll_seconds": poll_seconds})
         self._path = path
         self._poll_seconds = poll_seconds
         self._on_change = on_change

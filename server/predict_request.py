@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..exported.signatures import NEXT_WORD
-from .limits import RequestError
+from .request_error import RequestError
 
 DEFAULT_SIGNATURE = "serving_default"
 # How many words `next_word` proposes.

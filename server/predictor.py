@@ -11,11 +11,13 @@ from collections.abc import Iterator
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from ..errors import SettingError, escape
 from .batching import Batcher, Outputs
-from .limits import Limits, RequestError
 from .model_versions import ModelVersions
+from .options import Limits
 from .predict_request import PredictRequest
 from .prometheus import ServerMetrics
+from .request_error import RequestError
 from .served_model import ServedModel
 
 
@@ -63,7 +65,9 @@ class Predictor:
     def __init__(self, path: str, name: str, limits: Limits, poll_seconds: float):
         # Others could be in no address, or only in disguise; clients resolve `.` and `..`.
         if not re.fullmatch(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*", name):
-            raise ValueError(f"name={name!r}: cannot be part of an address; use letters, digits, `_`, `.` and `-`")
+            raise SettingError(
+                f"{{name}}={escape(repr(name))}: cannot be part of an address; use letters, digits, `_`, `.` and `-`"
+            )
         self.name = name
         self.limits = limits
         self.metrics = metrics = ServerMetrics()

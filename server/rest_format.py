@@ -26,8 +26,8 @@ import orjson
 import tensorflow as tf
 
 from ..exported.json_values import DuplicateKeyError, unique_object
-from .limits import RequestError
 from .predict_request import DEFAULT_SIGNATURE, PredictRequest, Specs, check_names, may_be_scalar, predict_request
+from .request_error import RequestError
 
 
 def parse(body: bytes, signatures: Mapping[str, Specs]) -> PredictRequest:

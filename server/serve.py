@@ -11,8 +11,9 @@ from contextlib import AbstractAsyncContextManager
 
 import uvicorn
 
+from ..errors import SettingError, escape
 from .app import create_app
-from .limits import Limits
+from .options import Limits
 from .predictor import Predictor
 
 
@@ -46,15 +47,15 @@ def serve(
     """
     for origin in cors_origins:
         if origin != "*" and not re.fullmatch(r"https?://[A-Za-z0-9_.:\[\]-]+", origin):
-            raise ValueError(
-                f"--cors-origin {origin}: no origin; give scheme, host and port as browsers send them, such as "
-                "https://example.org or http://localhost:3000, or * for all"
+            raise SettingError(
+                f"{{cors_origins}}={escape(origin)}: no origin; give scheme, host and port as browsers send them, "
+                "such as https://example.org or http://localhost:3000, or * for all"
             )
     address = ""
-    with _listen(host, port, "--port") as listening:
+    with _listen(host, port, "port") as listening:
         if grpc_port is not None:
             # gRPC listens itself, once the model is loaded; what keeps it from that is found out now.
-            with _listen(host, grpc_port, "--grpc-port") as tried:
+            with _listen(host, grpc_port, "grpc_port") as tried:
                 address = f"{_shown(host)}:{tried.getsockname()[1]}"
 
         @contextlib.asynccontextmanager
@@ -80,13 +81,15 @@ def _grpc_server(predictor: Predictor, address: str) -> AbstractAsyncContextMana
     return grpc_server(predictor, address)
 
 
-def _listen(host: str, port: int, option: str) -> socket.socket:
+def _listen(host: str, port: int, setting: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
-        raise ValueError(f"--host {host} {option} {port}: cannot listen there ({reason}); set another") from error
+        raise SettingError(
+            f"{{host}}={escape(host)}, {{{setting}}}={port}: cannot listen there ({escape(reason)}); set another"
+        ) from error
 
 
 def _shown(host: str) -> str:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from ..exported.exported_model import ExportedModel, load_model
 from ..exported.signatures import NEXT_WORD, SCORE, TOKENIZE, signature_definitions
 from ..exported.warmup import read_warmup_requests
-from .limits import RequestError
+from .request_error import RequestError
 
 _log = logging.getLogger(__name__)
 

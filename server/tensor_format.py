@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
-from .limits import RequestError
 from .predict_request import may_be_scalar
+from .request_error import RequestError
 
 _FIELDS = {tf.string: "string_val", tf.int32: "int_val", tf.int64: "int64_val", tf.float32: "float_val"}
 

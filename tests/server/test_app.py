@@ -13,7 +13,7 @@ import pytest
 from tfx_lm.server import app as model_server
 from tfx_lm.server import predictor, rest_format
 from tfx_lm.server.batching import Batcher
-from tfx_lm.server.limits import Limits
+from tfx_lm.server.options import Limits
 
 STEP = {"signature_name": "step", "inputs": {"ids": [[2]] * 2, "states": np.zeros([2, 1, 2, 3]).tolist()}}
 

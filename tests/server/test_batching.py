@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from tfx_lm.server import batching
 from tfx_lm.server.batching import Batcher
-from tfx_lm.server.limits import RequestError
 from tfx_lm.server.predict_request import PredictRequest
+from tfx_lm.server.request_error import RequestError
 
 
 class Model:

@@ -9,7 +9,8 @@ import zlib
 
 import pytest
 from tfx_lm.server.body import _takes_gzip, inflate
-from tfx_lm.server.limits import Limits, RequestError
+from tfx_lm.server.options import Limits
+from tfx_lm.server.request_error import RequestError
 
 PREDICT = "/v1/models/model:predict"
 REQUEST = {"signature_name": "score", "instances": ["the cat", "dog"]}

@@ -27,7 +27,7 @@ def test_without_the_option_no_page_of_another_origin_may_ask(server):
     origin = {"Origin": "https://example.org"}
     status, allowed, content = ask(server, "OPTIONS", {**origin, **PREFLIGHT})
     assert (status, allowed) == (405, {})
-    assert "start the server with --cors-origin to let them" in json.loads(content)["error"]
+    assert "name them in the server's cors_origins to let them" in json.loads(content)["error"]
     status, allowed, _ = ask(server, "POST", origin, body=json.dumps({"instances": ["the"]}))
     assert (status, allowed) == (200, {})
 
@@ -65,4 +65,4 @@ def test_all_origins(start_server, bigram_model):
 def test_what_is_no_origin_is_refused(tmp_path, origin):
     done = CliRunner().invoke(main, ["serve", str(tmp_path), "--port", "0", "--cors-origin", origin])
     assert done.exit_code == 2
-    assert f"--cors-origin {origin}: no origin; give scheme, host and port as browsers send them" in done.output
+    assert f"--cors-origin={origin}: no origin; give scheme, host and port as browsers send them" in done.output

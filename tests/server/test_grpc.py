@@ -373,7 +373,7 @@ def test_a_taken_port_is_said_at_once(grpc_server, tmp_path):
     command = [str(Path(sys.executable).parent / "tfx-lm"), "serve", str(tmp_path), "--port", "0", "--grpc-port", port]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
-    assert f"--grpc-port {port}: cannot listen there (Address already in use); set another" in done.stderr
+    assert f"--grpc-port={port}: cannot listen there (Address already in use); set another" in done.stderr
 
 
 def test_without_the_option_there_is_no_grpc(server):

@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx_lm.server.limits import Limits, RequestError
 from tfx_lm.server.predict_request import PredictRequest
+from tfx_lm.server.request_error import RequestError
 from tfx_lm.server.rest_format import answer, parse
 
 TEXT = {"text": tf.TensorSpec([None], tf.string)}
@@ -208,8 +208,3 @@ def test_a_single_output_has_no_name():
     outputs = {"tokens": np.array([3, 1], np.int64)}
     assert answer(PredictRequest("score", {}, 2, True), outputs) == b'{"predictions":[3,1]}'
     assert answer(PredictRequest("score", {}, 2, False), outputs) == b'{"outputs":[3,1]}'
-
-
-def test_limits_are_above_zero():
-    with pytest.raises(ValueError, match="tokens=0: must be above 0"):
-        Limits(tokens=0)

@@ -356,13 +356,12 @@ def test_more_rows_than_wait_by_default(start_server, bigram_model):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--name", "my/model", "name='my/model': cannot be part of an address; use letters, digits"),
-        ("--name", "", "name='': cannot be part of an address"),
-        ("--name", "..", "name='..': cannot be part of an address"),
-        ("--poll-seconds", "nan", "poll_seconds=nan: must be above 0 and at most 86400 (a day)"),
-        ("--poll-seconds", "1e10", "poll_seconds=10000000000.0: must be above 0 and at most 86400 (a day)"),
-        ("--body-seconds", "nan", "body_seconds=nan: must be above 0 and finite"),
-        ("--body-seconds", "inf", "body_seconds=inf: must be above 0 and finite"),
+        ("--name", "my/model", "--name='my/model': cannot be part of an address; use letters, digits"),
+        ("--name", "", "--name='': cannot be part of an address"),
+        ("--name", "..", "--name='..': cannot be part of an address"),
+        ("--poll-seconds", "nan", "--poll-seconds=nan: input should be a finite number; set --poll-seconds"),
+        ("--body-seconds", "nan", "--body-seconds=nan: input should be a finite number; set --body-seconds"),
+        ("--body-seconds", "inf", "--body-seconds=inf: input should be a finite number; set --body-seconds"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(tmp_path, option, value, message):

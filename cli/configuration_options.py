@@ -1,0 +1,50 @@
+"""Options of the commands that read a pipeline's configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ..pipelines.config import PipelineConfig
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def configuration_options(command: Command) -> Command:
+    """Gives a command `--config`, `--data` and `--set`, the arguments of `read_configuration`."""
+    for option in (
+        click.option(
+            "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override, such as trainer.epochs=3."
+        ),
+        click.option("--data", multiple=True, metavar="PATH", help="Input file or pattern; repeatable."),
+        click.option("--config", "config_path", type=click.Path(), help="The YAML configuration."),
+    ):
+        command = option(command)
+    return command
+
+
+def read_configuration(
+    config_path: str | None, data: Iterable[str], overrides: Iterable[str], output: str | None = None
+) -> PipelineConfig:
+    """Reads the configuration that a command was given.
+
+    Args:
+        config_path: Of `--config`.
+        data: Of `--data`; takes the place of all input in the configuration.
+        overrides: Of `--set`.
+        output: Of `--output`, if it names the folder of the runs.
+
+    Raises:
+        ConfigurationError: Names the key, the value and what is allowed.
+    """
+    from ..pipelines.config import load_config
+
+    values: dict[str, Any] = {}
+    if files := tuple(data):
+        values.update({"data.files": files, "data.splits": {}})
+    if output:
+        values["output"] = output
+    return load_config(config_path, overrides, values)
