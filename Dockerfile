@@ -27,6 +27,7 @@ COPY exported exported
 COPY model model
 COPY pipelines pipelines
 COPY server server
+COPY text_files text_files
 COPY transform transform
 RUN /opt/uv/bin/uv sync --locked --python /usr/bin/python3 --extra kubeflow --extra serve --no-editable
 

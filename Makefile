@@ -85,7 +85,7 @@ check: install types
 	@$(VENV)/bin/hadolint Dockerfile
 
 types: install .cache/types/tfx_lm
-	@MYPYPATH=.cache/types $(VENV)/bin/mypy --explicit-package-bases $(foreach room,cli components exported model pipelines server transform,-p tfx_lm.$(room))
+	@MYPYPATH=.cache/types $(VENV)/bin/mypy --explicit-package-bases $(foreach room,cli components exported model pipelines server text_files transform,-p tfx_lm.$(room))
 	@MYPYPATH=.cache/types:benchmarks:tests $(VENV)/bin/mypy --explicit-package-bases --exclude helpers/on_path benchmarks tests/helpers
 
 # Downloads nothing. A broken link or reference is an error.

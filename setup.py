@@ -9,7 +9,7 @@ HERE = pathlib.Path(__file__).parent
 VERSION = re.search(r'__version__ = "([^"]+)"', (HERE / "__init__.py").read_text()).group(1)
 
 # The packages that are installed; tests and benchmarks stay in the checkout.
-SHIPPED = ("cli", "components", "exported", "model", "pipelines", "server", "transform")
+SHIPPED = ("cli", "components", "exported", "model", "pipelines", "server", "text_files", "transform")
 SUBPACKAGES = find_packages(where=str(HERE), include=[pattern for top in SHIPPED for pattern in (top, f"{top}.*")])
 
 # Each supported Python has exactly one TFX generation; the markers pick it.
@@ -89,6 +89,8 @@ setup(
         "pyyaml",
         "rich>=13",
         "scipy",
+        # Beam decides its version.
+        "zstandard",
     ],
     extras_require={
         # For benchmarks/training.py alone, and only if PyTorch is to share this environment.

@@ -11,20 +11,21 @@ from ..exported.gate_options import Criterion, GateOptions
 from .quiet_tensorflow import quiet_tensorflow
 from .refusal import refuse
 from .setting_option import setting_option
+from .text_input import text_input, texts_of
 
 
 @click.command("compare")
 @click.argument("candidate", metavar="MODEL_A", type=click.Path())
 @click.argument("baseline", metavar="MODEL_B", type=click.Path())
-@click.argument("file", type=click.File("rb"), default="-")
+@text_input
 @setting_option(GateOptions, "criterion", "What they are compared by.")
 @setting_option(GateOptions, "tolerance", "How much worse MODEL_A may be, relative; 0: it must be better.")
 @setting_option(GateOptions, "slice_tolerance", "How much worse MODEL_A may be in any one slice, relative.")
 @setting_option(GateOptions, "slice_min_sentences", "How many lines a slice must have to count.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object in the place of tables.")
 def command(
-    candidate: str, baseline: str, file: Any, criterion: Criterion, tolerance: float,
-    slice_tolerance: float, slice_min_sentences: int, as_json: bool,
+    candidate: str, baseline: str, criterion: Criterion, tolerance: float, slice_tolerance: float,
+    slice_min_sentences: int, as_json: bool, **input_options: Any,
 ) -> None:  # fmt: skip
     """Compares MODEL_A with MODEL_B on the lines of FILE, as the gate compares a candidate with its baseline.
 
@@ -36,7 +37,7 @@ def command(
 
     try:
         models = [scoring.load_model(path, signatures=[scoring.SCORE]) for path in (candidate, baseline)]
-        compared = comparison.compare_models(models[0], models[1], file, criterion)
+        compared = comparison.compare_on_texts(models[0], models[1], texts_of(**input_options), criterion)
     except ValueError as error:
         refuse(error)
     values = compared.as_json(tolerance, slice_tolerance, slice_min_sentences)

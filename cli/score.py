@@ -9,15 +9,17 @@ import click
 
 from .quiet_tensorflow import quiet_tensorflow
 from .refusal import refuse
+from .text_input import text_input, texts_of
 
 
 @click.command("score")
 @click.argument("model", type=click.Path())
-@click.argument("file", type=click.File("rb"), default="-")
-def command(model: str, file: Any) -> None:
+@text_input
+def command(model: str, **input_options: Any) -> None:
     """Scores each line of FILE (or of standard input) as one JSON object; the corpus comes last.
 
-    MODEL is a pushed version's folder, or the folder of all versions; then the newest is taken.
+    MODEL is a pushed version's folder, or the folder of all versions; then the newest is taken. FILE is any file that
+    `tfx-lm run` reads: text, JSON lines, CSV or Parquet, by its ending. A pipe brings lines of text, compressed or not.
     """
     quiet_tensorflow()
     from ..exported import scoring
@@ -26,8 +28,9 @@ def command(model: str, file: Any) -> None:
         scorer = scoring.load_model(model)
     except ValueError as error:
         refuse(error)
+    texts = texts_of(**input_options)
     total = scoring.CorpusScore.empty()
-    for line in scoring.score_lines(scorer, file):
+    for line in scoring.score_texts(scorer, texts):
         total += scoring.CorpusScore.from_line(line)
         click.echo(json.dumps(line.as_json()))
     click.echo(json.dumps(total.as_json()))

@@ -14,7 +14,7 @@ from .gate import Verdict, compare, compare_slices
 from .gate_options import Criterion, GateOptions
 from .json_values import json_values
 from .scores import PairedSums, ScoreSums
-from .scoring import WINDOW_LINES, ExportedModel, LineScore, score_lines
+from .scoring import WINDOW_LINES, ExportedModel, LineScore, numbered_texts, score_texts
 from .slices import derived, groups
 from .sums import MODEL_OUTPUTS
 from .token_identity import check_same_tokens
@@ -118,11 +118,34 @@ def compare_models(
     Raises:
         SettingError: If `criterion` is `perplexity` and tokenizer or vocabulary differ.
     """
+    return compare_on_texts(candidate, baseline, numbered_texts(lines), criterion)
+
+
+def compare_on_texts(
+    candidate: ExportedModel,
+    baseline: ExportedModel,
+    texts: Iterable[tuple[int, bytes]],
+    criterion: Criterion = "bits_per_byte",
+) -> Comparison:
+    """Scores the same texts with two models, as `compare_models` does.
+
+    Args:
+        candidate: As for `compare_models`, and so are the others.
+        baseline: The one that it is compared with.
+        texts: As for `scoring.score_texts`.
+        criterion: What they are compared by.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        SettingError: As `compare_models`.
+    """
     if criterion == "perplexity":
         check_same_tokens(candidate.path, baseline.path)
     total = Part.empty()
     slices: dict[str, Part] = {}
-    for pairs in _batches(candidate, baseline, lines):
+    for pairs in _batches(candidate, baseline, texts):
         ours, theirs = (_outputs(scores) for scores in zip(*pairs, strict=True))
         total += Part.from_outputs(ours, theirs)
         for column in SLICES:
@@ -136,11 +159,11 @@ def compare_models(
 
 
 def _batches(
-    candidate: ExportedModel, baseline: ExportedModel, lines: Iterable[bytes]
+    candidate: ExportedModel, baseline: ExportedModel, texts: Iterable[tuple[int, bytes]]
 ) -> Iterator[list[tuple[LineScore, LineScore]]]:
-    """Both scores of each line. Each scorer reads a window ahead, which is all that is held."""
-    first, second = itertools.tee(lines)
-    pairs = zip(score_lines(candidate, first), score_lines(baseline, second), strict=True)
+    """Both scores of each text. Each scorer reads a window ahead, which is all that is held."""
+    first, second = itertools.tee(texts)
+    pairs = zip(score_texts(candidate, first), score_texts(baseline, second), strict=True)
     while batch := list(itertools.islice(pairs, WINDOW_LINES)):
         yield batch
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..transform.lines import content
+from ..text_files.lines import content
 from .additive import Additive
 from .batches import MAX_PADDED_BYTES, batches_by_length
 from .exported_model import ExportedModel, load_model
@@ -84,7 +84,23 @@ def score_lines(
     Yields:
         One score for each line that is not blank.
     """
-    for window in _windows(lines):
+    yield from score_texts(model, numbered_texts(lines), batch_bytes)
+
+
+def score_texts(
+    model: ExportedModel, texts: Iterable[tuple[int, bytes]], batch_bytes: int = MAX_PADDED_BYTES
+) -> Iterator[LineScore]:
+    """Scores numbered texts as they are, as `score_lines` does.
+
+    Args:
+        model: As for `score_lines`, and so is `batch_bytes`.
+        texts: Number and text of each record, from `text_files.texts.read_texts`.
+        batch_bytes: Rows times bytes.
+
+    Yields:
+        One score for each text.
+    """
+    for window in _windows(texts):
         scores: dict[int, EvaluationSums] = {}
         for rows in batches_by_length([len(line) for _, line in window], max_padded=batch_bytes):
             outputs = model.call(SCORE, text=tf.constant([window[row][1] for row in rows], tf.string))
@@ -96,15 +112,27 @@ def score_lines(
             yield LineScore(number, scores[row])
 
 
-def _windows(lines: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    window: list[tuple[int, bytes]] = []
-    size = 0
+def numbered_texts(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Gives each line that is not blank its number.
+
+    Args:
+        lines: As for `score_lines`.
+
+    Yields:
+        The number, from 1, and the line without its terminator.
+    """
     for number, raw in enumerate(lines, start=1):
         line = content(raw, first_of_file=number == 1)
-        if not line.decode("utf-8", "replace").strip():
-            continue
-        window.append((number, line))
-        size += len(line)
+        if line.decode("utf-8", "replace").strip():
+            yield number, line
+
+
+def _windows(texts: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    window: list[tuple[int, bytes]] = []
+    size = 0
+    for number, text in texts:
+        window.append((number, text))
+        size += len(text)
         if len(window) >= WINDOW_LINES or size >= WINDOW_BYTES:
             yield window
             window, size = [], 0

@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 
 # pipelines/ builds and launches nodes; what it decides reaches them as execution properties anyway.
-NODE_CODE = ("components", "exported", "model", "transform")
+NODE_CODE = ("components", "exported", "model", "text_files", "transform")
 SUFFIXES = (".css", ".html", ".py")
 
 

@@ -49,6 +49,7 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         eval_percent=config.data.eval_percent,
         invalid_utf8=config.data.invalid_utf8,
         text_field=config.data.text_field,
+        invalid_records=config.data.invalid_records,
     )
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
     schema_gen = tfx.components.SchemaGen(statistics=statistics_gen.outputs["statistics"])

@@ -6,9 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from ..components.text_example_gen.inputs import InputError, check_inputs
+from ..components.text_example_gen.inputs import check_inputs
 from ..components.trainer.cluster import cluster_workers
 from ..remote import is_remote
+from ..text_files.errors import InputError
 from .config import PipelineConfig
 from .errors import ConfigurationError
 from .local.terminal import output_to
@@ -32,7 +33,7 @@ def check_run(config: PipelineConfig) -> None:
             files=config.data.files or None,
             splits=config.data.splits or None,
             hash_buckets=config.data.hash_buckets(),
-            text_field=config.data.text_field,
+            options=config.data,
         )
     except InputError as error:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error

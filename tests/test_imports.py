@@ -10,7 +10,7 @@ from helpers.programs import HEAVY, imported_modules, program
 
 ROOT = Path(tfx_lm.__file__).parent
 # Each room stands on those before it, the server on `exported` alone. Root modules hold what many need.
-FLOORS = ["transform", "exported", "model", "components", "pipelines", "cli"]
+FLOORS = ["text_files", "transform", "exported", "model", "components", "pipelines", "cli"]
 MAY_IMPORT = {
     **{room: {"root", *FLOORS[: index + 1]} for index, room in enumerate(FLOORS)},
     "server": {"root", "exported", "server"},

@@ -10,7 +10,7 @@ import pytest
 import tfx_lm
 
 ROOT = Path(tfx_lm.__file__).parent
-ROOMS = ("cli", "components", "exported", "model", "pipelines", "server", "transform")
+ROOMS = ("cli", "components", "exported", "model", "pipelines", "server", "text_files", "transform")
 # Named with an underscore by Python so that they cannot clash with fields; documented.
 PUBLIC = {"_asdict", "_replace", "_fields", "_make"}
 BY_NAME = {"getattr", "setattr", "hasattr", "delattr"}

@@ -17,7 +17,7 @@ DEFAULTS = InputOptions()
 
 
 class TextExampleGen(example_gen.FileBasedExampleGen):
-    """Reads .txt, .txt.gz, .jsonl, .jsonl.gz and .parquet files; each line or row becomes one Example.
+    """Reads text, JSON-lines, CSV and Parquet files; each line or row becomes one Example.
 
     An Example has one feature, `text`: one bytes value, the line's UTF-8 without its terminator.
 
@@ -27,7 +27,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
 
     Outputs:
         examples: `standard_artifacts.Examples`, TFRecord gzip, with the counts as custom properties: `lines`,
-            `empty_lines_dropped`, `invalid_utf8_dropped` and `examples_SPLIT` for each split.
+            `empty_lines_dropped`, `invalid_utf8_dropped`, `invalid_records_dropped` and, for each
+            split, `examples_SPLIT`.
 
     ```python
     example_gen = TextExampleGen.from_files(files=["corpus/*.txt"], eval_percent=10)
@@ -43,6 +44,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
         output_config: proto.Output | None = None,
         invalid_utf8: str = DEFAULTS.invalid_utf8,
         text_field: str = DEFAULTS.text_field,
+        invalid_records: str = DEFAULTS.invalid_records,
         input_splits: Mapping[str, str] | None = None,
         range_config: proto.RangeConfig | None = None,
     ) -> None:
@@ -55,7 +57,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
                 input splits themselves for several.
             invalid_utf8: `error`: a line that is not UTF-8 fails the node, which names file and line; `drop`: such
                 lines are dropped and counted.
-            text_field: The field of .jsonl records or column of .parquet files that holds the text.
+            text_field: The field of JSON records, or column of CSV and Parquet files, that holds the text.
+            invalid_records: `error` or `drop`, what to do with a record without a usable text.
             input_splits: The output split of each input split, where the names differ.
             range_config: Which span is read, if patterns have `{SPAN}` and it is not the newest.
 
@@ -63,7 +66,12 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             SettingError: A bad value, or `input_splits` names an input split that does not exist.
         """
         options = ExecutorOptions.parse(
-            {"invalid_utf8": invalid_utf8, "text_field": text_field, "input_splits": dict(input_splits or {})}
+            {
+                "invalid_utf8": invalid_utf8,
+                "text_field": text_field,
+                "invalid_records": invalid_records,
+                "input_splits": dict(input_splits or {}),
+            }
         )
         known = {split.name for split in input_config.splits} if input_config else set()
         unknown = sorted(set(options.input_splits) - known)
@@ -87,6 +95,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
         eval_percent: int = DEFAULTS.eval_percent,
         invalid_utf8: str = DEFAULTS.invalid_utf8,
         text_field: str = DEFAULTS.text_field,
+        invalid_records: str = DEFAULTS.invalid_records,
     ) -> TextExampleGen:
         """Makes the component from paths. `InputOptions` defines the arguments.
 
@@ -95,7 +104,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             splits: Instead of `files`: paths or globs by name of split.
             eval_percent: The share of distinct lines that `files` gives to the eval split, in per cent.
             invalid_utf8: `error` or `drop`, what to do with a line that is not UTF-8.
-            text_field: The field of .jsonl records or column of .parquet files that holds the text.
+            text_field: The field of JSON records, or column of CSV and Parquet files, that holds the text.
+            invalid_records: `error` or `drop`, what to do with a record without a usable text.
 
         Returns:
             The component.
@@ -110,6 +120,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
                 "eval_percent": eval_percent,
                 "invalid_utf8": invalid_utf8,
                 "text_field": text_field,
+                "invalid_records": invalid_records,
             }
         )
         base, input_config, output_config, input_splits = input_base_and_config(
@@ -122,4 +133,5 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             input_splits=input_splits,
             invalid_utf8=options.invalid_utf8,
             text_field=options.text_field,
+            invalid_records=options.invalid_records,
         )

@@ -17,9 +17,9 @@ from tfx.utils import proto_utils
 
 from ...errors import escape
 from ...progress import report
+from ...text_files.errors import InputError
 from ..artifacts import Artifacts
 from ..merge_additive import MergeAdditive
-from .errors import InputError
 from .files import files_of_splits
 from .input_config import ExecutorOptions
 from .input_counts import Counts
@@ -95,10 +95,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             outputs = (
                 pipeline
                 | "ReadFiles" >> read_files(files, options.text_field)
-                | "ToExamples"
-                >> beam.ParDo(ToExamples(hash_split, drop_invalid_utf8=options.invalid_utf8 == "drop")).with_outputs(
-                    COUNTS_TAG, *names
-                )
+                | "ToExamples" >> beam.ParDo(ToExamples(hash_split, options)).with_outputs(COUNTS_TAG, *names)
             )
             for name in names:
                 prefix = posixpath.join(artifact_utils.get_split_uri([examples], name), "data_tfrecord")
@@ -124,7 +121,8 @@ def _check(counts: Counts, names: Sequence[str], options: ExecutorOptions) -> No
         raise InputError(problems)
     empty = [name for name in names if not counts.examples.get(name)]
     if empty:
-        dropped = f"{counts.empty_lines_dropped:,} empty and {counts.invalid_utf8_dropped:,} invalid lines dropped"
+        invalid = counts.invalid_utf8_dropped + counts.invalid_records_dropped
+        dropped = f"{counts.empty_lines_dropped:,} empty and {invalid:,} invalid lines dropped"
         raise InputError(
             f"split {escape(', '.join(empty))} is empty ({counts.lines:,} lines read, {dropped}); "
             "give more text, or set {splits}"

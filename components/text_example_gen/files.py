@@ -10,8 +10,8 @@ from tfx.dsl.io import fileio
 
 from ...errors import escape
 from ...remote import is_remote
-from .errors import InputError
-from .file_types import ENDINGS, file_type
+from ...text_files.errors import InputError
+from ...text_files.file_types import ENDINGS, file_type
 
 
 def files_of_splits(patterns: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

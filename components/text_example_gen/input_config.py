@@ -11,7 +11,7 @@ from tfx.proto import example_gen_pb2
 from tfx.utils import proto_utils
 
 from ...errors import SettingError, escape
-from .options import RecordOptions
+from ...text_files.options import RecordOptions
 from .patterns import absolute, base_and_rests
 from .splitting import HashSplit
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...exported.additive import Additive
-from .parsing import Problem
+from ...text_files.parsing import Problem
 
 # Files with problems that are remembered by name, so that a corpus of broken files does not fill the memory.
 NAMED_FILES = 20
@@ -29,6 +29,8 @@ class Counts(Additive):
         problems: Records that are errors, by problem.
         problem_files: The same by problem and file; of each problem the first `NAMED_FILES` files by name.
         unreadable_files: Why, by file; the first `NAMED_FILES` by name.
+        invalid_records_dropped: Without a usable text, and dropped by configuration.
+        records_with_text: Records of files with fields (JSON, CSV, Parquet) that have a text.
     """
 
     lines: int = 0
@@ -38,6 +40,8 @@ class Counts(Additive):
     problems: Mapping[Problem, int] = field(default_factory=dict)
     problem_files: Mapping[tuple[Problem, str], int] = field(default_factory=dict)
     unreadable_files: Mapping[str, str] = field(default_factory=dict)
+    invalid_records_dropped: int = 0
+    records_with_text: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         """Adds the counts of another part."""
@@ -49,6 +53,8 @@ class Counts(Additive):
             problems=_sum(self.problems, other.problems),
             problem_files=first_files(_sum(self.problem_files, other.problem_files)),
             unreadable_files=_first_reasons(self.unreadable_files, other.unreadable_files),
+            invalid_records_dropped=self.invalid_records_dropped + other.invalid_records_dropped,
+            records_with_text=self.records_with_text + other.records_with_text,
         )
 
     def to_json(self) -> str:
@@ -64,6 +70,8 @@ class Counts(Additive):
                     [problem.value, path, count] for (problem, path), count in self.problem_files.items()
                 ],
                 "unreadable_files": dict(self.unreadable_files),
+                "invalid_records_dropped": self.invalid_records_dropped,
+                "records_with_text": self.records_with_text,
             }
         )
 
@@ -79,6 +87,8 @@ class Counts(Additive):
             problems={Problem(problem): count for problem, count in tree["problems"].items()},
             problem_files={(Problem(problem), path): count for problem, path, count in tree["problem_files"]},
             unreadable_files=tree["unreadable_files"],
+            invalid_records_dropped=tree["invalid_records_dropped"],
+            records_with_text=tree["records_with_text"],
         )
 
 

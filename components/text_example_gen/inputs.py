@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import glob
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import escape
 from ...remote import is_remote
-from .binary import HEAD_BYTES, why_not_text
-from .errors import InputError, UnreadableFileError
-from .file_types import FileType, file_type
-from .parquet import open_parquet
-from .parsing import Problem
+from ...text_files.errors import InputError, UnreadableFileError
+from ...text_files.file_types import file_type
+from ...text_files.looking import look_at
+from ...text_files.options import RecordOptions
+from ...text_files.parsing import Problem
+from ...text_files.problems import Place, has_text, record_problem
+from ...text_files.records import numbered_records
+from ...text_files.unpacking import content_errors
 from .patterns import absolute, spans_as_wildcards
-from .problems import line_problem
-from .records import content_errors, decompressed, numbered_records
 from .splitting import HashSplit
-
-__all__ = ["InputError", "check_inputs"]
 
 
 def check_inputs(
     files: Sequence[str] | None,
     splits: Mapping[str, Sequence[str]] | None,
     hash_buckets: Mapping[str, int],
-    text_field: str,
+    options: RecordOptions,
 ) -> None:
     """Checks that the input files can be read and that no split would be empty.
 
@@ -37,7 +37,7 @@ def check_inputs(
         files: Paths or globs of one corpus, to be split by content; or None.
         splits: Paths or globs by name of split; or None. Exactly one of the two must be given.
         hash_buckets: With `files`: the buckets of each split, as for `HashSplit`.
-        text_field: The field of .jsonl records or column of .parquet files that holds the text.
+        options: How a record is read.
 
     Raises:
         InputError: No file matches, a directory, an unknown file type, a binary or damaged file, a file that cannot
@@ -46,16 +46,14 @@ def check_inputs(
     if bool(files) == bool(splits):
         raise InputError("set exactly one of {files} and {splits}")
     if files:
-        paths = _checked_files("{files}", files, text_field)
+        paths = _checked_files("{files}", files, options)
         if not any(map(is_remote, files)):
-            _check_hash_split(paths, HashSplit(hash_buckets), text_field)
+            _check_hash_split(paths, HashSplit(hash_buckets), options)
         return
-    checked = {
-        name: _checked_files(_split_key(name), patterns, text_field) for name, patterns in (splits or {}).items()
-    }
+    checked = {name: _checked_files(_split_key(name), patterns, options) for name, patterns in (splits or {}).items()}
     for name, paths in checked.items():
         if not any(map(is_remote, (splits or {})[name])):
-            texts = _Texts(paths, text_field)
+            texts = _Texts(paths, options)
             if not any(text.strip() for text in texts):
                 raise InputError(f"{_split_key(name)}: the split would be empty: {escape(texts.why_empty())}")
 
@@ -64,7 +62,7 @@ def _split_key(name: str) -> str:
     return f"{{splits}}.{escape(name)}"
 
 
-def _checked_files(key: str, patterns: Sequence[str], text_field: str) -> list[str]:
+def _checked_files(key: str, patterns: Sequence[str], options: RecordOptions) -> list[str]:
     """The local files that some patterns match, each looked at."""
     if not patterns:
         raise InputError(f"{key}: no file given")
@@ -73,7 +71,7 @@ def _checked_files(key: str, patterns: Sequence[str], text_field: str) -> list[s
     paths = list(dict.fromkeys(matched))
     for path in paths:
         try:
-            _look_at(path, text_field)
+            look_at(path, options.text_field)
         except UnreadableFileError as error:
             raise InputError(f"{escape(path)}: {error.template}") from error
     return paths
@@ -95,28 +93,13 @@ def _matched(key: str, pattern: str) -> list[str]:
     return paths
 
 
-def _look_at(path: str, text_field: str) -> None:
-    """Checks one file by its name and its first bytes."""
-    kind = file_type(path)
-    if Path(path).exists() and not Path(path).is_file():
-        raise UnreadableFileError("not a regular file")
-    with content_errors(), Path(path).open("rb") as file:
-        if kind is FileType.PARQUET:
-            open_parquet(file, text_field)
-            return
-        with decompressed(file, path) as unpacked:
-            other = why_not_text(unpacked.read(HEAD_BYTES))
-    if other:
-        raise UnreadableFileError(f"not text but {escape(other)}, whatever its ending says")
-
-
 class _Texts:
     """The texts of some files, with a record of why there were none."""
 
-    def __init__(self, paths: Sequence[str], text_field: str) -> None:
-        self._paths, self._text_field = paths, text_field
+    def __init__(self, paths: Sequence[str], options: RecordOptions) -> None:
+        self._paths, self._options = paths, options
         self.empty = 0
-        self.invalid = 0
+        self.invalid: Counter[Problem] = Counter()
         self.used = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -128,11 +111,16 @@ class _Texts:
                 raise InputError(f"{escape(path)}: {error.template}") from error
 
     def _texts_of(self, file: BinaryIO, path: str) -> Iterator[str]:
-        for number, (text, problem) in numbered_records(file, path, self._text_field):
-            if problem is Problem.INVALID_UTF8:
-                self.invalid += 1
+        records = numbered_records(file, path, self._options.text_field)
+        with_text = 0
+        for number, parsed in records:
+            text, problem = parsed
+            with_text += has_text(parsed)
+            if problem is Problem.INVALID_UTF8 or (problem is not None and self._options.drops(problem)):
+                self.invalid[problem] += 1
             elif problem is not None:
-                raise InputError(line_problem(problem, path, number, self._text_field))
+                place = Place(path, file_type(path), number)
+                raise InputError(record_problem(problem, place, self._options.text_field, with_text, records))
             elif text.strip():
                 self.used += 1
                 yield text
@@ -142,13 +130,18 @@ class _Texts:
     def why_empty(self) -> str:
         """Says what was read, for a split that is empty."""
         names = ", ".join(self._paths[:3]) + (" …" if len(self._paths) > 3 else "")
-        if self.invalid:
-            return f"of {self.empty + self.invalid} lines, {self.invalid} are not UTF-8 and the rest empty ({names})"
+        dropped = sum(self.invalid.values())
+        if dropped:
+            utf8 = self.invalid[Problem.INVALID_UTF8]
+            parts = [f"{utf8} are not UTF-8"] * (utf8 > 0) + [f"{dropped - utf8} have no usable text"] * (
+                dropped > utf8
+            )
+            return f"of {self.empty + dropped} lines, {', '.join(parts)} and the rest empty ({names})"
         return f"{names} has only empty lines" if self.empty else f"{names} has no lines"
 
 
-def _check_hash_split(paths: Sequence[str], hash_split: HashSplit, text_field: str) -> None:
-    texts = _Texts(paths, text_field)
+def _check_hash_split(paths: Sequence[str], hash_split: HashSplit, options: RecordOptions) -> None:
+    texts = _Texts(paths, options)
     missing = set(hash_split.names)
     for text in texts:
         missing.discard(hash_split.split_of(text))

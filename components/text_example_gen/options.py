@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from ...errors import SettingError, escape
-from ...settings import Settings, WholeNumber
-from .errors import InputError
+from ...settings import WholeNumber
+from ...text_files.errors import InputError
+from ...text_files.options import RecordOptions
 from .patterns import base_and_rests
 
 
@@ -21,19 +22,11 @@ def _as_sequence(value: Any) -> Any:
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_sequence)]
 
 
-class RecordOptions(Settings):
-    """How a record of a file is read."""
-
-    # The field of .jsonl records or column of .parquet files that holds the text.
-    text_field: str = Field("text", min_length=1)
-    # What to do with a line that is not UTF-8: stop with its file and line number, or drop and count it.
-    invalid_utf8: Literal["error", "drop"] = "error"
-
-
 class InputOptions(RecordOptions):
     """Which files are read, and how their lines are split."""
 
-    # Files or patterns (.txt .txt.gz .jsonl .jsonl.gz .parquet), split into train and eval by a hash of each line.
+    # Files or patterns (.txt .jsonl .json .csv, each also with .gz or .zst, and .parquet; ** is any number of folders),
+    # split into train and eval by a hash of each line.
     files: Patterns = ()
     # Instead of `files`: the corpus's own splits, for example {train: [train.txt], eval: [valid.txt]}.
     splits: dict[str, Patterns] = Field(default_factory=dict)

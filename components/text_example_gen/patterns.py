@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ...remote import SCHEME, is_remote
-from .errors import InputError
+from ...text_files.errors import InputError
 
 # TFX replaces these by the newest span, date or version that is there.
 _SPAN_MARKER = re.compile(r"\{(SPAN|VERSION|YYYY|MM|DD)(:[^}]*)?\}")

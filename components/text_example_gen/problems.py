@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO
 
 from ...errors import escape
-from ...transform.lines import MAX_LINE_BYTES
-from .errors import InputError, UnreadableFileError
-from .file_types import file_type
-from .parsing import Problem
-from .records import content_errors, numbered_records
+from ...text_files.errors import InputError, UnreadableFileError
+from ...text_files.file_types import file_type
+from ...text_files.parsing import Problem
+from ...text_files.problems import what_and_remedy
+from ...text_files.records import numbered_records
+from ...text_files.unpacking import content_errors
 
 if TYPE_CHECKING:
     from .input_counts import Counts
@@ -20,39 +21,6 @@ if TYPE_CHECKING:
 NAMED_PLACES = 5
 
 OpenFile = Callable[[str], AbstractContextManager[BinaryIO]]
-
-_WHAT = {
-    Problem.INVALID_UTF8: "not valid UTF-8",
-    Problem.NOT_JSON: "not valid JSON",
-    Problem.NO_TEXT: "without a string in field ",
-    Problem.TOO_LONG: f"longer than {MAX_LINE_BYTES // 2**20} MiB",
-}
-_REMEDY = {
-    Problem.INVALID_UTF8: "repair the text, or set {invalid_utf8} to drop",
-    Problem.NOT_JSON: "each line must hold one JSON object",
-    Problem.NO_TEXT: "set {text_field} to the field that holds the text",
-    Problem.TOO_LONG: "a line is one example: break the text into sentences or paragraphs",
-}
-
-
-def _what(problem: Problem, text_field: str) -> str:
-    return _WHAT[problem] + (escape(repr(text_field)) if problem is Problem.NO_TEXT else "")
-
-
-def line_problem(problem: Problem, path: str, number: int, text_field: str) -> str:
-    """Returns one sentence about one record, the template of a `SettingError`.
-
-    Args:
-        problem: What is wrong.
-        path: The file.
-        number: The line or row, from 1.
-        text_field: The JSON field that was looked for.
-
-    Returns:
-        Such as `a.jsonl line 3: not valid JSON; each line must hold one JSON object`.
-    """
-    place = escape(f"{path} {file_type(path).record_name} {number}")
-    return f"{place}: {_what(problem, text_field)}; {_REMEDY[problem]}"
 
 
 def describe(counts: Counts, text_field: str, open_file: OpenFile) -> str:
@@ -78,10 +46,13 @@ def describe(counts: Counts, text_field: str, open_file: OpenFile) -> str:
                 name = file_type(path).record_name
                 numbers = _numbers(path, problem, wanted, text_field, open_file)
                 places.extend(f"{path} {name} {number}" for number in numbers)
-        what = _what(problem, text_field)
+        without = counts.problems.get(Problem.NO_TEXT, 0)
+        what, remedy = what_and_remedy(
+            problem, text_field, counts.records_with_text, counts.records_with_text + without
+        )
         more = ", …" if total > len(places) else ""
         records = "1 line" if total == 1 else f"{total:,} lines"
-        sentences.append(f"{records} {what}: {escape(', '.join(places))}{more}; {_REMEDY[problem]}")
+        sentences.append(f"{records} {what}: {escape(', '.join(places))}{more}; {remedy}")
     return "\n".join(sentences)
 
 

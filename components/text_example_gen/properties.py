@@ -5,6 +5,7 @@ from __future__ import annotations
 from .input_counts import Counts
 
 INVALID_UTF8_DROPPED = "invalid_utf8_dropped"
+INVALID_RECORDS_DROPPED = "invalid_records_dropped"
 
 
 def properties(counts: Counts) -> dict[str, int]:
@@ -13,5 +14,6 @@ def properties(counts: Counts) -> dict[str, int]:
         "lines": counts.lines,
         "empty_lines_dropped": counts.empty_lines_dropped,
         INVALID_UTF8_DROPPED: counts.invalid_utf8_dropped,
+        INVALID_RECORDS_DROPPED: counts.invalid_records_dropped,
         **{f"examples_{split}": count for split, count in counts.examples.items()},
     }

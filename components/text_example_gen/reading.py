@@ -15,12 +15,14 @@ from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTr
 from tfx.dsl.io import fileio
 
 from ...progress import report
-from ...transform.lines import content, raw_lines
-from .errors import UnreadableFileError
-from .file_types import FileType, file_type, is_gzip
-from .parquet import open_parquet, values
-from .parsing import Parsed, parse_line, parse_value
-from .records import content_errors, numbered_records
+from ...text_files.binary import HEAD_BYTES
+from ...text_files.errors import UnreadableFileError
+from ...text_files.file_types import FileType, compression, file_type
+from ...text_files.lines import content, raw_lines
+from ...text_files.parquet import open_parquet, values
+from ...text_files.parsing import Parsed, parse_line, parse_value
+from ...text_files.records import numbered_records
+from ...text_files.unpacking import check_text, content_errors
 
 # The bytes that one worker reads at a time: few enough to share a corpus, many enough for thousands of small files.
 MIN_RANGE_BYTES = 2**20
@@ -37,12 +39,14 @@ class Record(NamedTuple):
         path: The file.
         parsed: Its text or problem; None where the file cannot be read further.
         why_unreadable: The reason for that, the template of a `SettingError`.
+        has_fields: Whether the file's records have fields, of which one holds the text.
     """
 
     split: str
     path: str
     parsed: Parsed | None
     why_unreadable: str = ""
+    has_fields: bool = False
 
 
 @contextmanager
@@ -57,7 +61,7 @@ def read_files(files: Sequence[tuple[str, str]], text_field: str) -> beam.PTrans
 
     Args:
         files: Split ("" where the content decides) and path of each file; at least one.
-        text_field: The JSON field or Parquet column that holds the text.
+        text_field: The field or column that holds the text.
 
     Returns:
         A transform from a pipeline's begin to a PCollection of `Record`. On one worker they come in the order of the
@@ -100,7 +104,7 @@ class ReadFiles(beam.DoFn):
 
     Worked example: files of 3 and 5 bytes begin at positions 0 and 4, since each takes one position more than it has
     bytes, so that an empty one has a position too. A record belongs to the range that holds its first position. A
-    compressed file belongs as a whole to the range that holds its first.
+    compressed file or a CSV file belongs as a whole to the range that holds its first.
 
     A Beam source for each file would take time quadratic in their number: Beam sends the whole list with each part.
 
@@ -114,7 +118,7 @@ class ReadFiles(beam.DoFn):
         Args:
             files: Split and path of each.
             sizes: Bytes of each, as it is stored.
-            text_field: The JSON field or Parquet column that holds the text.
+            text_field: The field or column that holds the text.
         """
         self._files = list(files)
         self._starts = [0, *itertools.accumulate(size + 1 for size in sizes)]
@@ -147,10 +151,11 @@ class ReadFiles(beam.DoFn):
         tracker.try_claim(self.total)
 
     def _records(self, split: str, path: str, begin: int, claims: _Claims) -> Iterator[Record]:
+        has_fields = file_type(path).has_fields
         try:
             with content_errors(), open_stored(path) as file:
                 for parsed in _read(file, path, self._text_field, begin, claims):
-                    yield Record(split, path, parsed)
+                    yield Record(split, path, parsed, has_fields=has_fields)
         except UnreadableFileError as error:
             yield Record(split, path, None, error.template)
 
@@ -182,7 +187,7 @@ def _read(file: BinaryIO, path: str, text_field: str, begin: int, claims: _Claim
     kind = file_type(path)
     if kind is FileType.PARQUET:
         yield from _read_rows(file, text_field, begin, claims)
-    elif not is_gzip(path):
+    elif kind is not FileType.CSV and not compression(path):
         yield from _read_lines(file, kind, text_field, begin, claims)
     elif begin == 0 and claims(0):
         for _, parsed in numbered_records(file, path, text_field):
@@ -197,6 +202,9 @@ def _read_lines(file: BinaryIO, kind: FileType, text_field: str, begin: int, cla
         file.seek(position - 1)
         size, _ = next(raw_lines(file), (1, None))
         position += size - 1
+    else:
+        check_text(file.read(HEAD_BYTES))
+        file.seek(0)
     for size, raw in raw_lines(file):
         if not claims(position):
             return

@@ -10,8 +10,10 @@ import tensorflow as tf
 from apache_beam.transforms import window
 
 from ...progress import report
+from ...text_files.options import RecordOptions
+from ...text_files.parsing import Problem
+from ...text_files.problems import has_text
 from .input_counts import Counts, first_files
-from .parsing import Problem
 from .reading import Record
 from .splitting import HashSplit
 
@@ -27,21 +29,22 @@ class ToExamples(beam.DoFn):
         `COUNTS_TAG`: `Counts` of each bundle.
     """
 
-    def __init__(self, hash_split: HashSplit | None, drop_invalid_utf8: bool) -> None:
+    def __init__(self, hash_split: HashSplit | None, options: RecordOptions) -> None:
         """Configures the step.
 
         Args:
             hash_split: Decides the split by content; None where the record's file does.
-            drop_invalid_utf8: Whether such lines are dropped, and not errors.
+            options: Which records are dropped, and are not errors.
         """
         self._hash_split = hash_split
-        self._drop_invalid_utf8 = drop_invalid_utf8
+        self._options = options
 
     def start_bundle(self) -> None:
         """Begins to count: what a bundle counts is kept only if the bundle is."""
         self._lines = 0
         self._empty = 0
-        self._invalid = 0
+        self._dropped: Counter[Problem] = Counter()
+        self._with_text = 0
         self._examples: Counter[str] = Counter()
         self._problems: Counter[Problem] = Counter()
         self._problem_files: Counter[tuple[Problem, str]] = Counter()
@@ -56,8 +59,9 @@ class ToExamples(beam.DoFn):
         if self._lines % _LINES_BETWEEN_REPORTS == 0:
             report(f"{self._lines:,} lines read")
         text, problem = record.parsed
-        if problem is Problem.INVALID_UTF8 and self._drop_invalid_utf8:
-            self._invalid += 1
+        self._with_text += record.has_fields and has_text(record.parsed)
+        if problem is not None and self._options.drops(problem):
+            self._dropped[problem] += 1
         elif problem is not None:
             self._problems[problem] += 1
             self._problem_files[problem, record.path] += 1
@@ -73,11 +77,13 @@ class ToExamples(beam.DoFn):
         counts = Counts(
             lines=self._lines,
             empty_lines_dropped=self._empty,
-            invalid_utf8_dropped=self._invalid,
+            invalid_utf8_dropped=self._dropped[Problem.INVALID_UTF8],
             examples=dict(self._examples),
             problems=dict(self._problems),
             problem_files=first_files(self._problem_files),
             unreadable_files=dict(self._unreadable),
+            invalid_records_dropped=sum(self._dropped.values()) - self._dropped[Problem.INVALID_UTF8],
+            records_with_text=self._with_text,
         )
         yield beam.pvalue.TaggedOutput(COUNTS_TAG, window.GlobalWindows.windowed_value_at_end_of_window(counts))
 

@@ -16,7 +16,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 # Packages that the API reference reads. They are linked one by one: a link to the whole checkout would contain itself.
-PACKAGES = ("cli", "components", "exported", "model", "pipelines", "server", "transform")
+PACKAGES = ("cli", "components", "exported", "model", "pipelines", "server", "text_files", "transform")
 LINK = re.compile(r"(\]\()([^)\s#:]+)((?:#[^)\s]*)?\))")
 
 

@@ -12,7 +12,7 @@ from ...components.evaluator.results import summarize_evaluation
 from ...components.pusher.pushed_model import pushed_folder
 from ...components.report.artifact import page_path
 from ...components.serving_check.verdict import read_verdict
-from ...components.text_example_gen.properties import INVALID_UTF8_DROPPED
+from ...components.text_example_gen.properties import INVALID_RECORDS_DROPPED, INVALID_UTF8_DROPPED
 from ...components.text_transform.vocabulary_file import learned_words, vocabulary_file
 from ...exported.score_warnings import score_warnings
 from ...transform.reachable_words import reachable_warning
@@ -93,7 +93,12 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
         if warning is not None:
             warnings.append(warning.with_names(yaml_key))
     examples = records.output("TextExampleGen", "examples")
-    invalid = 0 if examples is None else examples.custom_properties[INVALID_UTF8_DROPPED].int_value
-    if invalid:
-        warnings.append(f"{invalid} lines that are not UTF-8 were dropped")
+    if examples is not None:
+        dropped = {
+            "lines that are not UTF-8 were dropped": INVALID_UTF8_DROPPED,
+            "records without a usable text were dropped (data.invalid_records)": INVALID_RECORDS_DROPPED,
+        }
+        for what, name in dropped.items():
+            if count := examples.custom_properties[name].int_value:
+                warnings.append(f"{count} {what}")
     return warnings

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 CHECKOUT = Path(tfx_lm.__file__).parent
 NAME = f"tfx_lm-{tfx_lm.__version__}"
-PACKAGES = ("cli", "components", "exported", "model", "pipelines", "server", "transform")
+PACKAGES = ("cli", "components", "exported", "model", "pipelines", "server", "text_files", "transform")
 DATA = ("components/report/templates/*", "pipelines/configs/*.yaml", "server/*.html", "py.typed")
 
 # Things that lie about in a checkout and must not be shipped.

@@ -10,7 +10,7 @@ import setuptools
 import tfx_lm
 
 ROOT = Path(tfx_lm.__file__).parent
-ROOMS = ("cli", "components", "exported", "model", "pipelines", "server", "transform")
+ROOMS = ("cli", "components", "exported", "model", "pipelines", "server", "text_files", "transform")
 # Distributions that are not named like the package that they bring.
 DISTRIBUTIONS = {
     "IPython": "ipykernel",  # A notebook has both.

@@ -9,21 +9,24 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 import pytest
+import zstandard
 from helpers.programs import HEAVY, imported_modules
 from tfx_lm.components.text_example_gen import inputs
-from tfx_lm.components.text_example_gen.inputs import InputError, check_inputs
+from tfx_lm.components.text_example_gen.inputs import check_inputs
+from tfx_lm.text_files.errors import InputError
+from tfx_lm.text_files.options import RecordOptions
 
 SPLIT = {"train": 9, "eval": 1}
 GOOD = "".join(f"line number {number}\n" for number in range(100)).encode()
 
 
-def _check(*files, text_field="text"):
-    check_inputs([str(file) for file in files], None, SPLIT, text_field)
+def _check(*files, text_field="text", **options):
+    check_inputs([str(file) for file in files], None, SPLIT, RecordOptions(text_field=text_field, **options))
 
 
-def _refused(*files, text_field="text") -> str:
+def _refused(*files, text_field="text", **options) -> str:
     with pytest.raises(InputError) as refused:
-        _check(*files, text_field=text_field)
+        _check(*files, text_field=text_field, **options)
     message = str(refused.value)
     assert "\n" not in message
     return message
@@ -54,7 +57,7 @@ def test_every_known_type_is_accepted(write, tmp_path):
     _check(write("A.JSONL.GZ", gzip.compress(json_lines)))
     _check(_parquet(tmp_path / "a.parquet", text=texts))
     _check(_parquet(tmp_path / "b.parquet", body=pyarrow.array(texts).dictionary_encode()), text_field="body")
-    check_inputs(None, {"train": [str(tmp_path / "a.txt")], "eval": [str(tmp_path / "*.jsonl")]}, {}, "text")
+    check_inputs(None, {"train": [str(tmp_path / "a.txt")], "eval": [str(tmp_path / "*.jsonl")]}, {}, RecordOptions())
 
 
 def test_patterns(write, tmp_path, monkeypatch):
@@ -69,14 +72,14 @@ def test_patterns(write, tmp_path, monkeypatch):
 
 
 def test_remote_files_are_left_to_the_node():
-    check_inputs(["gs://bucket/x.unknown"], None, SPLIT, "text")
-    check_inputs(None, {"train": ["gs://bucket/*.txt"], "eval": ["gs://bucket/x.txt"]}, {}, "text")
+    check_inputs(["gs://bucket/x.unknown"], None, SPLIT, RecordOptions())
+    check_inputs(None, {"train": ["gs://bucket/*.txt"], "eval": ["gs://bucket/x.txt"]}, {}, RecordOptions())
 
 
 @pytest.mark.parametrize(("files", "splits"), [(None, None), ([], {}), (["x.txt"], {"train": ["x.txt"]})])
 def test_exactly_one_of_files_and_splits(files, splits):
     with pytest.raises(InputError, match=r"set exactly one of files and splits"):
-        check_inputs(files, splits, SPLIT, "text")
+        check_inputs(files, splits, SPLIT, RecordOptions())
 
 
 def test_no_file_matches(tmp_path):
@@ -86,9 +89,9 @@ def test_no_file_matches(tmp_path):
     assert "no file matches" in _refused("x\x00.txt")
     assert _refused("") == "files: an empty path"
     with pytest.raises(InputError, match=r"splits\.eval: no file matches"):
-        check_inputs(None, {"eval": [str(tmp_path / "x.txt")]}, {}, "text")
+        check_inputs(None, {"eval": [str(tmp_path / "x.txt")]}, {}, RecordOptions())
     with pytest.raises(InputError, match=r"splits\.eval: no file given"):
-        check_inputs(None, {"eval": []}, {}, "text")
+        check_inputs(None, {"eval": []}, {}, RecordOptions())
 
 
 def test_a_directory(tmp_path):
@@ -98,11 +101,60 @@ def test_a_directory(tmp_path):
     assert "is a directory" in _refused(tmp_path / "corpus.txt")
 
 
-@pytest.mark.parametrize("name", ["ptb.train", "README", "x.csv", "x.gz", "x.txt.bz2"])
-def test_unknown_type(write, name):
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("ptb.train", "if it is plain text, rename it to ptb.train.txt ("),
+        ("wiki.train.tokens", "rename it to wiki.train.tokens.txt ("),
+        ("README", "rename it to README.txt ("),
+        ("x.gz", "rename it to x.txt.gz ("),
+        ("x.txt.bz2", "decompress it, or compress it with gzip or zstd ("),
+        ("x.tar.gz", "unpack the archive and give its files ("),
+        ("x.ndjson", "rename it to .jsonl ("),
+        ("x.tsv", "save it as .csv with a header ("),
+        ("x.html", "extract its text into a .txt file ("),
+    ],
+)
+def test_unknown_type(write, name, remedy):
     message = _refused(write(name, GOOD))
     assert "unknown file type" in message
-    assert ".txt, .txt.gz, .jsonl, .jsonl.gz, .parquet" in message
+    assert remedy in message
+    assert ".txt, .jsonl, .json, .csv (each also with .gz or .zst) and .parquet" in message
+
+
+def _zstandard(content: bytes) -> bytes:
+    return zstandard.ZstdCompressor().compress(content)
+
+
+def test_other_endings(write):
+    json_lines = b"".join(b'{"text": "%s"}\n' % line for line in GOOD.splitlines())
+    table = b"label,text\n" + b"".join(b'1,"%s"\n' % line for line in GOOD.splitlines())
+    _check(write("c4.json.gz", gzip.compress(json_lines)))
+    _check(write("c4.json", json_lines))
+    _check(write("x.jsonl.zst", _zstandard(json_lines)))
+    _check(write("x.txt.zst", _zstandard(GOOD[:500]) + _zstandard(GOOD[500:])))
+    _check(write("x.csv", table))
+    _check(write("x.csv.gz", gzip.compress(table)))
+
+
+def test_what_is_no_zstandard(write):
+    assert "not a complete zstandard file" in _refused(write("x.txt.zst", GOOD))
+    assert "not a complete zstandard file (it ends in the middle)" in _refused(
+        write("y.txt.zst", _zstandard(GOOD)[:-9])
+    )
+
+
+def test_a_json_array(write):
+    path = write("x.json", b'[\n{"text": "a"}\n]\n')
+    assert _refused(path) == (
+        f"{path}: holds a JSON array, and not one JSON object a line; write it as JSON lines: "
+        f"jq -c .[] {path} > x.jsonl"
+    )
+
+
+def test_csv_columns(write):
+    path = write("x.csv", b"body,label\nthe cat,1\n")
+    assert _refused(path) == f"{path}: no column 'text'; the columns are body, label; set text_field"
 
 
 def _zip() -> bytes:
@@ -165,12 +217,26 @@ def test_parquet_columns(tmp_path):
 
 
 def test_records_without_text(write):
-    path = write("x.jsonl", b'\n{"text": "a"}\n{"body": "b"}\n')
+    path = write("x.jsonl", b'\n{"text": "a"}\n{"body": "b"}\n{"text": "c"}\n')
     assert _refused(path) == (
-        f"{path} line 3: without a string in field 'text'; set text_field to the field that holds the text"
+        f"{path} line 3: without a string in field 'text' (2 of 3 records have one); "
+        "repair the others, or set invalid_records to drop"
+    )
+    assert _refused(path, text_field="content") == (
+        f"{path} line 2: without a string in field 'content'; set text_field to the field that holds the text"
     )
     path = write("y.jsonl", b"the cat\n")
-    assert _refused(path) == f"{path} line 1: not valid JSON; each line must hold one JSON object"
+    assert _refused(path) == (
+        f"{path} line 1: not valid JSON; each line must hold one JSON object; "
+        "repair the file, or set invalid_records to drop"
+    )
+
+
+def test_records_that_are_dropped(write):
+    json_lines = b"".join(b'{"text": "%s"}\n' % line for line in GOOD.splitlines())
+    _check(write("x.jsonl", b'{"text": 3}\noops\n' + json_lines), invalid_records="drop")
+    message = _refused(write("y.jsonl", b'{"text": 3}\n\xff\n\n'), invalid_records="drop")
+    assert "of 3 lines, 1 are not UTF-8, 1 have no usable text and the rest empty" in message
 
 
 def test_a_line_that_is_no_line(write):
@@ -214,7 +280,7 @@ def test_an_empty_split_of_a_corpus(write):
 def test_an_empty_split_by_pattern(write):
     good, empty = write("x.txt", GOOD), write("y.txt", b"\n \n")
     with pytest.raises(InputError, match=r"splits\.eval: the split would be empty: .*y\.txt has only empty lines"):
-        check_inputs(None, {"train": [str(good)], "eval": [str(empty)]}, {}, "text")
+        check_inputs(None, {"train": [str(good)], "eval": [str(empty)]}, {}, RecordOptions())
 
 
 def test_reading_ends_as_soon_as_every_split_has_a_line(write, monkeypatch):

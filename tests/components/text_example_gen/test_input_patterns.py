@@ -2,9 +2,9 @@ import posixpath
 from pathlib import Path
 
 import pytest
-from tfx_lm.components.text_example_gen.errors import InputError
 from tfx_lm.components.text_example_gen.patterns import absolute, base_and_rests, spans_as_wildcards
 from tfx_lm.remote import is_remote
+from tfx_lm.text_files.errors import InputError
 
 
 def test_one_file():

@@ -3,10 +3,10 @@ import gzip
 import pyarrow
 import pyarrow.parquet
 import pytest
-from tfx_lm.components.text_example_gen.errors import InputError
 from tfx_lm.components.text_example_gen.input_counts import Counts
-from tfx_lm.components.text_example_gen.parsing import Problem
 from tfx_lm.components.text_example_gen.problems import describe
+from tfx_lm.text_files.errors import InputError
+from tfx_lm.text_files.parsing import Problem
 
 
 def _counts(problem, **files) -> Counts:
@@ -43,7 +43,7 @@ def test_the_first_five_places_and_the_total(tmp_path):
     (tmp_path / "two.jsonl").write_bytes(b'{"text": "a"}\n' + b"{\n" * 2000)
     assert told(_counts(Problem.NOT_JSON, **{one: 4, two: 2000}), "text", _open) == (
         f"2,004 lines not valid JSON: {one} line 1, {one} line 2, {one} line 3, {one} line 4, {two} line 2, …; "
-        "each line must hold one JSON object"
+        "each line must hold one JSON object; repair the file, or set invalid_records to drop"
     )
 
 
@@ -65,7 +65,8 @@ def test_every_kind_has_its_own_line(tmp_path):
     assert told(counts, "text", _open).splitlines() == [
         "/a.txt.gz: damaged",
         f"1 line without a string in field 'text': {path} line 1; set text_field to the field that holds the text",
-        f"1 line not valid JSON: {path} line 2; each line must hold one JSON object",
+        f"1 line not valid JSON: {path} line 2; each line must hold one JSON object; "
+        "repair the file, or set invalid_records to drop",
     ]
 
 
@@ -73,3 +74,13 @@ def test_a_file_that_went_away_is_named(tmp_path):
     path = str(tmp_path / "x.txt")
     with pytest.raises(InputError, match=r"x\.txt: cannot be read \(No such file"):
         told(_counts(Problem.INVALID_UTF8, **{path: 1}), "text", _open)
+
+
+def test_how_many_records_have_the_field(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"text": "a"}\n' * 199 + b'{"text": 3}\n')
+    counts = _counts(Problem.NO_TEXT, **{str(path): 1}).merge(Counts(records_with_text=199))
+    assert told(counts, "text", _open) == (
+        f"1 line without a string in field 'text' (199 of 200 records have one): {path} line 200; "
+        "repair the others, or set invalid_records to drop"
+    )

@@ -1,5 +1,6 @@
 import gzip
 import pickle
+from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
@@ -9,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tfx_lm import progress
 from tfx_lm.components.text_example_gen import reading
-from tfx_lm.components.text_example_gen.parsing import Problem
 from tfx_lm.components.text_example_gen.reading import ReadFiles
-from tfx_lm.components.text_example_gen.records import numbered_records
+from tfx_lm.text_files.parsing import Problem
+from tfx_lm.text_files.records import numbered_records
 
 CORPUS = b"\xef\xbb\xbfthe cat\r\n\n\xe7\x8c\xab \xf0\x9f\x90\x88\nno \x00 \xff\na\rb\n\xef\xbb\xbfmark\nlast"
 TEXTS = ["the cat", "", "猫 🐈", Problem.INVALID_UTF8, "a\rb", "\ufeffmark", "last"]
@@ -145,6 +146,25 @@ def test_parquet_split_by_row_groups(tmp_path):
     path = _parquet(tmp_path / "x.parquet", texts, row_group_size=7)
     for size in (100, 1000, 10_000):
         assert _read(path, size) == texts
+
+
+def test_parquet_fields_within_a_column(tmp_path):
+    inner = pyarrow.array([{"b": "x", "c": 1}, None, {"b": None, "c": 2}])
+    pyarrow.parquet.write_table(pyarrow.table({"id": [1, 2, 3], "a": inner}), tmp_path / "x.parquet")
+    assert _read(tmp_path / "x.parquet", text_field="a.b") == ["x", "", ""]
+    assert _read(tmp_path / "x.parquet", text_field="a.d")[0].startswith(
+        "no column 'a.d'; the columns are id (int64), a"
+    )
+    assert "column 'a.c' holds int64, not strings" in _read(tmp_path / "x.parquet", text_field="a.c")[0]
+    pyarrow.parquet.write_table(pyarrow.table({"a.b": ["whole name"]}), tmp_path / "y.parquet")
+    assert _read(tmp_path / "y.parquet", text_field="a.b") == ["whole name"]
+
+
+def test_a_parquet_file_of_a_newer_writer(tmp_path):
+    """Polars notes the Arrow type `string_view`, which pyarrow 10 does not know."""
+    path = tmp_path / "x.parquet"
+    path.write_bytes(Path(__file__).with_name("string_view.parquet").read_bytes())
+    assert _read(path)[:2] == ["line 0 of the corpus", "line 1 of the corpus"]
 
 
 def test_empty_row_groups_are_passed_over(tmp_path):

@@ -6,8 +6,8 @@ import pyarrow.parquet
 import pytest
 from tfx.components.util import examples_utils
 from tfx_lm import progress
-from tfx_lm.components.text_example_gen.errors import InputError
 from tfx_lm.components.text_example_gen.splitting import HashSplit
+from tfx_lm.text_files.errors import InputError
 
 
 def test_every_type_and_every_kind_of_line(run_component, tmp_path):
@@ -116,11 +116,12 @@ def test_everything_wrong_is_named_and_nothing_is_left(run_component, tmp_path):
         [
             f"2 lines not valid UTF-8: {tmp_path}/a.txt line 2, {tmp_path}/a.txt line 3; "
             "repair the text, or set invalid_utf8 to drop",
-            f"1 line without a string in field 'text': {tmp_path}/b.jsonl line 2; "
-            "set text_field to the field that holds the text",
-            f"1 line not valid JSON: {tmp_path}/b.jsonl line 3; each line must hold one JSON object",
+            f"1 line without a string in field 'text' (1 of 2 records have one): {tmp_path}/b.jsonl line 2; "
+            "repair the others, or set invalid_records to drop",
+            f"1 line not valid JSON: {tmp_path}/b.jsonl line 3; each line must hold one JSON object; "
+            "repair the file, or set invalid_records to drop",
             f"1 line longer than 16 MiB: {tmp_path}/d.txt line 1; "
-            "a line is one example: break the text into sentences or paragraphs",
+            "a line is one example: break the text into sentences or paragraphs, or set invalid_records to drop",
         ]
     )
     assert list((tmp_path / "output-1").iterdir()) == []
@@ -137,6 +138,18 @@ def test_invalid_utf8_is_dropped_and_counted(run_component, tmp_path):
     assert output.count("lines") == 6
 
 
+def test_records_without_text_are_dropped_and_counted(run_component, tmp_path):
+    (tmp_path / "x.jsonl").write_bytes(BROKEN["b.jsonl"] + b'{"text": null}\n{}\n')
+    (tmp_path / "y.csv").write_bytes(b'id,text\n1,"held, ""out""\nfor long"\n2\n')
+    splits = {"train": [str(tmp_path / "x.jsonl")], "eval": [str(tmp_path / "y.csv")]}
+    output = run_component(splits=splits, invalid_records="drop")
+    assert output.texts("train") == [b"good"]
+    assert output.texts("eval") == [b'held, "out"\nfor long']
+    assert output.count("invalid_records_dropped") == 4
+    assert output.count("empty_lines_dropped") == 1
+    assert output.count("lines") == 7
+
+
 def test_an_empty_split_is_refused(run_component, tmp_path):
     (tmp_path / "x.txt").write_text("the cat\n")
     (tmp_path / "y.txt").write_text("")
@@ -150,7 +163,7 @@ def test_files_are_checked_before_the_pipeline(run_component, tmp_path):
     with pytest.raises(InputError, match=r"\*\.txt: no file matches"):
         run_component([tmp_path / "*.txt"])
     (tmp_path / "ptb.train").write_text("the cat\n")
-    with pytest.raises(InputError, match="unknown file type; the known endings are"):
+    with pytest.raises(InputError, match=r"rename it to ptb\.train\.txt"):
         run_component([tmp_path / "ptb.*"])
 
 

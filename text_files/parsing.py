@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ...transform.lines import MAX_LINE_BYTES
 from .file_types import FileType
+from .lines import MAX_LINE_BYTES
+
+_MISSING = object()
 
 
 class Problem(Enum):
@@ -37,10 +39,11 @@ def parse_line(line: bytes | None, kind: FileType, text_field: str) -> Parsed:
     Args:
         line: The line without terminator; None for a line that is too long to be held.
         kind: The type of its file.
-        text_field: The field of a JSON record that holds the text.
+        text_field: The field of a JSON record that holds the text; `a.b` is the field b of the field a.
 
     Returns:
-        The text or the problem. A blank line of a JSON-lines file is an empty text.
+        The text or the problem. A blank line of a JSON-lines file is an empty text, and so is a null: as in Parquet,
+        it is dropped and counted like an empty line.
     """
     if line is None:
         return Parsed("", Problem.TOO_LONG)
@@ -58,7 +61,9 @@ def _parse_json(line: str, text_field: str) -> Parsed:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return Parsed("", Problem.NOT_JSON)
-    text = record.get(text_field) if isinstance(record, dict) else None
+    text = _field(record, text_field)
+    if text is None:
+        return Parsed("")
     if not isinstance(text, str):
         return Parsed("", Problem.NO_TEXT)
     try:
@@ -69,15 +74,34 @@ def _parse_json(line: str, text_field: str) -> Parsed:
     return Parsed(text)
 
 
-def parse_value(value: bytes | None) -> Parsed:
-    """Reads one value of a Parquet column.
+def _field(record: Any, text_field: str) -> Any:
+    """The value of a field, or of `b` in the field `a` for the name `a.b`; `_MISSING` if there is none."""
+    if not isinstance(record, dict):
+        return _MISSING
+    if text_field in record:
+        return record[text_field]
+    value: Any = record
+    for name in text_field.split("."):
+        if value is None:
+            return None
+        if not isinstance(value, dict) or name not in value:
+            return _MISSING
+        value = value[name]
+    return value
+
+
+def parse_value(value: bytes | None, missing: bool = False) -> Parsed:
+    """Reads one value of a column.
 
     Args:
         value: The bytes of the value; None for a null.
+        missing: Whether the row has no such column.
 
     Returns:
         The text or the problem. A null is an empty text, which is dropped and counted like an empty line.
     """
+    if missing:
+        return Parsed("", Problem.NO_TEXT)
     if value is None:
         return Parsed("")
     if len(value) > MAX_LINE_BYTES:

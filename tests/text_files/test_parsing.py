@@ -1,6 +1,6 @@
 import pytest
-from tfx_lm.components.text_example_gen.file_types import FileType
-from tfx_lm.components.text_example_gen.parsing import Parsed, Problem, parse_line, parse_value
+from tfx_lm.text_files.file_types import FileType
+from tfx_lm.text_files.parsing import Parsed, Problem, parse_line, parse_value
 
 
 def _json(line: bytes) -> Parsed:
@@ -39,7 +39,7 @@ def test_a_number_of_ten_thousand_digits_is_refused():
     assert _json(b"9" * 10_000).problem in (Problem.NOT_JSON, Problem.NO_TEXT)
 
 
-@pytest.mark.parametrize("line", [b"{}", b'{"text": null}', b'{"text": 3}', b'{"text": ["a"]}', b"[]", b'"a"', b"null"])
+@pytest.mark.parametrize("line", [b"{}", b'{"text": 3}', b'{"text": ["a"]}', b"[]", b'"a"', b"null"])
 def test_json_without_text(line):
     assert _json(line).problem is Problem.NO_TEXT
 
@@ -49,5 +49,21 @@ def test_half_a_surrogate_pair_is_no_utf8():
     assert _json(b'{"text": "\\ud83d\\ude00"}') == Parsed("😀")
 
 
-def test_a_null_of_a_column_is_an_empty_text():
+def test_a_null_is_an_empty_text_in_every_format():
     assert parse_value(None) == Parsed("")
+    assert _json(b'{"text": null}') == Parsed("")
+    assert parse_line(b'{"a": null}', FileType.JSON_LINES, "a.b") == Parsed("")
+
+
+def test_a_row_that_is_too_short():
+    assert parse_value(None, missing=True).problem is Problem.NO_TEXT
+
+
+def test_nested_fields():
+    def parse(line):
+        return parse_line(line, FileType.JSON_LINES, "a.b")
+
+    assert parse(b'{"a": {"b": "x"}}') == Parsed("x")
+    assert parse(b'{"a.b": "whole name", "a": {"b": "x"}}') == Parsed("whole name")
+    assert parse(b'{"a": {"c": "x"}}').problem is Problem.NO_TEXT
+    assert parse(b'{"a": "x"}').problem is Problem.NO_TEXT

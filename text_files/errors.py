@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import SettingError
+from ..errors import SettingError
 
 
 class InputError(SettingError):

@@ -2,7 +2,7 @@ import io
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tfx_lm.transform.lines import content, raw_lines
+from tfx_lm.text_files.lines import content, raw_lines
 
 
 def _lines(data: bytes, limit: int = 100) -> list:

@@ -37,6 +37,22 @@ def why_not_text(head: bytes) -> str | None:
         What the file holds, such as `a PNG image`, or None where it may be text. A NUL alone is text, and so is
         an invalid byte alone (whether that is an error is the configuration's business); both together are not.
     """
+    if what := other_format(head):
+        return what
+    if b"\x00" in head and not _is_utf8_so_far(head):
+        return "binary data"
+    return None
+
+
+def other_format(head: bytes) -> str | None:
+    """Says what a file is, if it begins as no text does.
+
+    Args:
+        head: As for `why_not_text`.
+
+    Returns:
+        What the file holds, such as `a PNG image`, or None.
+    """
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
             return name
@@ -44,8 +60,6 @@ def why_not_text(head: bytes) -> str | None:
         return "a tar archive"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "UTF-16 text (convert it: iconv -f UTF-16 -t UTF-8)"
-    if b"\x00" in head and not _is_utf8_so_far(head):
-        return "binary data"
     return None
 
 

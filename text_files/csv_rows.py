@@ -1,0 +1,54 @@
+"""The text column of a CSV file with a header."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from ..errors import escape
+from .errors import UnreadableFileError
+from .lines import BYTE_ORDER_MARK, MAX_LINE_BYTES, raw_lines
+
+
+def csv_values(file: BinaryIO, text_field: str) -> Iterator[bytes | None]:
+    r"""Reads one column, streaming; a quoted field may hold line breaks.
+
+    Args:
+        file: The content, UTF-8, from its beginning; the first row names the columns.
+        text_field: Name of the column that holds the text.
+
+    Yields:
+        The bytes of each row's value: empty in an empty row, None in a row that is too short to have one.
+
+    Raises:
+        UnreadableFileError: The column is missing, quotes are not in pairs, or a field or line is too long.
+    """
+    # The module's own limit, 128 KiB, is far below that of a line.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE_BYTES))
+    # An unpaired quote is an error: it would silently make one field of the rest of the file.
+    rows = csv.reader(_decoded(file), strict=True)
+    try:
+        header = next(rows, [])
+        if text_field not in header:
+            columns = ", ".join(header) or "none"
+            raise UnreadableFileError(
+                f"no column {escape(repr(text_field))}; the columns are {escape(columns)}; set {{text_field}}"
+            )
+        index = header.index(text_field)
+        for row in rows:
+            if not row:
+                yield b""
+            else:
+                yield row[index].encode("utf-8", "surrogateescape") if index < len(row) else None
+    except csv.Error as error:
+        raise UnreadableFileError(f"cannot be read as CSV (line {rows.line_num}: {escape(error)})") from error
+
+
+def _decoded(file: BinaryIO) -> Iterator[str]:
+    for number, (_, raw) in enumerate(raw_lines(file)):
+        if raw is None:
+            raise csv.Error(f"a line is longer than {MAX_LINE_BYTES // 2**20} MiB")
+        line = raw if number else raw.removeprefix(BYTE_ORDER_MARK)
+        # Invalid bytes go through, and are the value's own problem.
+        yield line.decode("utf-8", "surrogateescape")

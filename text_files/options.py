@@ -1,0 +1,26 @@
+"""Options of reading a record; their only definition."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ..settings import Settings
+from .parsing import Problem
+
+
+class RecordOptions(Settings):
+    """How a record of a file is read."""
+
+    # The field of JSON records, or the column of CSV and Parquet files, that holds the text; a.b is the field b of a.
+    text_field: str = Field("text", min_length=1)
+    # What to do with a line that is not UTF-8: stop with its file and line number, or drop and count it.
+    invalid_utf8: Literal["error", "drop"] = "error"
+    # What to do with a record that is not JSON, has no string in the field or is longer than 16 MiB: stop with its file
+    # and line number, or drop and count it. A null is no error: it is dropped and counted like an empty line.
+    invalid_records: Literal["error", "drop"] = "error"
+
+    def drops(self, problem: Problem) -> bool:
+        """Returns whether a record with a problem is dropped and counted; otherwise it is an error."""
+        return (self.invalid_utf8 if problem is Problem.INVALID_UTF8 else self.invalid_records) == "drop"

@@ -1,0 +1,171 @@
+"""The text column of a Parquet file, a few rows at a time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ..errors import escape
+from .errors import UnreadableFileError
+
+if TYPE_CHECKING:
+    import pyarrow.parquet
+
+# Rows may be whole documents, so few are held at once.
+ROWS_AT_ONCE = 128
+READ_BUFFER_BYTES = 2**20
+
+
+def open_parquet(file: BinaryIO, text_field: str) -> pyarrow.parquet.ParquetFile:
+    """Opens a Parquet file and checks its text column.
+
+    Args:
+        file: A seekable file open for reading bytes.
+        text_field: Name of the column that holds the text; `a.b` is the field b of the column a.
+
+    Returns:
+        The open file. Column chunks are read through a small buffer, so that memory does not follow their size.
+
+    Raises:
+        UnreadableFileError: Not a Parquet file, or the column is missing or holds neither strings nor bytes; the
+            message lists the columns that are there.
+    """
+    parquet = _opened(file)
+    schema = parquet.schema_arrow
+    columns = escape(", ".join(f"{field.name} ({field.type})" for field in schema))
+    kind = _type_of(schema, text_field)
+    if kind is None:
+        raise UnreadableFileError(
+            f"no column {escape(repr(text_field))}; the columns are {columns}; set {{text_field}}"
+        )
+    if not _is_text(kind):
+        raise UnreadableFileError(
+            f"column {escape(repr(text_field))} holds {escape(kind)}, not strings; the columns are {columns}; "
+            "set {text_field}"
+        )
+    return parquet
+
+
+def _opened(file: BinaryIO) -> pyarrow.parquet.ParquetFile:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        parquet = pyarrow.parquet.ParquetFile(file, buffer_size=READ_BUFFER_BYTES)
+        if "_view" not in str(parquet.schema_arrow):
+            return parquet
+    except (pyarrow.ArrowException, OSError) as error:
+        refused = error
+    else:
+        refused = None
+    # A newer writer (Polars, DataFusion) noted Arrow types that this pyarrow does not read or cast. Parquet's own types
+    # say enough.
+    try:
+        return pyarrow.parquet.ParquetFile(_WithoutArrowTypes(file), buffer_size=READ_BUFFER_BYTES)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UnreadableFileError(
+            f"cannot be read as Parquet ({escape(refused or error)}); if another program reads it, its writer is newer "
+            f"than pyarrow {pyarrow.__version__} here: write it again with an older format version, or as .jsonl"
+        ) from error
+
+
+def _type_of(schema: pyarrow.Schema, text_field: str) -> Any:
+    """The type of a column or of a field within one; None if there is none."""
+    import pyarrow
+
+    index = schema.get_field_index(text_field)
+    if index >= 0:
+        return schema.field(index).type
+    name, *inner = text_field.split(".")
+    index = schema.get_field_index(name)
+    if index < 0 or not inner:
+        return None
+    kind: Any = schema.field(index).type
+    for name in inner:
+        index = kind.get_field_index(name) if pyarrow.types.is_struct(kind) else -1
+        if index < 0:
+            return None
+        kind = kind[index].type
+    return kind
+
+
+def _is_text(kind: Any) -> bool:
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
+    return any(is_text(kind) for is_text in tests)
+
+
+def values(parquet: pyarrow.parquet.ParquetFile, text_field: str, row_groups: Iterable[int]) -> Iterator[bytes | None]:
+    """Reads the text column of some row groups.
+
+    Args:
+        parquet: From `open_parquet`.
+        text_field: Name of the column, or of a field within one.
+        row_groups: Indices of the row groups, in the order to read them.
+
+    Yields:
+        The bytes of each row's value; None for a null. Parquet does not check that a string is UTF-8.
+
+    Raises:
+        UnreadableFileError: The file is damaged.
+    """
+    import pyarrow
+
+    # pyarrow takes an empty row group for a damaged file.
+    groups = [index for index in row_groups if parquet.metadata.row_group(index).num_rows]
+    if not groups:
+        return
+    nested = parquet.schema_arrow.get_field_index(text_field) < 0
+    try:
+        for batch in parquet.iter_batches(
+            batch_size=ROWS_AT_ONCE, row_groups=groups, columns=[text_field], use_threads=False
+        ):
+            index = batch.schema.get_field_index(text_field.split(".")[0] if nested else text_field)
+            column = batch.column(index)
+            while pyarrow.types.is_struct(column.type):
+                # Unlike `field`, it makes nulls of what lies in a null.
+                (column,) = column.flatten()
+            if pyarrow.types.is_dictionary(column.type):
+                column = column.dictionary_decode()
+            # As bytes, since an invalid string cannot be made a Python one.
+            for value in column.cast(pyarrow.large_binary()):
+                yield value.as_py()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UnreadableFileError(f"cannot be read as Parquet ({escape(error)})") from error
+
+
+class _WithoutArrowTypes(io.RawIOBase):
+    """A Parquet file whose note of the writer's Arrow types has another name, so that nobody finds it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        size = file.seek(0, io.SEEK_END)
+        # The file ends with the footer, the length of the footer in 4 bytes, and PAR1.
+        file.seek(max(0, size - 8))
+        self._footer = size - 8 - int.from_bytes(file.read(4), "little")
+        file.seek(0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        position = self._file.tell()
+        data = self._file.read(len(buffer))
+        if position + len(data) > self._footer:
+            cut = max(0, self._footer - position)
+            data = data[:cut] + data[cut:].replace(b"ARROW:schema", b"arrow:unread")
+        buffer[: len(data)] = data
+        return len(data)

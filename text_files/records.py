@@ -1,0 +1,62 @@
+"""All records of one file in order, with their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from .csv_rows import csv_values
+from .file_types import FileType, compression, file_type
+from .lines import content, raw_lines
+from .parquet import open_parquet, values
+from .parsing import Parsed, parse_line, parse_value
+from .unpacking import content_errors, text_of
+
+
+def numbered_records(file: BinaryIO, path: str, text_field: str) -> Iterator[tuple[int, Parsed]]:
+    """Reads a file from its beginning, streaming.
+
+    Args:
+        file: The file as it is stored, open for reading bytes (and seekable, if it is Parquet).
+        path: Its path, which says its type.
+        text_field: The field or column that holds the text.
+
+    Yields:
+        The number of the line or row, from 1, and its text or problem.
+
+    Raises:
+        UnreadableFileError: The content is not what the ending says.
+        InputError: The ending is not known.
+    """
+    return numbered_records_of(file, file_type(path), compression(path), text_field)
+
+
+def numbered_records_of(file: BinaryIO, kind: FileType, how: str, text_field: str) -> Iterator[tuple[int, Parsed]]:
+    """Reads a file of a type that is known.
+
+    Args:
+        file: As for `numbered_records`.
+        kind: The type.
+        how: The compression, from `file_types.compression`.
+        text_field: The field or column that holds the text.
+
+    Yields:
+        As `numbered_records`.
+
+    Raises:
+        UnreadableFileError: As `numbered_records`.
+    """
+    with content_errors():
+        if kind is FileType.PARQUET:
+            parquet = open_parquet(file, text_field)
+            rows = values(parquet, text_field, range(parquet.num_row_groups))
+            yield from enumerate(map(parse_value, rows), start=1)
+            return
+        with text_of(file, how) as text:
+            if kind is FileType.CSV:
+                for number, value in enumerate(csv_values(text, text_field), start=1):
+                    yield number, parse_value(value, missing=value is None)
+                return
+            for number, (_, raw) in enumerate(raw_lines(text), start=1):
+                line = None if raw is None else content(raw, first_of_file=number == 1)
+                yield number, parse_line(line, kind, text_field)

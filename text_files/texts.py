@@ -1,0 +1,122 @@
+"""The texts of one file or of standard input, read as the pipeline reads its files."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+from ..errors import escape
+from ..remote import is_remote
+from .binary import HEAD_BYTES, why_not_text
+from .errors import InputError, UnreadableFileError
+from .file_types import GZIP, ZSTANDARD, FileType, compression, file_type
+from .looking import look_at
+from .options import RecordOptions
+from .problems import Place, has_text, record_problem
+from .records import numbered_records_of
+from .unpacking import Joined, content_errors, unpacked
+
+# Names of the types that a pipe can bring; a Parquet file cannot be read from one.
+FORMATS = {"txt": FileType.TEXT, "jsonl": FileType.JSON_LINES, "csv": FileType.CSV}
+
+
+class Text(NamedTuple):
+    """The text of one record.
+
+    Attributes:
+        number: The line or row, from 1.
+        text: Its UTF-8, without a terminator.
+    """
+
+    number: int
+    text: bytes
+
+
+def read_texts(path: str, options: RecordOptions, kind: FileType | None = None) -> Iterator[Text]:
+    """Reads a file, or a pipe, streaming. Records that are empty are left out.
+
+    Args:
+        path: A local file; `-` or a pipe, such as /dev/fd/63, is read as lines of text, which may be compressed.
+        options: How a record is read.
+        kind: The type, if neither the ending nor that rule says it.
+
+    Yields:
+        The texts in order.
+
+    Raises:
+        InputError: The input cannot be read, or a record is not usable; one sentence with the remedy.
+    """
+    name = "standard input" if path == "-" else path
+    try:
+        if path == "-":
+            yield from _of_pipe(sys.stdin.buffer, name, options, kind)
+            return
+        _check_place(path)
+        with content_errors(), Path(path).open("rb") as file:
+            if not Path(path).is_file():
+                yield from _of_pipe(file, name, options, kind)
+                return
+            if kind is None:
+                kind = file_type(path)
+                look_at(path, options.text_field)
+            yield from _texts(file, Source(name, kind, compression(path)), options)
+    except UnreadableFileError as error:
+        raise InputError(f"{escape(name)}: {error.template}") from error
+
+
+class Source(NamedTuple):
+    """What is read.
+
+    Attributes:
+        name: What messages call it.
+        kind: Its type.
+        compression: From `file_types.compression`.
+    """
+
+    name: str
+    kind: FileType
+    compression: str
+
+
+def _check_place(path: str) -> None:
+    if is_remote(path):
+        raise InputError(f"{escape(path)}: not a local file; copy it to this machine first")
+    if not Path(path).exists():
+        raise InputError(f"{escape(path)}: no such file")
+    if Path(path).is_dir():
+        raise InputError(f"{escape(path)}: a directory; give one of its files")
+
+
+def _of_pipe(file: BinaryIO, name: str, options: RecordOptions, kind: FileType | None) -> Iterator[Text]:
+    """Reads a pipe, whose first bytes say how it is compressed and whether it is text."""
+    head = file.read(HEAD_BYTES)
+    content = cast(BinaryIO, Joined(head, file))
+    for magic, how in ((b"\x1f\x8b", GZIP), (b"\x28\xb5\x2f\xfd", ZSTANDARD)):
+        if head.startswith(magic):
+            with content_errors():
+                content = unpacked(content, how)
+                head = content.read(HEAD_BYTES)
+            content = cast(BinaryIO, Joined(head, content))
+            break
+    if what := why_not_text(head):
+        raise UnreadableFileError(f"not text but {escape(what)}; save it to a file that is named for what it is")
+    if kind is None and re.match(rb'\s*\{\s*"', head):
+        raise UnreadableFileError("looks like JSON lines; set {format} to jsonl, or to txt to take each line as it is")
+    yield from _texts(content, Source(name, kind or FileType.TEXT, ""), options)
+
+
+def _texts(file: BinaryIO, source: Source, options: RecordOptions) -> Iterator[Text]:
+    records = numbered_records_of(file, source.kind, source.compression, options.text_field)
+    with_text = 0
+    for number, parsed in records:
+        text, problem = parsed
+        with_text += has_text(parsed)
+        if problem is None:
+            if text and not text.isspace():
+                yield Text(number, text.encode("utf-8"))
+        elif not options.drops(problem):
+            place = Place(source.name, source.kind, number)
+            raise InputError(record_problem(problem, place, options.text_field, with_text, records))
