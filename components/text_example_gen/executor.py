@@ -20,11 +20,11 @@ from ...progress import report
 from ...text_files.errors import InputError
 from ..artifacts import Artifacts
 from ..merge_additive import MergeAdditive
-from .files import files_of_splits
+from .files import Pattern, files_of_splits
 from .input_config import ExecutorOptions
 from .input_counts import Counts
 from .problems import describe
-from .properties import properties
+from .properties import UNMATCHED_PATTERNS, properties
 from .reading import open_stored, read_files
 from .splitting import HashSplit
 from .to_examples import COUNTS_TAG, ToExamples
@@ -63,9 +63,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         hash_buckets = {split.name: split.hash_buckets for split in output_config.split_config.splits}
         hash_split = HashSplit(hash_buckets) if hash_buckets else None
         split_of = {split.name: options.input_splits.get(split.name, split.name) for split in input_config.splits}
-        files = files_of_splits(
-            (("" if hash_split else split_of[split.name]), posixpath.join(base, split.pattern))
-            for split in input_config.splits
+        files, unmatched = files_of_splits(
+            [
+                Pattern(split.name, "" if hash_split else split_of[split.name], posixpath.join(base, split.pattern))
+                for split in input_config.splits
+            ]
         )
         names = hash_split.names if hash_split else tuple(dict.fromkeys(split_of.values()))
         examples.split_names = artifact_utils.encode_split_names(list(names))
@@ -79,6 +81,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             raise
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")
+        if unmatched:
+            examples.set_string_custom_property(UNMATCHED_PATTERNS, "\n".join(unmatched))
         for name, value in properties(counts).items():
             examples.set_int_custom_property(name, value)
         report(", ".join(f"{split} {counts.examples[split]:,} lines" for split in names))

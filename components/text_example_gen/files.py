@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from tfx.dsl.io import fileio
 
@@ -12,35 +14,69 @@ from ...errors import escape
 from ...remote import is_remote
 from ...text_files.errors import InputError
 from ...text_files.file_types import ENDINGS, file_type
+from .patterns import without_level
 
 
-def files_of_splits(patterns: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+class Pattern(NamedTuple):
+    """What is read for a split.
+
+    Attributes:
+        name: The input split; those of one `**` belong together (`patterns.without_level`).
+        split: The output split, or "" if the content decides.
+        pattern: The glob.
+    """
+
+    name: str
+    split: str
+    pattern: str
+
+
+class Found(NamedTuple):
+    """The files of all patterns.
+
+    Attributes:
+        files: Split and path of each file, sorted within a pattern. A file that two patterns of a split match is there
+            once. Hidden files and folders that a wildcard matches are left out.
+        unmatched: The patterns that match no file.
+    """
+
+    files: list[tuple[str, str]]
+    unmatched: list[str]
+
+
+def files_of_splits(patterns: Sequence[Pattern]) -> Found:
     """Finds the files of each split, with the file system that TFX's driver fingerprints them with.
 
     Args:
-        patterns: Split and glob, in the order to read them; several globs may serve one split.
+        patterns: In the order to read them; several may serve one split.
 
     Returns:
-        Split and path of each file, sorted within a glob. A file that two globs of a split match is there once.
-        Hidden files and folders that a wildcard matches are left out.
+        The files.
 
     Raises:
-        InputError: A glob matches no file, or a file is of no known type.
+        InputError: A file is missing, the patterns of a split match none, or a file is of no known type.
     """
     found: dict[tuple[str, str], None] = {}
-    for split, pattern in patterns:
+    matched: set[str] = set()
+    for name, split, pattern in patterns:
         paths = [path for path in sorted(map(str, fileio.glob(pattern))) if _is_meant(path, pattern)]
-        if not paths:
-            raise InputError(f"{escape(pattern)}: no file matches; set {{files}} or {{splits}}")
         for path in paths:
             file_type(path)
         found.update(dict.fromkeys((split, path) for path in paths))
+        if paths:
+            matched.add(without_level(name))
+    # Of the patterns of one `**`, the first says enough.
+    unmatched = {without_level(one.name): one for one in reversed(patterns) if without_level(one.name) not in matched}
+    splits_with_files = {split for split, _ in found}
+    for one in unmatched.values():
+        if one.split not in splits_with_files or not glob.has_magic(one.pattern):
+            raise InputError(f"{escape(one.pattern)}: no file matches; set {{files}} or {{splits}}")
     splits_of: dict[str, str] = {}
     for split, path in found:
         if splits_of.setdefault(path, split) != split:
             # Somebody may want to see a model learn its own evaluation data, but nobody by accident.
             logging.getLogger(__name__).warning("%s is in split %s and in split %s", path, splits_of[path], split)
-    return list(found)
+    return Found(list(found), [one.pattern for one in reversed(unmatched.values())])
 
 
 def _is_meant(path: str, pattern: str) -> bool:

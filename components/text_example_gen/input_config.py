@@ -12,7 +12,7 @@ from tfx.utils import proto_utils
 
 from ...errors import SettingError, escape
 from ...text_files.options import RecordOptions
-from .patterns import absolute, base_and_rests
+from .patterns import absolute, at_each_depth, base_and_rests, level_name
 from .splitting import HashSplit
 
 
@@ -23,7 +23,8 @@ def input_base_and_config(
 
     TFX has one base folder, and one pattern for each input split. Several patterns therefore become several input
     splits below the deepest folder that they share: `files-0`, `files-1` … for one corpus, `train-0`, `train-1` …
-    for a split that is given by several. A single pattern keeps the plain name.
+    for a split that is given by several. A single pattern keeps the plain name. A pattern with `**` becomes
+    one input split for each depth: `files-level-0` …
 
     Args:
         files: Paths or globs of one corpus, to be split by content; or None.
@@ -41,16 +42,21 @@ def input_base_and_config(
         raise SettingError("set exactly one of {files} and {splits}")
     groups = {"files": tuple(files)} if files else {name: tuple(patterns) for name, patterns in (splits or {}).items()}
     named: dict[str, str] = {}
+    named_patterns: set[str] = set()
     output_split_of: dict[str, str] = {}
     for name, patterns in groups.items():
         if not patterns:
             raise SettingError(f"{{splits}}.{escape(name)}: no file given")
         for index, pattern in enumerate(patterns):
             input_name = name if len(patterns) == 1 else f"{name}-{index}"
-            if input_name in named:
+            if input_name in named_patterns:
                 raise SettingError(f"{{splits}}: {escape(input_name)} is the name of two inputs; rename a split")
-            named[input_name] = absolute(pattern)
-            output_split_of[input_name] = name
+            levels = at_each_depth(absolute(pattern))
+            for level, of_level in enumerate(levels):
+                of_name = input_name if len(levels) == 1 else level_name(input_name, level)
+                named[of_name] = of_level
+                output_split_of[of_name] = name
+            named_patterns.add(input_name)
     base, rests = base_and_rests(list(named.values()))
     input_config = example_gen_pb2.Input(
         splits=[example_gen_pb2.Input.Split(name=name, pattern=rest) for name, rest in zip(named, rests, strict=True)]

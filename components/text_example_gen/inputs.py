@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,8 +19,10 @@ from ...text_files.parsing import Problem
 from ...text_files.problems import Place, has_text, record_problem
 from ...text_files.records import numbered_records
 from ...text_files.unpacking import content_errors
-from .patterns import absolute, spans_as_wildcards
+from .patterns import absolute, at_each_depth, spans_as_wildcards
 from .splitting import HashSplit
+
+_S3 = ("s3://", "s3a://", "s3n://")
 
 
 def check_inputs(
@@ -66,9 +69,15 @@ def _checked_files(key: str, patterns: Sequence[str], options: RecordOptions) ->
     """The local files that some patterns match, each looked at."""
     if not patterns:
         raise InputError(f"{key}: no file given")
-    matched = [path for pattern in patterns if not is_remote(pattern) for path in _matched(key, pattern)]
+    for pattern in patterns:
+        _check_place(key, pattern)
+    matched = {pattern: _matched(key, pattern) for pattern in patterns if not is_remote(pattern)}
+    for pattern, found in matched.items():
+        # A wildcard that matches nothing beside patterns that match is a warning of the node; a missing file is not.
+        if not found and not (glob.has_magic(pattern) and (any(matched.values()) or len(matched) < len(patterns))):
+            raise InputError(f"{key}: no file matches {escape(pattern)}")
     # A file that two patterns match is read once.
-    paths = list(dict.fromkeys(matched))
+    paths = list(dict.fromkeys(path for found in matched.values() for path in found))
     for path in paths:
         try:
             look_at(path, options.text_field)
@@ -77,16 +86,29 @@ def _checked_files(key: str, patterns: Sequence[str], options: RecordOptions) ->
     return paths
 
 
-def _matched(key: str, pattern: str) -> list[str]:
+def _check_place(key: str, pattern: str) -> None:
+    """Refuses what no node of this machine could read."""
     if not pattern:
         raise InputError(f"{key}: an empty path")
-    # Path.glob takes no absolute pattern.
-    found = sorted(glob.glob(spans_as_wildcards(absolute(pattern))))  # noqa: PTH207
-    if not found:
-        raise InputError(f"{key}: no file matches {escape(pattern)}")
+    if pattern == "-":
+        raise InputError(f"{key}: standard input is not read; save it to a file first, such as corpus.txt")
+    if pattern.lower().startswith(_S3) and find_spec("tensorflow_io") is None:
+        raise InputError(
+            f"{key}: {escape(pattern)} is on S3, which TensorFlow reads only with the package tensorflow-io; copy it "
+            "to this machine first, with aws s3 cp"
+        )
+    if pattern.lower().startswith("file://"):
+        raise InputError(f"{key}: {escape(pattern)}: give the path alone, without file://")
+
+
+def _matched(key: str, pattern: str) -> list[str]:
+    found: list[str] = []
+    for of_depth in at_each_depth(absolute(pattern)):
+        # Path.glob takes no absolute pattern.
+        found += sorted(glob.glob(spans_as_wildcards(of_depth)))  # noqa: PTH207
     # A folder beside the files that a pattern means is no mistake; a folder alone is.
     paths = [path for path in found if not Path(path).is_dir()]
-    if not paths:
+    if found and not paths:
         raise InputError(
             f"{key}: {escape(pattern)} is a directory; give its files, such as {escape(pattern.rstrip('/'))}/*.txt"
         )

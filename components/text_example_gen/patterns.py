@@ -9,8 +9,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from ...errors import escape
 from ...remote import SCHEME, is_remote
 from ...text_files.errors import InputError
+
+_WEB = ("http://", "https://", "ftp://")
 
 # TFX replaces these by the newest span, date or version that is there.
 _SPAN_MARKER = re.compile(r"\{(SPAN|VERSION|YYYY|MM|DD)(:[^}]*)?\}")
@@ -40,6 +43,46 @@ def spans_as_wildcards(pattern: str) -> str:
     return _SPAN_MARKER.sub("*", pattern)
 
 
+# TFX knows no pattern for folders at any depth, so each depth up to this one becomes a pattern of its own.
+MAX_DEPTH = 10
+_LEVEL = "-level-"
+
+
+def at_each_depth(pattern: str) -> list[str]:
+    """Replaces `**`, which stands for any number of folders as in every shell, by patterns of one depth each.
+
+    `/a/**/*.txt` is `["/a/*.txt", "/a/*/*.txt", "/a/*/*/*.txt", ...]`.
+
+    Args:
+        pattern: A glob from `absolute`.
+
+    Returns:
+        The pattern itself if no part of it is `**`.
+
+    Raises:
+        InputError: It has `**` twice, or beside a span.
+    """
+    parts = pattern.split("/")
+    if "**" not in parts:
+        return [pattern]
+    if parts.count("**") > 1 or _SPAN_MARKER.search(pattern):
+        raise InputError(f"{escape(pattern)}: one ** and no span in a pattern; give several patterns")
+    index = parts.index("**")
+    before, behind = parts[:index], parts[index + 1 :]
+    least = 0 if behind else 1
+    return ["/".join([*before, *["*"] * depth, *behind]) for depth in range(least, MAX_DEPTH + 1)]
+
+
+def level_name(name: str, level: int) -> str:
+    """Returns the name of an input split that reads one depth of the pattern of another: `files-level-3`."""
+    return f"{name}{_LEVEL}{level}"
+
+
+def without_level(name: str) -> str:
+    """Returns the name of the input split that `level_name` made a name from; other names stay as they are."""
+    return name.rpartition(_LEVEL)[0] or name
+
+
 def base_and_rests(patterns: Sequence[str]) -> tuple[str, list[str]]:
     """Splits patterns into the deepest folder that they share and what remains of each.
 
@@ -56,6 +99,8 @@ def base_and_rests(patterns: Sequence[str]) -> tuple[str, list[str]]:
     """
     schemes, paths = [], []
     for pattern in patterns:
+        if pattern.lower().startswith(_WEB):
+            raise InputError(f"{escape(pattern)} is a web address; download it first, with curl -LO {escape(pattern)}")
         match = SCHEME.match(pattern)
         schemes.append(match.group(1) if match else "/")
         paths.append(PurePosixPath(match.group(2) if match else pattern.lstrip("/")).parts)

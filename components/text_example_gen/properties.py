@@ -5,6 +5,8 @@ from __future__ import annotations
 from .input_counts import Counts
 
 INVALID_UTF8_DROPPED = "invalid_utf8_dropped"
+# Patterns that match no file beside others that do, one a line.
+UNMATCHED_PATTERNS = "unmatched_patterns"
 INVALID_RECORDS_DROPPED = "invalid_records_dropped"
 
 

@@ -12,7 +12,7 @@ from ...components.evaluator.results import summarize_evaluation
 from ...components.pusher.pushed_model import pushed_folder
 from ...components.report.artifact import page_path
 from ...components.serving_check.verdict import read_verdict
-from ...components.text_example_gen.properties import INVALID_RECORDS_DROPPED, INVALID_UTF8_DROPPED
+from ...components.text_example_gen.properties import INVALID_RECORDS_DROPPED, INVALID_UTF8_DROPPED, UNMATCHED_PATTERNS
 from ...components.text_transform.vocabulary_file import learned_words, vocabulary_file
 from ...exported.score_warnings import score_warnings
 from ...transform.reachable_words import reachable_warning
@@ -94,6 +94,8 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
             warnings.append(warning.with_names(yaml_key))
     examples = records.output("TextExampleGen", "examples")
     if examples is not None:
+        for pattern in filter(None, examples.custom_properties[UNMATCHED_PATTERNS].string_value.split("\n")):
+            warnings.append(f"data: no file matches {pattern}")
         dropped = {
             "lines that are not UTF-8 were dropped": INVALID_UTF8_DROPPED,
             "records without a usable text were dropped (data.invalid_records)": INVALID_RECORDS_DROPPED,

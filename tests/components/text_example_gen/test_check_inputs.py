@@ -94,6 +94,30 @@ def test_no_file_matches(tmp_path):
         check_inputs(None, {"eval": []}, {}, RecordOptions())
 
 
+def test_two_stars(write, tmp_path):
+    write("a/b/c/x.txt", GOOD)
+    _check(f"{tmp_path}/**/*.txt")
+    assert _refused(f"{tmp_path}/**/*.jsonl") == f"files: no file matches {tmp_path}/**/*.jsonl"
+
+
+def test_a_wildcard_without_a_match_beside_others(write, tmp_path):
+    path = write("x.txt", GOOD)
+    _check(path, tmp_path / "*.jsonl")
+    assert _refused(path, tmp_path / "y.txt") == f"files: no file matches {tmp_path}/y.txt"
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("-", "standard input is not read; save it to a file first"),
+        ("s3://bucket/x.txt", "is on S3, which TensorFlow reads only with the package tensorflow-io; copy it"),
+        ("file:///a/x.txt", "give the path alone, without file://"),
+    ],
+)
+def test_places_that_are_not_read(path, message):
+    assert message in _refused(path)
+
+
 def test_a_directory(tmp_path):
     (tmp_path / "corpus.txt").mkdir()
     assert _refused(tmp_path) == f"files: {tmp_path} is a directory; give its files, such as {tmp_path}/*.txt"

@@ -2,7 +2,15 @@ import posixpath
 from pathlib import Path
 
 import pytest
-from tfx_lm.components.text_example_gen.patterns import absolute, base_and_rests, spans_as_wildcards
+from tfx_lm.components.text_example_gen.patterns import (
+    MAX_DEPTH,
+    absolute,
+    at_each_depth,
+    base_and_rests,
+    level_name,
+    spans_as_wildcards,
+    without_level,
+)
 from tfx_lm.remote import is_remote
 from tfx_lm.text_files.errors import InputError
 
@@ -54,3 +62,30 @@ def test_spans_as_wildcards():
     assert spans_as_wildcards("/a/{SPAN}/v{VERSION:2}/x.txt") == "/a/*/v*/x.txt"
     assert spans_as_wildcards("/a/{YYYY}-{MM}-{DD}.txt") == "/a/*-*-*.txt"
     assert spans_as_wildcards("/a/{x}.txt") == "/a/{x}.txt"
+
+
+def test_two_stars_are_folders_at_any_depth():
+    assert at_each_depth("/a/*.txt") == ["/a/*.txt"]
+    assert at_each_depth("/a/b**/*.txt") == ["/a/b**/*.txt"]
+    patterns = at_each_depth("/a/**/x/*.txt")
+    assert patterns[:3] == ["/a/x/*.txt", "/a/*/x/*.txt", "/a/*/*/x/*.txt"]
+    assert len(patterns) == MAX_DEPTH + 1
+    assert at_each_depth("/a/**")[:2] == ["/a/*", "/a/*/*"]
+    assert base_and_rests(at_each_depth("/a/**/*.txt"))[0] == "/a"
+
+
+@pytest.mark.parametrize("pattern", ["/a/**/b/**/*.txt", "/a/{SPAN}/**/*.txt"])
+def test_what_two_stars_cannot_be(pattern):
+    with pytest.raises(InputError, match="one \\*\\* and no span in a pattern; give several patterns"):
+        at_each_depth(pattern)
+
+
+def test_names_of_levels():
+    assert level_name("files-0", 3) == "files-0-level-3"
+    assert without_level("files-0-level-3") == "files-0"
+    assert without_level("train") == "train"
+
+
+def test_a_web_address_is_refused():
+    with pytest.raises(InputError, match=r"is a web address; download it first, with curl -LO https://x\.org/a\.txt"):
+        base_and_rests(["https://x.org/a.txt"])

@@ -172,3 +172,22 @@ def test_a_file_in_two_splits_is_read_for_both_with_a_warning(run_component, tmp
     output = run_component(splits={"train": [str(tmp_path / "x.txt")], "eval": [str(tmp_path / "*.txt")]})
     assert output.texts("train") == output.texts("eval") == [b"the cat"]
     assert "x.txt is in split train and in split eval" in caplog.text
+
+
+def test_two_stars_match_files_at_every_depth(run_component, tmp_path):
+    for folder in (".", "one", "one/two", "one/two/three/four"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "x.txt").write_text(f"in {folder}\n")
+    (tmp_path / "y.txt").write_text("held out\n")
+    held_out = ["y.txt", "**/*.jsonl", "z*"]
+    splits = {"train": [f"{tmp_path}/**/x.txt"], "eval": [f"{tmp_path}/{pattern}" for pattern in held_out]}
+    output = run_component(splits=splits)
+    assert output.texts("train") == [b"in .", b"in one", b"in one/two", b"in one/two/three/four"]
+    unmatched = output.artifact.get_string_custom_property("unmatched_patterns")
+    assert unmatched.splitlines() == [f"{tmp_path}/*.jsonl", f"{tmp_path}/z*"]
+
+
+def test_a_missing_file_is_an_error_beside_others(run_component, tmp_path):
+    (tmp_path / "x.txt").write_text("the cat\n")
+    with pytest.raises(InputError, match=r"missing\.txt: no file matches"):
+        run_component([tmp_path / "x.txt", tmp_path / "missing.txt"])
