@@ -79,7 +79,7 @@ def test_a_file_that_went_away_is_named(tmp_path):
 def test_how_many_records_have_the_field(tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_bytes(b'{"text": "a"}\n' * 199 + b'{"text": 3}\n')
-    counts = _counts(Problem.NO_TEXT, **{str(path): 1}).merge(Counts(records_with_text=199))
+    counts = _counts(Problem.NO_TEXT, **{str(path): 1}) + Counts(records_with_text=199)
     assert told(counts, "text", _open) == (
         f"1 line without a string in field 'text' (199 of 200 records have one): {path} line 200; "
         "repair the others, or set invalid_records to drop"
