@@ -10,12 +10,40 @@ from .gate_options import Criterion, GateOptions
 from .score_warnings import unknown_share
 from .scores import Change
 
-__all__ = ["NO_BASELINE", "NO_SENTENCES", "GateOptions", "Verdict", "compare", "compare_slices", "decide"]
+__all__ = [
+    "NO_BASELINE",
+    "NO_SENTENCES",
+    "Check",
+    "GateOptions",
+    "Verdict",
+    "compare",
+    "compare_slices",
+    "conditions",
+    "decide",
+]
 
 NO_BASELINE = "no baseline: the comparison was skipped"
 NO_SENTENCES = "no sentences: the split that is evaluated is empty"
 
 _WORDS = {"bits_per_byte": "bits per byte", "perplexity": "perplexity"}
+
+
+class Check(NamedTuple):
+    """A condition and whether it is met.
+
+    Attributes:
+        met: Whether it is.
+        reason: Why, in plain words.
+        metric: The Evaluator's name of what was looked at, such as `perplexity` or `bits_per_byte_change_upper95`.
+        bound: The most that it may be; infinite if there is no such bound.
+        slice: The slice that was looked at; "" for all sentences.
+    """
+
+    met: bool
+    reason: str
+    metric: str
+    bound: float
+    slice: str = ""
 
 
 class Verdict(NamedTuple):
@@ -30,14 +58,10 @@ class Verdict(NamedTuple):
     reasons: list[str]
 
     @classmethod
-    def from_checks(cls, checks: Sequence[tuple[bool, str]]) -> Verdict:
-        """Returns the verdict of some conditions.
-
-        Args:
-            checks: For each condition, whether it is met, and why.
-        """
-        blessed = all(met for met, _ in checks)
-        return cls(blessed, [reason for met, reason in checks if met == blessed])
+    def from_checks(cls, checks: Sequence[Check]) -> Verdict:
+        """Returns the verdict of some conditions."""
+        blessed = all(check.met for check in checks)
+        return cls(blessed, [check.reason for check in checks if check.met == blessed])
 
 
 def decide(
@@ -58,8 +82,20 @@ def decide(
     Returns:
         The verdict.
     """
+    verdict = Verdict.from_checks(conditions(gate, scores, change, slice_changes))
+    skipped = change is None and scores is not None
+    return verdict._replace(reasons=[*verdict.reasons, NO_BASELINE]) if skipped else verdict
+
+
+def conditions(
+    gate: GateOptions,
+    scores: Mapping[str, float] | None,
+    change: Change | None,
+    slice_changes: Mapping[str, Change] | None = None,
+) -> list[Check]:
+    """Returns the conditions that `decide` decides by; its arguments are the same."""
     if scores is None:
-        return Verdict(False, [NO_SENTENCES])
+        return [Check(False, NO_SENTENCES, "sentences", math.inf)]
     checks = [
         _bound(name, scores[name], bound)
         for name in ("perplexity", "bits_per_byte")
@@ -77,21 +113,18 @@ def decide(
         checks.append(compare(gate.criterion, change, gate.tolerance))
     if gate.slice_tolerance is not None:
         checks += compare_slices(gate.criterion, slice_changes or {}, gate.slice_tolerance, gate.slice_min_sentences)
-    verdict = Verdict.from_checks(checks)
-    return verdict._replace(reasons=[*verdict.reasons, NO_BASELINE]) if change is None else verdict
+    return checks
 
 
-def _bound(name: str, value: float, bound: float) -> tuple[bool, str]:
+def _bound(name: str, value: float, bound: float) -> Check:
     if math.isnan(value):
-        return (
-            False,
-            f"{_WORDS[name]} is NaN: the model is broken or nothing was scored; max_{name} is {bound:.6g}",
-        )
+        reason = f"{_WORDS[name]} is NaN: the model is broken or nothing was scored; max_{name} is {bound:.6g}"
+        return Check(False, reason, name, bound)
     met = value <= bound
-    return met, f"{_WORDS[name]} {value:.5g} {'<=' if met else '>'} max_{name} {bound:.6g}"
+    return Check(met, f"{_WORDS[name]} {value:.5g} {'<=' if met else '>'} max_{name} {bound:.6g}", name, bound)
 
 
-def compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[bool, str]:
+def compare(criterion: Criterion, change: Change, tolerance: float) -> Check:
     """Compares a candidate with its baseline, as the second condition of `GateOptions` says.
 
     Args:
@@ -100,8 +133,13 @@ def compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[boo
         tolerance: How much worse it may be, as a share.
 
     Returns:
-        Whether the condition is met, and why.
+        The condition.
     """
+    met, reason = _compare(criterion, change, tolerance)
+    return Check(met, reason, f"{criterion}_change_upper95", tolerance)
+
+
+def _compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[bool, str]:
     words = _WORDS[criterion]
     if math.isnan(change.relative):
         why = "one of them is NaN or infinite"
@@ -120,7 +158,7 @@ def compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[boo
 
 def compare_slices(
     criterion: Criterion, changes: Mapping[str, Change], tolerance: float, min_sentences: int
-) -> list[tuple[bool, str]]:
+) -> list[Check]:
     """Compares a candidate with its baseline slice by slice, as the third condition of `GateOptions` says.
 
     Args:
@@ -130,19 +168,22 @@ def compare_slices(
         min_sentences: How many sentences a slice needs to be a condition.
 
     Returns:
-        For each slice that is worse by more, False and why. If no slice is, True and why, once. Nothing if no slice
-        has enough sentences.
+        A condition for each slice that is worse by more, which is not met. If no slice is, one that is met. Nothing if
+        no slice has enough sentences.
     """
+    metric = f"{criterion}_change"
     watched = {name: change for name, change in changes.items() if change.sentences >= min_sentences}
     checks = []
     for name, change in watched.items():
         if not change.relative <= tolerance:  # NaN is not met.
             observed = f"{name}: {_WORDS[criterion]} is {_percent(change.relative)} the baseline's"
             allowed = f"slice_tolerance allows {100 * tolerance:.3g} %"
-            checks.append((False, f"{observed} over {change.sentences} sentences; {allowed}"))
+            reason = f"{observed} over {change.sentences} sentences; {allowed}"
+            checks.append(Check(False, reason, metric, tolerance, name))
     if watched and not checks:
         allowed = f"slice_tolerance {100 * tolerance:.3g} %"
-        checks.append((True, f"none of the {len(watched)} watched slices is worse by more than {allowed}"))
+        reason = f"none of the {len(watched)} watched slices is worse by more than {allowed}"
+        checks.append(Check(True, reason, metric, tolerance))
     return checks
 
 

@@ -27,6 +27,7 @@ from . import inference as scoring
 from .eval_config import eval_config
 from .gate_properties import SLICES_KEY, gate_of_run
 from .results import decide_by_results, load_results, write_verdict
+from .validation import write_validation
 
 __all__ = ["SLICES_KEY", "Executor"]
 
@@ -75,8 +76,9 @@ class Executor(tfx_executor.Executor):
                 specs.MODULE_PATH_KEY: scoring.__name__,
             },
         )
-        verdict = decide_by_results(gate, evaluation.uri)
+        verdict, checks = decide_by_results(gate, evaluation.uri)
         write_verdict(evaluation.uri, verdict)
+        write_validation(evaluation.uri, verdict.blessed, checks)
         total = load_results(evaluation.uri).get("")
         for artifact in (evaluation, blessing):
             record_scores(artifact, None if total is None else total.candidate, verdict.blessed)

@@ -11,7 +11,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tfx.utils import io_utils
 
-from ...exported.gate import Verdict, decide
+from ...exported.gate import Check, Verdict, conditions, decide
 from ...exported.gate_options import Criterion, GateOptions
 from ...exported.scores import Change
 from .extremes import Extremes
@@ -66,11 +66,13 @@ def load_results(evaluation_uri: str) -> dict[str, SliceResult]:
     results = {}
     for item in tfma.load_metrics(evaluation_uri):
         if not item.HasField("cross_slice_key"):
-            results[_slice_name(item.slice_key)] = _slice_result(item)
+            results[slice_name(item.slice_key)] = _slice_result(item)
     return {name: results[name] for name in sorted(results, key=_order)}
 
 
-def _slice_name(key: metrics_for_slice_pb2.SliceKey) -> str:
+def slice_name(key: metrics_for_slice_pb2.SliceKey) -> str:
+    """Names a slice as the reasons do: `sentence_length: 0 to 10`; "" for all sentences."""
+
     def value(single: Any) -> str:
         kind = single.WhichOneof("kind")
         return single.bytes_value.decode("utf-8", "replace") if kind == "bytes_value" else str(getattr(single, kind))
@@ -99,24 +101,22 @@ def _slice_result(item: metrics_for_slice_pb2.MetricsForSlice) -> SliceResult:
     return SliceResult(candidate, baseline, extremes)
 
 
-def decide_by_results(gate: GateOptions, evaluation_uri: str) -> Verdict:
+def decide_by_results(gate: GateOptions, evaluation_uri: str) -> tuple[Verdict, list[Check]]:
     """Decides by the results of an evaluation.
 
     Args:
         gate: The conditions.
         evaluation_uri: Folder of the `evaluation` artifact.
+
+    Returns:
+        The verdict, and the conditions that it follows from.
     """
     results = load_results(evaluation_uri)
     total = results.pop("", None)
-    if total is None:
-        return decide(gate, None, None)
     changes = {name: result.change(gate.criterion) for name, result in results.items()}
-    return decide(
-        gate,
-        total.candidate,
-        total.change(gate.criterion),
-        {name: change for name, change in changes.items() if change is not None},
-    )
+    known = {name: change for name, change in changes.items() if change is not None}
+    scores, change = (None, None) if total is None else (total.candidate, total.change(gate.criterion))
+    return decide(gate, scores, change, known), conditions(gate, scores, change, known)
 
 
 def write_verdict(folder: str, verdict: Verdict) -> None:

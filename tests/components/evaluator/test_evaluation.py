@@ -8,6 +8,7 @@ import ml_metadata as mlmd
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_model_analysis as tfma
 from ml_metadata.proto import metadata_store_pb2
 from tfx import types
 from tfx.orchestration import data_types
@@ -76,6 +77,17 @@ class Evaluation:
         files = {file.name for file in (folder / "blessing").iterdir()}
         assert files == {"BLESSED" if self.gate["blessed"] else "NOT_BLESSED", "verdict.json"}
         assert results.read_verdict(str(folder / "blessing"))._asdict() == self.gate
+        self.validation = tfma.load_validation_result(self.uri)
+        assert (self.validation.validation_ok, self.validation.missing_thresholds) == (self.gate["blessed"], False)
+        # Each reason of a refusal is a failure.
+        messages = [failure.message for _, failure in self.failures()]
+        reasons = [] if self.gate["blessed"] else [why for why in self.gate["reasons"] if why != gate.NO_BASELINE]
+        assert sorted(messages) == sorted(reasons)
+
+    def failures(self):
+        """The slice and the failure of each condition that TFMA says was not met."""
+        by_slice = self.validation.metric_validations_per_slice
+        return [(results.slice_name(one.slice_key), failure) for one in by_slice for failure in one.failures]
 
 
 def test_the_component_has_the_keys_of_tfx():
@@ -220,6 +232,10 @@ def test_a_model_that_is_better_but_for_one_slice_is_refused(tmp_path, save_tabl
     assert run.gate["blessed"] is False
     (reason,) = run.gate["reasons"]
     assert reason.startswith("unknown_words: yes: bits per byte is ")
+    ((name, failure),) = run.failures()
+    assert (name, failure.metric_key.name) == ("unknown_words: yes", "bits_per_byte_change")
+    assert failure.metric_threshold.value_threshold.upper_bound.value == 0.02
+    assert failure.metric_value.double_value.value > 0.02
     assert results.load_results(run.uri)[""].extremes.most[0].text == "zzz zzz"
     assert results.load_results(run.uri)[""].extremes.fewest[0].text == "w1 w2 w3 w1 w2 w3"
 
