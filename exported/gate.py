@@ -102,13 +102,11 @@ def conditions(
         if (bound := getattr(gate, f"max_{name}")) is not None
     ]
     if gate.max_unknown is not None and (unknown := unknown_share(scores)) > gate.max_unknown:
-        checks.append(
-            (
-                False,
-                f"{100 * unknown:.4g} % of the scored tokens are unknown words; max_unknown allows "
-                f"{100 * gate.max_unknown:.4g} %",
-            )
+        reason = (
+            f"{100 * unknown:.4g} % of the scored tokens are unknown words; max_unknown allows "
+            f"{100 * gate.max_unknown:.4g} %"
         )
+        checks.append(Check(False, reason, "oov_rate", gate.max_unknown))
     if change is not None and gate.tolerance is not None:
         checks.append(compare(gate.criterion, change, gate.tolerance))
     if gate.slice_tolerance is not None:
