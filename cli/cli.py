@@ -10,7 +10,7 @@ import click
 from .. import __version__
 from .terminal_encoding import show_what_the_terminal_can
 
-COMMANDS = ("run", "compile", "init-metadata", "run-node", "score", "compare", "complete", "serve", "rollback")
+COMMANDS = ("run", "compile", "init-metadata", "run-node", "score", "compare", "complete", "serve", "push", "rollback")
 
 
 class _Commands(click.Group):

@@ -12,9 +12,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 
 from ..model_path import model_path
-from .served import served_model
-
-SERVED_MODEL_KEY = "served_model"
+from .served import SERVED_MODEL_KEY, served_model
 
 
 class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):

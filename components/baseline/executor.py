@@ -11,7 +11,8 @@ from tfx.utils import io_utils, path_utils
 
 from ...progress import report
 from ..artifacts import Artifacts
-from .driver import SERVED_MODEL_KEY, find_served
+from .driver import find_served
+from .served import SERVED_MODEL_KEY
 
 BASELINE_KEY = "baseline"
 

@@ -6,6 +6,9 @@ import tensorflow as tf
 
 from ...exported.versions import complete_versions
 
+# Execution property, and custom property of the artifact: the version's folder, "" if no model is served.
+SERVED_MODEL_KEY = "served_model"
+
 # Both together tell one model from another: the graph, and the checksum of every variable.
 _IDENTITY = ("saved_model.pb", "variables/variables.index")
 

@@ -140,6 +140,10 @@ class RunRecords:
         artifacts = self._store.get_artifacts_by_id(self._output_ids(executions[-1]).get(key, []))
         return artifacts[0] if artifacts else None
 
+    def update(self, artifact: metadata_store_pb2.Artifact) -> None:
+        """Writes the changed custom properties of an artifact."""
+        self._store.put_artifacts([artifact])
+
     def _output_ids(self, execution: metadata_store_pb2.Execution) -> dict[str, list[int]]:
         """The ids of an execution's output artifacts, by output key."""
         ids: dict[str, list[int]] = {}

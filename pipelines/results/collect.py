@@ -57,8 +57,8 @@ def collect_summary(
         warnings += [warning.with_names(yaml_key) for warning in score_warnings(results["evaluation"])]
     if pushed_model is not None and not Path(pushed_model).is_dir():
         warnings.append(
-            f"{pushed_model}, which the Pusher pushed, is gone (rolled back, or removed as one of the oldest); a "
-            "cached Pusher does not push again"
+            f"{pushed_model}, which the Pusher pushed, is gone (removed, or rolled back); `tfx-lm push "
+            f"{config.output}` pushes it again"
         )
         pushed_model = None
     return {

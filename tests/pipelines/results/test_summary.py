@@ -53,8 +53,8 @@ def test_a_cached_pusher_whose_version_was_withdrawn(tmp_path):
     summary = summary_of(tmp_path / "7")
     assert summary["pushed_model"] is None
     assert summary["warnings"] == [
-        f"{tmp_path}/7, which the Pusher pushed, is gone (rolled back, or removed as one of the oldest); a cached "
-        "Pusher does not push again"
+        f"{tmp_path}/7, which the Pusher pushed, is gone (removed, or rolled back); `tfx-lm push output` pushes "
+        "it again"
     ]
     assert "Nothing was pushed." in printed(summary)
 

@@ -1,0 +1,83 @@
+"""A second push of the newest run's model, for a version that was removed or rolled back since its first push."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import ml_metadata as mlmd
+
+from ...components.baseline.served import SERVED_MODEL_KEY, served_model
+from ...components.pusher.pushed_model import pushed_folder
+from ...exported import versions
+from ..config import PipelineConfig
+from ..errors import ConfigurationError
+from ..metadata.metadata_store import SerialSqlite, connection_config, resolve_connection
+from ..metadata.run_records import RunRecords
+from ..results.summary import write_summary
+
+_RUN = "run `tfx-lm run` with the same settings, which compares and pushes"
+
+
+def push_again(output: Path) -> Path:
+    """Pushes what the Pusher of the newest local run pushed, from the copy that TFX keeps.
+
+    ML Metadata and `summary.json` name the new version afterwards.
+
+    Args:
+        output: The output folder of the run.
+
+    Returns:
+        The new version's folder.
+
+    Raises:
+        ConfigurationError: The newest run pushed nothing, its version is still there, or the run compared its model
+            with another one than the one that is served now.
+    """
+    file = output / "summary.json"
+    try:
+        summary = json.loads(file.read_text(encoding="utf-8"))
+        config = PipelineConfig.model_validate({**summary["config"], "output": str(output)})
+        run_id = str(summary["run_id"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ConfigurationError(f"{file}: no summary of a run ({error}); give the output folder of a run") from error
+    connection = resolve_connection(connection_config(config.metadata_url()))
+    lock = SerialSqlite(connection)
+    lock.acquire()
+    try:
+        records = RunRecords(mlmd.MetadataStore(connection), config.name, run_id)
+        return _push(output.resolve(), config, summary, records)
+    finally:
+        lock.release()
+
+
+def _push(output: Path, config: PipelineConfig, summary: dict[str, Any], records: RunRecords) -> Path:
+    run_id, serving = summary["run_id"], output / "serving"
+    pushed, baseline = records.output("Pusher", "pushed_model"), records.output("Baseline", "baseline")
+    before = None if pushed is None else pushed_folder(pushed)
+    if pushed is None or before is None or records.state("Pusher") not in ("COMPLETE", "CACHED"):
+        raise ConfigurationError(f"{output}: its newest run, {run_id}, pushed nothing; the report says why")
+    if Path(before).is_dir():
+        raise ConfigurationError(f"{output}: {before}, the model of its newest run, is there; nothing was done")
+    if not versions.is_complete(pushed.uri):
+        raise ConfigurationError(f"{pushed.uri}: the copy of the pushed model is gone; {_RUN}")
+    served = served_model(str(serving), pushed.uri)
+    compared = None if baseline is None else baseline.custom_properties[SERVED_MODEL_KEY].string_value
+    if compared is None or (served and served != compared):
+        raise ConfigurationError(
+            f"{output}: its newest run, {run_id}, compared its model with {compared or 'none'}, but "
+            f"{served or 'none'} is served now; {_RUN}"
+        )
+
+    def copy(folder: Path) -> None:
+        shutil.copytree(pushed.uri, folder, dirs_exist_ok=True)
+
+    version = versions.push(serving, copy, config.pusher.keep_versions)
+    pushed.custom_properties["pushed_destination"].string_value = str(version)
+    pushed.custom_properties["pushed_version"].string_value = version.name
+    records.update(pushed)
+    warnings = [warning for warning in summary["warnings"] if not warning.startswith(f"{before}, which the Pusher")]
+    write_summary({**summary, "pushed_model": str(version), "warnings": warnings}, output / "summary.json")
+    return version

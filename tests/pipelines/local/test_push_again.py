@@ -1,0 +1,94 @@
+"""`tfx-lm push`: when the newest run's model is pushed again, and when that is refused."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from ml_metadata.proto import metadata_store_pb2
+from tfx_lm import exit_codes
+from tfx_lm.cli import cli
+from tfx_lm.pipelines.config import load_config
+from tfx_lm.pipelines.errors import ConfigurationError
+from tfx_lm.pipelines.local.push_again import _push
+
+
+def save(folder, content):
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_text(content)
+    (folder / "variables" / "variables.index").write_text(content)
+
+
+class Records:
+    """Of a run that pushed version 7, and compared it with another one or with none."""
+
+    def __init__(self, output, compared=""):
+        self.pushed, self.baseline = metadata_store_pb2.Artifact(), metadata_store_pb2.Artifact()
+        self.pushed.uri = str(output / "copy")
+        self.pushed.custom_properties["pushed"].int_value = 1
+        self.pushed.custom_properties["pushed_destination"].string_value = str(output / "serving" / "7")
+        self.baseline.custom_properties["served_model"].string_value = compared
+        self.updated = None
+
+    def output(self, node_id, key):
+        return {"Pusher": self.pushed, "Baseline": self.baseline}[node_id]
+
+    def state(self, node_id):
+        return "CACHED"
+
+    def update(self, artifact):
+        self.updated = artifact
+
+
+@pytest.fixture
+def output(tmp_path):
+    save(tmp_path / "copy", "the model")
+    return tmp_path
+
+
+def push(output, records):
+    config = load_config(None, ["gate.max_perplexity=100", f"output={output}"])
+    gone = f"{output}/serving/7, which the Pusher pushed, is gone"
+    return _push(output, config, {"run_id": "r", "warnings": [gone, "another"]}, records)
+
+
+def test_a_version_that_is_gone_is_pushed_again(output):
+    records = Records(output)
+    version = push(output, records)
+    assert version.parent == output / "serving"
+    assert (version / "saved_model.pb").read_text() == "the model"
+    assert records.updated.custom_properties["pushed_destination"].string_value == str(version)
+    summary = json.loads((output / "summary.json").read_text())
+    assert summary["pushed_model"] == str(version)
+    assert summary["warnings"] == ["another"]
+
+
+def test_a_version_that_was_rolled_back_is_pushed_again_beside_the_one_it_was_compared_with(output):
+    save(output / "serving" / "5", "older")
+    save(output / "serving" / "withdrawn-7", "the model")
+    version = push(output, Records(output, str(output / "serving" / "5")))
+    assert int(version.name) > 7
+
+
+def test_another_served_model_must_be_compared_first(output):
+    save(output / "serving" / "9", "never compared")
+    with pytest.raises(ConfigurationError, match=r"compared its model with none, but .*/9 is served now; run `tfx-lm"):
+        push(output, Records(output))
+
+
+def test_a_version_that_is_there_is_not_pushed_again(output):
+    save(output / "serving" / "7", "the model")
+    with pytest.raises(ConfigurationError, match=r"/7, the model of its newest run, is there; nothing was done"):
+        push(output, Records(output))
+
+
+def test_a_run_that_pushed_nothing(output):
+    records = Records(output)
+    records.pushed.custom_properties["pushed"].int_value = 0
+    with pytest.raises(ConfigurationError, match="its newest run, r, pushed nothing"):
+        push(output, records)
+
+
+def test_a_folder_that_is_no_output(tmp_path):
+    result = CliRunner().invoke(cli.main, ["push", str(tmp_path)])
+    assert result.exit_code == exit_codes.BAD_INPUT
+    assert f"{tmp_path}/summary.json: no summary of a run" in result.output
