@@ -7,12 +7,15 @@ from collections.abc import Collection
 
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.portable import partial_run_utils
+from tfx.proto.orchestration import pipeline_pb2
 
 from ..config import PipelineConfig
 from ..errors import ConfigurationError
 from ..metadata.metadata_store import initialize_store
 from ..metadata.node_metadata import NodeMetadata
+from ..metadata.run_records import RunRecords
 from ..nodes.compiled_pipeline import compile_pipeline, graph, set_parameters
+from ..nodes.earlier_work import missing_producers
 from ..nodes.node_run import pipeline_connection
 from ..pipeline import create_pipeline
 from .run_plan import Plan
@@ -58,7 +61,21 @@ def plan_pipeline(
                     f"--from {', '.join(from_nodes)}: the latest run did not make what lies before "
                     f"({str(error).rstrip('.')}); run without --from, or from an earlier node"
                 ) from error
-    skipped = [
-        node.pipeline_node.node_info.id for node in ir.nodes if node.pipeline_node.execution_options.HasField("skip")
-    ]
+            _check_inputs(ir, RunRecords(handle.store, ir.pipeline_info.id, run_id))
+    skipped = _skipped(ir)
     return Plan(run_id, ir.SerializeToString(), upstream, frozenset(skipped))
+
+
+def _skipped(ir: pipeline_pb2.Pipeline) -> list[str]:
+    nodes = (node.pipeline_node for node in ir.nodes)
+    return [node.node_info.id for node in nodes if node.execution_options.HasField("skip")]
+
+
+def _check_inputs(ir: pipeline_pb2.Pipeline, records: RunRecords) -> None:
+    """Raises a `ConfigurationError` if what skipped nodes once made for those that run was deleted."""
+    skipped = _skipped(ir)
+    running = [node_id for node_id in graph(ir) if node_id not in skipped]
+    if missing := missing_producers(ir, running, records, skipped):
+        raise ConfigurationError(
+            f"--from: the output of {', '.join(missing)} was deleted since the latest run; run with --from {missing[0]}"
+        )

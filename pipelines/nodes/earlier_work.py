@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from tfx.orchestration import data_types_utils
@@ -62,24 +63,43 @@ def check_inputs(ir: pipeline_pb2.Pipeline, node_id: str, run_id: str, records: 
     Raises:
         ConfigurationError: Names the nodes to run first, in their order.
     """
+    first = missing_producers(ir, [node_id], records)
+    if first:
+        raise ConfigurationError(
+            f"--node {node_id}: run {run_id} has no output of {first[-1]}, or it was deleted; run "
+            f"{' and then '.join(first)} first, with the same --run-id (or, if it has done them, all with a new one)"
+        )
+
+
+def missing_producers(
+    ir: pipeline_pb2.Pipeline, node_ids: Iterable[str], records: RunRecords, among: Collection[str] | None = None
+) -> list[str]:
+    """Lists the nodes whose output is needed and not there.
+
+    Args:
+        ir: The pipeline.
+        node_ids: The nodes that are to run.
+        records: The run's records.
+        among: Only these are looked at; None: all nodes.
+
+    Returns:
+        Nodes whose output one of `node_ids` reads, and that have not made it in this run or whose output was deleted;
+        and the same for the inputs of these. In topological order.
+    """
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
-    needed, missing = [node_id], set()
+    candidates = nodes if among is None else among
+    needed, missing = list(node_ids), set()
     while needed:
         node = nodes[needed.pop()]
         for spec in node.inputs.inputs.values():
             for channel in spec.channels:
                 producer = channel.producer_node_query.id
-                if spec.min_count == 0 or producer not in nodes or producer in missing:
+                if spec.min_count == 0 or producer not in candidates or producer in missing:
                     continue
                 if not _is_there(records, producer, channel.output_key):
                     missing.add(producer)
                     needed.append(producer)
-    if missing:
-        first = [each for each in nodes if each in missing]
-        raise ConfigurationError(
-            f"--node {node_id}: run {run_id} has no output of {first[-1]}, or it was deleted; run "
-            f"{' and then '.join(first)} first, with the same --run-id (or, if it has done them, all with a new one)"
-        )
+    return [each for each in nodes if each in missing]
 
 
 def _is_there(records: RunRecords, node_id: str, key: str) -> bool:

@@ -1,6 +1,7 @@
 """The local runner: what runs at once, and what a node that fails or dies does to the others."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -9,6 +10,7 @@ import ml_metadata
 import pytest
 from helpers.programs import program
 from ml_metadata.proto import metadata_store_pb2
+from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.local.local_plan import plan_pipeline
 from tfx_lm.pipelines.local.local_runner import run_pipeline
 from tfx_lm.pipelines.local.processes import call
@@ -94,6 +96,18 @@ def test_part_of_a_pipeline(run, small_nodes):
     run(*makers)
     results, _ = run(*makers, from_nodes=["Two"])
     assert states(results) == {"Number": "SKIPPED", "One": "SKIPPED", "Two": "CACHED"}
+
+
+def test_a_start_after_a_deleted_output_names_the_node_that_makes_it(run, small_nodes, tmp_path):
+    (tmp_path / "mended").touch()
+    run(small_nodes.failing)
+    shutil.rmtree(tmp_path / "artifacts" / "Fail")
+    with pytest.raises(
+        ConfigurationError, match="the output of Fail was deleted since the latest run; run with --from"
+    ):
+        run(small_nodes.failing, from_nodes=["Double"])
+    results, _ = run(small_nodes.failing, from_nodes=["Fail"])
+    assert states(results) == {"Number": "SKIPPED", "Fail": "COMPLETE", "Double": "COMPLETE"}
 
 
 def test_processes_begin_with_tfx_imported_and_tensorflow_untouched(small_nodes, tmp_path):
