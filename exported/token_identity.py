@@ -22,7 +22,7 @@ def write_token_identity(path: str, transform_config: Mapping[str, Any], vocabul
     Args:
         path: The folder that holds `saved_model.pb`.
         transform_config: The transform's configuration: `tokenizer`, `lowercase`, and `max_length` if it is a number;
-            with `auto` it follows from the training examples.
+            with `auto` it follows from the training examples, up to `auto_limit`.
         vocabulary_file: The vocabulary.
     """
     words = read_vocabulary(vocabulary_file)
@@ -36,6 +36,8 @@ def write_token_identity(path: str, transform_config: Mapping[str, Any], vocabul
     }
     if isinstance(transform_config.get("max_length"), int):
         identity["max_length"] = transform_config["max_length"]
+    elif transform_config.get("auto_limit") is not None:
+        identity["auto_limit"] = transform_config["auto_limit"]
     tf.io.gfile.makedirs(f"{path}/{FILE.rpartition('/')[0]}")
     with tf.io.gfile.GFile(f"{path}/{FILE}", "w") as file:
         file.write(json.dumps(identity, indent=2) + "\n")
@@ -49,7 +51,8 @@ def read_token_identity(path: str) -> dict[str, Any]:
 
     Returns:
         `{"tokenizer": .., "lowercase": .., "vocabulary_size": .., "vocabulary_sha256": ..}`, and `max_length`, the most
-        targets of a line; models of earlier versions do not have it, nor those of `max_length: auto`.
+        targets of a line. Models of earlier versions do not have it, nor those of `max_length: auto`, which have
+        `auto_limit` if there is one.
 
     Raises:
         ValueError: If it cannot be read.
@@ -91,7 +94,7 @@ def check_same_tokens(candidate: str, baseline: str) -> None:
 
 def _tokens(identity: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what decides which tokens a text has; `max_length` only decides how many of them are read."""
-    return {name: value for name, value in identity.items() if name != "max_length"}
+    return {name: value for name, value in identity.items() if name not in ("max_length", "auto_limit")}
 
 
 def _words(identity: Mapping[str, Any]) -> str:

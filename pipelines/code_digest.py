@@ -11,6 +11,8 @@ from pathlib import Path
 
 # pipelines/ builds and launches nodes; what it decides reaches them as execution properties anyway.
 NODE_CODE = ("components", "exported", "model", "text_files", "transform")
+# Modules of the root package that no node imports.
+NO_NODE_CODE = ("exit_codes.py", "setup.py")
 SUFFIXES = (".css", ".html", ".py")
 
 
@@ -21,13 +23,15 @@ def code_digest(package: Path | None = None) -> str:
         package: The folder of the package `tfx_lm`; the installed one unless given.
 
     Returns:
-        16 hexadecimal digits that change when any source or template in one of the folders of `NODE_CODE` is edited,
-        added, removed or renamed.
+        16 hexadecimal digits that change when any source or template in the root package or in one of the folders of
+        `NODE_CODE` is edited, added, removed or renamed.
     """
     root = package or Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
+    sources = [path for path in root.glob("*.py") if path.name not in NO_NODE_CODE]
     for folder in NODE_CODE:
-        for source in sorted(path for path in (root / folder).rglob("*") if path.suffix in SUFFIXES):
-            digest.update(str(source.relative_to(root)).encode())
-            digest.update(hashlib.sha256(source.read_bytes()).digest())
+        sources += [path for path in (root / folder).rglob("*") if path.suffix in SUFFIXES]
+    for source in sorted(sources):
+        digest.update(str(source.relative_to(root)).encode())
+        digest.update(hashlib.sha256(source.read_bytes()).digest())
     return digest.hexdigest()[:16]

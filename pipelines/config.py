@@ -21,7 +21,7 @@ from ..exported.gate_options import DerivedSlice, GateOptions, as_sequence
 from ..model.options import TrainerOptions
 from ..remote import is_remote
 from ..settings import Number, Settings, WholeNumber, explain
-from ..transform.options import LineOptions, TextOptions, VocabularyOptions
+from ..transform.options import AUTO, LineOptions, TextOptions, VocabularyOptions
 from .errors import ConfigurationError
 from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
 from .setting_names import yaml_key
@@ -111,6 +111,16 @@ class PipelineConfig(Settings):
         """`output` as an absolute path, or as it is where it lies on object storage."""
         return self.output.rstrip("/") if is_remote(self.output) else str(Path(self.output).resolve())
 
+    @model_validator(mode="after")
+    def _a_line_fits_into_a_batch(self) -> PipelineConfig:
+        length, batch_tokens = self.data.max_length, self.trainer.batch_tokens
+        if length != AUTO and length > batch_tokens:
+            raise ValueError(
+                f"data.max_length={length}: a batch holds only trainer.batch_tokens={batch_tokens} tokens; lower "
+                "data.max_length, or raise trainer.batch_tokens"
+            )
+        return self
+
     @field_validator("metadata")
     @classmethod
     def _no_password(cls, value: str | None) -> str | None:
@@ -125,7 +135,8 @@ class PipelineConfig(Settings):
     def text_options(self) -> TextOptions:
         """Returns what Transform, Trainer and Report need to know of the text."""
         lines = {name: getattr(self.data, name) for name in LineOptions.model_fields}
-        return TextOptions(**lines, vocabulary=self.vocabulary)
+        # A longer line would be a batch by itself, larger than the memory that was asked for.
+        return TextOptions(**lines, vocabulary=self.vocabulary, auto_limit=self.trainer.batch_tokens)
 
 
 def load_config(

@@ -84,12 +84,13 @@ def _first(arrays: tuple[np.ndarray, ...]) -> np.ndarray:
     return arrays[0]
 
 
-def maximum_length(setting: Any, lengths: tf.Tensor) -> tf.Tensor:
+def maximum_length(setting: Any, lengths: tf.Tensor, auto_limit: int | None = None) -> tf.Tensor:
     """Resolves `max_length` within a `preprocessing_fn`.
 
     Args:
         setting: The number itself, or `"auto"`: the smallest that keeps at least 99.9 % of the targets.
         lengths: int64 `[batch]`, targets in each line before anything is cut.
+        auto_limit: With `"auto"`, at most this; None: no limit.
 
     Returns:
         int64 scalar: the maximum number of targets of a line.
@@ -105,7 +106,7 @@ def maximum_length(setting: Any, lengths: tf.Tensor) -> tf.Tensor:
             output_shapes=[[]],
             name="max_length",
         )
-        return length
+        return length if auto_limit is None else tf.minimum(length, tf.constant(auto_limit, tf.int64))
     if isinstance(setting, bool) or not isinstance(setting, int) or setting < MINIMUM_LENGTH:
         raise SettingError(
             f"{{max_length}}={escape(repr(setting))}: must be >= {MINIMUM_LENGTH} or {AUTO}; set {{max_length}}"

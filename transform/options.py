@@ -56,13 +56,15 @@ class TextOptions(LineOptions):
     """
 
     vocabulary: VocabularyOptions = VocabularyOptions()
+    # With `max_length` auto: at most this, such as what a batch of the trainer holds; None: no limit.
+    auto_limit: Annotated[int, Field(ge=MINIMUM_LENGTH, strict=True)] | None = None
 
     @classmethod
     def from_custom_config(cls, custom_config: Mapping[str, Any] | None) -> TextOptions:
         """Reads the options from the `custom_config` of a Transform component, which may have other keys.
 
         Args:
-            custom_config: It must have every option, since a misspelt one would otherwise go unnoticed among the other
+            custom_config: It must have every option but `auto_limit`, since a misspelt one would otherwise go unnoticed among the other
                 keys. Options missing from `vocabulary` take their defaults.
 
         Returns:
@@ -73,6 +75,6 @@ class TextOptions(LineOptions):
         """
         given = custom_config or {}
         for name in cls.model_fields:
-            if name not in given:
+            if name not in given and name != "auto_limit":
                 raise SettingError(f"custom_config has no '{name}'; give it to the Transform component")
-        return cls.parse({name: given[name] for name in cls.model_fields})
+        return cls.parse({name: given[name] for name in cls.model_fields if name in given})

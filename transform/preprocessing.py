@@ -63,7 +63,7 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
         raise ValueError(f"the examples have no feature {TEXT!r}, only {sorted(inputs)}; add it")
     lines = _one_line_each(inputs[TEXT])
     tokens = tokenize(lines, options.tokenizer, options.lowercase)
-    max_length = lengths.maximum_length(options.max_length, tokens.row_lengths() + 1)
+    max_length = lengths.maximum_length(options.max_length, tokens.row_lengths() + 1, options.auto_limit)
     if options.vocabulary.file:
         check_pinned_vocabulary(options.vocabulary.file)
         with tf.init_scope():  # Now, and not as a part of the graph.

@@ -29,3 +29,12 @@ def page_path(uri: str) -> str:
         uri: The artifact's.
     """
     return uri if uri.endswith(".html") else f"{uri}/{PAGE}"
+
+
+def warnings_path(folder: str) -> str:
+    """The file of the warnings about the text, templates of `SettingError` as a JSON list, beside the page.
+
+    Args:
+        folder: The folder of the page.
+    """
+    return f"{folder}/warnings.json"

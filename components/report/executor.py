@@ -26,12 +26,13 @@ from ..artifacts import Artifacts
 from ..evaluator.results import SliceResult, load_results, read_verdict
 from ..examples import split_files, split_names
 from ..model_path import model_path
-from .artifact import page_path
+from .artifact import page_path, warnings_path
 from .curves import read_curves
 from .page import Page, Standouts, render
 from .provenance import describe
 from .surprisal import score_sentences
 from .text_counts import CountText, TextCounts, count_texts
+from .text_warnings import text_warnings
 
 CONFIG_KEY = "config"
 CODE_DIGEST_KEY = "code_digest"
@@ -70,10 +71,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         splits = json_utils.loads(exec_properties.get(specs.EXAMPLE_SPLITS_KEY) or "null")
         counts = self._count(input_dict, vocabulary, splits, identity, posixpath.dirname(path))
         smallest = smallest_length(counts.get(ANALYZED, TextCounts()).lengths)
-        # With `auto` it is the smallest, and the model does not say it.
-        max_length = identity.get("max_length", smallest)
+        # With `auto` it is the smallest, up to a limit, and the model does not say it.
+        max_length = identity.get("max_length", min(smallest, identity.get("auto_limit", smallest)))
         unreachable = reachable_warning(read_vocabulary(vocabulary), identity["tokenizer"], identity["lowercase"])
-        warnings = [*([] if total is None else score_warnings(total.candidate)), *filter(None, [unreachable])]
+        of_text = [
+            warning for split, counted in counts.items() for warning in text_warnings(split, counted, max_length)
+        ]
+        with tf.io.gfile.GFile(warnings_path(posixpath.dirname(path)), "w") as file:
+            file.write(json.dumps([warning.template for warning in of_text]))
+        warnings = [
+            *([] if total is None else score_warnings(total.candidate)), *filter(None, [unreachable]), *of_text,
+        ]  # fmt: skip
         report("scoring the sentences that changed the most")
         page = Page(
             verdict=read_verdict(evaluation.uri),

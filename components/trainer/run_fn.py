@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ...errors import SettingError
 from ...model.adaptive import fitting_cutoffs
 from ...model.export import export_model
 from ...model.lstm import ProcessorLSTM
@@ -101,6 +102,12 @@ def train(
     """
     train_counts = input_pipeline.count_corpus(train_files, vocabulary_size, "train")
     eval_counts = input_pipeline.count_corpus(eval_files, vocabulary_size, "eval")
+    longest = max(len(counts.lengths) - 1 for counts in (train_counts, eval_counts))
+    if longest > options.batch_tokens:
+        raise SettingError(
+            f"{{batch_tokens}}={options.batch_tokens}: the longest sentence has {longest} tokens; a batch must hold "
+            "it; raise {batch_tokens}, or lower {max_length}"
+        )
     train_buckets = choose_buckets(train_counts.lengths, options.batch_tokens)
     eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
 

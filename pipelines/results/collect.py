@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import posixpath
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from ml_metadata.proto import metadata_store_pb2
 
 from ...components.evaluator.results import summarize_evaluation
 from ...components.pusher.pushed_model import pushed_folder
-from ...components.report.artifact import page_path
+from ...components.report.artifact import page_path, warnings_path
 from ...components.serving_check.verdict import read_verdict
 from ...components.text_example_gen.properties import INVALID_RECORDS_DROPPED, INVALID_UTF8_DROPPED, UNMATCHED_PATTERNS
 from ...components.text_transform.vocabulary_file import learned_words, vocabulary_file
+from ...errors import SettingError
 from ...exported.score_warnings import score_warnings
 from ...transform.reachable_words import reachable_warning
 from ...transform.vocabulary import read_vocabulary
@@ -61,6 +65,9 @@ def collect_summary(
             f"{config.output}` pushes it again"
         )
         pushed_model = None
+    if report is not None:
+        with tf.io.gfile.GFile(warnings_path(posixpath.dirname(page_path(report.uri)))) as file:
+            warnings += [SettingError(template).with_names(yaml_key) for template in json.load(file)]
     return {
         "schema": SCHEMA,
         "run_id": run_id,

@@ -36,8 +36,16 @@ def test_a_template_is_code(package):
     assert code_digest(package) != before
 
 
+def test_a_module_of_the_root_package_is_code(package):
+    before = code_digest(package)
+    (package / "settings.py").write_text("y = 1\n")
+    assert code_digest(package) != before
+
+
 def test_code_that_never_runs_inside_a_node_does_not_count(package):
     before = code_digest(package)
     (package / "pipelines" / "a.py").write_text("x = 3\n")
+    (package / "setup.py").write_text("x = 3\n")
+    (package / "exit_codes.py").write_text("x = 3\n")
     (package / "components" / "README.md").write_text("hello\n")
     assert code_digest(package) == before

@@ -1,4 +1,5 @@
 import pathlib
+import re
 import textwrap
 
 import pytest
@@ -105,8 +106,16 @@ def test_the_command_line_wins_over_overrides_and_they_win_over_the_file(tmp_pat
         "lowercase": True,
         "max_length": 20,
         "vocabulary": {"size": 10000, "min_count": None, "file": None},
+        "auto_limit": 2048,
     }
     assert config.data.hash_buckets() == {"train": 90, "eval": 10}
+
+
+def test_a_line_must_fit_into_a_batch():
+    message = "data.max_length=30: a batch holds only trainer.batch_tokens=20 tokens; lower data.max_length, or raise"
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        load_config(None, [GATE, "data.max_length=30", "trainer.batch_tokens=20"])
+    assert load_config(None, [GATE, "trainer.batch_tokens=20"]).text_options().auto_limit == 20
 
 
 def test_a_configuration_survives_being_serialised():

@@ -17,6 +17,7 @@ def test_what_is_left_out_takes_its_default():
         "lowercase": True,
         "max_length": 64,
         "vocabulary": {"size": None, "min_count": None, "file": None},
+        "auto_limit": None,
     }
     options = TextOptions(tokenizer="byte")
     assert TextOptions.parse(options) is options

@@ -107,6 +107,12 @@ def test_automatic_length_and_a_text_feature_that_may_be_missing(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_automatic_length_has_a_limit(tmp_path):
+    done = run(tmp_path, ["a b", "c " * 200], max_length="auto", auto_limit=50)
+    assert sorted(map(len, done.ids)) == [3, 50]
+
+
+@pytest.mark.slow
 def test_a_pinned_vocabulary_keeps_its_ids_and_its_place_when_the_file_is_gone(tmp_path):
     pinned = tmp_path / "mine.txt"
     pinned.write_text("\n".join([*RESERVED, "sat", "never", "cat"]) + "\n")

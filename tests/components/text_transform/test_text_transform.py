@@ -42,6 +42,7 @@ def test_the_options_travel_in_the_custom_config():
         "lowercase": True,
         "max_length": "auto",
         "vocabulary": {"size": 10000, "min_count": None, "file": None},
+        "auto_limit": None,
     }
     assert custom_config(made(TextOptions(tokenizer="byte"))) == expected
     assert custom_config(made({"tokenizer": "byte"})) == expected

@@ -126,6 +126,14 @@ def test_a_split_without_sentences_is_an_error(corpus, write_examples, tmp_path,
         run_fn(fn_args)
 
 
+def test_a_sentence_that_no_batch_holds_is_an_error(corpus, tmp_path):
+    fn_args = corpus.fn_args(tmp_path, batch_tokens=2)
+    with pytest.raises(
+        ValueError, match=r"^batch_tokens=2: the longest sentence has \d+ tokens; a batch must hold it; "
+    ):
+        run_fn(fn_args)
+
+
 def test_a_missing_configuration_is_an_error(corpus, tmp_path):
     fn_args = corpus.fn_args(tmp_path)
     del fn_args.custom_config["transform"]
