@@ -64,8 +64,8 @@ class TextOptions(LineOptions):
         """Reads the options from the `custom_config` of a Transform component, which may have other keys.
 
         Args:
-            custom_config: It must have every option but `auto_limit`, since a misspelt one would otherwise go unnoticed among the other
-                keys. Options missing from `vocabulary` take their defaults.
+            custom_config: It must have every option but `auto_limit`, since a misspelt one would otherwise go
+                unnoticed among the other keys. Options missing from `vocabulary` take their defaults.
 
         Returns:
             The options.
