@@ -125,7 +125,7 @@ def compare_on_texts(
     candidate: ExportedModel,
     baseline: ExportedModel,
     texts: Iterable[tuple[int, bytes]],
-    criterion: Criterion = CRITERION,
+    criterion: Criterion = _DEFAULT_CRITERION,
 ) -> Comparison:
     """Scores the same texts with two models, as `compare_models` does.
 
