@@ -26,7 +26,7 @@ class Additive:
         return total
 
     def __add__(self: Sums, other: Any) -> Sums:
-        """Adds field by field; the two must be of disjoint sets of sentences."""
+        """Adds field by field; the two must cover disjoint sets of sentences."""
         if not isinstance(other, type(self)):
             return NotImplemented
         names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]

@@ -18,12 +18,12 @@ def batches_by_length(
     """Splits rows into batches of similar length.
 
     Worked example, `max_padded=12`: sizes `[2, 9, 3, 4]` give `[[0, 2, 3], [1]]`: three rows padded to 4 are 12,
-    and 9 stands alone.
+    and 9 is alone.
 
     Args:
         sizes: Length of each row, in bytes.
-        max_padded: Most rows times longest row; a row that is longer alone is a batch of its own.
-        max_rows: Most rows.
+        max_padded: Largest number of rows times longest row; a longer row is a batch of one.
+        max_rows: Largest number of rows.
 
     Returns:
         Arrays of row numbers, int64; each row is in exactly one. Shorter rows come first.

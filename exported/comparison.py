@@ -26,7 +26,7 @@ SLICES: tuple[str, ...] = GateOptions.model_fields["slices"].default
 
 @dataclasses.dataclass(frozen=True)
 class Part(Additive):
-    """Two models' scores of all lines, or of a slice of them; `+` adds other lines.
+    """Two models' scores over all lines or a slice; `+` adds other lines.
 
     Attributes:
         candidate: The candidate's scores.
@@ -66,7 +66,7 @@ class Comparison:
     """The scores of two models on the same lines.
 
     Attributes:
-        criterion: What they are compared by.
+        criterion: The score that is compared.
         total: All lines.
         slices: By name, such as `sentence_length: 0 to 10`, in the order of their first lines.
     """
@@ -76,12 +76,12 @@ class Comparison:
     slices: dict[str, Part]
 
     def verdict(self, tolerance: float, slice_tolerance: float, slice_min_sentences: int) -> Verdict:
-        """What the gate would say of the difference: all its conditions but the absolute bounds.
+        """Decides by all conditions of the gate but the absolute bounds.
 
         Args:
-            tolerance: As in `GateOptions`, and so are the others.
-            slice_tolerance: Share.
-            slice_min_sentences: Sentences.
+            tolerance: See `GateOptions`.
+            slice_tolerance: See `GateOptions`.
+            slice_min_sentences: See `GateOptions`.
 
         Returns:
             The verdict.
@@ -108,8 +108,8 @@ def compare_models(
 
     Args:
         candidate: From `load_model`, with the signature `score`.
-        baseline: The one that it is compared with.
-        lines: As for `scoring.score_lines`.
+        baseline: The model to compare it with.
+        lines: See `scoring.score_lines`.
         criterion: `bits_per_byte`; or `perplexity`, for the same tokenizer and vocabulary only.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The likeliest next words and sampled continuations: what `tfx-lm complete` prints."""
+"""Next words and sampled continuations; `tfx-lm complete` prints them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def candidates(model: ExportedModel, text: str, top_n: int = 10) -> list[tuple[s
 
     Args:
         model: From `scoring.load_model`, with the signature `next_word`.
-        text: What comes before; it may be empty.
-        top_n: How many words; fewer come back where the vocabulary has fewer.
+        text: The text before; it may be empty.
+        top_n: Number of words; fewer are returned if the vocabulary has fewer.
 
     Returns:
         Words and their log-probabilities (nats), the likeliest first. The reserved tokens are never among them, and
@@ -53,12 +53,12 @@ def complete(
 
     Args:
         model: From `scoring.load_model`, with the signatures `tokenize`, `step` and `score`.
-        text: What comes before; it may be empty.
+        text: The text before; it may be empty.
         length: Number of tokens to add (words; bytes for a byte model).
         temperature: Below 1 the likely words become likelier; 0 always takes the likeliest word.
-        top_k: Number of words drawn from, the likeliest; None: all.
-        top_p: Of these, the fewest that have this share of the probability together.
-        seed: Of the draws; the same seed gives the same text. None: another text each time.
+        top_k: Number of likeliest words to draw from; None: all.
+        top_p: Draws from the fewest of these words that have this share of the probability together.
+        seed: Seed of the draws; the same seed gives the same text. None: another text each time.
 
     Returns:
         `text` as it is with the continuation appended as people write it.
@@ -84,7 +84,7 @@ def complete(
 
 
 def _shape_of_k(model: ExportedModel) -> list[int]:
-    # A scalar in models of before `k` had a row for each text.
+    # A scalar in models of earlier versions.
     inputs = model.inputs(NEXT_WORD)
     return [1] * inputs["k"].shape.rank
 

@@ -1,4 +1,4 @@
-"""A text that grows word by word: the model keeps its states, so that nothing is read twice."""
+"""Continuation of a text word by word: the model keeps its states, so that nothing is read twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Continuation:
     """The model after a text. A further word costs the same, however long the text is.
 
     Args:
-        model: From `saved_model.load_model`, with the signatures `tokenize` and `step`.
+        model: From `exported_model.load_model`, with the signatures `tokenize` and `step`.
         text: The beginning, read as a whole, whatever the model's `max_length`; it may be empty.
 
     Attributes:

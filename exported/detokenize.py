@@ -1,4 +1,4 @@
-"""From a model's tokens back to text, for each kind of tokenizer."""
+"""Text from a model's tokens, for each kind of tokenizer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-# No space before these, no space after those, and none on either side of the last.
+# No space before the first, none after the second, and none on either side of the last.
 _CLOSING = set(".,;:!?%)]}»”’…")
 _OPENING = set("([{«“‘$£€#@")
 _JOINING = set("-/'_–")
@@ -15,7 +15,7 @@ _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
 def tokenizer_kind(probe_words: Sequence[str]) -> str:
-    """Tells a model's tokenizer from how it reads the text `a,b`.
+    """Finds out a model's tokenizer from how it splits the text `a,b`.
 
     | words | kind |
     |---|---|
@@ -40,11 +40,11 @@ def readable_text(text: str, words: Sequence[str], kind: str) -> str:
     Example: `readable_text("the cat", [",", "he", "said"], "word")` is `"the cat, he said"`.
 
     Args:
-        text: What comes first; it is kept as it is.
-        words: Tokens as the model proposes them.
-        kind: `byte`: their bytes are read as UTF-8, what is not UTF-8 becomes the replacement character.
-            `whitespace`: one space between words. `word`: also, punctuation is attached, and no space stands
-            between ideographs.
+        text: The text before; it is kept as it is.
+        words: The model's tokens.
+        kind: `byte`: their bytes are read as UTF-8, and invalid ones become the replacement character.
+            `whitespace`: one space between words. `word`: also, punctuation is attached, and there is no
+            space between ideographs.
 
     Returns:
         The text with the words appended.

@@ -1,4 +1,4 @@
-"""Finding and loading a pushed model."""
+"""Loader of pushed models."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class ExportedModel:
     """A loaded SavedModel.
 
     Attributes:
-        path: The folder it was loaded from, a version's own.
-        loaded: What `tf.saved_model.load` returned; it keeps the variables alive.
+        path: The version's folder.
+        loaded: The object from `tf.saved_model.load`; it keeps the variables alive.
     """
 
     path: str
@@ -61,8 +61,8 @@ def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE,
     """Loads a pushed model.
 
     Args:
-        path: A version's folder, or the folder of all versions, of which the newest complete one is taken; local
-            or anything else that TensorFlow reads.
+        path: A version's folder, or the folder of all versions, then the newest complete one is loaded; any path
+            that TensorFlow reads.
         signatures: Signatures that it must have.
 
     Raises:
@@ -81,7 +81,7 @@ def newest_version(path: str) -> str:
     """Finds the folder of the newest complete version.
 
     Args:
-        path: The folder of all versions, or a version's own, which is returned as it is.
+        path: The folder of all versions, or a version's folder, which is returned as it is.
 
     Raises:
         ValueError: If there is no complete SavedModel, or the path cannot be read.

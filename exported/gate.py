@@ -1,4 +1,4 @@
-"""The gate: decides by two models' scores of the same sentences, and gives its reasons in plain words."""
+"""Gate: decides by two models' scores of the same sentences, and gives its reasons in plain words."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Check(NamedTuple):
     """A condition and whether it is met.
 
     Attributes:
-        met: Whether it is.
+        met: Whether it is met.
         reason: Why, in plain words.
-        metric: The Evaluator's name of what was looked at, such as `perplexity` or `bits_per_byte_change_upper95`.
-        bound: The most that it may be; infinite if there is no such bound.
-        slice: The slice that was looked at; "" for all sentences.
+        metric: The Evaluator's name of the metric, such as `perplexity` or `bits_per_byte_change_upper95`.
+        bound: Its upper bound; infinite if there is none.
+        slice: The slice; "" for all sentences.
     """
 
     met: bool
@@ -47,11 +47,11 @@ class Check(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What the gate decided.
+    """The gate's decision.
 
     Attributes:
         blessed: Whether the model may be pushed.
-        reasons: What was met if blessed, what was not met otherwise.
+        reasons: The conditions that are met if blessed, those that are not met otherwise.
     """
 
     blessed: bool
@@ -76,8 +76,8 @@ def decide(
         gate: The conditions.
         scores: The candidate's `perplexity`, `bits_per_byte`, `tokens` and `oov_tokens` (unknown words) over all
             sentences; None if no sentence was scored.
-        change: The candidate beside its baseline, by the gate's criterion; None without a baseline.
-        slice_changes: The same for each slice, by the name that the reasons use.
+        change: The change from the baseline, by the gate's criterion; None without a baseline.
+        slice_changes: The same for each slice, by its name in the reasons.
 
     Returns:
         The verdict.
@@ -123,10 +123,10 @@ def _bound(name: str, value: float, bound: float) -> Check:
 
 
 def compare(criterion: Criterion, change: Change, tolerance: float) -> Check:
-    """Compares a candidate with its baseline, as the second condition of `GateOptions` says.
+    """Compares a candidate with its baseline, by the second condition of `GateOptions`.
 
     Args:
-        criterion: What they were compared by.
+        criterion: The score that was compared.
         change: How much worse the candidate is.
         tolerance: How much worse it may be, as a share.
 
@@ -157,17 +157,17 @@ def _compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[bo
 def compare_slices(
     criterion: Criterion, changes: Mapping[str, Change], tolerance: float, min_sentences: int
 ) -> list[Check]:
-    """Compares a candidate with its baseline slice by slice, as the third condition of `GateOptions` says.
+    """Compares a candidate with its baseline slice by slice, by the third condition of `GateOptions`.
 
     Args:
-        criterion: What they were compared by.
-        changes: How much worse the candidate is in each slice, by the name that the reasons use.
+        criterion: The score that was compared.
+        changes: How much worse the candidate is in each slice, by the slice's name in the reasons.
         tolerance: How much worse it may be in a slice, as a share.
         min_sentences: How many sentences a slice needs to be a condition.
 
     Returns:
-        A condition for each slice that is worse by more, which is not met. If no slice is, one that is met. Nothing if
-        no slice has enough sentences.
+        A condition that is not met for each slice that is worse by more; if there is none, one that is met. Empty if no
+        slice has enough sentences.
     """
     metric = f"{criterion}_change"
     watched = {name: change for name, change in changes.items() if change.sentences >= min_sentences}

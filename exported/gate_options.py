@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from ..errors import SettingError, escape
 from ..settings import Number, Settings, WholeNumber
 
-# What two models are compared by.
+# The score by which two models are compared.
 Criterion = Literal["bits_per_byte", "perplexity"]
 
 # Slices that are derived from a sentence; all others are features of the examples.
@@ -22,7 +22,7 @@ UNKNOWN_WORDS: DerivedSlice = "unknown_words"
 
 
 def as_sequence(value: Any) -> Any:
-    """Returns a single name as a sequence of one, so that it may be written without brackets."""
+    """Returns a single name as a sequence of one, so that users may leave out the brackets."""
     return (value,) if isinstance(value, str) else value
 
 

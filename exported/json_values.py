@@ -1,4 +1,4 @@
-"""JSON values: NaN and infinity, which JSON lacks, become null; a key that stands twice is an error."""
+"""JSON values: NaN and infinity, which JSON lacks, become null; a repeated key is an error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class DuplicateKeyError(ValueError):
-    """A key stands twice in one object; the message names it."""
+    """An object has a key twice; the message names it."""
 
 
 def json_values(value: Any) -> Any:
@@ -20,13 +20,13 @@ def json_values(value: Any) -> Any:
 
 
 def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Makes an object of its pairs, as the `object_pairs_hook` of `json.loads`, which keeps the last of equal keys.
+    """Builds an object for the `object_pairs_hook` of `json.loads`, which itself would keep the last of equal keys.
 
     Args:
         pairs: Keys and values.
 
     Raises:
-        DuplicateKeyError: If a key stands there twice.
+        DuplicateKeyError: If a key is there twice.
     """
     result: dict[str, Any] = {}
     for key, value in pairs:

@@ -14,14 +14,14 @@ from .additive import Additive
 
 @dataclasses.dataclass(frozen=True)
 class RatioSums(Additive):
-    """What the ratio Σ numerator / Σ denominator and its standard error are derived from, in float64.
+    """Sums for the ratio Σ numerator / Σ denominator and its standard error, in float64.
 
     A sentence has a numerator (its loss) and a denominator (its tokens or bytes). The ratio of the sums weighs every
-    token alike, however they are divided into sentences. Sentences are what was sampled, so they are what the standard
-    error is taken over (Cochran, Sampling Techniques, 1977, 6.3, without the finite population correction):
+    token alike, however they are divided into sentences. The sentences are the sample, so the standard error is taken
+    over them (Cochran, Sampling Techniques, 1977, 6.3, without the finite population correction):
 
         R = Σx / Σy        variance of R = n / (n - 1) * Σ(x - R y)² / (Σy)²
-        Σ(x - R y)² = Σx² - 2 R Σxy + R² Σy², so that sums are all it takes
+        Σ(x - R y)² = Σx² - 2 R Σxy + R² Σy², so sums suffice
 
     Worked example, three sentences of 2, 1 and 3 tokens with losses of 4, 3 and 5 nats:
 
@@ -54,18 +54,18 @@ class RatioSums(Additive):
         x, y = np.asarray(numerators, np.float64).ravel(), np.asarray(denominators, np.float64).ravel()
         if x.size != y.size:
             raise ValueError(f"{x.size} numerators and {y.size} denominators: must be one of each per sentence")
-        with np.errstate(over="ignore", invalid="ignore"):  # Infinity is kept, and what it leads to.
+        with np.errstate(over="ignore", invalid="ignore"):  # Infinity and its consequences are kept.
             sums = (x.sum(), y.sum(), (x * x).sum(), (x * y).sum(), (y * y).sum())
         return cls(float(x.size), *map(float, sums))
 
     @property
     def ratio(self) -> float:
-        """Σ numerator / Σ denominator; NaN where the denominator is 0."""
+        """Σ numerator / Σ denominator; NaN if the denominator is 0."""
         return self.numerator / self.denominator if self.denominator else math.nan
 
     @property
     def standard_error(self) -> float:
-        """The standard error of the ratio; NaN of fewer than two sentences."""
+        """The standard error of the ratio; NaN for fewer than two sentences."""
         if self.sentences < 2 or not self.denominator:
             return math.nan
         ratio = self.ratio

@@ -1,4 +1,4 @@
-"""Choosing the next token: greedily, or by chance among the likely ones."""
+"""Sampling of the next token: greedy, or random among the likely ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .completion_options import CompletionOptions
 
 
 def chances(options: CompletionOptions, log_probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What is drawn from, and how often each.
+    """Returns the ids to draw from and their weights.
 
     Worked example, four reserved tokens and words of 0.5, 0.3, 0.1 and 0.1:
 
@@ -20,15 +20,14 @@ def chances(options: CompletionOptions, log_probabilities: np.ndarray) -> tuple[
         temperature 0            1
 
     Args:
-        options: The limits on what is drawn.
+        options: The limits of the draw.
         log_probabilities: [vocabulary], nats.
 
     Returns:
-        Ids, the likeliest first, and their weights (float64, they add up to 1); reserved tokens are never among
-        them.
+        Ids, the likeliest first, and their weights (float64, they add up to 1); never reserved tokens.
 
     Raises:
-        ValueError: If no word has a finite log-probability, or one is not a number.
+        ValueError: If no word has a finite log-probability, or one is NaN.
     """
     words = np.asarray(log_probabilities, np.float64)[len(RESERVED) :]
     if np.isnan(words).any() or not np.isfinite(words).any():
@@ -37,7 +36,7 @@ def chances(options: CompletionOptions, log_probabilities: np.ndarray) -> tuple[
     ids = order + len(RESERVED)
     if options.temperature == 0:
         return ids[:1], np.ones(1)
-    # Relative to the largest, so that neither a small temperature nor small probabilities end in zeros alone.
+    # Relative to the largest, so that a small temperature or small probabilities do not give zeros only.
     weights = np.exp((words[order] - words[order[0]]) / options.temperature)
     weights /= weights.sum()
     kept = weights

@@ -1,4 +1,4 @@
-"""Warnings about scores that are right, but may mislead."""
+"""Warnings about scores that are correct but may mislead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["FEW_SENTENCES", "FEW_TOKENS", "MANY_UNKNOWN", "score_warnings", "unk
 
 # Share of the scored tokens from which unknown words are warned about.
 MANY_UNKNOWN = 0.2
-# With fewer, chance decides about a model.
+# With fewer, chance decides.
 FEW_SENTENCES = 100
 FEW_TOKENS = 1000
 
@@ -19,22 +19,22 @@ def unknown_share(scores: Mapping[str, float]) -> float:
     """Returns the share of the scored tokens that are unknown words, 0.0 to 1.0; 0.0 without tokens.
 
     Args:
-        scores: With `oov_tokens` and `tokens`, both tokens; the tokens include one `</s>` a sentence.
+        scores: With `oov_tokens` and `tokens`, both tokens; the tokens include one `</s>` per sentence.
     """
     return scores["oov_tokens"] / scores["tokens"] if scores["tokens"] else 0.0
 
 
 def score_warnings(scores: Mapping[str, float]) -> list[SettingError]:
-    """Says why the scores of a model may mislead.
+    """Returns the reasons why the scores of a model may mislead.
 
     Worked example: 300 of 1,000 tokens in 100 sentences are unknown words. They are one word to the model, and an
-    easy one, so the perplexity is low, and a warning says so. Of 50 sentences, a second one says that they are few.
+    easy one, so the perplexity is low, and a warning says so. For 50 sentences, a second one says that they are few.
 
     Args:
         scores: `sentences`, `tokens` and `oov_tokens` of all sentences.
 
     Returns:
-        Warnings that name settings, made to be shown and not to be raised; empty if all is well.
+        Warnings that name settings, to be shown and not raised; empty if all is well.
     """
     warnings = []
     share = unknown_share(scores)

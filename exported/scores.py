@@ -1,4 +1,4 @@
-"""The score of one model and of a pair of models over any set of sentences, with their intervals."""
+"""Scores of one model and of a pair of models over any set of sentences, with their intervals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ScoreSums(Additive):
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any]) -> ScoreSums:
-        """Sums what one call of the `evaluate` or `score` signature returned; as `EvaluationSums.from_outputs`."""
+        """Sums what one call of the `evaluate` or `score` signature returned; see `EvaluationSums.from_outputs`."""
         arrays = output_arrays(outputs)
         return cls(
             EvaluationSums.from_outputs(arrays),
@@ -39,7 +39,7 @@ class ScoreSums(Additive):
 
     @property
     def perplexity_ci95(self) -> tuple[float, float]:
-        """The 95 % interval of the perplexity: that of the cross entropy, exponentiated, so as skewed as it is."""
+        """The 95 % interval of the perplexity, skewed because it is that of the cross entropy, exponentiated."""
         low, high = self.nats.interval()
         return exp(low), exp(high)
 
@@ -56,7 +56,7 @@ class Change(NamedTuple):
         relative: (candidate - baseline) / baseline of the criterion, a share: 0.01 is 1 %.
         lower: One-sided 95 % lower bound of `relative`.
         upper: One-sided 95 % upper bound of `relative`.
-        sentences: How many sentences both models scored.
+        sentences: Number of sentences that both models scored.
     """
 
     relative: float
@@ -67,10 +67,10 @@ class Change(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class PairedSums(Additive):
-    """Two models' scores of the very same sentences, and of the difference within each sentence.
+    """Two models' scores of the same sentences, and the difference within each sentence.
 
-    Most of what makes one sentence harder than another is the same for both models, and cancels: the difference is
-    known many times more exactly than either score.
+    Most of what makes one sentence harder than another is the same for both models and cancels, so the difference is
+    known far more exactly than either score.
 
     Worked example, three sentences of 8 bytes each; the candidate takes 17, 15 and 20 bits, the baseline 16, 16, 16:
 
@@ -95,8 +95,8 @@ class PairedSums(Additive):
         """Sums what the two models returned for the same sentences.
 
         Args:
-            candidate: As for `EvaluationSums.from_outputs`.
-            baseline: The same of the baseline, sentence by sentence.
+            candidate: See `EvaluationSums.from_outputs`.
+            baseline: The baseline's outputs for the same sentences.
 
         Raises:
             ValueError: If an output is missing, or the models scored different numbers of sentences.
@@ -116,11 +116,11 @@ class PairedSums(Additive):
         )
 
     def change(self, criterion: Criterion) -> Change:
-        """How much worse the candidate is.
+        """Returns how much worse the candidate is.
 
         Args:
-            criterion: `bits_per_byte`; or `perplexity`, for models that read the same tokens only, which the caller
-                makes sure of (`token_identity.same_tokens`). If the numbers of tokens differ, all is NaN.
+            criterion: `bits_per_byte`; or `perplexity`, only for models that read the same tokens, which the caller
+                checks (`token_identity.same_tokens`). If the numbers of tokens differ, all is NaN.
 
         Returns:
             The relative change. The baseline's own score counts as known: its error is the same in both terms.

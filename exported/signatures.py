@@ -1,4 +1,4 @@
-"""What a SavedModel offers, read without loading it."""
+"""Signatures of a SavedModel, read without loading it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NEXT_WORD = "next_word"
 TOKENIZE = "tokenize"
 STEP = "step"
 
-# What TensorFlow raises for files that are damaged; IndexError is a checkpoint that is too short.
+# Exceptions of TensorFlow for damaged files; IndexError: a checkpoint that is too short.
 LOADING_ERRORS = (OSError, ValueError, TypeError, IndexError, RuntimeError, tf.errors.OpError)
 
 _REMEDIES = {
@@ -22,7 +22,7 @@ _REMEDIES = {
 
 
 def signature_names(path: str) -> list[str]:
-    """Lists the signatures of a SavedModel, sorted; otherwise as `signature_definitions`."""
+    """Lists the signatures of a SavedModel, sorted; see `signature_definitions`."""
     return sorted(signature_definitions(path))
 
 
@@ -53,8 +53,8 @@ def check_signature(path: str, signature: str, role: str = "model") -> None:
 
     Args:
         path: The folder that holds `saved_model.pb`.
-        signature: The name that must be there.
-        role: What the model is called in the message: `model` or `baseline`.
+        signature: The signature's name.
+        role: Name of the model in the message: `model` or `baseline`.
 
     Raises:
         ValueError: Names the model, the signature and the remedy.
@@ -64,8 +64,8 @@ def check_signature(path: str, signature: str, role: str = "model") -> None:
     except ValueError as error:
         raise ValueError(f"{role} {error}; {_REMEDIES[role]}") from error
     if signature not in names:
-        there = ", ".join(names) or "none"
-        raise ValueError(f"{role} {path}: has no signature `{signature}` (there are: {there}); {_REMEDIES[role]}")
+        present = ", ".join(names) or "none"
+        raise ValueError(f"{role} {path}: has no signature `{signature}` (there are: {present}); {_REMEDIES[role]}")
 
 
 def check_evaluation(path: str, role: str, example: bytes | None) -> None:
@@ -74,7 +74,7 @@ def check_evaluation(path: str, role: str, example: bytes | None) -> None:
     Args:
         path: The folder that holds `saved_model.pb`.
         role: `model` or `baseline`.
-        example: A serialized `tf.train.Example`; None: there is none, so the model is only loaded.
+        example: A serialized `tf.train.Example`; None: the model is only loaded.
 
     Raises:
         ValueError: Names the model, what is wrong and the remedy.

@@ -1,4 +1,4 @@
-"""Slices of the sentences, so that a model cannot get worse somewhere unseen."""
+"""Slices of the sentences, so that a model cannot get worse unnoticed in one of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .gate_options import SENTENCE_LENGTH, UNKNOWN_WORDS
 
 __all__ = ["LENGTHS", "LENGTH_NAMES", "SENTENCE_LENGTH", "UNKNOWN_WORDS", "derived", "groups"]
 
-# Most words of a sentence in each group but the last; the words that `max_length` cut are counted.
+# Largest number of words of a sentence in each group but the last; words cut by `max_length` count.
 LENGTHS = (10, 20, 40, 80)
 LENGTH_NAMES = tuple(
     [f"{low + 1} to {high}" for low, high in zip((-1, *LENGTHS), LENGTHS, strict=False)] + [f"over {LENGTHS[-1]}"]
@@ -19,19 +19,19 @@ LENGTH_NAMES = tuple(
 
 
 def derived(name: str, outputs: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """The group of each sentence, from what the candidate returned for it.
+    """Returns the group of each sentence, from the candidate's outputs.
 
-    Worked example: 2 targets (a word and `</s>`), and 30 of which one is unknown:
+    Worked example: 2 targets (a word and `</s>`), and 30 with one unknown word:
 
         sentence_length  "0 to 10"  "21 to 40"
         unknown_words    "no"       "yes"
 
     Args:
-        name: `sentence_length` or `unknown_words`; what is unknown follows the candidate's vocabulary.
+        name: `sentence_length` or `unknown_words`; unknown are the words outside the candidate's vocabulary.
         outputs: `tokens`, `truncated_tokens` and `oov_tokens`, each `[sentences]`.
 
     Returns:
-        str `[sentences]`; None where `name` is not derived, but a feature of the examples.
+        str `[sentences]`; None if `name` is a feature of the examples.
     """
     if name == SENTENCE_LENGTH:
         words = outputs["tokens"] + outputs["truncated_tokens"] - 1  # Without `</s>`.
@@ -42,13 +42,13 @@ def derived(name: str, outputs: Mapping[str, np.ndarray]) -> np.ndarray | None:
 
 
 def groups(columns: Mapping[str, Sequence[Any]], rows: int) -> list[tuple[dict[str, Any], np.ndarray]]:
-    """Divides rows into groups that have the same values everywhere.
+    """Divides rows into groups with the same values in all columns.
 
     Worked example: the columns `{"a": ["x", "y", "x"]}` give `[({"a": "x"}, [0, 2]), ({"a": "y"}, [1])]`.
 
     Args:
         columns: The values of each row, hashable, by column; without columns all rows are one group.
-        rows: Their number.
+        rows: Number of rows.
 
     Returns:
         The values of each group and its row numbers, int64, in the order of their first rows.

@@ -1,7 +1,7 @@
-"""The sums that every score of a language model is derived from: one value type, added in float64.
+"""Sums that every score of a language model is derived from: one value type, added in float64.
 
 The Evaluator's metric, `tfx-lm score` and the run's summary all use this type, so a perplexity has one
-definition. It needs numpy only.
+definition. It needs only NumPy.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ BITS_PER_SPELLED_BYTE = 8.0
 
 
 def sentence_bits(nll: Any, spelled_bytes: Any) -> Any:
-    """Bits that a sentence, or many of them, cost: nll / ln 2 + 8 * spelled_bytes.
+    """Computes the bits that one or more sentences cost: nll / ln 2 + 8 * spelled_bytes.
 
-    An unknown or cut word is charged for being spelled out with a uniform code over bytes, 8 bits each, beside what
-    the model gave to `<unk>`. So a smaller vocabulary or `max_length`, which makes token perplexity look better, does
-    not pay in bits, and models with different vocabularies can be compared.
+    Besides the cost of `<unk>`, an unknown or cut word is charged 8 bits for each byte, as if spelled out with a
+    uniform code. So a smaller vocabulary or `max_length`, which makes the perplexity per token look better, does not
+    pay in bits, and models with different vocabularies can be compared.
 
     Args:
         nll: Nats, a number or an array.
@@ -52,12 +52,12 @@ class EvaluationSums(Additive):
 
     Attributes:
         nll: Negative log-likelihood of the targets, in nats.
-        tokens: Scored targets: words and one `</s>` a sentence.
-        bytes: UTF-8 bytes of the lines, one newline each included.
+        tokens: Scored targets: words and one `</s>` per sentence.
+        bytes: UTF-8 bytes of the lines, including one newline each.
         oov_tokens: Targets that are the unknown word.
-        oov_nll: The part of `nll` that falls on unknown words, in nats.
+        oov_nll: The part of `nll` from unknown words, in nats.
         truncated_tokens: Targets that `max_length` cut off; they are not in `tokens`.
-        spelled_bytes: Bytes of all unknown and all cut words, each with one byte for what separates it.
+        spelled_bytes: Bytes of all unknown and all cut words, each with one byte for its separator.
         sentences: Number of lines.
     """
 
@@ -92,12 +92,12 @@ class EvaluationSums(Additive):
 
     @property
     def perplexity(self) -> float:
-        """exp(nats per token), taken last; NaN without tokens, infinity where it is beyond float64."""
+        """exp(nats per token), taken last; NaN without tokens, infinity if it exceeds float64."""
         return exp(self.cross_entropy)
 
     @property
     def perplexity_without_oov(self) -> float:
-        """Perplexity of the targets that are known words; NaN where there are none."""
+        """Perplexity of the targets that are known words; NaN if there are none."""
         return exp(_ratio(self.nll - self.oov_nll, self.tokens - self.oov_tokens))
 
     @property
@@ -119,10 +119,10 @@ class EvaluationSums(Additive):
 
 
 def output_arrays(outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """What one call of the `evaluate` or `score` signature returned for each sentence.
+    """Returns the outputs of one call of the `evaluate` or `score` signature as arrays.
 
     Args:
-        outputs: As for `EvaluationSums.from_outputs`.
+        outputs: See `EvaluationSums.from_outputs`.
 
     Returns:
         For each name in `MODEL_OUTPUTS` a float64 array `[batch]`.
@@ -144,7 +144,7 @@ def output_arrays(outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def exp(nats: float) -> float:
-    """Raises e to the power of `nats`; infinity, not an error, where float64 ends."""
+    """Raises e to the power of `nats`; infinity, not an error, if it exceeds float64."""
     try:
         return math.exp(nats)
     except OverflowError:

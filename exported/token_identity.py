@@ -55,7 +55,7 @@ def read_token_identity(path: str) -> dict[str, Any]:
         `auto_limit` if there is one.
 
     Raises:
-        ValueError: If it cannot be read.
+        ValueError: If there is none, or it cannot be read.
     """
     try:
         with tf.io.gfile.GFile(f"{path}/{FILE}", "r") as file:
@@ -80,7 +80,7 @@ def check_same_tokens(candidate: str, baseline: str) -> None:
         baseline: The baseline's.
 
     Raises:
-        SettingError: If tokenizer or vocabulary differ; the message names both. It names the setting `criterion`.
+        SettingError: If tokenizer or vocabulary differ; the message names both and the setting `criterion`.
         ValueError: If a token identity cannot be read.
     """
     ours, theirs = read_token_identity(candidate), read_token_identity(baseline)
@@ -93,7 +93,7 @@ def check_same_tokens(candidate: str, baseline: str) -> None:
 
 
 def _tokens(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what decides which tokens a text has; `max_length` only decides how many of them are read."""
+    """Returns the part that decides into which tokens a text is split, without `max_length`."""
     return {name: value for name, value in identity.items() if name not in ("max_length", "auto_limit")}
 
 

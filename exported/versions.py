@@ -1,9 +1,9 @@
-"""The folder of pushed versions that a model server watches: each version is there as a whole or not at all.
+"""Folder of pushed versions that a model server watches: each version is there as a whole or not at all.
 
 serving/1764000000           a version; servers load the highest number
-serving/withdrawn-1764009999 a version that was rolled back; servers see no number, and pass it over
-serving/.pushing-x7c2        a push on its way; left behind only where it was killed, and removed by the next one
-serving/.lock                held while names change
+serving/withdrawn-1764009999 a version that was rolled back; servers ignore it, since its name is no number
+serving/.pushing-x7c2        a push under way; left behind only if it was killed, and removed by the next one
+serving/.lock                locked while names change
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def push(destination: Path, copy: Callable[[Path], None], keep: int | None = Non
     """Adds a version.
 
     The files are written under a name that no server loads, on the same file system, and flushed to disk; then the
-    folder gets its number in one rename. Whoever pushes at the same time gets another number, and the one who
-    renames last the highest.
+    folder gets its number in one rename. Of several pushes at the same time, each gets its own number, and the last
+    to rename the highest.
 
     Args:
-        destination: The folder of versions; it is made.
+        destination: The folder of versions; it is created if missing.
         copy: Writes the model's files into the empty folder that it is given.
-        keep: How many complete versions to keep, this one included, the newest; None: all. Withdrawn ones are
-            removed too. What cannot be removed stays, with a warning in the log.
+        keep: Number of newest complete versions to keep, including this one; None: all. Withdrawn ones are
+            removed too. A version that cannot be removed stays, with a warning in the log.
 
     Returns:
         The version's folder. Its number is the time in seconds, or one more than the highest ever used here.
@@ -56,11 +56,11 @@ def push(destination: Path, copy: Callable[[Path], None], keep: int | None = Non
     with _locked(destination):
         _remove_leftovers(destination)
         temporary = Path(tempfile.mkdtemp(prefix=_PUSHING, dir=destination))
-        # Held until the folder has its number, so that others can tell it from what a killed push left.
+        # Held until the folder has its number, so that others can tell it from leftovers of a killed push.
         holder = _lock(temporary)
     try:
         copy(temporary)
-        # What mkdtemp makes is closed to a server that runs as another user.
+        # A server that runs as another user cannot read a folder of mkdtemp.
         temporary.chmod(0o777 & ~_umask())
         _flush_tree(temporary)
         with _locked(destination):
@@ -85,23 +85,23 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
         to: The version to go back to: all newer ones are withdrawn. None: the one before the newest.
 
     Returns:
-        The version that is now the newest, and the folders of those withdrawn, the newest first.
+        The version that is now the newest, and the withdrawn folders, the newest first.
 
     Raises:
-        RollbackError: If there is no such version, or none to go back to.
+        RollbackError: If the version does not exist, or there is none to go back to.
     """
     if not destination.is_dir():
         raise RollbackError(f"{destination}: no such folder; give the folder of all versions")
     with _locked(destination):
         versions = list_versions(destination)
-        there = ", ".join(str(version) for version in versions) or "none"
+        present = ", ".join(str(version) for version in versions) or "none"
         if to is not None and to not in versions:
-            raise RollbackError(f"{destination}: has no version {to} (there are: {there})")
+            raise RollbackError(f"{destination}: has no version {to} (there are: {present})")
         if to is None and len(versions) < 2:
-            raise RollbackError(f"{destination}: nothing to roll back to (versions: {there}); a rollback needs two")
+            raise RollbackError(f"{destination}: nothing to roll back to (versions: {present}); a rollback needs two")
         target = versions[-2] if to is None else to
         withdrawn = []
-        # The newest first: at no moment is anything but the newest or the target the highest number by accident.
+        # The newest first, so that the highest number only ever goes down to the target.
         for version in reversed([version for version in versions if version > target]):
             withdrawn.append((destination / str(version)).rename(destination / f"{WITHDRAWN}{version}"))
         flush(destination)
@@ -109,7 +109,7 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
 
 
 def is_complete(path: str) -> bool:
-    """Whether a server could load the SavedModel in a folder; a copy still under way lacks one of the two files."""
+    """Returns whether a server could load the SavedModel in a folder; an unfinished copy lacks one of the two files."""
     import tensorflow as tf  # Late: `tfx-lm rollback` does without.
 
     files = (f"{path}/saved_model.pb", f"{path}/variables/variables.index")
@@ -120,11 +120,11 @@ def complete_versions(path: str) -> list[str]:
     """Lists the versions that a server could load.
 
     Args:
-        path: The folder of all versions; local or anything else that TensorFlow reads. It need not exist.
+        path: The folder of all versions, any path that TensorFlow reads. It need not exist.
 
     Returns:
-        Their folders, the newest (the highest number) first. Of `9/`, `10/` and `11.tmp/`, all with a SavedModel,
-        these are `PATH/10` and `PATH/9`.
+        Their folders, the newest (the highest number) first: for `9/`, `10/` and `11.tmp/`, all with a SavedModel,
+        `PATH/10` and `PATH/9`.
     """
     import tensorflow as tf
 
@@ -157,7 +157,7 @@ def _prune(destination: Path, keep: int) -> None:
     names += [path.name for path in destination.glob(f"{WITHDRAWN}*")]
     for name in names:
         try:
-            # Renamed first: a server must not find half of a version.
+            # Renamed first: a server must not find half a version.
             doomed = (destination / name).rename(destination / f"{_REMOVING}{name}")
         except OSError as error:  # Such as a folder of another user; the new model is served already.
             _log.warning("%s: cannot be removed (%s); the next push tries again", destination / name, error)
@@ -166,7 +166,7 @@ def _prune(destination: Path, keep: int) -> None:
 
 
 def _remove_leftovers(destination: Path) -> None:
-    """Removes what killed pushes left; a push that is still at work holds a lock on its folder."""
+    """Removes the leftovers of killed pushes; a push under way holds a lock on its folder."""
     for path in destination.glob(f"{_PUSHING}*"):
         with contextlib.suppress(BlockingIOError):
             descriptor = _lock(path, fcntl.LOCK_NB)

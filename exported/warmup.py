@@ -1,4 +1,4 @@
-"""The file of requests that a server sends to a model before it opens it to clients."""
+"""Warm-up requests, which a server sends to a model before it serves clients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-# Where TensorFlow Serving looks for it, within a SavedModel.
+# TensorFlow Serving's path, within a SavedModel.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 CANDIDATES = 10
 BATCHES = (1, 8, 64)
@@ -17,10 +17,10 @@ BATCHES = (1, 8, 64)
 def write_warmup_requests(model: str, texts: Sequence[bytes]) -> None:
     """Writes requests of several batch sizes to the signatures that clients call most.
 
-    All inputs have a row for each text: `tensorflow/serving --enable_batching` replays the file through its batching,
-    which refuses any other, and then does not load the version.
+    All inputs have a row for each text: `tensorflow/serving --enable_batching` replays the file through its batching
+    and does not load the version if one has another shape.
 
-    A signature's first call takes many times as long as the next; with this file, no client waits for it.
+    A signature's first call takes many times as long as the others; with this file, no client waits for it.
 
     Args:
         model: The SavedModel's folder.
@@ -42,7 +42,7 @@ def write_warmup_requests(model: str, texts: Sequence[bytes]) -> None:
 
 
 def read_warmup_requests(model: str) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Reads the requests again: the name of a signature and its inputs by name; none where there is no file.
+    """Yields the requests: the name of a signature and its inputs by name; nothing if there is no file.
 
     Args:
         model: The SavedModel's folder.
