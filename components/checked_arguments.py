@@ -1,4 +1,4 @@
-"""Arguments of a component, checked when it is built; those that only a run knows are checked by its executor."""
+"""Arguments of a component, checked when it is built; its executor checks those that only a run knows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 
 from ..settings import Settings
 
-# Takes the place of a number that only a run knows: it lies within the bounds of every option.
+# Stands in for a number that only a run knows: it is within the bounds of every option.
 _WITHIN_BOUNDS = 2
 
 
@@ -18,10 +18,10 @@ def checked_arguments(group: type[Settings], arguments: Mapping[str, Any]) -> di
 
     Args:
         group: The options.
-        arguments: Each argument by name. Of a RuntimeParameter, its default is checked if it has one.
+        arguments: Each argument by name. If a RuntimeParameter has a default, that is checked.
 
     Returns:
-        The arguments with the types of their options, such as 5.0 for 5; a RuntimeParameter as it is.
+        The arguments with the types of their options, such as 5.0 for 5; RuntimeParameters unchanged.
 
     Raises:
         SettingError: If a value is out of range.

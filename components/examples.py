@@ -15,7 +15,7 @@ from ..errors import SettingError, escape
 # The split that components score unless told otherwise; TFX's Evaluator has the same.
 EVALUATED_SPLITS = ("eval",)
 
-# The first bytes of a gzip file: two of identification and one for the only method of compression.
+# The first bytes of a gzip file: its identification, and the only compression method.
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 
 
@@ -36,7 +36,7 @@ def split_files(examples: Sequence[types.Artifact], splits: Iterable[str]) -> li
         The files, those of each folder sorted.
 
     Raises:
-        SettingError: If there is no such split.
+        SettingError: If a split does not exist.
     """
     known = split_names(examples)
     wanted = list(splits)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tfx import types
 
-# The scores over all sentences; `blessed`, 0 or 1, stands beside them.
+# The scores over all sentences; `blessed`, 0 or 1, is recorded with them.
 PERPLEXITY = "perplexity"
 BITS_PER_BYTE = "bits_per_byte"
 TOKENS = "tokens"
@@ -15,7 +15,7 @@ BLESSED = "blessed"
 
 
 def record_scores(artifact: types.Artifact, scores: Mapping[str, float] | None, blessed: bool) -> None:
-    """Notes scores and verdict on an artifact.
+    """Records scores and verdict on an artifact.
 
     Args:
         artifact: The artifact.
@@ -27,17 +27,17 @@ def record_scores(artifact: types.Artifact, scores: Mapping[str, float] | None, 
         return
     artifact.set_int_custom_property(TOKENS, int(scores[TOKENS]))
     for name in (PERPLEXITY, BITS_PER_BYTE):
-        # Databases have no NaN, and a score that does not exist is no property.
+        # Databases have no NaN; a missing score is no property.
         if math.isfinite(scores[name]):
             artifact.set_float_custom_property(name, float(scores[name]))
 
 
 def copy_scores(artifact: types.Artifact, sources: Sequence[types.Artifact]) -> None:
-    """Notes the scores of the artifacts that have some on another artifact.
+    """Copies the scores of other artifacts to an artifact.
 
     Args:
-        artifact: The artifact to note them on.
-        sources: For example, the blessings of an Evaluator.
+        artifact: The artifact that gets them.
+        sources: Artifacts that may have scores, such as the blessings of an Evaluator.
     """
     for source in sources:
         for name in (PERPLEXITY, BITS_PER_BYTE):

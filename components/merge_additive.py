@@ -11,13 +11,13 @@ from ..exported.additive import Additive
 
 
 class MergeAdditive(beam.CombineFn):
-    """Adds values of one type; without values the result is the empty one."""
+    """Adds values of one type; the sum of no values is the empty value."""
 
     def __init__(self, kind: type[Additive]) -> None:
         """Makes the CombineFn.
 
         Args:
-            kind: The type of the values; `kind()` is the empty one.
+            kind: The type of the values; `kind()` is the empty value.
         """
         self._kind = kind
 

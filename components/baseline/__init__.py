@@ -1,1 +1,1 @@
-"""Baseline: the model that is being served, for the Evaluator to compare with."""
+"""Baseline: the served model, for the Evaluator to compare with."""

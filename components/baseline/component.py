@@ -20,7 +20,7 @@ class BaselineSpec(types.ComponentSpec):
 
 
 class Baseline(base_component.BaseComponent):
-    """Outputs the newest model at the push destination that is not the candidate itself; see README.md beside this.
+    """Outputs the newest model at the push destination that is not the candidate itself; see README.md.
 
     Outputs:
         baseline: a `Model`; its folder is empty if no model is served.
@@ -35,7 +35,7 @@ class Baseline(base_component.BaseComponent):
 
         Args:
             model: The candidate `Model`.
-            push_destination: The folder that the Pusher pushes to; local or anything else that TensorFlow reads.
+            push_destination: The folder that the Pusher pushes to, any path that TensorFlow reads.
         """
         super().__init__(
             spec=BaselineSpec(

@@ -1,4 +1,4 @@
-"""Driver of Baseline: looks up the served model before the cache, so that the answer is part of the cache's key."""
+"""Driver of Baseline: looks up the served model before the cache, so that it is part of the cache's key."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .served import SERVED_MODEL_KEY, served_model
 class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
     """Adds the execution property `served_model`.
 
-    TFX's runners want the first base class of a component's driver, and call the second. An `InteractiveContext`, in a
-    notebook, calls the first.
+    TFX's runners require the first base class and call the second. An `InteractiveContext`, in a notebook, calls the
+    first.
     """
 
     def __init__(self, metadata_handle: Any) -> None:
@@ -28,13 +28,13 @@ class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
         portable_base_driver.BaseDriver.__init__(self, metadata_handle)
 
     def run(self, execution_info: Any) -> Any:
-        """Runs before the cache is asked.
+        """Runs before the cache look-up.
 
         Args:
             execution_info: The node's inputs and execution properties.
 
         Returns:
-            TFX's `DriverOutput`: the execution properties, with the one that was added.
+            TFX's `DriverOutput`: the execution properties, including `served_model`.
         """
         properties = {
             **execution_info.exec_properties,
@@ -55,7 +55,7 @@ class Driver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
         pipeline_info: Any,
         component_info: Any,
     ) -> Any:
-        """The same as `run`, for an `InteractiveContext`; arguments and result are TFX's."""
+        """Does the same as `run`, for an `InteractiveContext`; arguments and result are TFX's."""
         inputs = self.resolve_input_artifacts(input_dict, exec_properties, driver_args, pipeline_info)
         properties = {**exec_properties, SERVED_MODEL_KEY: find_served(inputs, exec_properties)}
         return super().pre_execution(input_dict, output_dict, properties, driver_args, pipeline_info, component_info)

@@ -20,8 +20,7 @@ BASELINE_KEY = "baseline"
 class Executor(base_executor.BaseExecutor):
     """Executor of `Baseline`.
 
-    It copies, so that a version that is removed from the destination later takes nothing from the records of the
-    runs that it was compared in.
+    It copies the model, so that the records of a run stay complete when a version is removed from the destination.
     """
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
@@ -37,7 +36,7 @@ class Executor(base_executor.BaseExecutor):
         if served is None:
             served = find_served(input_dict, exec_properties)
         baseline = artifact_utils.get_single_instance(output_dict[BASELINE_KEY])
-        # Kubeflow makes no folders, and a task that is tried again must not add to what is there.
+        # Kubeflow makes no folders, and a retried task must not add to existing files.
         if tf.io.gfile.exists(baseline.uri):
             tf.io.gfile.rmtree(baseline.uri)
         tf.io.gfile.makedirs(baseline.uri)

@@ -9,16 +9,16 @@ from ...exported.versions import complete_versions
 # Execution property, and custom property of the artifact: the version's folder, "" if no model is served.
 SERVED_MODEL_KEY = "served_model"
 
-# Both together tell one model from another: the graph, and the checksum of every variable.
+# Together they identify a model: the graph, and the checksum of every variable.
 _IDENTITY = ("saved_model.pb", "variables/variables.index")
 
 
 def served_model(destination: str, candidate: str) -> str:
-    """Finds the model that a candidate has to be compared with.
+    """Finds the model to compare a candidate with.
 
     After a run that pushed, the newest version *is* that run's model. If the run is repeated and nothing changed,
-    it would be compared with itself, and an orchestrator that caches would have to evaluate it again. Leaving out the
-    copies of the candidate makes an unchanged run find what it found before.
+    it would be compared with itself, and not taken from the cache. Without the copies of the candidate, an unchanged
+    run finds the same model as before.
 
     | at the destination | candidate | found |
     |---|---|---|

@@ -1,4 +1,4 @@
-"""Evaluator of a masked language model: TFX's own, with our metrics, gate and inference put in."""
+"""Evaluator of a masked language model: TFX's own, with our metrics, gate and inference."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class MaskedEvaluatorSpec(types.ComponentSpec):
 class MaskedEvaluator(base_beam_component.BaseBeamComponent):
     """Scores the raw sentences with the exported model and blesses it if the gate's conditions hold.
 
-    See README.md beside this file.
+    See README.md.
 
     Outputs:
         evaluation: a `ModelEvaluation` with all metrics and the verdict.
@@ -79,21 +79,21 @@ class MaskedEvaluator(base_beam_component.BaseBeamComponent):
         """Builds the component; its node id is `Evaluator`.
 
         Args:
-            examples: Raw `Examples` with the feature `text`; not the transformed ones, since the model brings its
-                own transform.
+            examples: Raw `Examples` with the feature `text`, not transformed ones, since the model contains its
+                transform.
             model: The candidate `Model`, with the signature `evaluate`.
             baseline_model: The `Model` to compare with; the channel may be empty.
             max_perplexity: Largest perplexity per token; None: no bound. One of the two bounds must be given.
             max_bits_per_byte: Largest number of bits per byte; None: no bound.
             max_unknown: Largest share of unknown words among the scored tokens; None: no bound.
-            criterion: What candidate and baseline are compared by: `bits_per_byte`, or `perplexity` if both have the
-                same tokenizer and vocabulary.
+            criterion: The score that is compared: `bits_per_byte`, or `perplexity` if both models have the same
+                tokenizer and vocabulary.
             tolerance: How much worse than the baseline the candidate may be, as a share: 0.005 is 0.5 %. 0: it must
                 be shown to be better. None: the comparison is no condition.
             slices: Features to slice the scores by: `sentence_length`, `unknown_words`, or raw features of the
                 examples.
             slice_tolerance: How much worse it may be in a slice, as a share. None: slices are only reported.
-            slice_min_sentences: How many sentences a slice must have to count.
+            slice_min_sentences: Number of sentences that a slice must have to count.
             example_splits: Splits that are scored; None: `eval`.
 
         Raises:

@@ -1,4 +1,4 @@
-"""`EvalConfig` of the Evaluator: what TFMA computes. The gate decides what follows from it."""
+"""`EvalConfig` of the Evaluator: the metrics that TFMA computes, for the gate to decide by."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def eval_config(slices: Sequence[str] = (), same_tokens: bool = True) -> config_
     """Builds the configuration of the Evaluator.
 
     It has no thresholds: TFMA's look at one value at a time, and the gate compares two models over the same
-    sentences. It asks for no intervals of TFMA's, which repeat each computation for 20 random groups of sentences:
-    those of `scores` are derived from sums.
+    sentences. It has no intervals of TFMA either, which repeat each computation for 20 random groups of sentences:
+    `scores` derives intervals from sums.
 
     Args:
         slices: Features to slice the metrics by: `sentence_length`, `unknown_words`, or raw features.
-        same_tokens: As for `metrics.MaskedLanguageModelMetrics`.
+        same_tokens: See `metrics.MaskedLanguageModelMetrics`.
 
     Returns:
         The configuration, with one unnamed model; TFX adds the baseline if there is one.
@@ -41,6 +41,6 @@ def eval_config(slices: Sequence[str] = (), same_tokens: bool = True) -> config_
                 ]
             )
         ],
-        # Without this TFMA would look for metrics that Keras compiled into the model.
+        # Without this, TFMA would look for metrics that Keras compiled into the model.
         options=config_pb2.Options(include_default_metrics=BoolValue(value=False)),
     )

@@ -13,18 +13,18 @@ import numpy as np
 from ...exported.additive import Additive
 from ...exported.sums import output_arrays, sentence_bits
 
-# How many sentences are kept at each end, and how much of each.
+# Number of sentences kept at each end, and of bytes of each.
 KEPT = 20
 TEXT_BYTES = 4096
 
 
 class Sentence(NamedTuple):
-    """A sentence and what it is ranked by.
+    """A sentence and its rank.
 
     Attributes:
-        bits: With a baseline, the bits that the candidate takes more than the baseline does; without one, the bits
-            per byte of the sentence.
-        text: The raw line, at most `TEXT_BYTES` bytes of it.
+        bits: Rank: with a baseline, the candidate's bits less the baseline's; without one, the bits per byte of the
+            sentence.
+        text: The first `TEXT_BYTES` bytes of the raw line.
     """
 
     bits: float
@@ -35,12 +35,12 @@ class Sentence(NamedTuple):
 class Extremes(Additive):
     """The `KEPT` sentences with the most and the fewest bits; `+` merges disjoint sets.
 
-    Sentences with as many bits are ranked by their text, so that the order of merging does not matter. A sentence
-    whose bits are NaN is not ranked.
+    Sentences with equally many bits are ranked by their text, so that the order of merging does not matter. A
+    sentence whose bits are NaN is not ranked.
 
     Attributes:
-        most: From the most bits down.
-        fewest: From the fewest bits up.
+        most: Those with the most bits, in descending order.
+        fewest: Those with the fewest bits, in ascending order.
     """
 
     most: tuple[Sentence, ...] = ()
@@ -54,8 +54,8 @@ class Extremes(Additive):
 
         Args:
             texts: bytes `[batch]`, the raw lines.
-            candidate: As for `EvaluationSums.from_outputs`.
-            baseline: The same of the baseline, if there is one.
+            candidate: See `EvaluationSums.from_outputs`.
+            baseline: The baseline's outputs; None without a baseline.
         """
         ours = output_arrays(candidate)
         bits = sentence_bits(ours["nll"], ours["spelled_bytes"])
@@ -66,7 +66,7 @@ class Extremes(Additive):
             with np.errstate(invalid="ignore"):
                 bits = bits - sentence_bits(theirs["nll"], theirs["spelled_bytes"])
         (known,) = np.nonzero(~np.isnan(bits))
-        # Equal bits at the edge would be cut by their position, which depends on the batch: `_ranked` needs them all.
+        # Equal bits at the edge would be cut by position, which depends on the batch, so `_ranked` gets them all.
         edge = min(KEPT, known.size)
         if edge:
             ordered = np.sort(bits[known])
@@ -80,7 +80,7 @@ class Extremes(Additive):
         return Extremes(tuple(most), tuple(heapq.nsmallest(KEPT, [*self.fewest, *other.fewest])))
 
     def as_json(self) -> str:
-        """One JSON object: `{"most": [{"bits": .., "text": ..}, ..], "fewest": [..]}`."""
+        """Returns one JSON object: `{"most": [{"bits": .., "text": ..}, ..], "fewest": [..]}`."""
         return json.dumps({name: [item._asdict() for item in getattr(self, name)] for name in ("most", "fewest")})
 
     @classmethod

@@ -3,7 +3,7 @@
 TFX hands over up to 1,000 sentences at once, whatever their length. TFX's Evaluator calls `custom_extractors` of
 this module, which replaces TFMA's extractors: sentences of similar length go through each model's `evaluate`
 signature together, in calls of bounded size, so that memory follows neither the batch nor its longest sentence. Those
-that fall into the same slices then stay together as one extract, whose predictions are arrays: TFMA's overhead for one
+of the same slices then stay together as one extract, whose predictions are arrays: TFMA's overhead for one
 extract equals the cost of scoring one sentence.
 """
 
@@ -30,11 +30,11 @@ from .metrics import TEXT
 def custom_extractors(
     eval_shared_model: Any, eval_config: Any, tensor_adapter_config: Any = None
 ) -> list[tfma.extractors.Extractor]:
-    """The extractors of the Evaluator; the name and arguments are TFX's.
+    """Returns the extractors of the Evaluator; the name and arguments are TFX's.
 
     Args:
         eval_shared_model: One `tfma.EvalSharedModel`, or the candidate and the baseline.
-        eval_config: The `EvalConfig`; what its slices are made of is looked up in the sentences.
+        eval_config: The `EvalConfig`, which names the features of the slices.
         tensor_adapter_config: Not used.
 
     Returns:
@@ -55,9 +55,9 @@ def custom_extractors(
 class EvaluateInBatches(beam.DoFn):
     """Turns a batch of raw examples into an extract for each group of its sentences.
 
-    An extract has, as TFMA's features, the values that are common to its sentences; and as TFMA's predictions the
-    float32 `[sentences]` arrays that the `evaluate` signature returned for them, by name, and their raw lines. With
-    several models the predictions are such a dictionary for each model.
+    The features of an extract are the values that its sentences have in common. Its predictions are the outputs of the
+    `evaluate` signature by name, float32 `[sentences]`, and the raw lines. With several models the predictions are
+    such a dictionary for each model.
     """
 
     def __init__(self, paths: dict[str, str], columns: Sequence[str]) -> None:
@@ -65,7 +65,7 @@ class EvaluateInBatches(beam.DoFn):
 
         Args:
             paths: SavedModel folder by model name; the name is "" if there is only one; the candidate's is first.
-            columns: What the sentences are grouped by: derived values or features.
+            columns: Derived values or features to group the sentences by.
         """
         self._paths = paths
         self._columns = columns
@@ -73,12 +73,12 @@ class EvaluateInBatches(beam.DoFn):
         self._holder = _Holder({})
 
     def setup(self) -> None:
-        """Loads the models, once for all workers of a process."""
+        """Loads the models once for all workers of a process."""
 
         def load() -> dict[str, Any]:
             return {name: tf.saved_model.load(path) for name, path in self._paths.items()}
 
-        # Beam holds it weakly: without this reference the next worker would load the models again.
+        # Beam holds a weak reference: without this one, the next worker would load the models again.
         self._holder = self._shared.acquire(lambda: _Holder(load()), tag=str(sorted(self._paths.items())))
 
     def process(self, extracts: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -100,7 +100,7 @@ class EvaluateInBatches(beam.DoFn):
             yield {
                 tfma.FEATURES_KEY: {name: np.array(value).ravel() for name, value in common.items()},
                 tfma.PREDICTIONS_KEY: predictions.get("", predictions),
-                tfma.LABELS_KEY: None,  # TFMA asks for them; the targets are in the model's sums.
+                tfma.LABELS_KEY: None,  # TFMA requires them; the targets are in the model's sums.
             }
 
 
@@ -112,7 +112,7 @@ class _Holder:
 
 
 def _column(batch: pa.RecordBatch, name: str) -> list[tuple[Any, ...]]:
-    """The values of a feature of each example, none where it is missing."""
+    """Returns the values of a feature for each example, an empty tuple if it is missing."""
     index = batch.schema.get_field_index(name)
     if index < 0:
         return [()] * batch.num_rows
@@ -123,11 +123,11 @@ def evaluate(model: Any, examples: np.ndarray) -> dict[str, np.ndarray]:
     """Calls a loaded model's `evaluate` signature in bounded batches.
 
     Args:
-        model: What `tf.saved_model.load` returned.
+        model: The object from `tf.saved_model.load`.
         examples: Serialized `tf.Example`s, bytes, `[n]`.
 
     Returns:
-        For each of `MODEL_OUTPUTS` a float32 array `[n]`, in the order of `examples`.
+        A float32 array `[n]` for each of `MODEL_OUTPUTS`, in the order of `examples`.
     """
     signature = model.signatures[EVALUATE]
     results = {name: np.zeros(len(examples), np.float32) for name in MODEL_OUTPUTS}

@@ -1,4 +1,4 @@
-"""TFMA metrics of a masked language model, added from the per-sentence sums that the model itself returns.
+"""TFMA metrics of a masked language model, from the sums that the model returns for each sentence.
 
 The model's `evaluate` signature reduces each sentence to a few floats, so no logits travel through Beam, and
 because only sums are combined, batch size, sharding and merge order do not matter.
@@ -39,7 +39,7 @@ METRICS: dict[str, Callable[[ScoreSums], float]] = {
     "truncation_rate": lambda score: score.totals.truncation_rate,
 }
 
-# The metrics of a candidate beside its baseline, from their sums. Shares of the baseline; above 0 is worse.
+# The metrics of a candidate and its baseline, from their sums. Shares of the baseline; above 0 is worse.
 PAIRED_METRICS: dict[str, Callable[[PairedSums], float]] = {
     "bits_per_byte_change": lambda pair: pair.change("bits_per_byte").relative,
     "bits_per_byte_change_lower95": lambda pair: pair.change("bits_per_byte").lower,
@@ -49,17 +49,17 @@ PAIRED_METRICS: dict[str, Callable[[PairedSums], float]] = {
     "perplexity_change_upper95": lambda pair: pair.change("perplexity").upper,
 }
 
-# JSON of `Extremes`: the sentences that got worse and better the most, or were the hardest and the easiest.
+# JSON of `Extremes`: the sentences that got worse and better the most, or the hardest and the easiest.
 EXTREMES = "extreme_sentences"
 
-# What our extracts' predictions hold beside the model's outputs: the raw lines, bytes `[sentences]`.
+# The raw lines among the predictions of our extracts, bytes `[sentences]`.
 TEXT = "text"
 
 
 def metric_key(name: str, model_name: str = "") -> tfma.metrics.MetricKey:
-    """The key under which TFMA keeps one of the metrics.
+    """Returns the key under which TFMA keeps one of the metrics.
 
-    `example_weighted` is None because a token count is the only weight there is.
+    `example_weighted` is None because the token counts are the only weights.
     """
     return tfma.metrics.MetricKey(name=name, model_name=model_name, example_weighted=None)
 
@@ -76,9 +76,9 @@ class MaskedLanguageModelMetrics(tfma.metrics.Metric):
         """Makes the metrics.
 
         Args:
-            name: TFMA's name of the group; the metrics themselves have the names of this file.
+            name: TFMA's name of the group; the metrics have the names in this file.
             same_tokens: Whether candidate and baseline read the same tokens. If not, the changes of the perplexity
-                are NaN: numbers of tokens may agree even so, and a model that knows fewer words would look better.
+                are NaN, since a model that knows fewer words would look better.
         """
         super().__init__(_computations, name=name, same_tokens=same_tokens)
 
@@ -107,7 +107,7 @@ class SumsCombineFn(beam.CombineFn, abc.ABC):
 
     Args:
         sums: The type: `sums()` is empty, `+` adds, `merge` adds many.
-        keys: The metrics that are derived from it.
+        keys: The metrics derived from it.
     """
 
     def __init__(self, sums: Any, keys: list[tfma.metrics.MetricKey]) -> None:
@@ -115,7 +115,7 @@ class SumsCombineFn(beam.CombineFn, abc.ABC):
         self.keys = keys
 
     def create_accumulator(self) -> Any:
-        """The empty sum."""
+        """Returns the empty sum."""
         return self._sums()
 
     def add_input(self, accumulator: Any, element: tfma.metrics.StandardMetricInputs) -> Any:
@@ -124,7 +124,7 @@ class SumsCombineFn(beam.CombineFn, abc.ABC):
 
     @abc.abstractmethod
     def sums_of(self, element: tfma.metrics.StandardMetricInputs) -> Any:
-        """The sums of one extract."""
+        """Returns the sums of one extract."""
 
     def merge_accumulators(self, accumulators: Iterable[Any]) -> Any:
         """Adds partial sums; the iterable may be readable only once."""
@@ -140,14 +140,14 @@ class ScoreCombineFn(SumsCombineFn):
         self._model_name = model_name
 
     def sums_of(self, element: tfma.metrics.StandardMetricInputs) -> ScoreSums:
-        """The sums of one extract."""
+        """Returns the sums of one extract."""
         return ScoreSums.from_outputs(_outputs(element, self._model_name))
 
     def extract_output(self, accumulator: ScoreSums) -> dict[tfma.metrics.MetricKey, Any]:
-        """The metrics, as float64 scalars.
+        """Returns the metrics as float64 scalars.
 
-        They are NumPy's and not Python's, because TFMA subtracts and squares them, and an exploded perplexity would
-        end a Python float with an OverflowError.
+        They are NumPy's because TFMA squares them, which raises an OverflowError for a Python float if the perplexity
+        explodes.
         """
         return _values(self.keys, METRICS, accumulator)
 
@@ -161,18 +161,18 @@ class PairedCombineFn(SumsCombineFn):
         Args:
             candidate: The candidate's name in the predictions.
             baseline: The baseline's.
-            same_tokens: As for `MaskedLanguageModelMetrics`.
+            same_tokens: See `MaskedLanguageModelMetrics`.
         """
         super().__init__(PairedSums, [metric_key(metric, candidate) for metric in PAIRED_METRICS])
         self._names = (candidate, baseline)
         self._same_tokens = same_tokens
 
     def sums_of(self, element: tfma.metrics.StandardMetricInputs) -> PairedSums:
-        """The sums of one extract."""
+        """Returns the sums of one extract."""
         return PairedSums.from_outputs(*(_outputs(element, name) for name in self._names))
 
     def extract_output(self, accumulator: PairedSums) -> dict[tfma.metrics.MetricKey, Any]:
-        """The metrics, as float64 scalars."""
+        """Returns the metrics as float64 scalars."""
         values = _values(self.keys, PAIRED_METRICS, accumulator)
         if self._same_tokens:
             return values
@@ -188,12 +188,12 @@ class ExtremesCombineFn(SumsCombineFn):
         self._names = (candidate,) if baseline is None else (candidate, baseline)
 
     def sums_of(self, element: tfma.metrics.StandardMetricInputs) -> Extremes:
-        """Those of one extract."""
+        """Returns the extremes of one extract."""
         outputs = [_outputs(element, name) for name in self._names]
         return Extremes.from_outputs(_texts(element, outputs[0]), *outputs)
 
     def extract_output(self, accumulator: Extremes) -> dict[tfma.metrics.MetricKey, Any]:
-        """The metric: a JSON text."""
+        """Returns the metric, a JSON text."""
         return {self.keys[0]: accumulator.as_json()}
 
 
@@ -204,11 +204,11 @@ def _values(
 
 
 def _texts(element: tfma.metrics.StandardMetricInputs, outputs: Mapping[str, Any]) -> np.ndarray:
-    """The raw lines, bytes `[sentences]`: our extractor puts them beside the outputs, TFMA's among the features."""
+    """Returns the raw lines, bytes `[sentences]`, from the outputs (our extractor) or the features (TFMA's)."""
     if TEXT in outputs:
         return outputs[TEXT]
     given = (element.get_features() or {}).get(TEXT_FEATURE)
-    # A sparse value where an Example of the batch has no text.
+    # A sparse value if an Example of the batch has no text.
     values = np.ravel(getattr(given, "values", given)) if given is not None else np.array([])
     missing = np.full(np.size(outputs[MODEL_OUTPUTS[0]]), b"", object)
     return values if values.size == missing.size else missing

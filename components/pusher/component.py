@@ -17,7 +17,7 @@ DEFAULTS = PusherOptions()
 
 
 class AtomicPusherSpec(types.ComponentSpec):
-    """Inputs, outputs and properties: those of TFX's Pusher, and `keep_versions` in the place of `custom_config`."""
+    """Inputs, outputs and properties: those of TFX's Pusher, and `keep_versions` instead of `custom_config`."""
 
     PARAMETERS = {  # noqa: RUF012, as TFX declares it
         specs.PUSH_DESTINATION_KEY: component_spec.ExecutionParameter(type=proto.PushDestination),
@@ -34,7 +34,7 @@ class AtomicPusherSpec(types.ComponentSpec):
 
 
 class AtomicPusher(base_component.BaseComponent):
-    """Pushes a blessed model as a whole or not at all; inputs and outputs are TFX's. See README.md beside this file.
+    """Pushes a blessed model as a whole or not at all; inputs and outputs are TFX's. See README.md.
 
     Outputs:
         pushed_model: a `PushedModel`. Its custom properties are TFX's `pushed`, `pushed_destination` and
@@ -60,11 +60,11 @@ class AtomicPusher(base_component.BaseComponent):
             model: The `Model`; without it, the copy in `infra_blessing` is pushed.
             model_blessing: From an Evaluator.
             infra_blessing: From a ServingCheck or an InfraValidator.
-            keep_versions: How many versions to keep, the newest; None: all.
+            keep_versions: Number of newest versions to keep; None: all.
 
         Raises:
             SettingError: If `keep_versions` is below 1. A run checks the value of a RuntimeParameter.
-            ValueError: If there is neither a model nor a blessing with one.
+            ValueError: If neither a model nor a blessing with one is given.
         """
         arguments = checked_arguments(PusherOptions, {KEEP_VERSIONS_KEY: keep_versions})
         if model is None and infra_blessing is None:

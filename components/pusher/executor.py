@@ -1,4 +1,4 @@
-"""Executor of the Pusher: a version appears complete or not at all."""
+"""Executor of the Pusher: a version appears as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ KEEP_VERSIONS_KEY = "keep_versions"
 
 
 class Executor(executor.Executor):
-    """Pushes to a folder by one rename, numbers versions without a step back, and keeps the newest ones."""
+    """Pushes to a folder by one rename, with ascending version numbers, and keeps the newest versions."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Pushes the model if it is blessed.
 
         Args:
-            input_dict: As for TFX's Pusher: `model`, `model_blessing`, `infra_blessing`.
-            output_dict: As for TFX's Pusher: `pushed_model`.
-            exec_properties: `push_destination`, and `keep_versions`: how many versions to keep, the newest; absent
-                or None: all.
+            input_dict: Those of TFX's Pusher: `model`, `model_blessing`, `infra_blessing`.
+            output_dict: That of TFX's Pusher: `pushed_model`.
+            exec_properties: `push_destination`, and `keep_versions`: number of newest versions to keep; absent or
+                None: all.
 
         Raises:
             SettingError: If `keep_versions` is below 1.
@@ -52,7 +52,7 @@ class Executor(executor.Executor):
         destination = push_destination.filesystem.base_directory
         pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
         if urllib.parse.urlparse(destination).scheme:
-            # An object store renames no folders. TFX writes saved_model.pb last there, which is as good as it gets.
+            # An object store cannot rename folders. TFX writes saved_model.pb last there, which is the best possible.
             super().Do(input_dict, output_dict, exec_properties)
             if pushed.get_int_custom_property("pushed") == 1:
                 _record(pushed, input_dict)
@@ -65,7 +65,7 @@ class Executor(executor.Executor):
             report("not pushed: the model is not blessed")
             return
         model = self.GetModelPath(input_dict)
-        # TFX's record of what was pushed, before servers see it: a failure here pushes nothing.
+        # TFX records the push before servers see the version: a failure here pushes nothing.
         io_utils.copy_dir(model, pushed.uri)
         version = versions.push(Path(destination), lambda folder: io_utils.copy_dir(model, str(folder)), keep)
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
@@ -78,7 +78,7 @@ def _record(pushed: types.Artifact, input_dict: Artifacts) -> None:
 
 
 def _remove_oldest(destination: str, keep: int) -> None:
-    """Removes all that is older than the newest `keep` complete versions; what cannot be removed stays."""
+    """Removes all versions older than the newest `keep` complete ones; one that cannot be removed stays."""
     with _failure_is_a_warning(destination):
         kept = complete_versions(destination)[:keep]
         if len(kept) < keep:
@@ -92,7 +92,7 @@ def _remove_oldest(destination: str, keep: int) -> None:
 
 
 def _remove(version: str) -> None:
-    # Without this file a server passes the version over. A push or a removal that was killed has left none.
+    # Without this file a server ignores the version; it is missing after a killed push or removal.
     with contextlib.suppress(fileio.NotFoundError):
         fileio.remove(f"{version}/saved_model.pb")
     fileio.rmtree(version)
@@ -102,5 +102,5 @@ def _remove(version: str) -> None:
 def _failure_is_a_warning(folder: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # The new model is served already, and each file system raises something else.
+    except Exception as error:  # The new model is served already; each file system raises other errors.
         _log.warning("%s: cannot be pruned (%s); the next push tries again", folder, error)

@@ -1,4 +1,4 @@
-"""Options of AtomicPusher: which versions stay. Their only definition."""
+"""Options of AtomicPusher: the versions to keep. Their only definition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...settings import Settings, WholeNumber
 
 
 class PusherOptions(Settings):
-    """Where blessed models go: OUTPUT/serving/VERSION."""
+    """Options for blessed models, which are pushed to OUTPUT/serving/VERSION."""
 
     # How many versions to keep, the newest; null: all.
     keep_versions: WholeNumber | None = Field(10, ge=1)

@@ -10,23 +10,22 @@ PAGE = "index.html"
 class HTML(artifact.Artifact):
     """A self-contained HTML page.
 
-    The name of the type is Kubeflow's, which shows an artifact as a page by its name alone. README.md says what else
-    it takes there.
+    The name of the type is Kubeflow's, which shows artifacts of this name as pages. README.md has the other conditions.
     """
 
     TYPE_NAME = "system.HTML"
 
 
 def page_path(uri: str) -> str:
-    """The file of the page.
+    """Returns the path of the page's file.
 
-    An artifact of TFX is a folder; for Kubeflow's pages it is the file itself.
+    An artifact of TFX is a folder; Kubeflow's page is the file itself.
 
         page_path("out/Report/report/12")            ->  "out/Report/report/12/index.html"
         page_path("gs://b/run/report/index.html")    ->  "gs://b/run/report/index.html"
 
     Args:
-        uri: The artifact's.
+        uri: The artifact's uri.
     """
     return uri if uri.endswith(".html") else f"{uri}/{PAGE}"
 

@@ -35,9 +35,9 @@ class ReportSpec(types.ComponentSpec):
 
 
 class Report(base_beam_component.BaseBeamComponent):
-    """Writes one HTML page: the verdict, the scores, the training, the data, the sentences, and where it all came from.
+    """Writes one HTML page: the verdict, the scores, the training, the data, the sentences and the sources.
 
-    See README.md beside this file.
+    See README.md.
     """
 
     SPEC_CLASS = ReportSpec
@@ -59,13 +59,13 @@ class Report(base_beam_component.BaseBeamComponent):
 
         Args:
             evaluation: The Evaluator's `ModelEvaluation`, with its verdict.
-            model: The candidate `Model`, with the signature `score`. Its tokenizer, lower case and `max_length` are
-                those of the page.
+            model: The candidate `Model`, with the signature `score`. The page uses its tokenizer, lower
+                case and `max_length`.
             model_run: The Trainer's `ModelRun`, with its TensorBoard events.
             examples: Raw `Examples` with the feature `text`.
             transform_graph: The `TransformGraph`; its vocabulary is read.
             baseline_model: The `Model` that the Evaluator compared with; the channel may be empty.
-            config: What the page shows as the run's configuration; JSON values.
+            config: The run's configuration as the page shows it; JSON values.
             example_splits: Splits whose text is counted; None: all.
         """
         super().__init__(

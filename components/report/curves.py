@@ -1,4 +1,4 @@
-"""Training curves, from the TensorBoard events that the Trainer left."""
+"""Training curves, from the Trainer's TensorBoard events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Curves = dict[str, dict[int, float]]
 
 
 def read_curves(model_run_uri: str) -> dict[str, Curves]:
-    """Reads what a training recorded.
+    """Reads the records of a training.
 
     Args:
         model_run_uri: Folder of the `model_run` artifact.
@@ -36,6 +36,6 @@ def _read(folder: str) -> Curves:
 
 
 def best_epoch(curves: dict[str, Curves]) -> int | None:
-    """The epoch whose weights were exported: the first with the lowest validation perplexity; None if unknown."""
+    """Returns the exported epoch: the first with the lowest validation perplexity; None if unknown."""
     points = {epoch: value for epoch, value in curves[VALIDATION].get("perplexity", {}).items() if value == value}
     return min(points, key=lambda epoch: (points[epoch], epoch)) if points else None

@@ -38,7 +38,7 @@ CONFIG_KEY = "config"
 CODE_DIGEST_KEY = "code_digest"
 REPORT_KEY = "report"
 
-# The split that Transform takes `max_length` and the vocabulary from.
+# The split from which Transform takes `max_length` and the vocabulary.
 ANALYZED = "train"
 
 
@@ -56,7 +56,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 `code_digest`, a string, optional.
 
         Raises:
-            ValueError: If the model has no token identity, the graph no vocabulary, or the examples not the splits.
+            ValueError: If the model has no token identity, the graph no vocabulary, or the examples lack a split.
         """
         evaluation = artifact_utils.get_single_instance(input_dict[specs.EVALUATION_KEY])
         model_run = artifact_utils.get_single_instance(input_dict[specs.MODEL_RUN_KEY])
@@ -134,7 +134,7 @@ def vocabulary_of(input_dict: Artifacts) -> str:
 
 
 def find_standouts(total: SliceResult | None, input_dict: Artifacts) -> Standouts:
-    """Scores the sentences that stand out, with as many of the models as can.
+    """Scores the sentences that stand out with each model that can.
 
     Args:
         total: The evaluation of all sentences; None if nothing was scored.
@@ -152,11 +152,11 @@ def find_standouts(total: SliceResult | None, input_dict: Artifacts) -> Standout
         try:
             models[name] = load_model(model_path(model), [SCORE])
         except ValueError as error:
-            # The Evaluator needs less of a model than this; a run must not fail by its report.
+            # The Evaluator needs less of a model than this; a report must not fail a run.
             problems.append(f"{name}: {error}")
     worse, better = total.extremes.most, total.extremes.fewest
     if total.baseline is not None:
-        # If nearly all got better, even the last of the ranking did.
+        # If nearly all got better, even the last in the ranking did.
         worse = tuple(sentence for sentence in worse if sentence.bits > 0)
         better = tuple(sentence for sentence in better if sentence.bits < 0)
     return Standouts(tuple(score_sentences(models, worse)), tuple(score_sentences(models, better)), tuple(problems))

@@ -16,7 +16,7 @@ from .curves import TRAIN, VALIDATION, Curves
 from .svg import FIRST, INK, SECOND, chart
 from .text_counts import TextCounts
 
-# How two series differ beside their colours.
+# Markers and lines, so that two series differ not by colour alone.
 _STYLES: tuple[dict[str, Any], ...] = (
     {"color": FIRST, "linestyle": "-", "marker": "o"},
     {"color": SECOND, "linestyle": "--", "marker": "s"},
@@ -26,17 +26,17 @@ _STYLES: tuple[dict[str, Any], ...] = (
 DRAWN_SLICES = 16
 _LABEL = 18
 
-# Bars up to `max_length`, about, and from there to the open one at the end.
+# Approximate number of bars up to `max_length`, and from there to the open one at the end.
 _BARS, _BARS_OF_CUT = 20, 5
 
 
 def slices_chart(results: Mapping[str, SliceResult], criterion: Criterion, title: str) -> Markup | None:
-    """The score of each slice with its interval, the candidate's above the baseline's.
+    """Draws the score of each slice with its interval, the candidate's above the baseline's.
 
     Args:
         results: By slice; "" are all sentences.
-        criterion: The score that is drawn.
-        title: What it is called.
+        criterion: The score to draw.
+        title: Its name.
 
     Returns:
         SVG; None if no score is finite.
@@ -74,14 +74,14 @@ def slices_chart(results: Mapping[str, SliceResult], criterion: Criterion, title
 
 
 def _short(name: str) -> str:
-    """A slice's name as a label; what no XML can hold is replaced."""
+    """Returns a slice's name as a label, with characters that XML forbids replaced."""
     text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name or "all")
     text = text.replace("sentence_length: ", "length ").replace("unknown_words: ", "unknown: ")
     return text if len(text) <= _LABEL else f"{text[: _LABEL - 1]}…"
 
 
 def curves_chart(curves: Mapping[str, Curves]) -> Markup | None:
-    """The perplexity of the training and of the validation after each epoch.
+    """Draws the training and validation perplexity after each epoch.
 
     Args:
         curves: From `read_curves`.
@@ -121,8 +121,8 @@ class LengthBin(NamedTuple):
 
     Attributes:
         first: The shortest length, in targets.
-        last: The longest; None: no end.
-        sentences: Their number in each split.
+        last: The longest; None: unbounded.
+        sentences: Number of sentences in each split.
     """
 
     first: int
@@ -159,7 +159,7 @@ def length_bins(counts: Sequence[TextCounts], max_length: int) -> list[LengthBin
 
 
 def lengths_chart(bins: Sequence[LengthBin], splits: Sequence[str], max_length: int) -> Markup | None:
-    """How long the sentences are, and which are cut.
+    """Draws the lengths of the sentences, and which are cut.
 
     Args:
         bins: From `length_bins`.
@@ -179,7 +179,7 @@ def lengths_chart(bins: Sequence[LengthBin], splits: Sequence[str], max_length: 
     description = f"Sentences by length; longer than max_length {max_length} are {cut}; the table has all numbers"
     with chart("lengths", description) as made:
         axes = made.axes
-        # The open one is drawn as wide as the others.
+        # The open bar is drawn as wide as the others.
         width = max((group.last - group.first + 1 for group in bins if group.last), default=1)
         edges = [(group.first - 0.5, (group.last or group.first + width - 1) + 0.5) for group in bins]
         lefts, rights = np.array(edges).T
@@ -219,7 +219,7 @@ def lengths_chart(bins: Sequence[LengthBin], splits: Sequence[str], max_length: 
 
 
 def coverage_chart(coverage: Mapping[str, np.ndarray]) -> Markup | None:
-    """Which share of the text the first words of the vocabulary cover.
+    """Draws the share of the text that the first words of the vocabulary cover.
 
     Args:
         coverage: `TextCounts.coverage` by split.
@@ -234,7 +234,7 @@ def coverage_chart(coverage: Mapping[str, np.ndarray]) -> Markup | None:
     with chart("coverage", f"The whole vocabulary covers {whole}; the table says what less would cover") as made:
         axes = made.axes
         for (split, shares), style in zip(drawn.items(), _STYLES, strict=False):
-            # As many points as can be seen.
+            # No more points than can be seen.
             ranks = np.unique(np.geomspace(1, shares.size, 80).astype(np.int64))
             axes.plot(ranks, shares[ranks - 1], label=split, **{**style, "marker": ""})
         axes.set_xscale("log")

@@ -8,7 +8,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A number: `1,234.50`, `3.2e+09`, `∞`, `NaN`; `–` for None.
+    """Formats a number: `1,234.50`, `3.2e+09`, `∞`, `NaN`; `–` for None.
 
     Args:
         value: The number.
@@ -25,31 +25,31 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def count(value: float | None) -> str:
-    """A count: `12,345`."""
+    """Formats a count: `12,345`."""
     return number(value, 0)
 
 
 def interval(low: float | None, high: float | None, digits: int = 2) -> str:
-    """An interval: `96.20 to 100.80`; empty if it is not known."""
+    """Formats an interval: `96.20 to 100.80`; empty if it is not known."""
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return ""
     return f"{number(low, digits)} to {number(high, digits)}"
 
 
 def share(value: float | None, digits: int = 2) -> str:
-    """A share: `3.20 %`."""
+    """Formats a share: `3.20 %`."""
     if value is None or not math.isfinite(value):
         return number(value)
     return f"{number(100 * value, digits)} %"
 
 
 def signed(value: float | None, digits: int = 2) -> str:
-    """A number with its sign: `+1.20`, `−0.30`."""
+    """Formats a number with its sign: `+1.20`, `−0.30`."""
     text = number(value, digits)
     return f"+{text}" if value is not None and value > 0 else text
 
 
 def change(value: float | None, digits: int = 2) -> str:
-    """A change as a share, with its sign: `+1.20 %`."""
+    """Formats a change as a share with its sign: `+1.20 %`."""
     text = share(value, digits)
     return f"+{text}" if value is not None and value > 0 else text

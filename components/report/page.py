@@ -18,7 +18,7 @@ from .provenance import Source
 from .surprisal import LEVELS, ScoredSentence, level
 from .text_counts import TextCounts
 
-# A word whose cost differs by as many bits between the models is marked.
+# A word is marked if its cost differs by so many bits between the models.
 MARKED_BITS = 2.0
 
 
@@ -27,8 +27,8 @@ class Standouts:
     """The sentences that stand out, scored.
 
     Attributes:
-        worse: Those that got worse the most; without a baseline the hardest.
-        better: Those that got better the most; without a baseline the easiest.
+        worse: Those that got worse the most; without a baseline, the hardest.
+        better: Those that got better the most; without a baseline, the easiest.
         problems: Why a model could not score them.
     """
 
@@ -39,19 +39,19 @@ class Standouts:
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """What the page shows.
+    """Contents of the page.
 
     Attributes:
-        verdict: The gate's.
-        warnings: Why numbers of the page may mislead, and what to do.
+        verdict: The gate's verdict.
+        warnings: Why numbers of the page may mislead, and the remedies.
         results: The evaluation, by slice; empty if nothing was scored.
         curves: From `curves.read_curves`.
-        counts: Of each split, the analyzed one first.
+        counts: Counts of each split, the analyzed one first.
         max_length: Most targets of a sentence.
         max_length_is_smallest: Whether it is the smallest that keeps 99.9 % of the training tokens.
-        standouts: The sentences.
+        standouts: The sentences that stand out.
         provenance: The artifacts.
-        code_digest: The digest of the code of all nodes, where it is known.
+        code_digest: The digest of the code of all nodes, if it is known.
         config: The run's configuration, JSON values.
     """
 
@@ -89,10 +89,10 @@ def template(name: str) -> jinja2.Template:
 
 
 def render(page: Page) -> str:
-    """Makes the HTML; the same page gives the same text.
+    """Renders the HTML; the same page gives the same text.
 
     Args:
-        page: What it shows. All of its texts are escaped.
+        page: The contents. All texts are escaped.
     """
     total = page.results.get("")
     text = template("report.html").render(

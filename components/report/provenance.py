@@ -17,7 +17,7 @@ class Source(NamedTuple):
         type: The type of the artifact.
         id: Its id in ML Metadata; on Kubeflow, where ids are names, a hash of it.
         uri: Its folder or file.
-        properties: What its producer noted about it, by name.
+        properties: Its custom properties by name.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Source(NamedTuple):
 
 
 def describe(inputs: Artifacts) -> list[Source]:
-    """Lists the artifacts that a report is made from, in the order of their keys.
+    """Lists the artifacts of a report, in the order of their keys.
 
     Args:
         inputs: The artifacts by key.

@@ -16,20 +16,20 @@ from ...exported.sums import sentence_bits
 from ...transform.vocabulary import UNKNOWN_ID
 from ..evaluator.extremes import TEXT_BYTES, Sentence
 
-# Words of a sentence that are shown.
+# Number of words of a sentence that are shown.
 SHOWN_WORDS = 200
 
-# Bits from which the next level begins; level 0 is below the first.
+# Bits at which the next level begins; level 0 is below the first.
 LEVELS = (2.0, 5.0, 8.0, 12.0)
 
 
 class Word(NamedTuple):
-    """A word as one or more models read it.
+    """A word in the reading of one or more models.
 
     Attributes:
         text: The word; `</s>` is the end of the line.
-        bits: What it costs each model, -log2 of its probability.
-        unknown: Whether it is the unknown word to each model.
+        bits: Its cost for each model, -log2 of its probability.
+        unknown: Whether it is the unknown word, for each model.
     """
 
     text: str
@@ -38,12 +38,12 @@ class Word(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A sentence as models that split it alike read it.
+    """A sentence in the reading of models that split it alike.
 
     Attributes:
         models: Their names.
         words: The first `SHOWN_WORDS` words.
-        left_out: How many words follow.
+        left_out: Number of words that follow.
     """
 
     models: tuple[str, ...]
@@ -55,11 +55,11 @@ class ScoredSentence(NamedTuple):
     """A sentence that stands out.
 
     Attributes:
-        bits: What it is ranked by; see `evaluator.extremes.Sentence`.
-        text: Its text, at most `TEXT_BYTES` bytes of it.
-        shortened: Whether there was more.
-        totals: What it costs each model, in bits, unknown and cut words spelled out.
-        readings: One, or one for each model where they do not split it alike.
+        bits: Its rank; see `evaluator.extremes.Sentence`.
+        text: The first `TEXT_BYTES` bytes of its text.
+        shortened: Whether the text was longer.
+        totals: Its cost for each model in bits, with unknown and cut words spelled out.
+        readings: One, or one for each model if they do not split it alike.
     """
 
     bits: float
@@ -77,10 +77,10 @@ class _Scored(NamedTuple):
 
 
 def score_sentences(models: Mapping[str, ExportedModel], sentences: Sequence[Sentence]) -> list[ScoredSentence]:
-    """Scores sentences, word by word.
+    """Scores sentences word by word.
 
     Args:
-        models: By name, with the signature `score`; there may be none.
+        models: Models by name, with the signature `score`; may be empty.
         sentences: From the evaluation.
 
     Returns:
@@ -118,7 +118,7 @@ def _score(model: ExportedModel, texts: Sequence[bytes]) -> list[_Scored]:
 
 
 def _readings(scored: Mapping[str, _Scored]) -> list[Reading]:
-    """Models that split the sentence alike share a reading."""
+    """Returns the readings; models that split the sentence alike share one."""
     if not scored:
         return []
     alike = len({result.words for result in scored.values()}) == 1
@@ -136,8 +136,8 @@ def _reading(names: tuple[str, ...], scored: Sequence[_Scored]) -> Reading:
 
 
 def level(bits: float) -> int:
-    """How strongly a word is marked, 0 to 4: `level(1.9) == 0`, `level(2.0) == 1`, `level(inf) == 4`.
+    """Returns how strongly a word is marked, 0 to 4: `level(1.9) == 0`, `level(2.0) == 1`, `level(inf) == 4`.
 
-    NaN, which is not surprise but a fault, is 4 too.
+    NaN, which is a fault, is 4 too.
     """
     return len(LEVELS) if math.isnan(bits) else sum(bits >= edge for edge in LEVELS)

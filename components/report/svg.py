@@ -13,11 +13,11 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Each colour stands for a variable of the style sheet, since Matplotlib draws with colours only.
+# Each colour is a placeholder for a variable of the style sheet, since Matplotlib draws with colours only.
 INK, GRID, FIRST, SECOND = "#010101", "#020202", "#030303", "#040404"
 _VARIABLES = {INK: "var(--ink)", GRID: "var(--grid)", FIRST: "var(--first)", SECOND: "var(--second)"}
 
-# Points. As wide as a phone, so that the letters keep their size there.
+# In points; as wide as a phone, so that letters keep their size there.
 WIDTH = 264.0
 
 _SETTINGS = {
@@ -49,8 +49,8 @@ class Chart:
     """A chart under construction.
 
     Attributes:
-        axes: To draw on, with `INK`, `GRID`, `FIRST` and `SECOND`.
-        svg: The chart, when it is done.
+        axes: Axes to draw on, with `INK`, `GRID`, `FIRST` and `SECOND`.
+        svg: The finished chart.
     """
 
     axes: Axes
@@ -62,15 +62,15 @@ def chart(name: str, description: str, height: float = 190.0) -> Iterator[Chart]
     """Draws a chart.
 
     Args:
-        name: Unique within the page.
-        description: What the chart shows, for those who cannot see it.
-        height: Points.
+        name: A name that is unique within the page.
+        description: Text alternative, for readers who cannot see the chart.
+        height: Height in points.
 
     Yields:
-        The chart to draw on; its `svg` is there after the `with` block.
+        The chart to draw on; its `svg` is set after the `with` block.
     """
     with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
-        # The font that measures the letters is not the one that draws them.
+        # Matplotlib's font only measures the letters; the reader's font draws them.
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
         result = Chart()
@@ -85,7 +85,7 @@ def _svg(figure: Figure, name: str, description: str) -> Markup:
     figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
     text = stream.getvalue()
     text = text[text.index("<svg") :]
-    # Its style would hold for the whole page.
+    # Its style would apply to the whole page.
     text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
     # Several charts share the page, and each would have a `figure_1`.
     text = re.sub(r'((?:\bid="|href="#|url\(#))', rf"\g<1>{name}-", text)

@@ -30,7 +30,7 @@ class ScoreRow:
     change_bounds: str
 
 
-# Title, metric and how it is written.
+# Title, metric and format.
 _SCORES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
     ("Perplexity per token", "perplexity", numbers.number),
     ("Bits per byte", "bits_per_byte", lambda value: numbers.number(value, 4)),
@@ -45,7 +45,7 @@ _SCORES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
 
 
 def score_rows(total: SliceResult | None) -> list[ScoreRow]:
-    """The scores of all sentences; empty if nothing was scored."""
+    """Returns the scores of all sentences; empty if nothing was scored."""
     if total is None:
         return []
     rows = []
@@ -59,7 +59,7 @@ def score_rows(total: SliceResult | None) -> list[ScoreRow]:
 
 
 def _interval(scores: Scores, metric: str) -> str:
-    """The 95 % interval of a score; empty where it has none."""
+    """Returns the 95 % interval of a score; empty if it has none."""
     if metric not in get_args(Criterion):
         return ""
     digits = 4 if metric == "bits_per_byte" else 2
@@ -67,7 +67,7 @@ def _interval(scores: Scores, metric: str) -> str:
 
 
 def _change(result: SliceResult, metric: str) -> tuple[str, str]:
-    """`+1.20 %` and `+0.90 % to +1.50 %`; each empty if there is no change."""
+    """Returns such as `+1.20 %` and `+0.90 % to +1.50 %`; each empty if there is no change."""
     difference = result.change(metric) if metric in get_args(Criterion) else None  # type: ignore[arg-type]
     if difference is None:
         return "", ""
@@ -95,7 +95,7 @@ class SliceRow:
 
 
 def slice_rows(results: Mapping[str, SliceResult]) -> list[SliceRow]:
-    """The scores of each slice, all sentences first."""
+    """Returns the scores of each slice, all sentences first."""
     return [
         SliceRow(
             name or "all sentences",
@@ -113,7 +113,7 @@ def slice_rows(results: Mapping[str, SliceResult]) -> list[SliceRow]:
 
 
 def epoch_rows(curves: Mapping[str, Curves]) -> list[tuple[int, list[str]]]:
-    """Epoch, and its training and validation perplexity, learning rate and tokens per second."""
+    """Returns each epoch, and its training and validation perplexity, learning rate and tokens per second."""
     columns = [
         (curves[TRAIN].get("perplexity", {}), numbers.number),
         (curves[VALIDATION].get("perplexity", {}), numbers.number),
@@ -126,7 +126,7 @@ def epoch_rows(curves: Mapping[str, Curves]) -> list[tuple[int, list[str]]]:
 
 @dataclasses.dataclass(frozen=True)
 class SplitRow:
-    """What a split holds."""
+    """Counts of a split."""
 
     name: str
     sentences: int
@@ -139,7 +139,7 @@ class SplitRow:
 
 
 def split_rows(counts: Mapping[str, TextCounts], max_length: int) -> list[SplitRow]:
-    """What each split holds, and what of it is cut and unknown."""
+    """Returns the counts of each split, with its cut and unknown words."""
     rows = []
     for name, split in counts.items():
         longest, words = max(split.lengths, default=0), int(split.words.sum())
@@ -149,7 +149,7 @@ def split_rows(counts: Mapping[str, TextCounts], max_length: int) -> list[SplitR
 
 
 def coverage_rows(counts: Mapping[str, TextCounts]) -> list[tuple[int, list[float]]]:
-    """Number of words, and the share that they cover of each split."""
+    """Returns numbers of words, and the share of each split that they cover."""
     shares = [split.coverage() for split in counts.values()]
     size = max((share.size for share in shares), default=0)
     ranks = [rank for rank in _RANKS if rank < size] + ([size] if size else [])

@@ -1,6 +1,6 @@
 """Lengths of the sentences and frequencies of the words, counted by Beam in one pass over the raw text.
 
-The transformed examples cannot tell: they are cut to `max_length`, and say of an unknown word only that it is one.
+The transformed examples do not have them: they are cut to `max_length`, and their unknown words are all one id.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from ...transform.vocabulary import RESERVED, UNKNOWN_ID, lookup_table, read_voc
 from ..examples import compression
 from ..merge_additive import MergeAdditive
 
-# Lines that are split into words together: as many, and of so many bytes.
+# Largest number of lines, and of their bytes, that are split into words together.
 BATCH_LINES = 1000
 BATCH_BYTES = 1_000_000
 
-# For each compression of a file: a name, what `examples.compression` calls it, and what Beam calls it.
+# Compressions: our name, that of `examples.compression`, and Beam's.
 _COMPRESSIONS = (("plain", "", CompressionTypes.UNCOMPRESSED), ("gzip", "GZIP", CompressionTypes.GZIP))
 
 
 @dataclasses.dataclass(frozen=True)
 class TextCounts(Additive):
-    """What a text holds; `+` adds disjoint texts, `TextCounts()` is the empty one.
+    """Counts of a text; `+` adds disjoint texts, `TextCounts()` is the empty one.
 
     Worked example, `the cat sat` and `cat` with the = 4 and cat = 5, the only known words:
 
@@ -43,7 +43,7 @@ class TextCounts(Additive):
         words    [0, 1, 0, 0, 1, 2]  occurrences of each id; 1 is the unknown word, sat
 
     Attributes:
-        lengths: How many sentences there are of each length, in targets, before anything is cut.
+        lengths: Number of sentences by length, in targets, before anything is cut.
         words: int64 `[vocabulary]`, how often each id occurs among all words, cut words included; `</s>` is not a word.
     """
 
@@ -59,7 +59,7 @@ class TextCounts(Additive):
         return TextCounts(self.lengths + other.lengths, words)
 
     def as_json(self) -> str:
-        """The counts as one JSON object."""
+        """Returns the counts as one JSON object."""
         return json.dumps({"lengths": sorted(self.lengths.items()), "words": self.words.tolist()})
 
     @classmethod
@@ -79,23 +79,23 @@ class TextCounts(Additive):
         return sum(length * count for length, count in self.lengths.items())
 
     def cut(self, max_length: int) -> tuple[int, int]:
-        """What `max_length` cuts.
+        """Counts what `max_length` cuts.
 
         Args:
             max_length: Most targets of a sentence.
 
         Returns:
-            The number of sentences that are cut, and of the targets cut off. Above, with 2: 1 and 2.
+            The number of sentences that are cut, and of targets cut off. In the example, with 2: 1 and 2.
         """
         longer = {length: count for length, count in self.lengths.items() if length > max_length}
         return sum(longer.values()), sum((length - max_length) * count for length, count in longer.items())
 
     def coverage(self) -> np.ndarray:
-        """Which share of all words the first words of the vocabulary are.
+        """Returns the share of all words that the first words of the vocabulary cover.
 
         Returns:
-            float64 `[vocabulary - 4]`; element k - 1 is the share of the first k, reserved tokens left out. Above:
-            `[0.25, 0.75]`. NaN where the text has no words.
+            float64 `[vocabulary - 4]`; element k - 1 is the share of the first k, reserved tokens left out. In the
+            example: `[0.25, 0.75]`. NaN if the text has no words.
         """
         known = np.cumsum(self.words[len(RESERVED) :], dtype=np.float64)
         total = self.words.sum()
@@ -108,10 +108,10 @@ class TextCounts(Additive):
 
 
 class CountText(beam.DoFn):
-    """From serialized `tf.train.Example`s with the feature `text` to a `TextCounts` for each bundle."""
+    """Turns serialized `tf.train.Example`s with the feature `text` into a `TextCounts` for each bundle."""
 
     def __init__(self, vocabulary_file: str, tokenizer: TokenizerKind, lowercase: bool) -> None:
-        """Args: vocabulary_file: The vocabulary. tokenizer, lowercase: As for `tokenize`."""
+        """Args: vocabulary_file: The vocabulary. tokenizer, lowercase: See `tokenize`."""
         self._vocabulary_file = vocabulary_file
         self._tokenizer = tokenizer
         self._lowercase = lowercase
@@ -122,13 +122,13 @@ class CountText(beam.DoFn):
         self._size = len(read_vocabulary(self._vocabulary_file))
 
     def start_bundle(self) -> None:
-        """Begins with nothing."""
+        """Starts with empty counts."""
         self._examples: list[bytes] = []
         self._bytes = 0
         self._counts = TextCounts(Counter(), np.zeros(self._size, np.int64))
 
     def process(self, example: bytes) -> Iterable[TextCounts]:
-        """Counts when there are enough lines, and never holds more; what was counted comes with the bundle's end."""
+        """Counts as soon as there are enough lines; the counts are output at the end of the bundle."""
         self._examples.append(example)
         self._bytes += len(example)
         if len(self._examples) >= BATCH_LINES or self._bytes >= BATCH_BYTES:
@@ -145,7 +145,7 @@ class CountText(beam.DoFn):
         feature = tf.io.FixedLenFeature([], tf.string, default_value="")
         lines = tf.io.parse_example(tf.constant(self._examples), {TEXT: feature})[TEXT]
         tokens = tokenize(lines, self._tokenizer, self._lowercase)
-        # In place: the vocabulary may be long, and there are many batches.
+        # In place: the vocabulary may be long, with many batches.
         self._counts.lengths.update((tokens.row_lengths() + 1).numpy().tolist())
         np.add(
             self._counts.words,
@@ -161,10 +161,10 @@ def count_texts(
     """Adds the counting of each split to a pipeline.
 
     Args:
-        pipeline: To be run by the caller.
+        pipeline: The Beam pipeline; the caller runs it.
         files: TFRecord files of each split, compressed or not.
-        count: How to count.
-        outputs: Where the counts of each split are written to, as `TextCounts.as_json`.
+        count: The DoFn that counts.
+        outputs: The file to write for each split, as `TextCounts.as_json`.
     """
     for split, paths in files.items():
         _ = (

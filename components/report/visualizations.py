@@ -1,6 +1,6 @@
-"""Notebook visualizations: what TFX's `InteractiveContext` shows of our artifacts.
+"""Notebook visualizations: our artifacts in TFX's `InteractiveContext`.
 
-It shows an artifact by the visualization that is registered for the artifact's type, and only the path of others.
+It shows an artifact by the visualization registered for its type, and only the path of others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def register_visualizations() -> None:
     """Makes `context.show(channel)` show reports, evaluations, blessings and serving checks in a notebook.
 
     Call it after the `InteractiveContext` is made: the context registers TFX's own visualizations, and the last one
-    that is registered for a type counts.
+    registered for a type counts.
     """
     for visualization in (
         ReportVisualization, EvaluationVisualization, BlessingVisualization, ServingCheckVisualization
@@ -49,7 +49,7 @@ class ReportVisualization(visualizations.ArtifactVisualization):
 
 
 class EvaluationVisualization(standard_visualizations.ModelEvaluationVisualization):
-    """The verdict, and the scores of both models, over all sentences and by slice."""
+    """The verdict and the scores of both models, over all sentences and by slice."""
 
     def display(self, artifact: types.Artifact) -> str:
         """Shows the tables; an evaluation by another Evaluator is shown as TFX does.
@@ -107,7 +107,7 @@ class ServingCheckVisualization(visualizations.ArtifactVisualization):
 
 
 def _speed(content: dict[str, Any]) -> list[str]:
-    """What was measured, as sentences."""
+    """Returns the measurements as sentences."""
     seconds, latency = content["load_seconds"], content["latency_ms"]
     return [
         *([] if seconds is None else [f"loads in {seconds:.1f} s"]),

@@ -1,1 +1,1 @@
-"""Serving check: whether a fresh process, with TensorFlow alone, serves the model as the Evaluator scored it."""
+"""Serving check: a fresh process with TensorFlow alone must serve the model as the Evaluator scored it."""

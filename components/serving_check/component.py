@@ -1,4 +1,4 @@
-"""ServingCheck: the TFX component that serves a model before it is pushed, in the place of InfraValidator."""
+"""ServingCheck: the TFX component that serves a model before it is pushed, instead of InfraValidator."""
 
 from __future__ import annotations
 
@@ -37,9 +37,8 @@ class ServingCheckSpec(types.ComponentSpec):
 class ServingCheck(base_component.BaseComponent):
     """Serves the model in a fresh process with TensorFlow alone and blesses it if it answers as evaluated.
 
-    It needs neither Docker nor a model server. Its output is what TFX's InfraValidator gives, so that TFX's Pusher
-    honours it; if the Pusher gets no `model`, it pushes the blessing's copy, which has warm-up requests. See
-    README.md beside this file.
+    It needs neither Docker nor a model server. Its output has the type of TFX's InfraValidator, so TFX's Pusher
+    accepts it; if the Pusher gets no `model`, it pushes the blessing's copy, which has warm-up requests. See README.md.
 
     Outputs:
         blessing: an `InfraBlessing`.
@@ -64,7 +63,7 @@ class ServingCheck(base_component.BaseComponent):
             examples: Raw `Examples` with the feature `text`; the first 256 of the splits are scored.
             max_latency_ms: Longest time that 19 of 20 requests of a single sentence may take.
             timeout_seconds: Longest time of the whole process, TensorFlow's import included.
-            example_splits: The splits whose sentences are taken; None: `eval`.
+            example_splits: The splits to take sentences from; None: `eval`.
 
         Raises:
             SettingError: If a limit is not a number above 0. A run checks the values of its RuntimeParameters.

@@ -1,4 +1,4 @@
-"""Executor of the serving check: sends the model's fresh process its requests and writes the blessing."""
+"""Executor of the serving check: sends requests to a fresh process with the model and writes the blessing."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Executor(base_executor.BaseExecutor):
             input_dict: `model`, and `examples` with the splits of `example_splits`.
             output_dict: `blessing`, an InfraBlessing. Its folder gets TFX's file `INFRA_BLESSED` or
                 `INFRA_NOT_BLESSED`, the verdict (see `verdict`), and, if the model is blessed, the model with its
-                warm-up requests, where TFX's Pusher looks for it.
+                warm-up requests in the folder that TFX's Pusher reads.
             exec_properties: `max_latency_ms`, `timeout_seconds`, and `example_splits`, a JSON list.
 
         Raises:
-            SettingError: If a limit is not a number above 0, or the splits hold no examples.
+            SettingError: If a limit is not a number above 0, or the splits have no examples.
         """
         # A RuntimeParameter's value has not been checked yet.
         options = ServingCheckOptions.parse({name: exec_properties[name] for name in ServingCheckOptions.model_fields})

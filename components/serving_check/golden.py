@@ -1,4 +1,4 @@
-"""Requests of the serving check: texts that break servers, and sentences whose loss is known."""
+"""Requests of the serving check: texts that break servers, and sentences with a known loss."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...errors import SettingError, escape
 from ...transform.preprocessing import TEXT
 from ..examples import read_records
 
-# As many sentences as the largest batch that is tried.
+# The largest batch of the check.
 SENTENCES = 256
 
 TEXTS = {

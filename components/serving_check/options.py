@@ -1,4 +1,4 @@
-"""Options of ServingCheck: how fast a model must answer. Their only definition."""
+"""Options of ServingCheck: time limits. Their only definition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...settings import Number, Settings
 
 
 class ServingCheckOptions(Settings):
-    """What a fresh process that serves the model must show before the model is pushed."""
+    """Limits that a fresh process must keep with the model before the model is pushed."""
 
     # Longest time that 19 of 20 requests of a single sentence may take, in milliseconds, on this machine's processor.
     max_latency_ms: Number = Field(500.0, gt=0.0)

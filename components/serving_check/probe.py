@@ -1,6 +1,6 @@
 """Probe of the serving check, a fresh process: loads a model as a server does and sends it requests.
 
-A script, run by its path, so that nothing of this package or of TFX is imported; TensorFlow is all that it needs:
+A script, run by its path, so that nothing of this package or of TFX is imported; it needs TensorFlow only:
 
     python -I probe.py REQUEST.json RESULT.json
 
@@ -20,7 +20,7 @@ from typing import Any
 
 ABSENT = ("apache_beam", "keras", "tensorflow_model_analysis", "tensorflow_transform", "tf_keras", "tfx", "tfx_lm")
 SIGNATURES = ("serving_default", "score", "next_word", "tokenize", "step", "evaluate")
-# Largest relative difference between the losses of a sentence alone, beside other clients, and in a batch.
+# Largest relative difference between the losses of a sentence alone, with other clients, and in a batch.
 AGREEMENT = 1e-5
 CANDIDATES = 5
 START_ID = 2
@@ -42,7 +42,7 @@ class _Absent:
 
 
 class Model:
-    """A loaded model and what was wrong with its answers."""
+    """A loaded model and the problems of its answers."""
 
     def __init__(self, path: str):
         import tensorflow as tf
@@ -55,8 +55,8 @@ class Model:
             present = ", ".join(sorted(self._loaded.signatures)) or "none"
             self.problems.append(f"no signature {', '.join(missing)} (there are: {present}); export the model again")
         for name, function in self._loaded.signatures.items():
-            # TensorFlow Serving with --enable_batching refuses them, also in the warm-up requests, without which it
-            # does not load the version.
+            # TensorFlow Serving with --enable_batching refuses them, also in warm-up requests, and then does not load
+            # the version.
             scalars = [key for key, spec in function.structured_input_signature[1].items() if spec.shape.rank == 0]
             self.problems += [
                 f"{name}: the input {key} is a scalar, which TensorFlow Serving cannot batch; give it the shape "
@@ -65,7 +65,7 @@ class Model:
             ]
 
     def call(self, signature: str, texts: list[bytes]) -> dict[str, Any]:
-        """Calls a signature with texts, whatever its inputs are; answers by name, as numpy arrays."""
+        """Calls a signature with texts, whatever its inputs are; returns the outputs by name, as NumPy arrays."""
         tf = self._tf
         function = self._loaded.signatures[signature]
         inputs = {"text": tf.constant(texts, tf.string)}
@@ -80,7 +80,7 @@ class Model:
         return {name: value.numpy() for name, value in function(**inputs).items()}
 
     def check(self, what: str, texts: list[bytes]) -> None:
-        """Sends one batch to every signature; notes what is not finite or has the wrong number of rows."""
+        """Sends one batch to every signature; records outputs that are not finite or have the wrong number of rows."""
         import numpy as np
 
         for signature in SIGNATURES:
@@ -91,7 +91,7 @@ class Model:
                     self.problems.append(f"{signature} of {what}: {name} is not finite")
 
     def score(self, texts: list[bytes]) -> Any:
-        """The loss of each text, nats, by the signature `score`."""
+        """Returns the loss of each text, nats, by the signature `score`."""
         return self.call("score", texts)["nll"]
 
 
@@ -107,9 +107,9 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
         request: See the top of this file.
 
     Returns:
-        `problems`: sentences, empty if all is well; `load_seconds`; `latency_ms`: of a single sentence sent to
-        `score`, `median` and `p95`; `nll`: the loss of each sentence, nats. Of a signature that is missing or has a
-        scalar input, the problem comes back alone, with `load_seconds`.
+        `problems`: sentences, empty if all is well; `load_seconds`; `latency_ms`: `median` and `p95` for a single
+        sentence sent to `score`; `nll`: the loss of each sentence, nats. If a signature is missing or has a scalar
+        input, only `problems` and `load_seconds`.
     """
     import numpy as np
 

@@ -16,8 +16,8 @@ import numpy as np
 
 PROBE = Path(__file__).with_name("probe.py")
 STDERR_CHARACTERS = 2000
-# Its lower case of I is another letter than everywhere else. A server may run under any locale, and TensorFlow follows
-# this variable even if the locale is not installed.
+# Its lower case of I differs from all others. A server may run under any locale, and TensorFlow follows this variable
+# even if the locale is not installed.
 LOCALE = "tr_TR.UTF-8"
 
 
@@ -26,10 +26,10 @@ class ProbeResult:
     """Answers of the fresh process.
 
     Attributes:
-        problems: What speaks against the model; empty if nothing does.
-        load_seconds: How long the model took to load; None if it did not load.
+        problems: Reasons against the model; empty if there are none.
+        load_seconds: Time to load the model; None if it did not load.
         latency_ms: Milliseconds of a request of a single sentence, `median` and `p95`.
-        nll: The loss of each sentence, nats, float64 [sentences]; None if the process ended before.
+        nll: The loss of each sentence, nats, float64 `[sentences]`; None if the process ended before.
     """
 
     problems: tuple[str, ...]
@@ -47,19 +47,19 @@ def run_probe(
 ) -> ProbeResult:
     """Checks a model in a fresh process that has TensorFlow alone.
 
-    It runs on the processor, whatever the machine has: the process that asks may hold the whole GPU. It runs under
-    `LOCALE`, which must not change an answer.
+    It runs on the CPU, since the calling process may hold the whole GPU, and under `LOCALE`, which must not change an
+    answer.
 
     Args:
         model: The SavedModel's folder.
-        texts: Odd texts by what is odd about them; the answers must be finite.
+        texts: Unusual texts by description; the answers must be finite.
         sentences: Sentences to score.
         max_latency_ms: Longest time that 19 of 20 requests of a single sentence may take.
         timeout_seconds: Longest time of the whole process.
 
     Returns:
-        The answers. A process that crashes or does not end is a problem of the model, with what it wrote to its
-        standard error; it raises no exception.
+        The answers. A process that crashes or does not end is a problem of the model, with its standard error, and no
+        exception.
     """
     request = {
         "model": model,

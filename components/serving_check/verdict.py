@@ -13,7 +13,7 @@ from tfx.utils import io_utils
 from .process import LOCALE, ProbeResult
 
 VERDICT_FILE = "serving_check.json"
-# Largest relative difference between the loss of a sentence by the Evaluator and as served.
+# Largest relative difference between the evaluated and the served loss of a sentence.
 AGREEMENT = 1e-5
 
 
@@ -23,9 +23,9 @@ class ServingVerdict:
 
     Attributes:
         reasons: Why not; empty if it may.
-        load_seconds: How long a fresh process took to load it.
+        load_seconds: Time of a fresh process to load it.
         latency_ms: Milliseconds of a request of a single sentence, `median` and `p95`.
-        largest_difference: From the Evaluator's loss of a sentence, relative (to 1 nat if the loss is less).
+        largest_difference: Largest difference from the Evaluator's loss of a sentence, relative (to at least 1 nat).
     """
 
     reasons: tuple[str, ...]
@@ -50,7 +50,7 @@ def judge(answers: ProbeResult, expected: np.ndarray | None) -> ServingVerdict:
 
     Args:
         answers: From the probe.
-        expected: The loss of each sentence by the Evaluator, nats; None if the probe has no losses to compare.
+        expected: The Evaluator's loss of each sentence, nats; None if the probe has no losses to compare.
     """
     reasons, largest = list(answers.problems), None
     if answers.nll is not None and expected is not None:

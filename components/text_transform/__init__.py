@@ -1,1 +1,1 @@
-"""The component that turns text into ids."""
+"""TextTransform: the component that turns text into ids."""

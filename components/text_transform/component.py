@@ -1,4 +1,4 @@
-"""TextTransform: TFX's Transform with the text options and their `preprocessing_fn` put in."""
+"""TextTransform: TFX's Transform with the text options and their `preprocessing_fn`."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ class TextTransform(transform.Transform):
         Args:
             examples: Examples with the feature `text`, one line each.
             schema: The schema of the examples.
-            options: How text becomes ids, or a mapping of what differs from the defaults. Trainer and Report take the
-                same object.
+            options: The text options, or a mapping of those that differ from the defaults. Trainer and Report take
+                the same object.
             splits_config: The splits to analyze and to transform. Default: analyze train, transform all.
             analyzer_cache: The output `updated_analyzer_cache` of an earlier run.
-            disable_statistics: Whether to leave out statistics of the ids. They say nothing about the text, which
-                StatisticsGen has described, and double the time.
+            disable_statistics: Whether to leave out statistics of the ids. They double the time and say nothing
+                about the text, which StatisticsGen describes.
 
         Raises:
-            SettingError: An option cannot be used.
+            SettingError: If an option is invalid.
         """
         super().__init__(
             examples=examples,

@@ -15,7 +15,7 @@ def vocabulary_file(transform_graph: str) -> str:
 
 
 def learned_words(transform_graph: str) -> int:
-    """Returns how many words the vocabulary has, without the reserved ones.
+    """Returns the number of words of the vocabulary, without the reserved ones.
 
     Args:
         transform_graph: The URI of a `TransformGraph`.
