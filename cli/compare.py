@@ -18,18 +18,18 @@ from .text_input import text_input, texts_of
 @click.argument("candidate", metavar="MODEL_A", type=click.Path())
 @click.argument("baseline", metavar="MODEL_B", type=click.Path())
 @text_input
-@setting_option(GateOptions, "criterion", "What they are compared by.")
+@setting_option(GateOptions, "criterion", "The score to compare.")
 @setting_option(GateOptions, "tolerance", "How much worse MODEL_A may be, relative; 0: it must be better.")
 @setting_option(GateOptions, "slice_tolerance", "How much worse MODEL_A may be in any one slice, relative.")
 @setting_option(GateOptions, "slice_min_sentences", "How many lines a slice must have to count.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object in the place of tables.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def command(
     candidate: str, baseline: str, criterion: Criterion, tolerance: float, slice_tolerance: float,
     slice_min_sentences: int, as_json: bool, **input_options: Any,
 ) -> None:  # fmt: skip
     """Compares MODEL_A with MODEL_B on the lines of FILE, as the gate compares a candidate with its baseline.
 
-    The models are as for `tfx-lm score`, and so is FILE. The gate's absolute bounds are no part of it.
+    The models are as for `tfx-lm score`, and so is FILE. The gate's absolute bounds are not checked.
     """
     quiet_tensorflow()
     from ..exported import comparison, scoring

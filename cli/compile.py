@@ -1,4 +1,4 @@
-"""`tfx-lm compile`: the pipeline for an orchestrator."""
+"""Command `tfx-lm compile`: the pipeline for an orchestrator."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @click.command("compile")
 @click.option(
-    "--runner", type=click.Choice(["airflow", "kubeflow"]), required=True, help="What shall run the pipeline."
+    "--runner", type=click.Choice(["airflow", "kubeflow"]), required=True, help="The orchestrator to run the pipeline."
 )
 @click.option("--output", "file", type=click.Path(path_type=Path), required=True, help="The file to write.")
 @configuration_options
 def command(
     runner: str, file: Path, config_path: str | None, data: tuple[str, ...], overrides: tuple[str, ...]
 ) -> None:
-    """Writes what an orchestrator needs to run the pipeline; reads no data.
+    """Writes the pipeline for an orchestrator; reads no data.
 
     airflow: the compiled pipeline (FILE, JSON) and its graph beside it (.dag.json), for airflow_dag.py.
 

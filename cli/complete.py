@@ -1,4 +1,4 @@
-"""`tfx-lm complete`: likely next words, and a continuation."""
+"""Command `tfx-lm complete`: likely next words, and a continuation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .setting_option import setting_option
 @setting_option(
     CompletionOptions, "top_p", "Of these, draw from the fewest that have this share of the probability together."
 )
-@setting_option(CompletionOptions, "seed", "Of the draws; the same text for the same seed.")
+@setting_option(CompletionOptions, "seed", "Seed of the draws; the same seed gives the same text.")
 def command(
     model: str, text: str, length: int, greedy: bool, temperature: float, top_k: int, top_p: float, seed: int
 ) -> None:

@@ -32,10 +32,10 @@ def read_configuration(
     """Reads the configuration that a command was given.
 
     Args:
-        config_path: Of `--config`.
-        data: Of `--data`; takes the place of all input in the configuration.
-        overrides: Of `--set`.
-        output: Of `--output`, if it names the folder of the runs.
+        config_path: Value of `--config`.
+        data: Value of `--data`; replaces all input in the configuration.
+        overrides: Value of `--set`.
+        output: Value of `--output`, if it names the folder of the runs.
 
     Raises:
         ConfigurationError: Names the key, the value and what is allowed.

@@ -1,4 +1,4 @@
-"""`tfx-lm init-metadata`: the tables of ML Metadata."""
+"""Command `tfx-lm init-metadata`: the tables of ML Metadata."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .refusal import refuse
 @click.option("--metadata", "url", metavar="URL", help="The store itself, such as sqlite:///OUTPUT/metadata.sqlite.")
 @click.option("--upgrade", is_flag=True, help="Bring tables of an older ML Metadata up to date; copy them before.")
 def command(file: Path | None, url: str | None, upgrade: bool) -> None:
-    """Creates the tables of ML Metadata where they are missing, before several nodes need them at once.
+    """Creates missing tables of ML Metadata, before several nodes need them at the same time.
 
     The store is the one of --pipeline or of --metadata, unless TFX_LM_METADATA names another one.
     """

@@ -1,4 +1,4 @@
-"""`tfx-lm push`: push the model of the newest run again."""
+"""Command `tfx-lm push`: push the model of the newest run again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorFlow's import without its messages."""
+"""Import of TensorFlow without its messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def quiet_tensorflow() -> None:
     """Imports TensorFlow without its start-up messages in a terminal that shows results, unless they were asked for."""
     if not is_quiet():
         return
-    # TensorFlow 2.21 prints some messages of its import whatever the level; and google.api_core tells users of
+    # TensorFlow 2.21 prints some messages at any level; google.api_core tells users of
     # Python 3.10 to upgrade.
     with output_to(Path(os.devnull)):
         import tensorflow  # noqa: F401

@@ -1,4 +1,4 @@
-"""How a command refuses what it was given: one sentence, and exit code 2."""
+"""Refusal of bad input by a command: one sentence, and exit code 2."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def refuse(error: Exception) -> NoReturn:
     """Prints an error as one sentence and ends the process with exit code 2.
 
     Args:
-        error: The settings that it names are called as the options of the command that runs.
+        error: The error; settings in it are shown as the options of the running command.
     """
     message = error.with_names(_option) if isinstance(error, SettingError) else str(error)
     click.echo(f"tfx-lm: {message}", err=True)

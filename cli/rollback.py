@@ -1,4 +1,4 @@
-"""`tfx-lm rollback`: withdraw the newest pushed version."""
+"""Command `tfx-lm rollback`: withdraw the newest pushed version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .refusal import refuse
 def command(destination: Path, to: int | None) -> None:
     """Withdraws the newest version in DEST (OUTPUT/serving), so that servers go back to the one before.
 
-    The withdrawn version is renamed to withdrawn-VERSION, which servers pass over; nothing is deleted.
+    The withdrawn version is renamed to withdrawn-VERSION, which servers ignore; nothing is deleted.
     """
     from ..exported import versions
 

@@ -1,4 +1,4 @@
-"""`tfx-lm run`: the whole pipeline on this machine."""
+"""Command `tfx-lm run`: the whole pipeline on this machine."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .refusal import refuse
 
 @click.command("run")
 @configuration_options
-@click.option("--output", metavar="DIR", help="Where everything that is made goes.")
-@click.option("--from", "from_nodes", multiple=True, metavar="NODE", help="Start here; reuse what lies before.")
+@click.option("--output", metavar="DIR", help="Folder of all outputs.")
+@click.option("--from", "from_nodes", multiple=True, metavar="NODE", help="Start here; reuse what ran before.")
 @click.option("--to", "to_nodes", multiple=True, metavar="NODE", help="End here.")
-@click.option("--require-push", is_flag=True, help="Exit with 3 where no model was pushed.")
+@click.option("--require-push", is_flag=True, help="Exit with 3 if no model was pushed.")
 def command(
     config_path: str | None,
     data: tuple[str, ...],
@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Runs the whole pipeline on this machine.
 
-    Exit codes: 0 the run finished (also where the model was not blessed), 1 a node failed, 2 bad configuration or
+    Exit codes: 0 the run finished (also if the model was not blessed), 1 a node failed, 2 bad configuration or
     input, found before any work, 3 nothing was pushed and --require-push was given, 130 ended by Ctrl-C, 143 ended by
     SIGTERM.
     """

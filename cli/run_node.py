@@ -1,4 +1,4 @@
-"""`tfx-lm run-node`: one node of a compiled pipeline."""
+"""Command `tfx-lm run-node`: one node of a compiled pipeline."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def command(file: Path, node_id: str, run_id: str, parameters: str) -> None:
     again by the next run.
     """
     ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    # Signals that are ignored, as nohup does it, stay ignored.
+    # Ignored signals, as with nohup, stay ignored.
     signals = {number for number in ending if signal.getsignal(number) is not signal.SIG_IGN}
     ended = supervise(lambda: _run(file, node_id, run_id, parameters), signals)
     if ended.code < 0:
@@ -46,7 +46,7 @@ def command(file: Path, node_id: str, run_id: str, parameters: str) -> None:
 
 def _run(file: Path, node_id: str, run_id: str, parameters: str) -> int:
     quiet_tensorflow()
-    # The imports print, too: google.api_core tells users of Python 3.10 to upgrade.
+    # The imports also print: google.api_core tells users of Python 3.10 to upgrade.
     with output_to(Path(os.devnull)) if is_quiet() else contextlib.nullcontext():
         from ..pipelines.nodes.node_command import run_node_of_file
     if is_quiet():

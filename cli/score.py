@@ -1,4 +1,4 @@
-"""`tfx-lm score`: the score of each line of a file."""
+"""Command `tfx-lm score`: the score of each line of a file."""
 
 from __future__ import annotations
 

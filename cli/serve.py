@@ -1,4 +1,4 @@
-"""`tfx-lm serve`: the model server."""
+"""Command `tfx-lm serve`: the model server."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .setting_option import setting_option
 @setting_option(Limits, "body_bytes", "Of a body.", "--max-bytes")
 @setting_option(Limits, "rows", "Texts in a request.", "--max-rows")
 @setting_option(Limits, "tokens", "Of a text.", "--max-tokens")
-@setting_option(Limits, "body_seconds", "Longest time in which a body must arrive.")
+@setting_option(Limits, "body_seconds", "Longest time for a body to arrive.")
 @click.option("--cors-origin", "cors_origins", multiple=True, metavar="ORIGIN",
-              help="Pages of this origin may ask (https://example.org); * for all. Repeatable.")  # fmt: skip
-@setting_option(WatchOptions, "poll_seconds", "How often a new version is looked for.")
+              help="Origin of pages that may send requests (https://example.org); * for all. Repeatable.")  # fmt: skip
+@setting_option(WatchOptions, "poll_seconds", "Interval of looking for new versions.")
 def command(
     model: str, host: str, port: int, grpc_port: int | None, name: str, body_bytes: int, rows: int, tokens: int,
     body_seconds: float, cors_origins: tuple[str, ...], poll_seconds: float,

@@ -1,4 +1,4 @@
-"""A command's option from a setting: its default and its bounds are those of the options class."""
+"""Option of a command from a setting, with the default and the bounds of its options class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def setting_option(group: type[Settings], name: str, text: str, flag: str | None
         group: The options class that defines the setting.
         name: The setting.
         text: The help.
-        flag: What the option is called; by default `--top-k` for `top_k`.
+        flag: The option; by default `--top-k` for `top_k`.
     """
     field = group.model_fields[name]
     return click.option(

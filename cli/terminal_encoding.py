@@ -7,7 +7,7 @@ import sys
 
 
 def show_what_the_terminal_can() -> None:
-    """Makes `?` of letters that the terminal's encoding lacks (`PYTHONIOENCODING=latin-1`) instead of an error."""
+    """Replaces letters that the terminal's encoding lacks (`PYTHONIOENCODING=latin-1`) by `?`."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")

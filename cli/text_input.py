@@ -1,4 +1,4 @@
-"""The text that a command reads: a file of any type that `tfx-lm run` reads, or a pipe."""
+"""Text that a command reads: a file of any type that `tfx-lm run` reads, or a pipe."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def text_input(command: Command) -> Command:
         (
             click.argument("file", type=click.Path(), default="-"),
             click.option(
-                "--format", type=click.Choice(list(FORMATS)), help="What FILE is, if its ending does not say it."
+                "--format", type=click.Choice(list(FORMATS)), help="Type of FILE, if its ending does not tell it."
             ),
             click.option(
                 "--text-field",
@@ -39,7 +39,7 @@ def text_input(command: Command) -> Command:
 
 
 def texts_of(file: str, format: str | None, **options: str) -> Iterator[Text]:
-    """Reads the texts of a command's FILE; what cannot be read is refused in the command's terms.
+    """Reads the texts of a command's FILE; errors name the command's options.
 
     Args:
         file: The argument FILE.

@@ -130,16 +130,16 @@ def compare_on_texts(
     """Scores the same texts with two models, as `compare_models` does.
 
     Args:
-        candidate: As for `compare_models`, and so are the others.
-        baseline: The one that it is compared with.
-        texts: As for `scoring.score_texts`.
-        criterion: What they are compared by.
+        candidate: See `compare_models`.
+        baseline: See `compare_models`.
+        texts: See `scoring.score_texts`.
+        criterion: See `compare_models`.
 
     Returns:
         The comparison.
 
     Raises:
-        SettingError: As `compare_models`.
+        SettingError: See `compare_models`.
     """
     if criterion == "perplexity":
         check_same_tokens(candidate.path, baseline.path)
@@ -161,7 +161,7 @@ def compare_on_texts(
 def _batches(
     candidate: ExportedModel, baseline: ExportedModel, texts: Iterable[tuple[int, bytes]]
 ) -> Iterator[list[tuple[LineScore, LineScore]]]:
-    """Both scores of each text. Each scorer reads a window ahead, which is all that is held."""
+    """Yields both scores of each text. Each scorer reads a window ahead; no more is held in memory."""
     first, second = itertools.tee(texts)
     pairs = zip(score_texts(candidate, first), score_texts(baseline, second), strict=True)
     while batch := list(itertools.islice(pairs, WINDOW_LINES)):

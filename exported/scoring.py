@@ -1,7 +1,7 @@
 """Scoring of lines and of a whole text, by the model's `score` signature; `tfx-lm score` prints it.
 
-The sums and what is derived from them are the Evaluator's own, and a line is what the pipeline takes for one, so
-the corpus score of the eval split's text is the Evaluator's.
+The sums are the Evaluator's and lines are those of the pipeline, so the corpus score of the eval split's text equals
+the Evaluator's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .sums import MODEL_OUTPUTS, EvaluationSums
 
 __all__ = ["CorpusScore", "ExportedModel", "LineScore", "load_model", "score_lines"]
 
-# What is read before it is scored: enough to find lines of similar length, little to hold.
+# Lines and bytes read before they are scored: enough to find lines of similar length, little to hold.
 WINDOW_LINES = 1000
 WINDOW_BYTES = 1_000_000
 
@@ -40,7 +40,7 @@ class LineScore:
     sums: EvaluationSums
 
     def as_json(self) -> dict[str, Any]:
-        """Returns the line as JSON values; what is NaN or infinite becomes None.
+        """Returns the line as JSON values; NaN and infinity become None.
 
         Example: `{"line": 3, "log_probability": -12.4, "tokens": 5, "bytes": 21, "oov_tokens": 0,
         "truncated_tokens": 0, "perplexity": 11.9, "bits_per_byte": 0.852}`, with the log-probability in nats.
@@ -73,13 +73,13 @@ def score_lines(
 ) -> Iterator[LineScore]:
     r"""Scores lines in order, streaming: up to 1,000 lines or 1 MB are read before their scores are given.
 
-    As in the pipeline, `\n` or `\r\n` at the end of a line and a byte order mark before the first are no part of
-    it, and lines of white space alone are left out. Invalid UTF-8 is scored as it is.
+    As in the pipeline, the `\n` or `\r\n` at the end of a line, a byte order mark before the first line, and lines of
+    white space alone are left out. Invalid UTF-8 is scored as it is.
 
     Args:
         model: From `load_model`, with the signature `score`.
         lines: Lines with or without their terminator, such as a file open for reading bytes.
-        batch_bytes: Most rows times bytes of the longest row in one call of the model.
+        batch_bytes: Largest number of rows times bytes of the longest row in one call of the model.
 
     Yields:
         One score for each line that is not blank.
@@ -93,9 +93,9 @@ def score_texts(
     """Scores numbered texts as they are, as `score_lines` does.
 
     Args:
-        model: As for `score_lines`, and so is `batch_bytes`.
+        model: See `score_lines`.
         texts: Number and text of each record, from `text_files.texts.read_texts`.
-        batch_bytes: Rows times bytes.
+        batch_bytes: See `score_lines`.
 
     Yields:
         One score for each text.
@@ -113,10 +113,10 @@ def score_texts(
 
 
 def numbered_texts(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Gives each line that is not blank its number.
+    """Numbers the lines and leaves out blank ones.
 
     Args:
-        lines: As for `score_lines`.
+        lines: See `score_lines`.
 
     Yields:
         The number, from 1, and the line without its terminator.

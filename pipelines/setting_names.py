@@ -1,4 +1,4 @@
-"""Names of settings: what a component calls its argument, and what a YAML file calls the same setting.
+"""Names of settings: a component's argument, and the key of the same setting in a YAML file.
 
 Components name their own arguments in errors (`errors.SettingError`); a reader of a configuration knows its keys.
 """

@@ -1,4 +1,4 @@
-"""Readers of YAML and JSON that refuse a key that stands twice; the usual ones keep its last value in silence."""
+"""Readers of YAML and JSON that refuse a repeated key; the usual ones silently keep its last value."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def read_yaml(text: str) -> Any:
         Its value.
 
     Raises:
-        DuplicateKeyError: A mapping has a key twice.
-        yaml.YAMLError: It is not YAML.
+        DuplicateKeyError: If a mapping has a key twice.
+        yaml.YAMLError: If it is not YAML.
     """
     return yaml.load(text, Loader=_Loader)  # A SafeLoader.
 
@@ -38,8 +38,8 @@ def read_json(text: str) -> Any:
         Its value.
 
     Raises:
-        DuplicateKeyError: An object has a key twice.
-        json.JSONDecodeError: It is not JSON.
+        DuplicateKeyError: If an object has a key twice.
+        json.JSONDecodeError: If it is not JSON.
     """
     return json.loads(text, object_pairs_hook=unique_object)
 

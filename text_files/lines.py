@@ -21,7 +21,7 @@ def raw_lines(file: BinaryIO, limit: int = MAX_LINE_BYTES) -> Iterator[tuple[int
         limit: Most bytes of a line without its `\n`.
 
     Yields:
-        The bytes that the line takes in the file, and the line with its terminator, or None where it is longer
+        The bytes that the line takes in the file, and the line with its terminator, or None if it is longer
         than `limit` (it is then skipped in pieces and never held in memory).
     """
     while piece := file.readline(limit + 1):

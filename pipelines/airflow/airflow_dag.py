@@ -1,8 +1,8 @@
-"""An Airflow DAG of a compiled pipeline: one task for each node.
+"""Airflow DAG of a compiled pipeline: one task for each node.
 
-This module needs Airflow (2.10, 2.11 or 3) and nothing else: TFX and Airflow want libraries that exclude each other, so
-each has an environment of its own. Airflow's gets this package by `pip install --no-deps tfx-lm`; a file in the
-folder of DAGs then reads
+This module needs Airflow (2.10, 2.11 or 3) and nothing else: TFX and Airflow need libraries that exclude each other, so
+each has its own environment. Airflow's gets this package by `pip install --no-deps tfx-lm`; a file in the
+folder of DAGs then contains
 
     from tfx_lm.pipelines.airflow import create_dag
 
@@ -51,19 +51,19 @@ def create_dag(
     environment: Mapping[str, str] | None = None,
     **options: Any,
 ) -> DAG:
-    """Makes the DAG of a pipeline that `tfx-lm compile --runner airflow` has written.
+    """Makes the DAG of a pipeline that `tfx-lm compile --runner airflow` wrote.
 
-    Each task runs `tfx-lm run-node` in a process of its own. The run's id is Airflow's, and what a run is triggered
-    with (`dag_run.conf`) are the pipeline's runtime parameters. TFX keeps what it has done in ML Metadata and goes on
-    from there, so nothing is tried twice by itself, and one run at a time works on a pipeline.
+    Each task runs `tfx-lm run-node` in its own process. The run's id is Airflow's, and the configuration of a run
+    (`dag_run.conf`) sets the pipeline's runtime parameters. A run continues from what ML Metadata records, so there
+    are no automatic retries, and a pipeline has one run at a time.
 
     Args:
-        pipeline: The compiled pipeline; its `.dag.json` must lie beside it. Airflow's workers must find it, and
-            everything that it names, under the same path.
-        command: What starts `tfx-lm` on a worker, as the shell reads it.
-        dag_id: The DAG's name; the pipeline's unless given.
-        environment: More variables for the tasks, which also inherit the worker's: a good place for TFX_LM_METADATA
-            and TFX_LM_METADATA_PASSWORD. Airflow shows these here to its users; the worker's own it does not.
+        pipeline: The compiled pipeline, in the same folder as its `.dag.json`. Airflow's workers must find it, and all
+            that it names, under the same path.
+        command: The shell command that starts `tfx-lm` on a worker.
+        dag_id: The DAG's name; by default the pipeline's.
+        environment: More variables for the tasks. Airflow shows them to its users. Set TFX_LM_METADATA and
+            TFX_LM_METADATA_PASSWORD in the worker's environment, which tasks inherit and Airflow does not show.
         **options: Airflow's own arguments of a DAG, such as `schedule`.
 
     Returns:
@@ -74,7 +74,7 @@ def create_dag(
     variables = {**(environment or {}), "TFX_LM_PIPELINE": str(path)}
     defaults = {"schedule": None, "catchup": False, "start_date": datetime(2024, 1, 1, tzinfo=timezone.utc)}
     with DAG(dag_id=dag_id or graph["pipeline"], max_active_runs=1, **{**defaults, **options}) as dag:
-        # Nodes that come first at the same time would get into each other's way in an empty database.
+        # Without this, the first nodes would create the tables of an empty database at the same time.
         before = _task(INIT_TASK, _INIT.format(command=command), variables)
         tasks = {}
         for node in graph["nodes"]:

@@ -1,4 +1,4 @@
-"""What is checked before a pipeline is compiled for Kubeflow, where every node runs in a container of its own."""
+"""Checks before a pipeline is compiled for Kubeflow, where every node runs in its own container."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check_kubeflow(config: PipelineConfig) -> tuple[str, str]:
         config: A checked configuration.
 
     Returns:
-        The image, and the folder that takes the place of `output`.
+        The image, and the folder that replaces `output`.
 
     Raises:
         ConfigurationError: Names what is missing and the remedy.

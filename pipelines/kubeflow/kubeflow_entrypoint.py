@@ -1,16 +1,16 @@
-"""What each container of the compiled pipeline runs: TFX's entry point, after what Kubeflow leaves out is put back.
+"""Entry point of each container of the compiled pipeline: adds what Kubeflow leaves out, then runs TFX's entry point.
 
 TFX's entry point is written for Vertex AI. The launcher of open-source Kubeflow Pipelines differs in three ways:
 
-- It hands over input artifacts without their type, on which TFX's entry point fails. The types stand in the component's
-  own definition, which is an argument too.
+- It passes input artifacts without their type, on which TFX's entry point fails. The types are in the component's
+  definition, which is an argument too.
 - It never calls the driver of file-based ExampleGens, which finds the newest span of `{SPAN}` patterns. So it is
-  called here, unless somebody else did.
+  called here, unless it has run.
 
 - It shows pages (`system.HTML`), which are files and not folders. TFX's entry point takes that name for the import path
   of a class.
 
-Nothing of TFX is imported here: its modules run as they are, in processes of their own.
+Nothing of TFX is imported here: its modules run unchanged, in their own processes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str]) -> None:
     """Runs one node; never returns.
 
     Args:
-        arguments: Those of TFX's entry point: its three options, and options of Beam.
+        arguments: The three options of TFX's entry point, and options of Beam.
     """
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument(INVOCATION, dest="invocation", required=True, type=json.loads)
@@ -54,19 +54,19 @@ def main(arguments: Sequence[str]) -> None:
     point_to_pages(options.invocation)
     if options.inputs_spec.get("parameters", {}).keys() >= _EXAMPLE_GEN_PROPERTIES:
         output_file = options.invocation["outputs"]["outputFile"]
-        # On Vertex AI the driver has run, and its answer lies on object storage.
+        # On Vertex AI the driver has run, and its answer is on object storage.
         if output_file.startswith("/") and not Path(output_file).exists():
             command = _command(DRIVER_MODULE, options.invocation, options.inputs_spec, others)
             subprocess.run(command, check=True)
             add_metadata(options.invocation, json.loads(Path(output_file).read_text(encoding="utf-8")))
 
     command = _command(EXECUTOR_MODULE, options.invocation, options.inputs_spec, others)
-    # The node's exit code and signals are then this process's own.
+    # The process is replaced, so the node's exit code and signals are its own.
     os.execv(command[0], command)
 
 
 def add_types(invocation: dict[str, Any], inputs_spec: dict[str, Any]) -> None:
-    """Gives the input artifacts that have no type the one that the component declares.
+    """Gives input artifacts without a type the one that the component declares.
 
     Args:
         invocation: KFP's `ExecutorInput`, as JSON; changed in place.
@@ -74,13 +74,13 @@ def add_types(invocation: dict[str, Any], inputs_spec: dict[str, Any]) -> None:
     """
     for key, artifacts in invocation.get("inputs", {}).get("artifacts", {}).items():
         for artifact in artifacts.get("artifacts", []):
-            # An empty schema means the same as none.
+            # An empty schema means no schema.
             if not any(artifact.get("type", {}).values()):
                 artifact["type"] = inputs_spec["artifacts"][key]["artifactType"]
 
 
 def point_to_pages(invocation: dict[str, Any]) -> None:
-    """Gives output artifacts that Kubeflow shows as pages their class, and as their uri the file of the page.
+    """Gives output artifacts that Kubeflow shows as pages their class, and the page's file as their uri.
 
     Args:
         invocation: KFP's `ExecutorInput`, as JSON; changed in place.
@@ -94,7 +94,7 @@ def point_to_pages(invocation: dict[str, Any]) -> None:
 
 
 def add_metadata(invocation: dict[str, Any], driver_output: dict[str, Any]) -> None:
-    """Puts what a driver noted about the output artifacts (span, fingerprint) into what the executor is given.
+    """Passes a driver's properties of the output artifacts (span, fingerprint) to the executor.
 
     Args:
         invocation: KFP's `ExecutorInput`, as JSON; changed in place.

@@ -1,7 +1,7 @@
-"""Compiles the pipeline for Kubeflow Pipelines v2 and Vertex AI.
+"""Compiler of the pipeline for Kubeflow Pipelines v2 and Vertex AI.
 
-`tfx-lm compile --runner kubeflow` does so; and this file is also what TFX's own command line takes, which runs it as a
-script. The configuration is then the file that TFX_LM_CONFIG names:
+`tfx-lm compile --runner kubeflow` calls it. TFX's own command line also takes this file and runs it as a script, with
+the configuration that TFX_LM_CONFIG names:
 
     export TFX_LM_CONFIG=my-model.yaml
     tfx pipeline create --engine=vertex --pipeline-path=pipelines/kubeflow/kubeflow_runner.py
@@ -35,10 +35,10 @@ CONFIG_VARIABLE = "TFX_LM_CONFIG"
 
 
 class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
-    """TFX's compiler, with what its specification lacks put in.
+    """TFX's compiler with a complete specification.
 
-    That is: parameters of a run, with defaults; a pipeline root; resources for every node; caching only where
-    Kubeflow can see what a node depends on; and an entry point that also runs outside Vertex AI.
+    It adds parameters of a run, with defaults; a pipeline root; resources for every node; caching only if Kubeflow can
+    see what a node depends on; and an entry point that also runs outside Vertex AI.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
         """Sets up the compiler.
 
         Args:
-            config: The configuration that the pipeline was made from.
-            output_dir: Where to write to; this folder unless given.
+            config: The configuration of the pipeline.
+            output_dir: The folder to write to; by default the current one.
             output_filename: `.yaml` for Kubeflow and Vertex AI, `.json` for Vertex AI only.
 
         Raises:
-            ConfigurationError: The configuration cannot run in containers.
+            ConfigurationError: If the configuration cannot run in containers.
         """
         image, _ = check_kubeflow(config)
         self._pipeline_config = config
@@ -67,7 +67,7 @@ class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
         parameter_values: dict[str, Any] | None = None,
         write_out: bool | None = True,
     ) -> dict[str, Any]:
-        """Compiles.
+        """Compiles the pipeline.
 
         Args:
             pipeline: From `create_pipeline`.
@@ -88,7 +88,7 @@ class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
             executor = spec["deploymentSpec"]["executors"][spec["components"][node.id]["executorLabel"]]
             wanted = settings.trainer if isinstance(node, MaskedTrainer) else settings.nodes
             executor["container"].update(_resources(wanted))
-            # What is served changes without any input of the node changing.
+            # The served model changes without any change of the node's inputs.
             cached = settings.cache and not isinstance(node, Baseline)
             spec["root"]["dag"]["tasks"][node.id]["cachingOptions"] = {"enableCache": True} if cached else {}
         if write_out:
@@ -101,11 +101,11 @@ def compile_pipeline(config: PipelineConfig, path: str | Path) -> None:
 
     Args:
         config: A checked configuration with `kubeflow.image` and `kubeflow.pipeline_root`.
-        path: Where to; `.yaml`, or `.json` for Vertex AI only.
+        path: The file to write; `.yaml`, or `.json` for Vertex AI only.
 
     Raises:
-        ConfigurationError: The configuration cannot run in containers, or the path ends differently or cannot be
-            written.
+        ConfigurationError: If the configuration cannot run in containers, or the path has another ending or cannot
+            be written.
     """
     file = Path(path)
     if file.suffix not in (".yaml", ".yml", ".json"):
@@ -114,7 +114,7 @@ def compile_pipeline(config: PipelineConfig, path: str | Path) -> None:
 
 
 def deployable_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
-    """The pipeline, with everything that it makes on object storage."""
+    """Returns the pipeline, with all its outputs on object storage."""
     _, root = check_kubeflow(config)
     return create_pipeline(config.model_copy(update={"output": root}))
 
@@ -140,7 +140,7 @@ def _write(job: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    """Compiles what TFX_LM_CONFIG names."""
+    """Compiles the configuration that TFX_LM_CONFIG names."""
     path = os.environ.get(CONFIG_VARIABLE)
     if not path:
         raise ConfigurationError(f"{CONFIG_VARIABLE}: not set; it names the YAML configuration to compile")

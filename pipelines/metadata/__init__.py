@@ -1,1 +1,1 @@
-"""ML Metadata: its connection, and what runs leave in it."""
+"""ML Metadata: its connection, and its records of runs."""

@@ -23,14 +23,14 @@ REMEDY = "make it with `tfx-lm compile --runner airflow --output FILE`"
 
 
 def connection_config(url: str, source: str = "metadata") -> metadata_store_pb2.ConnectionConfig:
-    """The connection of a URL, as TFX wants it.
+    """Returns the connection of a URL, for TFX.
 
     Args:
-        url: As for `metadata_url.parse_metadata_url`.
-        source: Where the URL comes from, for errors.
+        url: See `metadata_url.parse_metadata_url`.
+        source: The setting that holds the URL, for errors.
 
     Raises:
-        ConfigurationError: It is not such a URL.
+        ConfigurationError: If it is not such a URL.
     """
     parts = parse_metadata_url(url, source)
     connection = metadata_store_pb2.ConnectionConfig()
@@ -44,7 +44,7 @@ def connection_config(url: str, source: str = "metadata") -> metadata_store_pb2.
         server.port, server.dbname = str(parts.port), parts.database
     else:
         server.port, server.database = parts.port, parts.database
-    # Whoever runs pipelines may fill a database, but need not be allowed to create one.
+    # Users may be allowed to fill a database but not to create one.
     server.skip_db_creation = True
     return connection
 
@@ -56,13 +56,13 @@ def make_folder(connection: metadata_store_pb2.ConnectionConfig) -> None:
 
 
 def compiled_connection(pipeline_file: Path) -> metadata_store_pb2.ConnectionConfig:
-    """The connection that a compiled pipeline names, read without importing TFX.
+    """Returns the connection that a compiled pipeline names, without importing TFX.
 
     Args:
         pipeline_file: The compiled pipeline's JSON file.
 
     Raises:
-        ConfigurationError: There is no such file, or it holds no compiled pipeline.
+        ConfigurationError: If there is no such file, or it is no compiled pipeline.
     """
     with _reading(pipeline_file) as tree:
         fields = dict(tree["deploymentConfig"]["metadataConnectionConfig"])
@@ -71,7 +71,7 @@ def compiled_connection(pipeline_file: Path) -> metadata_store_pb2.ConnectionCon
 
 
 def compiled_name(pipeline_file: Path) -> str:
-    """The name of a compiled pipeline; arguments and errors as for `compiled_connection`."""
+    """Returns the name of a compiled pipeline; see `compiled_connection`."""
     with _reading(pipeline_file) as tree:
         return str(tree["pipelineInfo"]["id"])
 
@@ -85,16 +85,16 @@ def _reading(pipeline_file: Path) -> Iterator[dict[str, Any]]:
 
 
 def resolve_connection(compiled: metadata_store_pb2.ConnectionConfig) -> metadata_store_pb2.ConnectionConfig:
-    """The connection to use in this process: the environment's where it names one, and with the password.
+    """Returns the connection to use in this process: the environment's if it names one, and with the password.
 
     Args:
-        compiled: What the compiled pipeline names, without a password.
+        compiled: The compiled pipeline's connection, without a password.
 
     Returns:
         A new message.
 
     Raises:
-        ConfigurationError: The environment's URL is none.
+        ConfigurationError: If the environment's URL is invalid.
     """
     connection = metadata_store_pb2.ConnectionConfig()
     if url := os.environ.get(URL_VARIABLE):
@@ -111,8 +111,8 @@ def resolve_connection(compiled: metadata_store_pb2.ConnectionConfig) -> metadat
 class SerialSqlite:
     """A lock file that lets one process at a time into a SQLite store; does nothing for a server.
 
-    SQLite turns away a second writer at once, and ML Metadata does not try again: of four processes that wrote without
-    a lock, some lost writes. TFX connects only for moments, before and after a node's work, so nobody waits long.
+    SQLite refuses a second writer at once, and ML Metadata does not retry: four processes without a lock lost writes.
+    TFX connects only briefly, before and after a node's work, so no process waits long.
     """
 
     def __init__(self, connection: metadata_store_pb2.ConnectionConfig) -> None:
@@ -137,22 +137,22 @@ class SerialSqlite:
 
 
 def initialize_store(connection: metadata_store_pb2.ConnectionConfig, upgrade: bool = False) -> None:
-    """Creates the tables where they are missing.
+    """Creates missing tables.
 
-    Several processes that did so at once would hinder each other, so this comes before a pipeline's first nodes.
+    Processes that do so at the same time would fail, so call it before a pipeline's first nodes.
 
     Args:
         connection: A resolved connection.
-        upgrade: Whether tables of an older ML Metadata are brought up to date. Older releases then refuse them.
+        upgrade: Whether to upgrade tables of an older ML Metadata. Older releases then refuse them.
 
     Raises:
-        ConfigurationError: The store cannot be opened; where its tables are too old, with the command that helps.
+        ConfigurationError: If the store cannot be opened; if its tables are too old, with the remedy.
     """
     lock = SerialSqlite(connection)
     lock.acquire()
     try:
         mlmd.MetadataStore(connection, enable_upgrade_migration=upgrade)
-    # For what is wrong with the store itself, ML Metadata has no more than RuntimeError.
+    # ML Metadata raises RuntimeError for all errors of a store.
     except (RuntimeError, mlmd.errors.StatusError) as error:
         url = _shown(connection)
         if versions := re.search(r"database version (\d+) is older than library version (\d+)", str(error)):
@@ -166,7 +166,7 @@ def initialize_store(connection: metadata_store_pb2.ConnectionConfig, upgrade: b
 
 
 def _shown(connection: metadata_store_pb2.ConnectionConfig) -> str:
-    """The URL of a connection, without a password."""
+    """Returns the URL of a connection, without a password."""
     kind = connection.WhichOneof("config")
     if kind == "sqlite":
         return f"sqlite:///{quote(connection.sqlite.filename_uri)}"

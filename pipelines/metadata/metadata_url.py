@@ -1,4 +1,4 @@
-"""Where ML Metadata is kept, as one URL: a SQLite file, or a database of a PostgreSQL or MySQL server."""
+"""URL of ML Metadata: a SQLite file, or a database of a PostgreSQL or MySQL server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigurationError
 
-# Wins over the configuration. It may hold a password, which a configuration must not.
+# Wins over the configuration. It may contain a password; a configuration must not.
 URL_VARIABLE = "TFX_LM_METADATA"
 PASSWORD_VARIABLE = "TFX_LM_METADATA_PASSWORD"
 
@@ -26,8 +26,8 @@ class MetadataUrl:
         database: The file of SQLite, the database's name otherwise.
         host: Empty for SQLite, as are `user` and `password`.
         port: 0 for SQLite.
-        user: Who connects.
-        password: Empty where the URL holds none.
+        user: The user's name.
+        password: Empty if the URL has none.
     """
 
     kind: str
@@ -44,7 +44,7 @@ def parse_metadata_url(url: str, source: str) -> MetadataUrl:
     Args:
         url: `sqlite:///relative/file`, `sqlite:////absolute/file`, `postgresql://user@host:5432/database` or
             `mysql://user@host:3306/database`; the port may be left out, special characters are percent-encoded.
-        source: Where it comes from, for the error: a configuration key or a variable of the environment.
+        source: The configuration key or environment variable that holds it, for the error.
 
     Returns:
         For `postgresql://me@db.example/mlmd`: kind `postgresql`, host `db.example`, port 5432, user `me`, database
@@ -80,5 +80,5 @@ def parse_metadata_url(url: str, source: str) -> MetadataUrl:
 
 
 def _without_password(url: str) -> str:
-    """The URL for an error; a password ends at the last `@`, since it may hold any character, against the rules."""
+    """Returns the URL for an error; a password ends at the last `@`, since an unencoded one may contain more."""
     return re.sub(r"^([^:]*://)?([^:]*):.*@", r"\1\2:…@", url, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""ML Metadata as nodes use it: TFX's connection, for one process at a time on SQLite, and safe on PostgreSQL."""
+"""ML Metadata for nodes: TFX's connection, for one process at a time on SQLite, and safe on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .run_records import ERROR_PROPERTY, failure_message
 
 
 class NodeStore(mlmd.MetadataStore):
-    """A store whose answers come in the order of the question, and that keeps error messages that it can hold.
+    """A store that answers in the order of the question, and records error messages without backslashes.
 
-    TFX's cache pairs artifacts with the outputs that they were by their position in the answer. PostgreSQL answers in
-    any order, so that a cached Transform's graph became its examples. And ML Metadata cannot write a backslash to
-    PostgreSQL, which any error of more than one line has in JSON: the failure itself was then not recorded.
+    TFX's cache maps artifacts to outputs by their position in the answer. PostgreSQL answers in any order, so a cached
+    Transform's graph became its examples. And ML Metadata cannot write a backslash to PostgreSQL, which every error of
+    several lines has in JSON: the failure was then not recorded.
     """
 
     def __init__(self, connection: metadata_store_pb2.ConnectionConfig) -> None:
@@ -29,16 +29,16 @@ class NodeStore(mlmd.MetadataStore):
         self._takes_backslashes = connection.WhichOneof("config") != "postgresql"
 
     def get_artifacts_by_id(self, artifact_ids: Iterable[int]) -> Sequence[Any]:
-        """The artifacts, in the order of `artifact_ids`."""
+        """Returns the artifacts, in the order of `artifact_ids`."""
         ids = list(artifact_ids)
         return _in_order(ids, super().get_artifacts_by_id(ids))
 
     def get_artifact_types_by_id(self, type_ids: Sequence[int]) -> Sequence[Any]:
-        """The types, in the order of `type_ids`, as often as it names them."""
+        """Returns the types, in the order of `type_ids`, with repetitions."""
         return _in_order(type_ids, super().get_artifact_types_by_id(list(dict.fromkeys(type_ids))))
 
     def put_execution(self, execution: metadata_store_pb2.Execution, *args: Any, **named: Any) -> Any:
-        """Writes an execution; on PostgreSQL with no more of its error than the message, in one line."""
+        """Writes an execution; on PostgreSQL only with the message of its error, in one line."""
         if not self._takes_backslashes and ERROR_PROPERTY in execution.custom_properties:
             error = execution.custom_properties[ERROR_PROPERTY]
             error.string_value = without_backslashes(error.string_value)
@@ -51,13 +51,13 @@ def _in_order(ids: Sequence[int], found: Iterable[Any]) -> list[Any]:
 
 
 def without_backslashes(result: str) -> str:
-    r"""An execution's result with a message that JSON writes without a backslash.
+    r"""Returns an execution's result with a message that JSON writes without a backslash.
 
     Args:
         result: TFX's `ExecutionResult` as JSON, such as `{"code": 1, "resultMessage": "a\nno \"b\" in c:\\d"}`.
 
     Returns:
-        Its message in one line with other quotes and slashes: `{"code": 1, "resultMessage": "a; no 'b' in c:/d"}`.
+        The message in one line with other quotes and slashes: `{"code": 1, "resultMessage": "a; no 'b' in c:/d"}`.
     """
     tree = json.loads(result)
     line = "; ".join(failure_message(tree.get("resultMessage", "")).splitlines())
@@ -93,7 +93,7 @@ class NodeMetadata(metadata.Metadata):
         exc_value: Exception | None = None,
         exc_tb: TracebackType | None = None,
     ) -> None:
-        """Lets go of the connection, where nobody else uses it."""
+        """Closes the connection, unless it is in use."""
         super().__exit__(exc_type, exc_value, exc_tb)
         if self._users == 0:
             self._lock.release()

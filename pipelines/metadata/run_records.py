@@ -1,4 +1,4 @@
-"""What ML Metadata recorded of one run."""
+"""Records of one run in ML Metadata."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ml_metadata.proto import metadata_store_pb2
 
 from .metadata_store import SerialSqlite, connection_config, resolve_connection
 
-# Where TFX keeps the error of an execution.
+# TFX's property with the error of an execution.
 ERROR_PROPERTY = "__execution_result__"
 
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n", re.MULTILINE)
 
 
 def recorded_failure(message: str, traceback: str) -> str:
-    """Returns what is recorded of a failure, from which `failure_message` reads the message."""
+    """Returns the record of a failure, from which `failure_message` reads the message."""
     return f"{message}\n\n{traceback}"
 
 
@@ -43,7 +43,7 @@ def open_records(metadata_url: str, pipeline_name: str, run_id: str) -> RunRecor
     """Opens the records of a run.
 
     Args:
-        metadata_url: Where ML Metadata is kept, unless the environment says otherwise.
+        metadata_url: URL of ML Metadata; the environment's wins.
         pipeline_name: The pipeline's name.
         run_id: The run's id.
     """
@@ -54,21 +54,21 @@ def open_records(metadata_url: str, pipeline_name: str, run_id: str) -> RunRecor
 def fail_running(
     connection: metadata_store_pb2.ConnectionConfig, pipeline_name: str, run_id: str, node_id: str, message: str
 ) -> None:
-    """Marks what a node of a run still had under way as FAILED, for a node whose process was killed.
+    """Marks the unfinished executions of a node as FAILED, for a node whose process was killed.
 
     Args:
         connection: A resolved connection.
         pipeline_name: The pipeline's name.
         run_id: The run's id.
         node_id: The node.
-        message: Why it failed, one line.
+        message: The reason, one line.
     """
     lock = SerialSqlite(connection)
     lock.acquire()
     try:
         store = mlmd.MetadataStore(connection)
         RunRecords(store, pipeline_name, run_id).fail_running(node_id, message)
-    # ML Metadata has RuntimeError for a store that cannot be opened. Without the mark, the next run does it again, too.
+    # ML Metadata raises RuntimeError if a store cannot be opened. The next run repeats the node without the mark too.
     except (RuntimeError, mlmd.errors.StatusError) as error:
         print(f"The failure could not be recorded in ML Metadata: {error}")
     finally:
@@ -85,7 +85,7 @@ class RunRecords:
         self._run_id = run_id
 
     def state(self, node_id: str) -> str:
-        """How a node that was launched ended: COMPLETE, CACHED, FAILED or SKIPPED (it recorded nothing)."""
+        """Returns how a launched node ended: COMPLETE, CACHED, FAILED or SKIPPED (without records)."""
         executions = self._executions(node_id)
         if not executions:
             return "SKIPPED"
@@ -98,7 +98,7 @@ class RunRecords:
         return "COMPLETE"
 
     def error(self, node_id: str) -> str | None:
-        """The message that was recorded of a node that failed, all its lines, without the Python traceback."""
+        """Returns the recorded message of a failed node, all its lines, without the Python traceback."""
         executions = self._executions(node_id)
         if not executions:
             return None
@@ -107,7 +107,7 @@ class RunRecords:
         return message or None
 
     def execution_property(self, node_id: str, name: str) -> int | float | str | None:
-        """The value that an execution property had when the run did a node; None if it has not done it."""
+        """Returns the value of an execution property of a node in the run; None if the node has not run."""
         if self.state(node_id) not in ("COMPLETE", "CACHED"):
             return None
         execution = self._executions(node_id)[-1]
@@ -118,7 +118,7 @@ class RunRecords:
         return None
 
     def fail_running(self, node_id: str, message: str) -> None:
-        """Marks what a node still has under way as FAILED, with the reason."""
+        """Marks the unfinished executions of a node as FAILED, with the reason."""
         states = metadata_store_pb2.Execution
         running = [
             execution
@@ -133,7 +133,7 @@ class RunRecords:
             self._store.put_executions(running)
 
     def output(self, node_id: str, key: str) -> metadata_store_pb2.Artifact | None:
-        """The artifact that a node made, or took from the cache, under an output key; None where there is none."""
+        """Returns the artifact of a node, made or cached, under an output key; None if there is none."""
         executions = self._executions(node_id)
         if not executions:
             return None
@@ -145,7 +145,7 @@ class RunRecords:
         self._store.put_artifacts([artifact])
 
     def _output_ids(self, execution: metadata_store_pb2.Execution) -> dict[str, list[int]]:
-        """The ids of an execution's output artifacts, by output key."""
+        """Returns the ids of an execution's output artifacts, by output key."""
         ids: dict[str, list[int]] = {}
         for event in self._store.get_events_by_execution_ids([execution.id]):
             if event.type == metadata_store_pb2.Event.OUTPUT:
@@ -153,7 +153,7 @@ class RunRecords:
         return ids
 
     def _executions(self, node_id: str) -> list[metadata_store_pb2.Execution]:
-        """The node's executions up to its newest of this run, the oldest first; none if it has none in this run."""
+        """Returns the node's executions up to its newest in this run, the oldest first; empty if it has none in it."""
         run = self._store.get_context_by_type_and_name("pipeline_run", self._run_id)
         node = self._store.get_context_by_type_and_name("node", f"{self._pipeline_name}.{node_id}")
         if run is None or node is None:

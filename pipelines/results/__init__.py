@@ -1,1 +1,1 @@
-"""What a run found: its summary, and the tables on the terminal."""
+"""Results of a run: its summary, and the tables on the terminal."""

@@ -1,4 +1,4 @@
-"""Summary of a run, collected from ML Metadata and from what the components wrote."""
+"""Summary of a run, collected from ML Metadata and from the files of the components."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EVALUATION = ("evaluation", "baseline", "change", "slices", "gate")
 def collect_summary(
     config: PipelineConfig, run_id: str, nodes: Sequence[NodeResult], records: RunRecords
 ) -> dict[str, Any]:
-    """Collects what a run did and what its gate decided.
+    """Collects the results of a run and the decision of its gate.
 
     Args:
         config: The run's configuration.
@@ -44,8 +44,8 @@ def collect_summary(
     Returns:
         The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null if the
         Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.ServingVerdict`) if the
-        ServingCheck did not; `pushed_model` is null if nothing was pushed, or if what a cached Pusher once
-        pushed is gone, which `warnings` then says; `report` is null if no report was written. Losses are in nats.
+        ServingCheck did not; `pushed_model` is null if nothing was pushed, or if the version that a cached
+        Pusher pushed is gone, with a warning; `report` is null if no report was written. Losses are in nats.
     """
     ended = {node.id for node in nodes if node.state in ("COMPLETE", "CACHED")}
 

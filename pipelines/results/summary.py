@@ -1,4 +1,4 @@
-"""File `summary.json`: what a run did, for programs."""
+"""File `summary.json`: results of a run, for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Summary of a run on the terminal: its nodes, the scores beside the baseline's, the verdict."""
+"""Summary of a run on the terminal: its nodes, its scores and the baseline's, the verdict."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ INTERVAL = "  95 % interval"
 
 
 def print_summary(summary: dict[str, Any], console: Console) -> None:
-    """Prints the table of nodes, the scores beside the baseline's, the verdict, and where model and report are.
+    """Prints the nodes, the scores and the baseline's, the verdict, and the paths of model and report.
 
     Args:
         summary: From `collect.collect_summary`.
-        console: Where to; a `terminal.plain_console`, since reasons and paths are shown as they are.
+        console: A `terminal.plain_console`, since reasons and paths are not markup.
     """
     nodes = Table("Node", "State", "Seconds", title=f"Run {summary['run_id']}", title_justify="left")
     nodes.columns[2].justify = "right"

@@ -1,4 +1,4 @@
-"""Unigram model of the same data, to see what the LSTM learnt: each word as often as in the train split."""
+"""Unigram model of the same data, for comparison with the LSTM: each word as often as in the train split."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def unigram_perplexity(transformed_examples: str, transform_graph: str) -> float
 
 
 def perplexity_of_counts(train: np.ndarray, evaluation: np.ndarray) -> float:
-    """The same from counts by id, `[vocabulary]` each: train `[0, 0, 0, 1, 2]`, eval `[0, 0, 0, 1, 1]` give 3.27."""
+    """Computes it from counts by id, `[vocabulary]` each: train `[0, 0, 0, 1, 2]`, eval `[0, 0, 0, 1, 1]` give 3.27."""
     log_probability = np.log((train + 1.0) / (train.sum() + train.size))
     return float(np.exp(-(evaluation * log_probability).sum() / evaluation.sum()))
 
