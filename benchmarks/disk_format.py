@@ -1,12 +1,12 @@
-"""What lies on disk between Transform and Trainer: bytes and parse time of three layouts.
+"""Disk formats between Transform and Trainer: bytes and parse time of three layouts.
 
-    variable   the targets of a line, as many as there are (VarLen)
+    variable   the targets of a line, without padding (VarLen)
     padded     the targets of a line, padded to max_length (FixedLen)
     triple     inputs, targets and mask, each padded to max_length (FixedLen)
 
 Each layout is read from its TFRecord file (in the page cache), parsed in batches, and brought to the same
-inputs, targets and mask. Layouts take turns; a time is the median of the rounds. Times are those of the
-processor, all threads added: parsing competes with training for the same cores.
+inputs, targets and mask. Layouts take turns; a time is the median of the rounds, in processor time of
+all threads, since parsing competes with training for the same cores.
 
     make bench-disk_format [DATA=FILE]
 """
@@ -38,7 +38,7 @@ COMPRESSIONS = {"raw": "", "gzip": "GZIP"}
 
 
 def line_ids(lines: Iterable[str]) -> list[list[int]]:
-    """The uncut targets of each line, with the most frequent words as vocabulary."""
+    """Returns the uncut targets of each line, with the most frequent words as vocabulary."""
     split = [line.split() for line in lines]
     counts = Counter(word for words in split for word in words)
     first = len(vocabulary.RESERVED)
@@ -47,7 +47,7 @@ def line_ids(lines: Iterable[str]) -> list[list[int]]:
 
 
 def features(ids: list[int], layout: str, max_length: int) -> dict[str, tf.train.Feature]:
-    """The Example of one line."""
+    """Returns the Example of one line."""
     targets = ids[:max_length]
     space = [vocabulary.PAD_ID] * (max_length - len(targets))
     if layout == "variable":
@@ -63,7 +63,7 @@ def features(ids: list[int], layout: str, max_length: int) -> dict[str, tf.train
 
 
 def parser(layout: str, max_length: int) -> Callable[[tf.Tensor], padding.PaddedBatch]:
-    """From `[batch]` serialized Examples to inputs, targets and mask, `[batch, max_length]`."""
+    """Returns a function from `[batch]` serialized Examples to inputs, targets and mask, `[batch, max_length]`."""
     fixed = tf.io.FixedLenFeature([max_length], tf.int64)
 
     def variable(records: tf.Tensor) -> padding.PaddedBatch:
@@ -85,13 +85,13 @@ def parser(layout: str, max_length: int) -> Callable[[tf.Tensor], padding.Padded
 
 
 def dataset(path: Path, compression: str, layout: str, max_length: int) -> tf.data.Dataset:
-    """Batches of one file."""
+    """Returns the batches of one file."""
     records = tf.data.TFRecordDataset(str(path), compression_type=COMPRESSIONS[compression])
     return records.batch(BATCH).map(parser(layout, max_length)).prefetch(1)
 
 
 def one_pass(data: tf.data.Dataset) -> Callable[[], tf.Tensor]:
-    """A pass that counts the tokens; traced once, and with no Python for a batch."""
+    """Returns a pass that counts the tokens; traced once, without Python for each batch."""
 
     def count() -> tf.Tensor:
         return data.reduce(0.0, lambda total, batch: total + tf.reduce_sum(batch.mask))
@@ -100,7 +100,7 @@ def one_pass(data: tf.data.Dataset) -> Callable[[], tf.Tensor]:
 
 
 def seconds(run: Callable[[], tf.Tensor]) -> float:
-    """Processor time of one pass."""
+    """Measures the processor time of one pass."""
     begin = time.process_time()
     run().numpy()
     return time.process_time() - begin
@@ -109,14 +109,14 @@ def seconds(run: Callable[[], tf.Tensor]) -> float:
 def measure(
     lines: list[list[int]], max_length: int, rounds: int, folder: Path, console: Console
 ) -> dict[str, dict[str, float]]:
-    """Bytes and parse time of every layout, raw and compressed.
+    """Measures bytes and parse time of every layout, raw and compressed.
 
     Args:
         lines: The ids of each line.
         max_length: Longer lines are cut.
-        rounds: How many rounds count.
+        rounds: Number of rounds that count.
         folder: A folder for the files.
-        console: Where progress is shown.
+        console: The console for progress.
 
     Returns:
         By layout: `bytes_raw`, `bytes_gzip`, `seconds_raw`, `seconds_gzip`.
@@ -131,32 +131,32 @@ def measure(
             passes[layout, compression] = dataset(path, compression, layout, max_length)
     reference = [batch.inputs for batch in passes["variable", "raw"]]
     for key, data in passes.items():
-        # All of them say the same.
+        # All of them are the same.
         for expected, batch in zip(reference, data, strict=True):
             tf.debugging.assert_equal(batch.inputs, expected, str(key))
     runs = {key: functools.partial(seconds, one_pass(data)) for key, data in passes.items()}
     warm_up(runs, console)
-    for (layout, compression), found in take_turns(runs, rounds, console).items():
-        figures[layout][f"seconds_{compression}"] = statistics.median(found)
+    for (layout, compression), times in take_turns(runs, rounds, console).items():
+        figures[layout][f"seconds_{compression}"] = statistics.median(times)
     return figures
 
 
 def ratios_to_variable(figures: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
-    """How many times the bytes or seconds of `variable` another layout takes."""
+    """Returns the bytes and seconds of the other layouts over those of `variable`."""
     return {
-        f"{layout}_{measured}_{max_length}": found[layout][measured] / found["variable"][measured]
-        for max_length, found in figures.items()
+        f"{layout}_{measured}_{max_length}": layouts[layout][measured] / layouts["variable"][measured]
+        for max_length, layouts in figures.items()
         for layout in LAYOUTS[1:]
-        for measured in found[layout]
+        for measured in layouts[layout]
     }
 
 
 def table(figures: dict[str, dict[str, dict[str, float]]], rows: int) -> Table:
-    """The figures as people read them."""
+    """Returns the table of the figures."""
     sizes_and_times = ["raw MB", "gzip MB", "parse raw ms", "parse gzip ms"]
     shown = figures_table(["max_length", "layout"], sizes_and_times, title=f"{rows:,} lines, batches of {BATCH}")
-    for max_length, found in figures.items():
-        for layout, figure in found.items():
+    for max_length, layouts in figures.items():
+        for layout, figure in layouts.items():
             sizes = (f"{figure[f'bytes_{compression}'] / 1e6:.2f}" for compression in COMPRESSIONS)
             times = (f"{figure[f'seconds_{compression}'] * 1e3:.0f}" for compression in COMPRESSIONS)
             shown.add_row(max_length, layout, *sizes, *times)

@@ -1,4 +1,4 @@
-"""The Evaluator's throughput against the same model scored in a plain loop, and its memory by the number of sentences.
+"""Throughput of the Evaluator and of a plain loop with the same model, and its memory by the number of sentences.
 
     make bench-evaluation [DATA=FILE] [ARGS="--model output/serving/VERSION"]
 
@@ -32,12 +32,12 @@ from shared.worker import Worker
 
 NAME = "evaluation"
 PEERS = ("evaluator", "loop")
-# For the memory: so much less than the whole.
+# Share of the examples for the second figure of the memory.
 SMALL_SHARE = 0.1
 
 
 def run_worker(peer: str, model: Path, examples: Path) -> dict[str, Any]:
-    """Lets a peer work in a fresh process.
+    """Runs a peer in a fresh process.
 
     Returns:
         `seconds`, `tokens`, `perplexity` and `peak_megabytes` (of the process's life).
@@ -47,7 +47,7 @@ def run_worker(peer: str, model: Path, examples: Path) -> dict[str, Any]:
 
 
 def repeat(lines: Sequence[str], tokens: int) -> Iterator[str]:
-    """Yields lines, again and again, until they have so many tokens: words, and one end for each line."""
+    """Yields lines repeatedly until they have so many tokens: words, and one end for each line."""
     seen = 0
     while seen < tokens:
         for line in lines:
@@ -58,18 +58,18 @@ def repeat(lines: Sequence[str], tokens: int) -> Iterator[str]:
 
 
 def summarize(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Returns the rates of a peer's rounds, and what is the same in all, from the last one."""
+    """Returns the rates of a peer's rounds, and the other values of the last round."""
     rates = [answer["tokens"] / answer["seconds"] for answer in answers]
     return {"rates": rates, **{key: answers[-1][key] for key in ("tokens", "perplexity", "peak_megabytes")}}
 
 
 def table(figures: Mapping[str, Any]) -> Table:
-    """The medians for people."""
+    """Returns the table of the medians."""
     shown = figures_table(["peer"], ["tokens/s", "slowest", "fastest", "peak MB", "perplexity"])
     for peer in PEERS:
-        found = figures[peer]
-        rates = (f"{choose(found['rates']):,.0f}" for choose in (statistics.median, min, max))
-        shown.add_row(peer, *rates, f"{found['peak_megabytes']:,.0f}", f"{found['perplexity']:.4f}")
+        summary = figures[peer]
+        rates = (f"{choose(summary['rates']):,.0f}" for choose in (statistics.median, min, max))
+        shown.add_row(peer, *rates, f"{summary['peak_megabytes']:,.0f}", f"{summary['perplexity']:.4f}")
     return shown
 
 
@@ -88,7 +88,7 @@ def main(data: Path | None, rounds: int, output: Path, model: Path | None, token
             examples = ({"text": text(line)} for line in repeat(lines, amount))
             write_examples(folder / share / "Split-eval" / "data_tfrecord-00000-of-00001.gz", examples)
         peers = {peer: functools.partial(run_worker, peer, model, folder / "all") for peer in PEERS}
-        figures = {peer: summarize(found) for peer, found in take_turns(peers, rounds, console).items()}
+        figures = {peer: summarize(answers) for peer, answers in take_turns(peers, rounds, console).items()}
         few_peak = run_worker("evaluator", model, folder / "few")["peak_megabytes"]
     evaluator, loop = (figures[peer] for peer in PEERS)
     ratios = {

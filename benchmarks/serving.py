@@ -1,11 +1,11 @@
-"""The model server against calls of the same SavedModel in one process: latency and texts per second.
+"""Latency and texts per second of the model server and of direct calls of the same SavedModel.
 
     make bench-serving [DATA=FILE] [ARGS="--model output/serving/VERSION"]
 
-One text a request, `score` and `next_word`, by 1, 8 and 64 clients. The peers, each a process, take turns:
+One text per request, `score` and `next_word`, by 1, 8 and 64 clients. The peers, each a process, take turns:
 
     server     `tfx-lm serve`, and the clients in a third process
-    threads    as many threads as clients, each calls the model with one text at a time
+    threads    as many threads as clients; each calls the model with one text at a time
     batches    one thread calls the model with batches of as many texts as there are clients
 
 Then a new version is pushed while 64 clients send 10,000 requests. Prints a table, writes benchmarks/out/serving.json.
@@ -40,7 +40,7 @@ from tfx_lm.exported import versions
 NAME = "serving"
 SIGNATURES = ("score", "next_word")
 CLIENTS = (1, 8, 64)
-# Requests of one measurement; a single client's take longer each.
+# Requests of one measurement; fewer for a single client, whose requests take longer.
 REQUESTS = {1: 300, 8: 1000, 64: 3000}
 SWAP_REQUESTS = 10_000
 
@@ -49,11 +49,11 @@ class Server:
     """`tfx-lm serve` on a free port."""
 
     def __init__(self, folder: Path, texts: Path):
-        """Starts it.
+        """Starts the server.
 
         Args:
             folder: The folder of versions.
-            texts: What the clients send: a JSON list.
+            texts: The texts that clients send, a JSON list.
         """
         command = [str(Path(sys.executable).parent / "tfx-lm"), "serve", str(folder), "--port", "0"]
         self._process = subprocess.Popen(
@@ -65,16 +65,16 @@ class Server:
         self._texts = texts
 
     def get(self, path: str) -> bytes:
-        """The body of an address."""
+        """Returns the body of the answer at an address."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as response:
             return response.read()
 
     def version(self) -> str:
-        """The version that is served."""
+        """Returns the served version."""
         return json.loads(self.get("/v1/models/model"))["model_version_status"][0]["version"]
 
     def load_seconds(self) -> float:
-        """How long the model took to load and warm up."""
+        """Returns the time that the model took to load and warm up."""
         lines = self.get("/metrics").decode().splitlines()
         return float(next(line for line in lines if line.startswith("tfx_lm_model_load_seconds ")).split()[1])
 
@@ -84,22 +84,22 @@ class Server:
         return Worker("clients", "serving_workers.clients", *arguments)
 
     def answer(self, **asked: Any) -> dict[str, Any]:
-        """Lets clients send all requests.
+        """Sends all requests by clients.
 
         Args:
-            **asked: As for `clients`.
+            **asked: Arguments of `clients`.
 
         Returns:
-            What the clients say; see `serving_workers/clients.py`.
+            The answer of the clients; see `serving_workers/clients.py`.
 
         Raises:
             RuntimeError: If a request failed.
         """
         with self.clients(**asked) as clients:
-            found = clients.answer()
-        if found["statuses"] != {"200": asked["requests"]}:
-            raise RuntimeError(f"{asked}: answered with {found['statuses']}")
-        return found
+            answer = clients.answer()
+        if answer["statuses"] != {"200": asked["requests"]}:
+            raise RuntimeError(f"{asked}: answered with {answer['statuses']}")
+        return answer
 
     def stop(self) -> None:
         """Ends the server."""
@@ -108,14 +108,14 @@ class Server:
 
 
 def measure(server: Server, direct: Worker, rounds: int, share: float, console: Console) -> dict[str, Any]:
-    """Lets the peers take turns, after one round to warm up.
+    """Measures the peers in turns, after one round to warm up.
 
     Args:
         server: The server.
         direct: The direct calls.
-        rounds: How many rounds count.
-        share: Of `REQUESTS`, in each measurement.
-        console: Where progress is shown.
+        rounds: Number of rounds that count.
+        share: Share of `REQUESTS` in each measurement.
+        console: The console for progress.
 
     Returns:
         For `SIGNATURE CLIENTS PEER`: `rates` (texts per second of each round) and `latencies_ms` (of all rounds).
@@ -158,16 +158,16 @@ def swap(server: Server, folder: Path, model: Path, requests: int) -> dict[str, 
     with server.clients("score", 64, requests) as clients:
         time.sleep(1)
         new = push(folder, model)
-        found = clients.answer()
+        answer = clients.answer()
     while server.version() != new:
         time.sleep(0.1)
-    failed = requests - found["statuses"].get("200", 0)
-    median, slow = np.percentile(found["latencies"], [50, 99]) * 1000
+    failed = requests - answer["statuses"].get("200", 0)
+    median, slow = np.percentile(answer["latencies"], [50, 99]) * 1000
     return {"requests": requests, "failed": failed, "p50_ms": float(median), "p99_ms": float(slow)}
 
 
 def summarize(figures: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Medians of the rates, and percentiles of all latencies; a batch's latencies mean nothing and are left out."""
+    """Returns medians of the rates, and percentiles of all latencies except those of batches, which mean nothing."""
     summary = {}
     for key, figure in figures.items():
         summary[key] = {"per_second": statistics.median(figure["rates"])}
@@ -178,20 +178,20 @@ def summarize(figures: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def ratios(summary: dict[str, dict[str, float]]) -> dict[str, float]:
-    """The server's rate over each peer's, and its p99 over its p50."""
-    found = {}
+    """Returns the server's rate over each peer's, and its p99 over its p50."""
+    result = {}
     for signature in SIGNATURES:
         for clients in CLIENTS:
             served = summary[f"{signature} {clients} server"]
             for peer in ("threads", "batches"):
                 rate = summary[f"{signature} {clients} {peer}"]["per_second"]
-                found[f"{signature}_{clients}_vs_{peer}"] = served["per_second"] / rate
-            found[f"{signature}_{clients}_p99_to_p50"] = served["p99_ms"] / served["p50_ms"]
-    return found
+                result[f"{signature}_{clients}_vs_{peer}"] = served["per_second"] / rate
+            result[f"{signature}_{clients}_p99_to_p50"] = served["p99_ms"] / served["p50_ms"]
+    return result
 
 
 def table(summary: Mapping[str, Mapping[str, float]]) -> Table:
-    """The medians for people."""
+    """Returns the table of the medians."""
     shown = figures_table(["signature", "clients", "peer"], ["texts/s", "p50 ms", "p99 ms"])
     for key, figure in summary.items():
         latencies = [f"{figure[name]:.1f}" if name in figure else "" for name in ("p50_ms", "p99_ms")]
@@ -203,7 +203,7 @@ def table(summary: Mapping[str, Mapping[str, float]]) -> Table:
 @benchmark_options(NAME)
 @model_option
 @click.option("--share", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
-              help="Of the usual number of requests.")  # fmt: skip
+              help="Share of the usual number of requests.")  # fmt: skip
 def main(data: Path | None, rounds: int, output: Path, model: Path | None, share: float) -> None:
     """Measures the model server."""
     machine, console = describe_machine(), Console()

@@ -1,13 +1,13 @@
-"""How fast training is, and how much memory it takes: ours, Keras padded to 64, PyTorch packed, the machine's limit.
+"""Speed and memory of training: ours, Keras padded to 64, PyTorch packed, the machine's limit.
 
     ours            the Trainer's own code on its length buckets; also with untied weights, (33k) adaptive, in bfloat16,
-                    and (10k) in a loop of our own in place of Keras's `fit`
+                    and (10k) in our own loop instead of Keras's `fit`
     keras_padded    sentences padded to 64, `Embedding(mask_zero=True)`, `SparseCategoricalCrossentropy`, `fit`
     pytorch         packed batches of our buckets, logits of real positions only, tied and untied, fused Adam
     sgemm           products of 2048 x 2048 float32 matrices, by TensorFlow and by PyTorch
 
-Each contestant is a process of its own. They take turns, round by round, on the same sentences of the text; a
-speed is the median of the rounds, in real tokens (padding does not count) per second. The model is the same:
+Each contestant is a separate process. They take turns on the same sentences of the text; a speed is the median of
+the rounds, in real tokens (padding does not count) per second. The model is the same:
 embedding of 200, two LSTM layers of 200, dropout 0.2, Adam, gradients clipped to a global norm of 1.
 
     make bench-training DATA=FILE
@@ -35,7 +35,7 @@ from training_workers import results, sample
 
 NAME = "training"
 TORCH_PYTHON = Path(__file__).parents[1] / ".cache" / "torch" / "bin" / "python"
-# Blocks are kept and not given back to the system between steps: the settings that make PyTorch fastest.
+# Memory blocks are kept between steps, not returned to the system: PyTorch's fastest settings.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184", "MALLOC_ARENA_MAX": "1"}
 ONLY_10K = ("ours_loop", "pytorch_default_allocator")
 MOST_ROUNDS = 1000
@@ -43,13 +43,13 @@ MOST_ROUNDS = 1000
 
 @dataclass(frozen=True)
 class Contestant:
-    """A worker and what it is asked for.
+    """A worker and its settings.
 
     Attributes:
         module: The worker, in `training_workers`.
         options: The trainer's options that differ from those of the benchmark.
-        asked: What else differs from what all are asked for.
-        environment: Variables that only its process gets.
+        asked: Other settings that differ.
+        environment: Variables for its process only.
         torch: Whether it needs PyTorch.
     """
 
@@ -81,8 +81,8 @@ class Phase:
 
     Attributes:
         vocabulary: The number of ids.
-        batches: The batches of our buckets that a round has.
-        contestants: Who takes part.
+        batches: Number of batches of our buckets in a round.
+        contestants: Its contestants.
         timed: Whether rounds follow the first one, which measures the memory.
     """
 
@@ -97,9 +97,9 @@ class Settings:
     """The sizes of the benchmark; its test has smaller ones.
 
     Attributes:
-        phases: By the label of the vocabulary.
-        options: Those of the trainer; the peers take from them what they have.
-        products: Matrix products of a round.
+        phases: Phases by the label of the vocabulary.
+        options: The trainer's options; the peers use those that they have.
+        products: Number of matrix products in a round.
     """
 
     phases: Mapping[str, Phase] = field(
@@ -119,19 +119,19 @@ def run(
     """Measures everything.
 
     Args:
-        data: The text, one sentence a line.
-        rounds: How many rounds count.
-        contestants: Those that take part.
+        data: The text, one sentence per line.
+        rounds: Number of rounds that count.
+        contestants: The contestants.
         torch_python: An interpreter that has PyTorch.
         settings: The sizes.
-        console: Where progress is shown.
+        console: The console for progress.
 
     Returns:
         The report.
 
     Raises:
-        WorkerError: if a contestant cannot run.
-        ValueError: if the text is too short.
+        WorkerError: If a contestant cannot run.
+        ValueError: If the text is too short.
     """
     machine = describe_machine()
     lines = [line.split() for line in read_lines(data)]
@@ -149,10 +149,10 @@ def run(
                 if name in contestants:
                     workers[name] = start(name, phase.vocabulary, torch_python, folder, settings)
                     stack.callback(workers[name].close)
-            found = measure(workers, rounds if phase.timed else 0, console)
+            measured = measure(workers, rounds if phase.timed else 0, console)
         facts = {key: taken[key] for key in ("tokens", "mean_length", "corpus_mean_length")}
-        phases[label] = {"vocabulary": phase.vocabulary, **facts, "contestants": found}
-        versions |= {name: figures["version"] for name, figures in found.items() if "version" in figures}
+        phases[label] = {"vocabulary": phase.vocabulary, **facts, "contestants": measured}
+        versions |= {name: figures["version"] for name, figures in measured.items() if "version" in figures}
     figures = {"lines": len(lines), "rounds": rounds, "batch_tokens": settings.options.batch_tokens, "phases": phases}
     libraries = {name.removeprefix("sgemm_"): version for name, version in versions.items()}
     return Report(NAME, results.ratios(phases, settings.options), figures, {**machine, **libraries})
@@ -185,30 +185,30 @@ def start(name: str, vocabulary: int, torch_python: str, folder: Path, settings:
 
 
 def measure(workers: Mapping[str, Worker], rounds: int, console: Console) -> dict[str, dict[str, Any]]:
-    """A round to warm up, which also measures the memory, then the rounds that count.
+    """Runs a round to warm up, which also measures the memory, then the rounds that count.
 
     Returns:
-        By contestant: what it said at the start, `memory` (bytes: `loaded` before the first round and `peak` in it),
+        By contestant: its first answer, `memory` (bytes: `loaded` before the first round and `peak` in it),
         `rates` (tokens or FLOPs per second of each round that counts), `other_cores` (that other processes kept busy
         in it) and the `loss` of the last round.
     """
-    found = {name: worker.answer() for name, worker in workers.items()}
+    figures = {name: worker.answer() for name, worker in workers.items()}
     rounds_of = {name: worker.ask for name, worker in workers.items()}
     for name, answer in warm_up(rounds_of, console).items():
-        found[name]["memory"] = answer["memory"]
+        figures[name]["memory"] = answer["memory"]
     for name, answers in take_turns(rounds_of, rounds, console).items():
-        found[name]["rates"] = [answer["work"] / answer["seconds"] for answer in answers]
-        found[name]["other_cores"] = [answer["other_cores"] for answer in answers]
+        figures[name]["rates"] = [answer["work"] / answer["seconds"] for answer in answers]
+        figures[name]["other_cores"] = [answer["other_cores"] for answer in answers]
         if answers:
-            found[name]["loss"] = answers[-1].get("loss")
-    return found
+            figures[name]["loss"] = answers[-1].get("loss")
+    return figures
 
 
 def check_torch(python: str) -> None:
     """Raises a usage error if the interpreter has no PyTorch: a contestant is never left out silently."""
     try:
-        found = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True)
-        reason = found.stderr.strip().split("\n")[-1] if found.returncode else ""
+        done = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True)
+        reason = done.stderr.strip().split("\n")[-1] if done.returncode else ""
     except OSError as error:
         reason = str(error)
     if reason:

@@ -41,8 +41,8 @@ def main(model: str, examples: str) -> None:
             component.exec_properties,
         )
         seconds = time.perf_counter() - begin
-        found = results.summarize_evaluation(outputs["evaluation"].uri)["evaluation"]
-    scores.send(answers, seconds, found["tokens"], found["perplexity"])
+        evaluation = results.summarize_evaluation(outputs["evaluation"].uri)["evaluation"]
+    scores.send(answers, seconds, evaluation["tokens"], evaluation["perplexity"])
 
 
 if __name__ == "__main__":

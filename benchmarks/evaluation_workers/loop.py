@@ -10,7 +10,7 @@ from evaluation_workers import scores
 from shared.answers import Answers
 
 BATCH = 256
-# So many sentences are sorted by length, so that a batch wastes little.
+# Number of sentences sorted by length together, so that a batch wastes little.
 WINDOW = 1000
 
 

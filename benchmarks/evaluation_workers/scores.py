@@ -1,4 +1,4 @@
-"""Answer of both peers: how long the scoring took, what came out, and the most memory of the process."""
+"""Answer of both peers: time of the scoring, its result, and the peak memory of the process."""
 
 import resource
 
@@ -9,10 +9,10 @@ def send(answers: Answers, seconds: float, tokens: int, perplexity: float) -> No
     """Sends the answer.
 
     Args:
-        answers: Where to.
-        seconds: Of the scoring.
-        tokens: That were scored.
-        perplexity: Of all of them.
+        answers: The worker's answers.
+        seconds: Time of the scoring.
+        tokens: Number of scored tokens.
+        perplexity: Perplexity of all tokens.
     """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     answers.send(seconds=seconds, tokens=tokens, perplexity=perplexity, peak_megabytes=peak)

@@ -1,4 +1,4 @@
 """Peers of the serving benchmark, each a process."""
 
-# How many words `next_word` is asked for.
+# Number of words that `next_word` returns.
 CANDIDATES = 10

@@ -1,8 +1,8 @@
-"""Clients of the server, in a process of their own: each sends its next request when it has the answer to the last.
+"""Clients of the server, in a separate process: each sends its next request after the answer to the last.
 
     python -m serving_workers.clients PORT SIGNATURE CLIENTS REQUESTS TEXTS.json
 
-The texts are a JSON list. Answers once: `seconds` of the whole, `latencies` in seconds, `statuses` by number.
+The texts are a JSON list. Answers once: `seconds` in total, `latencies` in seconds, `statuses` by number.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from serving_workers import CANDIDATES
 
 
 def request(port: int, signature: str, text: str) -> bytes:
-    """A whole HTTP request."""
+    """Returns a complete HTTP request."""
     inputs = {"text": [text]} if signature == "score" else {"text": [text], "k": CANDIDATES}
     body = json.dumps({"signature_name": signature, "inputs": inputs}).encode()
     head = f"POST /v1/models/model:predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -28,7 +28,7 @@ def request(port: int, signature: str, text: str) -> bytes:
 
 
 class Client(asyncio.Protocol):
-    """One connection that is kept open."""
+    """A connection that is kept open."""
 
     def __init__(self, requests, statuses, latencies, done):
         self._requests = requests
@@ -51,7 +51,7 @@ class Client(asyncio.Protocol):
         self._transport.write(following)
 
     def data_received(self, data):
-        """Sends the next request where the answer is whole."""
+        """Sends the next request once the answer is complete."""
         self._received += data
         head, separator, body = self._received.partition(b"\r\n\r\n")
         if not separator:
@@ -66,12 +66,12 @@ class Client(asyncio.Protocol):
         self._send()
 
     def connection_lost(self, error):
-        """Notes the end, and why, where the server closed."""
+        """Records the end, and the reason if the server closed."""
         self._done.set_result(error)
 
 
 async def main(port, signature, clients, count, texts):
-    """Sends all requests, and returns the answer; see above."""
+    """Sends all requests, and returns the answer."""
     prepared = [request(port, signature, text) for text in texts]
     requests = itertools.islice(itertools.cycle(prepared), count)
     statuses: collections.Counter[int | str] = collections.Counter()

@@ -1,14 +1,14 @@
-"""The peer: calls of the SavedModel in one process, without a server.
+"""Direct calls of the SavedModel in one process, without a server.
 
     python -m serving_workers.direct MODEL TEXTS.json
 
-Reads one JSON object a line and answers each with one:
+Reads one JSON object per line and answers each with one:
 
 | `mode` | |
 |---|---|
 | `threads` | as many threads as `clients`; each calls `signature` with one text at a time, `requests` in all |
-| `batches` | one thread; texts in batches of `clients`, as they come |
-| `step` | a word more after 10 and after 1,000 words |
+| `batches` | one thread; texts in batches of `clients`, in order |
+| `step` | one more word after 10 and after 1,000 words |
 """
 
 import itertools
@@ -29,7 +29,7 @@ STEPS = 200
 
 
 def call(model, signature, texts):
-    """Calls the signature and takes all outputs, as whoever uses them must."""
+    """Calls the signature and reads all outputs, as a user would."""
     inputs = {"text": tf.constant(texts)}
     if signature == "next_word":
         inputs["k"] = tf.constant(CANDIDATES, shape=[len(texts)])
@@ -37,7 +37,7 @@ def call(model, signature, texts):
 
 
 def threads(model, texts, signature, clients, requests):
-    """Each thread calls with one text at a time."""
+    """Calls with one text at a time in each thread."""
     waiting, lock, latencies = itertools.islice(itertools.cycle(texts), requests), threading.Lock(), []
 
     def work():
@@ -60,7 +60,7 @@ def threads(model, texts, signature, clients, requests):
 
 
 def batches(model, texts, signature, clients, requests):
-    """Texts in batches of equal size."""
+    """Calls with batches of equal size."""
     waiting = list(itertools.islice(itertools.cycle(texts), requests))
     begin = time.perf_counter()
     for first in range(0, requests, clients):
@@ -69,15 +69,15 @@ def batches(model, texts, signature, clients, requests):
 
 
 def step(model):
-    """Milliseconds of a word more, after 10 and after 1,000 words."""
-    found = {}
+    """Measures the milliseconds of one more word, after 10 and after 1,000 words."""
+    times = {}
     for words in (10, 1000):
         continuation = Continuation(model, b"the " * words)
         begin = time.perf_counter()
         for _ in range(STEPS):
             continuation.append(5)
-        found[f"step_ms_after_{words}"] = 1000 * (time.perf_counter() - begin) / STEPS
-    return found
+        times[f"step_ms_after_{words}"] = 1000 * (time.perf_counter() - begin) / STEPS
+    return times
 
 
 def main(path, texts_file):
@@ -88,8 +88,10 @@ def main(path, texts_file):
     for line in sys.stdin:
         asked = json.loads(line)
         mode = asked.pop("mode")
-        found = step(model) if mode == "step" else {"threads": threads, "batches": batches}[mode](model, texts, **asked)
-        answers.send(**found)
+        result = (
+            step(model) if mode == "step" else {"threads": threads, "batches": batches}[mode](model, texts, **asked)
+        )
+        answers.send(**result)
 
 
 if __name__ == "__main__":

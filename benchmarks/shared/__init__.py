@@ -1,6 +1,6 @@
-"""What the benchmarks share."""
+"""Code shared by the benchmarks."""
 
 import os
 
-# TensorFlow's start-up messages are no part of what a benchmark prints.
+# A benchmark does not print TensorFlow's start-up messages.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

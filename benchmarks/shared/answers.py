@@ -1,4 +1,4 @@
-"""Answers of a worker: lines of JSON on what was its standard output.
+"""Answers of a worker: lines of JSON on its original standard output.
 
 Standard library only: a worker may run where this package is not installed.
 """
@@ -9,10 +9,10 @@ from typing import Any
 
 
 class Answers:
-    """Sends answers to `worker.Worker`. What else the process prints goes to its error output."""
+    """Sends answers to `worker.Worker`. Other output of the process goes to its standard error."""
 
     def __init__(self) -> None:
-        # Libraries print to standard output as they like.
+        # Libraries may print to standard output.
         self._file = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
 

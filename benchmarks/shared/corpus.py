@@ -18,8 +18,8 @@ def made_up_lines(count: int, seed: int = 1) -> list[str]:
     """Returns lines of around 21 words, as in news text, with words by Zipf's law.
 
     Args:
-        count: How many lines.
-        seed: Seed of the drawing.
+        count: Number of lines.
+        seed: Seed of the random words.
     """
     chance = random.Random(seed)
     ranks = [f"w{rank}" for rank in range(1, WORDS + 1)]

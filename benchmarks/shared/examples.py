@@ -20,9 +20,9 @@ def write_examples(path: Path, examples: Iterable[dict[str, tf.train.Feature]], 
     """Writes a file.
 
     Args:
-        path: The file; its folder is made.
+        path: The file; its folder is created.
         examples: The features of each example by name.
-        compression: `GZIP`, or nothing.
+        compression: `GZIP`, or "" for none.
 
     Returns:
         The path.

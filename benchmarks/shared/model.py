@@ -1,4 +1,4 @@
-"""Model to serve and to evaluate: the size of the trainer's defaults, not trained, behind a real Transform."""
+"""Model to serve and to evaluate: the trainer's default size, untrained, with a real Transform."""
 
 from pathlib import Path
 
@@ -21,8 +21,8 @@ def build_model(lines: list[str], folder: Path) -> Path:
     """Exports the model, with warm-up requests as the pipeline pushes it.
 
     Args:
-        lines: The text that the vocabulary is made from.
-        folder: A folder to work in.
+        lines: The text of the vocabulary.
+        folder: A working folder.
 
     Returns:
         The SavedModel's folder.

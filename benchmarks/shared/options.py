@@ -19,7 +19,7 @@ def benchmark_options(name: str, data_required: bool = False) -> Callable[[Comma
 
     Args:
         name: The benchmark.
-        data_required: Whether it needs a text of the user's.
+        data_required: Whether the user must give a text.
     """
     data_help = "Text, one sentence a line." if data_required else MADE_UP
     options = (

@@ -17,10 +17,9 @@ OUTPUT_FOLDER = Path(__file__).parents[1] / "out"
 
 
 def describe_machine() -> dict[str, Any]:
-    """Returns what a result depends on.
+    """Returns the properties of the machine that a result depends on.
 
-    Call it before the benchmark starts: the load average shows whether there was other work, beside which results
-    are worth little.
+    Call it before the benchmark starts: the load average shows other work, which makes results unreliable.
     """
     return {
         "cores": os.cpu_count(),
@@ -33,12 +32,12 @@ def describe_machine() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Report:
-    """What the JSON file holds.
+    """Contents of the JSON file.
 
     Attributes:
         name: The benchmark.
-        ratios: By name; they are what counts.
-        figures: Everything that was measured.
+        ratios: Ratios by name, the main result.
+        figures: All measurements.
         machine: See `describe_machine`.
     """
 
@@ -51,9 +50,9 @@ class Report:
         """Prints the tables and the ratios, and writes the file.
 
         Args:
-            tables: The figures as people read them.
-            output: The file; its folder is made.
-            console: Where to print.
+            tables: Tables of the figures.
+            output: The file; its folder is created.
+            console: The console to print on.
         """
         ratios = {name: round(ratio, 3) for name, ratio in self.ratios.items()}
         console.print(*tables, values_table("ratio", ratios))
@@ -68,7 +67,7 @@ def figures_table(texts: Sequence[str], numbers: Sequence[str], **options: Any) 
     Args:
         texts: Titles of the first columns, which hold text.
         numbers: Titles of the other columns.
-        **options: As for rich's `Table`.
+        **options: Options of rich's `Table`.
     """
     table = Table(*texts, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, **options)
     for title in numbers:
@@ -80,8 +79,8 @@ def values_table(title: str, values: Mapping[str, float]) -> Table:
     """Returns a table of values by name.
 
     Args:
-        title: What the values are.
-        values: Each is shown with three digits after the point, integers as they are.
+        title: The table's title.
+        values: Values by name, shown with three digits after the point, integers without.
     """
     table = figures_table([title], ["value"])
     for name, value in values.items():

@@ -1,4 +1,4 @@
-"""Rounds of a benchmark: the peers take turns, so that other work on the machine slows down all of them alike."""
+"""Rounds of a benchmark: the peers take turns, so that other work on the machine slows down all of them equally."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -10,26 +10,26 @@ Answer = TypeVar("Answer")
 
 
 def warm_up(peers: Mapping[Key, Callable[[], Answer]], console: Console) -> dict[Key, Answer]:
-    """Lets each peer work once; the answers do not count as speeds.
+    """Runs each peer once; the answers do not count as speeds.
 
     Args:
-        peers: What each one does in a round.
-        console: Where progress is shown.
+        peers: The work of each peer in a round.
+        console: The console for progress.
 
     Returns:
-        Their answers.
+        The answer of each peer.
     """
     console.print("warm-up")
     return {key: work() for key, work in peers.items()}
 
 
 def take_turns(peers: Mapping[Key, Callable[[], Answer]], rounds: int, console: Console) -> dict[Key, list[Answer]]:
-    """Lets each peer work once a round.
+    """Runs each peer once per round.
 
     Args:
-        peers: What each one does in a round.
-        rounds: How many rounds.
-        console: Where progress is shown.
+        peers: The work of each peer in a round.
+        rounds: Number of rounds.
+        console: The console for progress.
 
     Returns:
         The answers of each peer, one for each round.

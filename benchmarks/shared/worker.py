@@ -1,4 +1,4 @@
-"""Worker of a benchmark: a process that answers questions, seen from the process that asks."""
+"""Worker process of a benchmark, which answers the questions of the main process."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from typing import Any
 import click
 
 FOLDER = Path(__file__).parents[1]
-# The environment of everything that is measured: the processor, and no start-up messages.
+# The environment of all workers: CPU only, without start-up messages.
 ON_CPU = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 class WorkerError(click.ClickException):
-    """A worker ended by itself; the message holds the end of what it said."""
+    """A worker ended by itself; the message has the end of its error output."""
 
 
 class Worker(contextlib.AbstractContextManager["Worker"]):
-    """A process that reads a JSON object a line and answers each with one (see `answers`).
+    """A process that reads a JSON object per line and answers each with one (see `answers`).
 
     Args:
-        name: What to call it in errors.
+        name: Its name in errors.
         module: The module that it runs, in the benchmarks' folder.
-        *arguments: Of its command line.
+        *arguments: Arguments of its command line.
         python: The interpreter.
-        environment: Variables that only this process gets.
+        environment: Variables for this process only.
     """
 
     def __init__(
@@ -62,22 +62,22 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         self._questions, self._answers = self._process.stdin, self._process.stdout
 
     def ask(self, **question: Any) -> dict[str, Any]:
-        """Lets the worker work, and returns its answer.
+        """Asks the worker and returns its answer.
 
         Args:
-            **question: What to do, JSON values; each worker says what it takes.
+            **question: JSON values; see each worker.
 
         Raises:
             WorkerError: If it has ended.
         """
-        # A worker that has ended is an error when its answer is read, with what it said.
+        # If the worker has ended, reading its answer raises an error with its output.
         with contextlib.suppress(BrokenPipeError):
             self._questions.write(json.dumps(question) + "\n")
             self._questions.flush()
         return self.answer()
 
     def answer(self) -> dict[str, Any]:
-        """Waits for an answer that no question asks for, such as the first one of a worker that has to build.
+        """Waits for an answer without a question, such as the first one after a worker has built its model.
 
         Raises:
             WorkerError: If it has ended.
@@ -87,9 +87,9 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
             return json.loads(line)
         code = self._process.wait()
         self._errors.seek(0)
-        said = "\n".join(self._errors.read().splitlines()[-20:])
+        output = "\n".join(self._errors.read().splitlines()[-20:])
         self.close()
-        raise WorkerError(f"{self.name}: ended with exit status {code}:\n{said}")
+        raise WorkerError(f"{self.name}: ended with exit status {code}:\n{output}")
 
     def close(self) -> None:
         """Ends the worker, if it has not ended."""

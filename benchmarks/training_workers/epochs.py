@@ -1,4 +1,4 @@
-"""Makes each epoch of one long `fit` a round, so that nothing is built anew between rounds."""
+"""Epochs of one long `fit` as rounds, so that nothing is built again between rounds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training_workers.turns import Turns
 
 
 def ready(turns: Turns, model: keras.Model) -> None:
-    """Tells the coordinator that the model is built, and the bytes of its parameters and its optimizer's state."""
+    """Reports to the coordinator that the model is built, with the bytes of parameters and optimizer state."""
     state = [*model.trainable_variables, *model.optimizer.variables]
     turns.ready(state_bytes=sum(variable.value.dtype.size * math.prod(variable.shape) for variable in state))
 
@@ -19,7 +19,7 @@ class TakeTurns(keras.callbacks.Callback):
 
     Args:
         turns: The worker's side of the benchmark.
-        tokens: Real tokens of an epoch. Where the model counts them too, it must find as many.
+        tokens: Real tokens of an epoch. If the model counts them too, the numbers must agree.
     """
 
     def __init__(self, turns: Turns, tokens: int):

@@ -1,7 +1,7 @@
-"""Contestant: what most people write. Sentences padded to one length, `mask_zero=True`, `fit`.
+"""Contestant: Keras as most people write it. Sentences padded to one length, `mask_zero=True`, `fit`.
 
-Keras hands the embedding's mask through the layers to the loss, which leaves the padding out. A batch has as many
-sentences as make the positions of one of ours.
+Keras passes the embedding's mask through the layers to the loss, which leaves the padding out. A batch has as many
+positions as ours.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ def build_model(vocabulary: int, options: dict[str, Any]) -> keras.Model:
 
 
 def padded(sentences: list[list[int]], length: int, start_id: int) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and targets, [sentences, length] int64, 0 on padding.
+    """Returns inputs and targets, [sentences, length] int64, 0 on padding.
 
     Example: targets 7, 9, 3 with length 5 and start 2 are inputs 2, 7, 9, 0, 0 and targets 7, 9, 3, 0, 0.
     """
@@ -39,7 +39,7 @@ def padded(sentences: list[list[int]], length: int, start_id: int) -> tuple[np.n
 
 
 def main() -> None:
-    """Trains epoch by epoch, each when it is its turn."""
+    """Trains one epoch per turn."""
     turns, asked = Turns(), specification()
     sample, options = asked["sample"], asked["options"]
     sentences = [ids for batch in sample["batches"] for ids in batch]

@@ -1,4 +1,4 @@
-"""Contestant: this package, by the code that the Trainer runs: input pipeline, `build_model`, `fit` or a loop."""
+"""Contestant: this package, with the Trainer's code: input pipeline, `build_model`, `fit` or a loop."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from training_workers.turns import Turns, specification
 def loop(
     model: TrainableLanguageModel, batches: tf.data.Dataset, steps: int, epochs: int, take_turns: TakeTurns
 ) -> None:
-    """What `fit` does, without Keras: the compiled step on one batch after the other."""
+    """Trains like `fit`, without Keras: the compiled step on one batch after the other."""
     step = tf.function(model.train_step, reduce_retracing=True)
     iterator = iter(batches)
     for epoch in range(epochs):
@@ -30,14 +30,14 @@ def loop(
 
 
 def main() -> None:
-    """Trains epoch by epoch, each when it is its turn."""
+    """Trains one epoch per turn."""
     turns, asked = Turns(), specification()
     sample = asked["sample"]
     sentences = [ids for batch in sample["batches"] for ids in batch]
     # The boundaries of the whole corpus; the sample fills every batch.
     buckets = Buckets(tuple(sample["boundaries"]), tuple(sample["sizes"]), len(sample["batches"]), padding=0.0)
     options = TrainerOptions.parse({**asked["options"], "epochs": asked["most_rounds"]})
-    # Before TensorFlow runs anything else, as in `run_fn`.
+    # Before TensorFlow runs anything, as in `run_fn`.
     shares = deal_threads(options.batch_tokens)
     examples = ({"ids": integers(ids)} for ids in sentences)
     files = [write_examples(Path(asked["folder"]) / "sentences.gz", examples)]

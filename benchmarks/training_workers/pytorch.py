@@ -1,7 +1,7 @@
 """Contestant: PyTorch as a specialist writes it. Packed batches, logits of real positions only, fused Adam.
 
-The batches are those of our buckets, and are tensors before the first round: no input pipeline is timed.
-Runs in an environment of its own, which has PyTorch and not this package.
+The batches are those of our buckets, and are tensors before the first round, so no input pipeline is timed.
+Runs in a separate environment with PyTorch and without this package.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from training_workers.turns import Turns, available_cores, specification
 
 
 class Model(nn.Module):
-    """Embedding, LSTM layers, projection; dropout in the places where ours has it."""
+    """Embedding, LSTM layers, projection; dropout in the same places as ours."""
 
     def __init__(self, vocabulary: int, options: dict[str, Any]):
         super().__init__()
@@ -37,7 +37,7 @@ class Model(nn.Module):
 
 
 def packed(sentences: list[list[int]], start_id: int) -> tuple[PackedSequence, torch.Tensor]:
-    """Packed inputs and the targets in the same order, the longest sentence first.
+    """Returns packed inputs and the targets in the same order, the longest sentence first.
 
     Example: targets 7, 9, 3 and 8, 3 with start 2 are inputs 2, 2, 7, 8, 9 and targets 7, 8, 9, 3, 3.
     """
@@ -47,7 +47,7 @@ def packed(sentences: list[list[int]], start_id: int) -> tuple[PackedSequence, t
 
 
 def main() -> None:
-    """Trains round by round."""
+    """Trains one round per turn."""
     turns, asked = Turns(), specification()
     torch.set_num_threads(available_cores())
     sample, options = asked["sample"], asked["options"]
@@ -57,7 +57,7 @@ def main() -> None:
     model = Model(asked["vocabulary"], options)
     parameters = list(model.parameters())
     optimizer = torch.optim.Adam(parameters, options["learning_rate"], fused=True)
-    # Adam makes its two moments in its first step; with gradients of 0 that step changes nothing.
+    # Adam creates its two moments in its first step; with gradients of 0 that step changes nothing.
     for parameter in parameters:
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()

@@ -1,4 +1,4 @@
-"""From what the contestants answered to ratios and tables."""
+"""Ratios and tables from the contestants' answers."""
 
 import statistics
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ Figures = Mapping[str, Any]
 
 
 def matmul_flops(vocabulary: int, options: TrainerOptions) -> int:
-    """FLOPs of a token's matrix products, forwards and backwards: 6 for each weight.
+    """Returns the FLOPs of a token's matrix products, forwards and backwards: 6 for each weight.
 
     Example: 10,000 ids and two layers of 200 units are 6 * (2,000,000 + 2 * 320,000) = 15,840,000.
     """
@@ -41,52 +41,52 @@ def matmul_flops(vocabulary: int, options: TrainerOptions) -> int:
 
 
 def ratios(phases: Mapping[str, Figures], options: TrainerOptions) -> dict[str, float]:
-    """The ratios between the contestants that took part, each key with the label of its vocabulary.
+    """Returns the ratios between the contestants, each key with the label of its vocabulary.
 
     Args:
         phases: By label of the vocabulary: `vocabulary` (its size) and `contestants`, by name with `rates` (work per
             second of each round), `memory` (bytes: `loaded` and `peak`, or none) and `state_bytes`.
-        options: The model's.
+        options: The model's options.
 
     Returns:
         Ratios of the medians of the rates; of_sgemm is the share of the library's FLOPs per second that the matrix
-        products of the training reach. Ratios of peaks of memory over the loaded process (memory_vs_keras), and for
-        the larger vocabularies over the first one of what is used beyond parameters and optimizer state.
+        products of the training reach. memory_vs_keras are ratios of the peaks of memory over the loaded process. For
+        the larger vocabularies: ratios to the first one of the memory beyond parameters and optimizer state.
     """
-    found: dict[str, float] = {}
+    result: dict[str, float] = {}
     for label, phase in phases.items():
         by_name = phase["contestants"]
         for key, (one, other) in SPEEDS.items():
             if all(by_name.get(name, {}).get("rates") for name in (one, other)):
                 flops = matmul_flops(phase["vocabulary"], options) if "sgemm" in key else 1
-                found[f"{key}_{label}"] = flops * rate(by_name[one]) / rate(by_name[other])
+                result[f"{key}_{label}"] = flops * rate(by_name[one]) / rate(by_name[other])
         pair = [by_name.get(name) for name in ("ours", "keras_padded")]
         if all(each and each["memory"] for each in pair):
-            found[f"memory_vs_keras_{label}"] = over_loaded(pair[0]) / over_loaded(pair[1])
+            result[f"memory_vs_keras_{label}"] = over_loaded(pair[0]) / over_loaded(pair[1])
     first, *others = ((label, phase["contestants"].get("ours")) for label, phase in phases.items())
     for label, ours in others:
         if all(each and each["memory"] for each in (ours, first[1])):
-            found[f"memory_{label}_vs_{first[0]}"] = beyond_state(ours) / beyond_state(first[1])
-    return found
+            result[f"memory_{label}_vs_{first[0]}"] = beyond_state(ours) / beyond_state(first[1])
+    return result
 
 
 def rate(contestant: Figures) -> float:
-    """The median of the rounds, in work per second."""
+    """Returns the median of the rounds, in work per second."""
     return statistics.median(contestant["rates"])
 
 
 def over_loaded(contestant: Figures) -> int:
-    """Bytes at the peak of the training steps over the process that has built model and optimizer."""
+    """Returns the peak bytes of the training steps over the process with model and optimizer built."""
     return contestant["memory"]["peak"] - contestant["memory"]["loaded"]
 
 
 def beyond_state(contestant: Figures) -> int:
-    """Bytes at the peak of the training steps beyond parameters and optimizer state, libraries included."""
+    """Returns the peak bytes of the training steps beyond parameters and optimizer state, with libraries."""
     return contestant["memory"]["peak"] - contestant["state_bytes"]
 
 
 def contestants_tables(phases: Mapping[str, Figures]) -> list[Table]:
-    """Speed and memory of each contestant, a table for each vocabulary."""
+    """Returns speed and memory of each contestant, one table per vocabulary."""
     tables = []
     for phase in phases.values():
         title = f"{phase['vocabulary']:,} words, {phase['tokens']:,} tokens a round"
@@ -99,7 +99,7 @@ def contestants_tables(phases: Mapping[str, Figures]) -> list[Table]:
 
 def _row(name: str, figures: Figures) -> list[str]:
     rates, speeds, others, sizes = figures["rates"], [""] * 3, "", [""] * 2
-    # Of products of matrices, work is FLOPs and not tokens.
+    # The work of matrix products is in FLOPs, not tokens.
     unit, label = (1e9, f"{name}, GFLOP/s") if "version" in figures else (1, name)
     if rates:
         speeds = [f"{value / unit:,.0f}" for value in (rate(figures), min(rates), max(rates))]

@@ -1,4 +1,4 @@
-"""From a text to the sentences that every contestant trains on."""
+"""Sample of a text: the sentences that every contestant trains on."""
 
 import itertools
 import json
@@ -10,23 +10,23 @@ import numpy as np
 from tfx_lm.components.trainer.buckets import choose_buckets
 from tfx_lm.transform import vocabulary
 
-# Longer sentences are cut, for all contestants alike: it is the length that the Keras contestant pads to.
+# Longer sentences are cut for all contestants; the Keras contestant pads to this length.
 MOST_TOKENS = 64
 
 
 def target_ids(lines: list[list[str]], size: int, seed: int = 1) -> list[list[int]]:
-    """The targets of each line, with a vocabulary of exactly `size` ids.
+    """Returns the targets of each line, with a vocabulary of exactly `size` ids.
 
     The reserved tokens come first, then the words, the most frequent first. A text whose rare words were
-    replaced by `<unk>` may have fewer words than the vocabulary has ids. The ids that are left are then given
-    to its unknown words: each occurrence gets one of them, drawn by Zipf's law (probability ~ 1 / id), since
-    that is what it was before it was replaced. So rare words are as frequent as they would be, which matters
-    where their cost depends on it (an adaptive softmax).
+    replaced by `<unk>` may have fewer words than the vocabulary has ids. The remaining ids are then given
+    to its unknown words: each occurrence gets one of them, drawn by Zipf's law (probability ~ 1 / id), like the
+    words that were replaced. So rare words are as frequent as in the original text, which matters if their cost
+    depends on it (an adaptive softmax).
 
     Args:
         lines: The words of each line.
         size: The number of ids.
-        seed: Seed of the drawing.
+        seed: Seed of the random ids.
 
     Returns:
         Ids of the words of each line and of its end, cut to `MOST_TOKENS`. Example: "a b a" and "a <unk>" with 7
@@ -45,23 +45,23 @@ def target_ids(lines: list[list[str]], size: int, seed: int = 1) -> list[list[in
 
 
 def choose(targets: list[list[int]], batch_tokens: int, batches: int, seed: int = 1) -> dict[str, object]:
-    """Full batches that stand for the whole text.
+    """Chooses full batches that represent the whole text.
 
-    The text is dealt out in batches of our length buckets. They are sorted by length, and every n-th is taken,
-    so that sentences of each length have about the share that they have in the text.
+    The text is divided into batches of our length buckets. They are sorted by length, and every n-th is chosen,
+    so that each length has about its share in the text.
 
     Args:
         targets: The targets of each line.
         batch_tokens: Positions of a batch.
-        batches: How many batches to take.
-        seed: Seed of the order in which the lines are dealt out.
+        batches: Number of batches to choose.
+        seed: Seed of the order of the lines.
 
     Returns:
         JSON values: `batches` (lists of lists of ids), `boundaries` and `sizes` (of the buckets), `start_id`,
-        `tokens`, `mean_length` (tokens a sentence) and `corpus_mean_length`.
+        `tokens`, `mean_length` (tokens per sentence) and `corpus_mean_length`.
 
     Raises:
-        ValueError: if the text does not fill so many batches.
+        ValueError: If the text does not fill so many batches.
     """
     lengths = np.array([len(line) for line in targets])
     buckets = choose_buckets(np.bincount(lengths), batch_tokens)

@@ -1,4 +1,4 @@
-"""The limit of the machine: products of square float32 matrices, by TensorFlow or PyTorch, on all cores."""
+"""Limit of the machine: products of square float32 matrices, by TensorFlow or PyTorch, on all cores."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ def tensorflow_product() -> tuple[Callable[[], object], str]:
 
 
 def pytorch_product() -> tuple[Callable[[], object], str]:
-    """The same with PyTorch."""
+    """Returns the same with PyTorch."""
     import torch
 
     torch.set_num_threads(available_cores())

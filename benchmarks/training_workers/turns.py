@@ -1,4 +1,4 @@
-"""A worker's side of the benchmark: it waits for its turn, works one round, and says how long it took.
+"""Turns of a worker: it waits for its turn, works one round, and answers with the time.
 
 The coordinator writes one line for each round; the answer is one line of JSON. Standard library only: a worker may run
 where this package is not installed.
@@ -21,13 +21,12 @@ STATUS = Path("/proc/self/status")
 class Turns:
     """Waits and answers.
 
-    **Memory.** The first round of a fresh process is the one in which memory is measured. Before it, what the
-    allocator keeps of freed blocks goes back to the system and the kernel's mark of the highest resident size
-    is reset (Linux; elsewhere there are no memory figures), so that the mark after the round is the peak of
-    the training steps. Later rounds leave the allocator alone.
+    **Memory.** It is measured in the first round of a fresh process. Before it, the allocator returns freed blocks
+    to the system, and the kernel's peak of the resident size is reset (Linux; elsewhere there are no memory
+    figures), so that the peak after the round is that of the training steps.
 
-    **Other work.** Each answer says how many cores other processes kept busy meanwhile (Linux): a figure that was
-    taken beside other work is worth little, least of all PyTorch's, whose threads wait for each other all the time.
+    **Other work.** Each answer has the number of cores that other processes kept busy meanwhile (Linux): other work
+    makes figures unreliable, most of all PyTorch's, whose threads often wait for each other.
     """
 
     def __init__(self):
@@ -35,7 +34,7 @@ class Turns:
         self._memory: dict[str, int] | None = {} if STATUS.exists() else None
 
     def ready(self, **facts: Any) -> None:
-        """Tells the coordinator that everything is built."""
+        """Reports to the coordinator that everything is built."""
         self._answers.send(**facts)
 
     def begin(self) -> None:
@@ -51,11 +50,11 @@ class Turns:
         """Stops the clock and answers: `seconds`, `work`, `other_cores`, and the bytes of memory of the first round.
 
         Args:
-            work: Real tokens that were trained on, or FLOPs.
-            **facts: What else the answer says.
+            work: Real tokens of the training, or FLOPs.
+            **facts: Other values of the answer.
         """
         seconds = time.perf_counter() - self._started
-        # The kernel counts in hundredths of a second, so that a difference may come out below 0.
+        # The kernel counts in hundredths of a second, so a difference may be below 0.
         others = max(0.0, (_seconds_of_others() - self._others) / seconds)
         if self._memory and "peak" not in self._memory:
             self._memory["peak"] = _status_bytes("VmHWM")
@@ -63,21 +62,21 @@ class Turns:
 
 
 def specification() -> dict[str, Any]:
-    """Returns what the coordinator asks for: the JSON text that is the only argument of a worker.
+    """Returns the coordinator's specification: the JSON text that is the only argument of a worker.
 
-    `sample`, the path of a file, is replaced by what the file holds; see `sample.choose`.
+    `sample`, the path of a file, is replaced by the file's contents; see `sample.choose`.
     """
     asked = json.loads(sys.argv[1])
     return {**asked, "sample": json.loads(Path(asked["sample"]).read_text())}
 
 
 def available_cores() -> int | None:
-    """Returns how many cores this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _reset_peak() -> int:
-    """Returns the resident bytes, after it made them the highest so far."""
+    """Resets the peak of the resident size and returns that size in bytes."""
     trim = getattr(ctypes.CDLL(ctypes.util.find_library("c")), "malloc_trim", None)
     if trim is not None:
         trim(0)
@@ -86,7 +85,7 @@ def _reset_peak() -> int:
 
 
 def _seconds_of_others() -> float:
-    """Returns the seconds of processor time that all other processes have had; 0 where there is no /proc."""
+    """Returns the processor time of all other processes, in seconds; 0 if there is no /proc."""
     if not STATUS.exists():
         return 0.0
     user, nice, system, _, _, interrupts, soft_interrupts, stolen = (
