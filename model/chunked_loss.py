@@ -1,7 +1,7 @@
-"""Masked loss in chunks of tokens: the logits of a chunk are all that is ever held.
+"""Masked loss in chunks of tokens, which holds the logits of one chunk at a time.
 
-Padded positions are dropped before the projection to the vocabulary, which costs nothing for them. `chunked`, which
-trains, forms the gradients with the loss. `scores` returns the loss of each token and has no gradients. Both are the
+Padded positions are dropped before the projection to the vocabulary, so they cost nothing there. `chunked`, for
+training, computes the gradients with the loss. `scores` returns the loss of each token and has no gradients. Both equal
 `loss.reference` of the same logits.
 """
 
@@ -16,8 +16,8 @@ from .output_gradients import OutputGradients
 
 Projection = Callable[[tf.Tensor], tf.Tensor]
 
-# Logits of a chunk: 2**22 float32 values are 16 MiB, which a processor's caches still help with. Measured
-# on 2 cores with 2,048 tokens and 10,000 words, loss and gradients of the projection took 45 µs a token,
+# Logits of a chunk: 2**22 float32 values are 16 MiB, which a CPU's caches still help with. Measured
+# on 2 cores with 2,048 tokens and 10,000 words, loss and gradients of the projection took 45 µs per token,
 # 46 with half as much and 58 with all tokens in one chunk.
 CHUNK_LOGITS = 2**22
 # Every chunk goes once over the kernel's gradient. With as many words as this, chunks of twice the size win more by
@@ -26,17 +26,17 @@ CHUNK_LOGITS = 2**22
 WIDE_VOCABULARIES = range(2**14, 2**16)
 # Far above the smallest normal float32, 1.2e-38, below which digits are lost.
 SMALLEST_PROBABILITY = 1e-30
-# Fewer tokens than this would make the products of a chunk too thin to be fast.
+# With fewer tokens, the products of a chunk would have too few rows to be fast.
 CHUNK_TOKENS = 32
 
 
 def chunked(
     hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, shares: int = 1
 ) -> LossSums:
-    """The loss for a linear projection of any size: no [tokens, vocabulary] tensor is larger than a chunk.
+    """Computes the loss of a linear projection of any size: no [tokens, vocabulary] tensor is larger than a chunk.
 
-    The gradients are formed with the loss, while the logits of a chunk are there; nothing is computed twice. The
-    gradient of the kernel is held once, and added to in place.
+    The gradients are computed with the loss, from the logits of the same chunk; nothing is computed twice. The kernel
+    has one gradient, which is added to in place.
 
     Args:
         hidden: [batch, time, units] float, the states before the projection to the vocabulary.
@@ -44,14 +44,14 @@ def chunked(
         mask: [batch, time], 1 at real targets, 0 at padding.
         kernel: [vocabulary, units]; logits are states · kernelᵀ + bias.
         bias: [vocabulary].
-        shares: How many chunks are computed side by side; more than one pays if each operation has one thread.
+        shares: Number of chunks computed in parallel; more than one is faster if each operation has one thread.
 
     Returns:
-        `LossSums`, the same as those of `loss.reference`; so are the gradients of `nll`, of which
-        there is the first only. The products are computed in the dtype of `hidden`, all else in float32.
+        `LossSums`, equal to those of `loss.reference`, with equal gradients of `nll` (no second ones). The
+        products are computed in the dtype of `hidden`, all else in float32.
 
     Raises:
-        ValueError: if the shapes do not fit together.
+        ValueError: If the shapes do not fit together.
     """
     check_shapes(hidden, targets, mask, "hidden")
     if kernel.shape[1] != hidden.shape[2] or kernel.shape[:1] != bias.shape:
@@ -121,7 +121,7 @@ def _chunked_nll(shares: int, states: tf.Tensor, kernel: tf.Tensor, bias: tf.Ten
 def _less_one_hot(probabilities: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Returns probabilities - onehot(targets), the gradient by the logits, in the memory of the probabilities.
 
-    They must not be used any more. Anything else would copy the chunk.
+    The probabilities must not be used afterwards. Anything else would copy the chunk.
     """
     tokens, vocabulary_size = tf.shape(probabilities)[0], probabilities.shape[1]
     flat = tf.reshape(probabilities, [-1, 1])
@@ -131,11 +131,11 @@ def _less_one_hot(probabilities: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
 
 
 def _nll_of(probabilities: tf.Tensor, logits: Callable[[], tf.Tensor], targets: tf.Tensor) -> tf.Tensor:
-    """Returns [tokens] nats, from a softmax that is there already.
+    """Returns [tokens] nats, from a softmax that is already computed.
 
-    The operation that computes the loss from the logits takes several times as long as a softmax on a
-    processor. It is called only where a probability is too small for its logarithm to be exact, or NaN. The
-    logits are then computed again, so that the softmax may take their memory.
+    The operation that computes the loss from the logits takes several times as long as a softmax on a CPU. It
+    is called only if a probability is NaN or too small for an exact logarithm. The logits are then computed
+    again, so that the softmax may use their memory.
     """
     wanted = tf.gather(probabilities, targets, batch_dims=1)
     return tf.cond(
@@ -150,21 +150,21 @@ def scores(
     project: Projection,
     vocabulary_size: int,
 ) -> tf.Tensor:
-    """The negative log-likelihood of each token, in bounded memory; for scoring, not for gradients.
+    """Computes the negative log-likelihood of each token in bounded memory; for scoring, without gradients.
 
     Args:
         hidden: [batch, time, units] float, the states before the projection to the vocabulary.
         targets: [batch, time] int32 or int64.
         mask: [batch, time], 1 at real targets, 0 at padding.
         project: Maps [tokens, units] to logits [tokens, vocabulary].
-        vocabulary_size: The number of logits of a token; it decides how many tokens are projected at a time.
+        vocabulary_size: The number of logits of a token; it decides how many tokens are projected at once.
 
     Returns:
         [batch, time] float32, nats ≥ 0; exactly 0 at padding. `tf.reduce_sum` of it is the `nll` of
         `loss.reference`.
 
     Raises:
-        ValueError: if the shapes do not fit together.
+        ValueError: If the shapes do not fit together.
     """
     check_shapes(hidden, targets, mask, "hidden")
     positions = _real_positions(mask)
@@ -184,16 +184,16 @@ def scores(
         lambda index, _: index < chunks,
         one_chunk,
         (tf.constant(0), _rows(tf.float32, chunks, [None])),
-        parallel_iterations=1,  # the point is to hold one chunk of logits
+        parallel_iterations=1,  # To hold one chunk of logits.
     )
     flat = tf.scatter_nd(positions[:, None], done.concat(), [tf.size(mask)])
     return tf.reshape(flat, tf.shape(mask))
 
 
 def _chunks(targets: tf.Tensor, vocabulary_size: int, shares: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns how many tokens a chunk has, and how many times `shares` chunks there are: at least one, maybe empty.
+    """Returns the tokens of a chunk, and how many times `shares` chunks there are: at least one, maybe empty.
 
-    Chunks are as large as each other, so that no share waits for another.
+    All chunks have the same size, so that no share waits for another.
     """
     logits = 2 * CHUNK_LOGITS if vocabulary_size in WIDE_VOCABULARIES else CHUNK_LOGITS
     largest = max(CHUNK_TOKENS, logits // vocabulary_size)
@@ -203,12 +203,12 @@ def _chunks(targets: tf.Tensor, vocabulary_size: int, shares: int) -> tuple[tf.T
 
 
 def _rows(dtype: tf.DType, chunks: tf.Tensor, shape: list[int | None]) -> tf.TensorArray:
-    """Returns an array for chunks of rows, which need not be equally many."""
+    """Returns an array for chunks with any numbers of rows."""
     return tf.TensorArray(dtype, chunks, infer_shape=False, element_shape=shape)
 
 
 def _real_positions(mask: tf.Tensor) -> tf.Tensor:
-    """Returns [tokens] int32: where the flattened mask is 1."""
+    """Returns [tokens] int32: the positions of the flattened mask with 1."""
     return tf.cast(tf.where(_flat(mask) > 0)[:, 0], tf.int32)
 
 

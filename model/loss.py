@@ -1,15 +1,15 @@
-"""Masked language-model loss: its definition, which everything that trains, validates or scores follows.
+"""Masked language-model loss: the definition for training, validation and scoring.
 
-All functions use the natural logarithm (nats) and return sums, never means: a sum over tokens can be added to another
-one, a mean over batches of different sizes cannot.
+All functions use the natural logarithm (nats) and return sums, never means: sums over tokens can be added,
+means over batches of different sizes cannot.
 
-The worked example, one sentence of three targets padded to five steps (`transform.padding` made it):
+Worked example, one sentence of three targets that `transform.padding` padded to five steps:
 
     targets  7    9    3    0    0
     mask     1    1    1    0    0
     nll      n0   n1   n2   .    .       →  LossSums(nll=n0+n1+n2, tokens=3)
 
-`reference` is the plain version. `chunked_loss` holds the faster ones, tested against it, loss and gradients.
+`reference` is the plain version. `chunked_loss` has the faster ones; tests compare their loss and gradients with it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import tensorflow as tf
 
 
 class LossSums(NamedTuple):
-    """A loss as a value that can be merged.
+    """Loss as a value that can be merged.
 
     Attributes:
         nll: float32 scalar, the sum of the negative log-likelihoods of the real tokens, in nats.
@@ -41,24 +41,24 @@ class LossSums(NamedTuple):
 
     @property
     def mean(self) -> tf.Tensor:
-        """float32 scalar: nats per real token; NaN where there is no token."""
+        """float32 scalar: nats per real token; NaN without tokens."""
         return self.nll / self.tokens
 
 
 def reference(logits: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor) -> LossSums:
-    """The loss from the logits of every position, padded ones included.
+    """Computes the loss from the logits of every position, padded ones included.
 
     Args:
-        logits: [batch, time, vocabulary], any float type; computed with in float32 (float64 stays float64).
+        logits: [batch, time, vocabulary], any float type; the computation is in float32 (float64 stays float64).
         targets: [batch, time] int32 or int64.
         mask: [batch, time], 1 at real targets, 0 at padding.
 
     Returns:
-        `LossSums` of the positions with mask 1. What the logits are elsewhere, NaN included, reaches
-        neither the sums nor the gradients.
+        `LossSums` of the positions with mask 1. Other logits, NaN included, do not reach the sums or the
+        gradients.
 
     Raises:
-        ValueError: if the shapes do not fit together.
+        ValueError: If the shapes do not fit together.
     """
     check_shapes(logits, targets, mask, "logits")
     real = mask > 0
@@ -68,10 +68,10 @@ def reference(logits: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor) -> LossSum
 
 
 def all_replicas(values: list[tf.Tensor]) -> list[tf.Tensor]:
-    """Returns the sums of the values over all replicas; the values themselves where there is one.
+    """Returns the sums of the values over all replicas; the values themselves if there is only one.
 
     The gradients of N replicas' sums, added and divided by the number of real tokens of all replicas, are the
-    gradient of one device that saw all sentences, however unevenly they were dealt out.
+    gradient of one device with all sentences, however unevenly they are divided.
     """
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
@@ -85,7 +85,7 @@ def token_nll(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
 
 
 def precise(values: tf.Tensor) -> tf.Tensor:
-    """Returns the values in float32, or float64 if they are that."""
+    """Returns the values in float32, or in float64 if they are float64."""
     return values if values.dtype == tf.float64 else tf.cast(values, tf.float32)
 
 

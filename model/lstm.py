@@ -1,4 +1,4 @@
-"""An LSTM layer's pass over all steps, as fast as TensorFlow's own operations allow on a processor."""
+"""LSTM layer for CPUs: its pass over all steps, as fast as TensorFlow's operations allow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 class ProcessorLSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM(units, return_sequences=True)`, computed by `lstm`; for training on a processor.
+    """`keras.layers.LSTM(units, return_sequences=True)`, computed by `lstm`; for training on a CPU.
 
     Call arguments:
         sequences: [batch, time, features] float.
@@ -26,12 +26,12 @@ class ProcessorLSTM(keras.layers.LSTM):
 def lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor):
     """Runs an LSTM (Hochreiter and Schmidhuber 1997) over sequences, from states of zero.
 
-    The same numbers as `keras.layers.LSTM(units, return_sequences=True)` with its default activations, whose
-    weights it takes. On a GPU that layer is one cuDNN kernel, which nothing here comes near. On a processor it
-    is a loop in which each step multiplies by both kernels and, in the backward pass, adds to both gradients.
-    Here the loop keeps only what depends on the step before; the products with the inputs and the gradients
-    of the weights are one product each over all steps. Measured for two layers of 200 units on 2 cores, forward
-    and backward: 20 µs a token against 26 for 100 sentences of 20 words, 25 against 35 for 32 sentences.
+    It computes the same as `keras.layers.LSTM(units, return_sequences=True)` with its default activations, from the
+    same weights. On a GPU that layer is one cuDNN kernel, which is much faster. On a CPU it is a loop: each step
+    multiplies by both kernels and, in the backward pass, adds to both gradients. Here the loop keeps only what
+    depends on the previous step; the products with the inputs and the gradients of the weights are one product
+    each over all steps. Measured for two layers of 200 units on 2 cores, forward and backward: 20 µs per token
+    against 26 for 100 sentences of 20 words, 25 against 35 for 32 sentences.
 
     Args:
         inputs: [time, batch, features] float, time first.
@@ -40,8 +40,8 @@ def lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias
         bias: [4 * units].
 
     Returns:
-        [time, batch, units], the output of each step, in the dtype of `inputs`; and, as `tf.custom_gradient`
-        wants it, the function of the gradients. There are no second ones.
+        [time, batch, units], the output of each step, in the dtype of `inputs`; and, for
+        `tf.custom_gradient`, the function of the first gradients.
     """
     thin = [tf.cast(weight, inputs.dtype) for weight in (kernel, recurrent_kernel, bias)]
     steps, batch = tf.shape(inputs)[0], tf.shape(inputs)[1]

@@ -1,4 +1,4 @@
-"""The gradients of the output layer, added up in place: the kernel's is as large as the kernel, and there is one."""
+"""Gradients of the output layer, added in place: the kernel has only one, as large as itself."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 # The gradient of a kernel of at most the first size is computed at once, that of a larger one in blocks of the second
-# size: what a block is made of is still in a core's cache when it is used again. Two blocks are under way, so that
-# two cores have something to do.
+# size, which stay in a core's cache while they are used. Two blocks are computed at a time, to use two cores.
 AT_ONCE_BYTES = 2**23
 BLOCK_BYTES = 2**20
 UNDER_WAY = 2
-# With more words than this a chunk is a few dozen tokens, too thin a product: those of all shares become one.
+# With more words, a chunk has a few dozen tokens, too few for a fast product, so the chunks of all shares become one.
 THIN_VOCABULARY = 2**16
 
 
 class OutputGradients:
     """Σ by_logitsᵀ · states and Σ by_logits over chunks of tokens: the gradients of kernel and bias.
 
-    Adding a product with `+` would need a second tensor as large as the gradient, and one for each of the chunks that
-    are computed side by side. Here the rows are divided into blocks; the products of a block are added to it in place.
+    Adding a product with `+` would need a second tensor as large as the gradient for each chunk computed in parallel.
+    Here the rows are divided into blocks; the products of a block are added to it in place.
 
-    The values that are passed on are float32 (float64 for float64) tensors [vocabulary / n, n · units] and
-    [vocabulary / n, n], so that a block is a few rows of them or one. They are the gradients themselves and not parts
-    of larger tensors: what is computed from them later needs no tensor of its own either.
+    The values passed on are float32 (float64 for float64) tensors [vocabulary / n, n · units] and [vocabulary / n, n],
+    so that a block is one or a few rows. They are whole tensors, not parts of larger ones, so later computations need
+    no copies.
 
     Args:
         kernel: [vocabulary, units], the kernel.
@@ -40,7 +39,7 @@ class OutputGradients:
         self._rows = block // self._words
 
     def zeros(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the gradients of no tokens, in memory of their own: a constant may be shared and must not change."""
+        """Returns the gradients of no tokens, in separate memory: a constant may be shared and must not change."""
         rows = self._vocabulary // self._words
         shapes = [rows, self._words * self._units], [rows, self._words]
         kernel, bias = (tf.raw_ops.Empty(shape=shape, dtype=self._dtype, init=True) for shape in shapes)
@@ -58,7 +57,7 @@ class OutputGradients:
                 are multiplied in the dtype of the states.
 
         Returns:
-            The gradients with them.
+            The new gradients.
         """
         blocks, rest = divmod(self._vocabulary // self._words, self._rows)
         by_logits, all_states = zip(*products, strict=True)

@@ -1,7 +1,7 @@
-"""What the exported model answers: plain TensorFlow functions of raw text.
+"""Signatures of the exported model: plain TensorFlow functions of raw text.
 
-Each function is traced once with the input signature that stands beside it and saved under its own name. All
-of them go through the softmax that the model was trained with, so that they cannot disagree.
+Each function is traced once with its input signature and saved under its own name. All of them use the softmax of
+the training, so that they cannot disagree.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from .language_model import LanguageModel
 from .serialized_examples import refuse_examples, refuse_transformed
 from .transform_graph import TransformGraph
 
-# Words of a prefix that `next_word` reads, the last ones of a longer one.
+# Number of last words of a prefix that `next_word` reads.
 PREFIX_WORDS = 1024
 
 
 class _Scored(NamedTuple):
-    """Lines with the loss of each token: [batch, time] each, but `tokens`, which is ragged, and `sums`."""
+    """Lines with the loss of each token: [batch, time] each, except `tokens`, which is ragged, and `sums`."""
 
     tokens: tf.RaggedTensor
     batch: padding.PaddedBatch
@@ -34,7 +34,7 @@ class Signatures:
 
     Args:
         model: The trained weights, in float32 and without cuDNN.
-        transform: The Transform graph that the model was trained behind.
+        transform: The Transform graph of the training.
         tokenizer_kind: `tokenizer` of the transform's configuration.
         lowercase: `lowercase` of the transform's configuration.
     """
@@ -64,7 +64,7 @@ class Signatures:
 
     @property
     def tables(self) -> list[tf.lookup.StaticHashTable]:
-        """The tables that the functions use and a SavedModel must hold."""
+        """Tables that the functions use and a SavedModel must hold."""
         return [self._ids_of_words, self._words_of_ids]
 
     def functions(self) -> dict[str, tf.types.experimental.GenericFunction]:
@@ -86,22 +86,22 @@ class Signatures:
         }
 
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The sums of each raw example, for the Evaluator.
+        """Returns the sums of each raw example, for the Evaluator.
 
         Args:
             examples: string [batch], serialized `tf.train.Example`s with the feature `text`; one without it
-                is an empty line, but transformed ones, which have only `ids`, are refused.
+                is an empty line; transformed ones, which have only `ids`, are refused.
 
         Returns:
             float32 [batch] each: `nll` (nats), `tokens`, `bytes`, `oov_tokens`, `oov_nll` (the part of `nll`
-            that unknown words have), `truncated_tokens` and `spelled_bytes` (see `transform.accounting`).
+            from unknown words), `truncated_tokens` and `spelled_bytes` (see `transform.accounting`).
         """
         feature = tf.io.FixedLenFeature([], tf.string, default_value="")
         text = tf.io.parse_example(examples, {"text": feature})["text"]
         return self._score(refuse_transformed(examples, text)).sums
 
     def score(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The log-probability of each token.
+        """Returns the log-probability of each token.
 
         Args:
             text: string [batch], raw lines.
@@ -125,7 +125,7 @@ class Signatures:
         }
 
     def serving_default(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The log-probability of each line.
+        """Returns the log-probability of each line.
 
         Args:
             text: string [batch], raw lines.
@@ -141,20 +141,19 @@ class Signatures:
         }
 
     def next_word(self, text: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The most probable next words.
+        """Returns the most probable next words.
 
         Args:
-            text: string [batch], the beginnings of lines; of a very long one the last `PREFIX_WORDS` words
-                count.
-            k: int32 [batch], how many words to propose for each text, 0 or more; at most as many as the vocabulary
-                has. A scalar and a [1] count for all texts. (TensorFlow Serving batches no scalars.)
+            text: string [batch], the beginnings of lines; only the last `PREFIX_WORDS` words of each are read.
+            k: int32 [batch], number of words to propose for each text, 0 or more, limited to the vocabulary's size.
+                A scalar and a [1] count for all texts. (TensorFlow Serving cannot batch scalars.)
 
         Returns:
             [batch, largest k] each, the most probable first: `words` (string) and `log_probabilities` (float32 nats),
-            "" and -inf beyond the `k` of the text. The reserved tokens are never proposed; the probabilities are the
-            model's own, so that what it gives to the reserved tokens is missing from their sum.
+            "" and -inf beyond the `k` of the text. The reserved tokens are never proposed; their probabilities
+            are missing from the sum.
         """
-        # First of all: nothing else takes a scalar, which no server keeps from coming here.
+        # First, since the rest cannot take a scalar, which servers let through.
         k = tf.broadcast_to(k, tf.shape(text))
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(k >= 0), ["k: must be 0 or more, is", k])]):
             k = tf.minimum(k, self._model.vocabulary_size - len(vocabulary.RESERVED))
@@ -174,16 +173,16 @@ class Signatures:
         return {"words": tf.where(proposed, words, ""), "log_probabilities": tf.where(proposed, best, -math.inf)}
 
     def tokenize(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The words of each line and their ids, as `step` reads them; nothing is cut.
+        """Returns the words of each line and their ids for `step`; nothing is cut.
 
-        `the cat` with ids the = 7 and cat = 9, beside a line of three words: ids [7, 9, 0], mask [1, 1, 0].
+        `the cat` with ids the = 7 and cat = 9, in a batch with a line of three words: ids [7, 9, 0], mask [1, 1, 0].
 
         Args:
             text: string [batch], raw lines.
 
         Returns:
             [batch, time] each: `words` (string, "" on padding), `ids` (int64, 0 on padding) and `mask` (float32,
-            1.0 on words). There is neither `<s>` nor `</s>` among them.
+            1.0 on words). `<s>` and `</s>` are not among them.
         """
         tokens = tokenizer.tokenize(refuse_examples(text), self._kind, self._lowercase)
         ids = tf.ragged.map_flat_values(self._ids_of_words.lookup, tokens)
@@ -194,20 +193,20 @@ class Signatures:
         }
 
     def step(self, ids: tf.Tensor, states: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The next token after some more tokens, without reading what came before again.
+        """Returns the probabilities after some more tokens, without reading the previous ones again.
 
-        A client begins with `<s>` (id 2) and states of zeros, and gives each time the states of the answer before.
+        A client begins with `<s>` (id 2) and states of zeros, and each time passes the states of the previous answer.
 
         Args:
-            ids: int64 [batch, time], the tokens that are new, at least one, equally many in each row.
-            states: float32 [batch, layers, 2, units], what the answer before held; zeros at the beginning.
+            ids: int64 [batch, time], the new tokens, at least one, equally many in each row.
+            states: float32 [batch, layers, 2, units], those of the previous answer; zeros at the beginning.
 
         Returns:
-            `log_probabilities`: float32 [batch, vocabulary] nats, of each id to come next, the reserved ones
+            `log_probabilities`: float32 [batch, vocabulary] nats, of each next id, the reserved ones
             included; `states`: float32 [batch, layers, 2, units].
         """
         size = tf.constant(self._model.vocabulary_size, tf.int64)
-        # An id out of range would be an error on a processor and a row of zeros on a GPU.
+        # An id out of range would be an error on a CPU and a row of zeros on a GPU.
         known = tf.debugging.Assert(
             tf.reduce_all((ids >= 0) & (ids < size)), ["ids: must be from 0 to the size of the vocabulary,", size]
         )
@@ -233,5 +232,5 @@ class Signatures:
 
 
 def _steps(ids: tf.RaggedTensor) -> tf.Tensor:
-    """The longest row, at least 1: a batch of no lines has none, and an LSTM cannot run over no steps."""
+    """Returns the length of the longest row, at least 1, since an LSTM cannot run over no steps."""
     return tf.reduce_max(tf.concat([ids.row_lengths(), [1]], axis=0))
