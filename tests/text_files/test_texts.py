@@ -34,10 +34,10 @@ def _refused(path, kind=None, **options):
     ("name", "content"),
     [
         ("x.txt", b"\xef\xbb\xbf" + LINES),
-        ("x.txt.gz", gzip.compress(LINES)),
+        ("x.txt.gz", gzip.compress(LINES, mtime=0)),
         ("x.txt.zst", zstandard.compress(LINES)),
         ("x.jsonl", JSON_LINES),
-        ("x.json.gz", gzip.compress(JSON_LINES)),
+        ("x.json.gz", gzip.compress(JSON_LINES, mtime=0)),
         ("x.csv", b"text\nthe cat\n\ndog\n"),
     ],
 )
@@ -81,7 +81,7 @@ def _pipe(monkeypatch, content):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
 
 
-@pytest.mark.parametrize("content", [LINES, gzip.compress(LINES), zstandard.compress(LINES)])
+@pytest.mark.parametrize("content", [LINES, gzip.compress(LINES, mtime=0), zstandard.compress(LINES)])
 def test_a_pipe_brings_lines_of_text(monkeypatch, content):
     _pipe(monkeypatch, content)
     assert _read("-") == TEXTS
@@ -105,7 +105,7 @@ def test_json_lines_from_a_pipe_must_be_called_so(monkeypatch):
         (b"PAR1\x15\x04\x00", "a Parquet file"),
         (b"\x89PNG\r\n\x1a\n", "a PNG image"),
         (b"\x00\xff\x01", "binary data"),
-        (gzip.compress("the cat\n".encode("utf-16")), "UTF-16 text"),
+        (gzip.compress("the cat\n".encode("utf-16"), mtime=0), "UTF-16 text"),
     ],
 )
 def test_what_is_no_text_is_refused_from_a_pipe(monkeypatch, content, what):
