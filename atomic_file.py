@@ -14,16 +14,16 @@ _UNFINISHED = ".unfinished"
 def write_bytes(path: str | Path, content: bytes) -> None:
     """Writes a file under another name in the same folder, flushes it to disk and renames it.
 
-    Writers of the same file at the same time do not disturb each other; the one who renames last wins. The file is as
-    readable as the umask says.
+    Of several writers of the same file at the same time, the last to rename wins. The file's permissions follow the
+    umask.
 
     Args:
-        path: The file; its folder is made if it is missing. Local, or a URI of any file system that TensorFlow
+        path: The file; its folder is created if missing. Local, or a URI of any file system that TensorFlow
             writes to.
-        content: What the file holds afterwards.
+        content: The new content.
 
     Raises:
-        OSError: The file cannot be written; what was there before is unchanged.
+        OSError: If the file cannot be written; the old content is unchanged.
         tensorflow.errors.OpError: The same for a URI.
     """
     if is_remote(str(path)):
@@ -38,12 +38,12 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def remove(path: str) -> None:
-    """Removes a file, if it exists, and what killed writers of it left behind.
+    """Removes a file, if it exists, and leftovers of its killed writers.
 
     Args:
         path: With its folder; local, or a URI of any file system that TensorFlow writes to.
     """
-    import tensorflow as tf  # Late: a process that only writes local files does without.
+    import tensorflow as tf  # Late: a process that only writes local files does not need it.
 
     folder, name = os.path.split(path)
     if not tf.io.gfile.isdir(folder):
@@ -66,7 +66,7 @@ def _write_local(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(_unfinished(path.name))
     try:
-        # Opened by name: what `tempfile` makes only its owner may read.
+        # Opened by name: only the owner may read a file of `tempfile`.
         unfinished.write_bytes(content)
         flush(unfinished)
         unfinished.replace(path)

@@ -11,10 +11,10 @@ _DOUBLED_OR_NAME = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 
 class SettingError(ValueError):
-    """A setting that cannot be used, or the remedy for what went wrong.
+    """A setting that cannot be used, or a problem whose remedy is a setting.
 
     A component calls a setting by its own argument, a YAML file by a dotted key, a command by an option. So the
-    message holds each name in braces, and whoever shows the error says what its reader calls it.
+    message has each name in braces, and the code that shows the error replaces them by its reader's names.
 
     Worked example: `SettingError("{units}=0: must be >= 1")` reads `units=0: must be >= 1`;
     `error.with_names(lambda name: f"trainer.{name}")` reads `trainer.units=0: must be >= 1`. A name may have dots:
@@ -31,7 +31,7 @@ class SettingError(ValueError):
         super().__init__(self.with_names(lambda name: name))
 
     def with_names(self, name_of: Callable[[str], str]) -> str:
-        """Returns the message with what `name_of` returns for each setting."""
+        """Returns the message with each setting named by `name_of`."""
         # Not `str.format`: it takes `{a.b}`, `{a[0]}` and `{a!r}` for expressions and refuses a single brace.
         return _DOUBLED_OR_NAME.sub(
             lambda part: name_of(part[1]) if part[1] is not None else part[0][0],

@@ -1,7 +1,7 @@
-"""Where a running node says how far it is.
+"""Progress of a running node.
 
-TFX's logs go to a file, so a node that wants to be seen while it works calls `report`. The local runner shows
-the text on the terminal; on other orchestrators, where nobody listens, it is an INFO log line.
+TFX's logs go to a file, so a node calls `report` to show its progress. The local runner shows the text on the
+terminal; on other orchestrators it is an INFO log line.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _listeners: list[Listener] = []
 
 
 def report(text: str, fraction: float | None = None) -> None:
-    """Says what the running node does now.
+    """Reports what the running node is doing.
 
     Args:
         text: One short line, such as `epoch 2/5  loss 5.21  perplexity 183  4,480 tokens/s`.
-        fraction: How much of the node's work is done, 0.0 to 1.0, where that is known.
+        fraction: Share of the node's work that is done, 0.0 to 1.0; None if unknown.
     """
     if not _listeners:
         logging.getLogger(__name__).info(text)

@@ -8,5 +8,5 @@ SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*://)(.*)$", re.DOTALL)
 
 
 def is_remote(path: str) -> bool:
-    """Returns whether a path or pattern lies on another file system, such as `gs://bucket/*.txt`."""
+    """Returns whether a path or pattern is on another file system, such as `gs://bucket/*.txt`."""
     return SCHEME.match(path) is not None

@@ -50,8 +50,8 @@ class Settings(BaseModel):
             The options.
 
         Raises:
-            SettingError: Names each option that cannot be used; the option `size` of the group `vocabulary` is
-                called `vocabulary_size`.
+            SettingError: Names each invalid option; the option `size` of the group `vocabulary` is called
+                `vocabulary_size`.
         """
         if isinstance(value, cls):
             return value
@@ -78,7 +78,7 @@ def explain(group: type[BaseModel], item: Mapping[str, Any], key: str | None = N
     Args:
         group: The model that was checked.
         item: One of `ValidationError.errors()`.
-        key: What to call the option, a template. Default: the names of group and option, joined with `_`.
+        key: Name of the option, a template. Default: the names of group and option, joined with `_`.
     """
     if item["type"] == "value_error":
         error = item["ctx"]["error"]
@@ -99,7 +99,7 @@ def explain(group: type[BaseModel], item: Mapping[str, Any], key: str | None = N
 
 
 def known_names(group: type[BaseModel], path: list[str]) -> list[str]:
-    """Returns the names of the options at `path` below a group, in the order of the alphabet."""
+    """Returns the names of the options at `path` below a group, in alphabetical order."""
     for name in path:
         field = group.model_fields.get(name)
         annotation = field.annotation if field else None

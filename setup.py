@@ -121,7 +121,7 @@ setup(
         ],
         # pip: the command `tfx` asks it which orchestrators are installed.
         "kubeflow": ["kfp>=2.5,<2.17", "pip"],
-        # `tfx-lm serve`. uvicorn uses httptools and uvloop where they are there, in the place of slower ones.
+        # `tfx-lm serve`. uvicorn uses httptools and uvloop, if installed, instead of slower ones.
         "serve": [
             "anyio>=4",
             # gRPC; TFX brings it anyway.

@@ -29,7 +29,7 @@ def command(
 ) -> None:  # fmt: skip
     """Compares MODEL_A with MODEL_B on the lines of FILE, as the gate compares a candidate with its baseline.
 
-    The models are as for `tfx-lm score`, and so is FILE. The gate's absolute bounds are not checked.
+    For the models and FILE, see `tfx-lm score --help`. The gate's absolute bounds are not checked.
     """
     quiet_tensorflow()
     from ..exported import comparison, scoring

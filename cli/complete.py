@@ -28,7 +28,7 @@ def command(
 ) -> None:
     """Lists the likeliest next words of TEXT with their probabilities, then continues it.
 
-    MODEL is as for `tfx-lm score`.
+    For MODEL, see `tfx-lm score --help`.
     """
     quiet_tensorflow()
     from ..exported import completion, scoring

@@ -35,7 +35,7 @@ def _type_of(field: FieldInfo) -> click.ParamType:
     if isinstance(field.default, str):
         return click.Choice(get_args(field.annotation))
     kind = click.IntRange if isinstance(field.default, int) else click.FloatRange
-    # Pydantic keeps each bound as an object of its own, such as `Ge(ge=1)`.
+    # Pydantic keeps each bound as a separate object, such as `Ge(ge=1)`.
     bounds = {bound: getattr(item, bound) for item in field.metadata for bound in _BOUNDS if hasattr(item, bound)}
     return kind(
         min=bounds.get("ge", bounds.get("gt")),

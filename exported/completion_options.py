@@ -10,16 +10,16 @@ __all__ = ["CompletionOptions"]
 
 
 class CompletionOptions(Settings):
-    """How a text is continued; the limits on what is drawn apply in this order."""
+    """Options that continue a text; the limits of the draws apply in this order."""
 
     # Number of tokens to add (words; bytes for a byte model).
     length: WholeNumber = Field(20, ge=0)
     # Log-probabilities are divided by it: below 1 the likely words become likelier; 0 always takes the likeliest.
     temperature: Number = Field(1.0, ge=0.0)
-    # Number of words drawn from, the likeliest; null: all.
+    # Number of likeliest words to draw from; null: all.
     top_k: WholeNumber | None = Field(10, ge=1)
-    # Of these, the fewest that have this share of the probability together (Holtzman et al. 2020,
+    # Draws from the fewest of these words that have this share of the probability together (Holtzman et al. 2020,
     # https://arxiv.org/abs/1904.09751); 1.0: all.
     top_p: Number = Field(1.0, gt=0.0, le=1.0)
-    # Of the draws; the same seed gives the same text. null: another text each time.
+    # Seed of the draws; the same seed gives the same text. null: another text each time.
     seed: WholeNumber | None = Field(0, ge=0)

@@ -69,7 +69,7 @@ class GateOptions(Settings):
             raise SettingError(f"{{slices}}={escape(list(self.slices))}: each must be named once; set {{slices}}")
         if "text" in self.slices:
             raise SettingError(
-                f"{{slices}}={escape(list(self.slices))}: every sentence would be a slice of its own; "
+                f"{{slices}}={escape(list(self.slices))}: every sentence would be its own slice; "
                 "remove text from {slices}"
             )
         return self

@@ -64,7 +64,7 @@ class CorpusScore(Additive):
         return cls(line.sums)
 
     def as_json(self) -> dict[str, Any]:
-        """Returns the corpus as JSON values: `corpus` (true), `lines` scored, then as for a line."""
+        """Returns the corpus as JSON values: `corpus` (true), `lines` scored, then the values of a line."""
         return {"corpus": True, "lines": int(self.sums.sentences), **_json_values(self.sums)}
 
 

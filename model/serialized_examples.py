@@ -1,9 +1,9 @@
-"""Serialized `tf.Example`s among strings, recognised with core TensorFlow operations.
+"""Serialized `tf.Example`s among strings, recognized with core TensorFlow operations.
 
 TFX's BulkInferrer and TFMA send serialized Examples to any signature that has one string input. Read as a line of text
 their bytes get a plausible perplexity, so the signatures for text refuse them.
 
-An Example is recognised by its structure. `{"text": ["hi"]}` is
+An Example is recognized by its structure. `{"text": ["hi"]}` is
 
     0A 10                 features, 16 bytes: up to the end of the string
     0A 0E                 an entry of them, 14 bytes
@@ -12,8 +12,8 @@ An Example is recognised by its structure. `{"text": ["hi"]}` is
     0A 04                 its bytes_list, 4 bytes: up to the end of the value
     0A 02 h i
 
-All tags must be there and all sizes must fit. So no text is taken for an Example: it would have to begin with a line
-break, to hold the control character U+0012, and to be as long as its second character says.
+All tags must be present and all sizes must fit. So no text is mistaken for an Example: it would have to begin with a
+line break, contain the control character U+0012, and have the length that its second character encodes.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _BEYOND = b"\xff" * (1 + _VARINT_BYTES)
 
 
 def refuse_examples(text: tf.Tensor) -> tf.Tensor:
-    """Refuses serialized `tf.Example`s in the place of lines.
+    """Refuses serialized `tf.Example`s instead of lines.
 
     Args:
         text: string `[batch]`, of any bytes.
 
     Returns:
-        The same, to be used in its place.
+        The same text; use it instead, so that the check runs.
 
     Raises:
-        tf.errors.InvalidArgumentError: When it runs, if one of them is a serialized Example with a feature.
+        tf.errors.InvalidArgumentError: At run time, if one of them is a serialized Example with a feature.
     """
     likely = tf.strings.regex_full_match(text, _BEGINNING)
     return _refuse(
@@ -55,17 +55,17 @@ def refuse_examples(text: tf.Tensor) -> tf.Tensor:
 
 
 def refuse_transformed(examples: tf.Tensor, text: tf.Tensor) -> tf.Tensor:
-    """Refuses transformed Examples, whose only feature is `ids`, in the place of raw ones.
+    """Refuses transformed Examples, whose only feature is `ids`, instead of raw ones.
 
     Args:
         examples: string `[batch]`, serialized Examples.
-        text: string `[batch]`, their feature `text`; "" where it is missing.
+        text: string `[batch]`, their feature `text`; "" if it is missing.
 
     Returns:
-        `text`, to be used in its place.
+        `text`; use it instead, so that the check runs.
 
     Raises:
-        tf.errors.InvalidArgumentError: When it runs, if one of them is transformed.
+        tf.errors.InvalidArgumentError: At run time, if one of them is transformed.
     """
     empty = text == ""
 
@@ -98,7 +98,7 @@ class _Entry(NamedTuple):
 
 
 class _Field(NamedTuple):
-    """A length-delimited field: its tag, string [n]; where its content starts and ends, int32 [n]."""
+    """A length-delimited field: its tag, string [n]; start and end of its content, int32 [n]."""
 
     tag: tf.Tensor
     start: tf.Tensor

@@ -31,7 +31,7 @@ from .validation import write_validation
 
 __all__ = ["SLICES_KEY", "Executor"]
 
-# A feature that is in none of so many examples is taken for a mistake.
+# A feature that is missing from so many examples counts as a mistake.
 EXAMPLES_LOOKED_AT = 1000
 
 
@@ -45,12 +45,12 @@ class Executor(tfx_executor.Executor):
             input_dict: `examples`, `model` and optionally `baseline_model`; a baseline whose folder holds no model
                 counts as no baseline.
             output_dict: `evaluation` and `blessing`.
-            exec_properties: The names of `GateOptions`, `slices` as a JSON list; a number that is missing switches
+            exec_properties: The names of `GateOptions`, `slices` as a JSON list; a missing number switches
                 its condition off. `example_splits`, a JSON list.
 
         Raises:
             ValueError: If a model cannot be used, an option is out of range, a slice does not exist, or two
-                perplexities cannot be compared; before any work is done.
+                perplexities cannot be compared. Raised before any work.
         """
         gate = gate_of_run(exec_properties)
         splits = json_utils.loads(exec_properties[specs.EXAMPLE_SPLITS_KEY])
@@ -88,7 +88,7 @@ class Executor(tfx_executor.Executor):
 def _bless(
     blessing: types.Artifact, verdict: Verdict, model: types.Artifact, baselines: Sequence[types.Artifact]
 ) -> None:
-    """Writes the blessing as TFX's own Evaluator does, which has no thresholds to decide by here."""
+    """Writes the blessing like TFX's own Evaluator, which has no thresholds here to decide by."""
     blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
     for baseline in baselines:
@@ -104,7 +104,7 @@ def _bless(
 
 
 def _check(files: Sequence[str], model: types.Artifact, baselines: Sequence[types.Artifact], gate: GateOptions) -> None:
-    """Finds what would make the evaluation fail, hours later; an empty split would not."""
+    """Raises errors that the evaluation would raise hours later; an empty split is not one."""
     examples = read_records(files)
     first = next(examples.as_numpy_iterator(), None)
     check_evaluation(model_path(model), "model", first)

@@ -46,7 +46,7 @@ class SliceResult(NamedTuple):
     extremes: Extremes
 
     def change(self, criterion: Criterion) -> Change | None:
-        """The candidate beside its baseline; None without a baseline."""
+        """Returns the change from the baseline; None without a baseline."""
         if self.baseline is None:
             return None
         relative, lower, upper = (self.candidate[f"{criterion}_change{end}"] for end in ("", "_lower95", "_upper95"))
@@ -81,7 +81,7 @@ def slice_name(key: metrics_for_slice_pb2.SliceKey) -> str:
 
 
 def _order(name: str) -> tuple[Any, ...]:
-    """Numbers within a name are ordered by their value, and "over" comes last."""
+    """Returns a sort key: numbers within a name by their value, and "over" last."""
     parts = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in name.split()]
     return (name != "", parts)
 
@@ -109,7 +109,7 @@ def decide_by_results(gate: GateOptions, evaluation_uri: str) -> tuple[Verdict, 
         evaluation_uri: Folder of the `evaluation` artifact.
 
     Returns:
-        The verdict, and the conditions that it follows from.
+        The verdict and its conditions.
     """
     results = load_results(evaluation_uri)
     total = results.pop("", None)
@@ -120,7 +120,7 @@ def decide_by_results(gate: GateOptions, evaluation_uri: str) -> tuple[Verdict, 
 
 
 def write_verdict(folder: str, verdict: Verdict) -> None:
-    """Writes the verdict into the folder of an artifact; Kubeflow makes no folders, so it is made."""
+    """Writes the verdict into the folder of an artifact; the folder is created, since Kubeflow makes none."""
     io_utils.write_string_file(f"{folder}/{VERDICT_FILE}", json.dumps(verdict._asdict(), indent=2) + "\n")
 
 
@@ -148,7 +148,7 @@ def summarize_evaluation(evaluation_uri: str) -> dict[str, Any]:
         Counts are integers; a value that does not exist is NaN. `change` has the metrics of
         `metrics.PAIRED_METRICS`, shares of the baseline. `slices` has such dictionaries by slice:
         `{"sentence_length: 0 to 10": {"evaluation": .., "baseline": .., "change": ..}}`. `gate` is
-        `{"blessed": bool, "reasons": [str, ..]}`: what was met if blessed, what was not met otherwise.
+        `{"blessed": bool, "reasons": [str, ..]}`: the conditions met if blessed, those not met otherwise.
     """
     results = load_results(evaluation_uri)
     total = results.pop("", None)

@@ -1,7 +1,7 @@
 """TFMA's `ValidationResult`, written to agree with the verdict of the gate.
 
-TFMA validates by thresholds, of which `eval_config` has none, so that its own result says `missing_thresholds`. Tools
-that read it with `tfma.load_validation_result` then see a refused model. This one takes its place.
+TFMA validates by thresholds. `eval_config` has none, so TFMA's own result says `missing_thresholds`, and tools that
+read it with `tfma.load_validation_result` see a refused model. This one replaces it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_re
 from ...exported.gate import Check
 from .results import slice_name
 
-# TFMA reads the only file with this beginning.
+# TFMA reads the only file with this prefix.
 _BEGINNING = "validations"
 
 
@@ -25,7 +25,7 @@ def write_validation(evaluation_uri: str, blessed: bool, checks: Sequence[Check]
     """Replaces TFMA's validation.
 
     Args:
-        evaluation_uri: Folder of the `evaluation` artifact, which holds the metrics.
+        evaluation_uri: Folder of the `evaluation` artifact, which has the metrics.
         blessed: The verdict.
         checks: The conditions. Each that is not met becomes a failure of its slice: the metric, its value, the
             threshold, and the reason as the message.

@@ -28,7 +28,7 @@ class DivergenceError(SettingError, FloatingPointError):
 
 
 class Position(keras.callbacks.Callback):
-    """Counts the batches of the epoch, from where a killed training stopped. Must be the first callback.
+    """Counts the batches of the epoch, from the point at which a killed training stopped. Must be the first callback.
 
     Args:
         state: Updated in place.
@@ -117,7 +117,7 @@ class Progress(keras.callbacks.Callback):
 class Schedule(keras.callbacks.Callback):
     """Follows the validation perplexity: keeps the best weights, cuts the learning rate, stops.
 
-    One callback in place of Keras's three, so that their counts survive a kill (`TrainingState`).
+    One callback instead of Keras's three, so that their counts survive a kill (`TrainingState`).
 
     Args:
         options: The trainer's options.

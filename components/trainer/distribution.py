@@ -97,7 +97,7 @@ def _multi_worker(workers: list[str]) -> tf.distribute.Strategy:
     except RuntimeError as error:
         raise SettingError(
             f"{{distribution}}=multi_worker: {escape(error)}; TensorFlow has run something in this process already: "
-            "start each worker's training in a process of its own"
+            "start each worker's training in a separate process"
         ) from error
 
 

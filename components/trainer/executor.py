@@ -1,4 +1,4 @@
-"""TFX's Trainer, with single hyperparameters as execution properties of their own."""
+"""TFX's Trainer, with single hyperparameters as separate execution properties."""
 
 from __future__ import annotations
 

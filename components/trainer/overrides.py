@@ -1,4 +1,4 @@
-"""Options of the trainer that a run overrides, each as an execution property of its own. Imports no TFX."""
+"""Options of the trainer that a run overrides, each as a separate execution property. Imports no TFX."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from ...model.options import TrainerOptions
 
 
 def property_of(option: str) -> str:
-    """The execution property that overrides an option: `trainer_epochs` for `epochs`."""
+    """Returns the execution property that overrides an option: `trainer_epochs` for `epochs`."""
     return f"trainer_{option}"
 
 
 def check_overrides(properties: Mapping[str, Any]) -> None:
-    """Checks the options that came as execution properties, before a run begins.
+    """Checks options that are execution properties, before a run begins.
 
     Args:
-        properties: Values by name of property; others than `trainer_OPTION` are not looked at.
+        properties: Values by name of property; others than `trainer_OPTION` are ignored.
 
     Raises:
-        SettingError: An option cannot be used.
+        SettingError: If an option is invalid.
     """
     TrainerOptions.parse(_overrides(properties))
 
 
 def with_overrides(custom_config: dict[str, Any], exec_properties: dict[str, Any]) -> dict[str, Any]:
-    """Puts the options that came as execution properties into the Trainer's configuration.
+    """Puts options that are execution properties into the Trainer's configuration.
 
     Example: `{"trainer": {"epochs": 3, "units": 8}}` and `{"trainer_epochs": 5, "code_digest": "…"}` give
     `{"trainer": {"epochs": 5, "units": 8}}`.

@@ -91,11 +91,11 @@ def train(
     Args:
         options: The trainer's options.
         train_files: TFRecord files of transformed examples.
-        eval_files: The same, to validate with.
+        eval_files: TFRecord files to validate with.
         vocabulary_size: The number of ids.
-        backup: Saved every ten minutes and after each epoch, and resumed from where there is one.
-        directory: Where `training.json` and the TensorBoard logs go.
-        shares: Into how many shares a batch is dealt; see `threads`.
+        backup: Saved every ten minutes and after each epoch; the training resumes from it if it exists.
+        directory: The folder of `training.json` and the TensorBoard logs.
+        shares: Number of shares of a batch; see `threads`.
 
     Returns:
         The model with the weights of its best epoch.
@@ -131,7 +131,7 @@ def train(
         callbacks += [records, SaveBackup(backup, train_buckets.batches, state)]
 
     def fit(last_epoch: int) -> None:
-        """Trains from where the state is to the end of that epoch."""
+        """Trains from the current state to the end of that epoch."""
         first = (state.epochs_done, state.batches_done)
         batches = input_pipeline.training_batches(train_files, train_buckets, options.seed, *first, last_epoch)
         validation = input_pipeline.evaluation_batches(eval_files, eval_buckets)
@@ -165,7 +165,7 @@ def build_model(options: TrainerOptions, vocabulary_size: int, steps: int, share
         options: The trainer's options.
         vocabulary_size: The number of ids.
         steps: How many optimizer steps the whole training takes.
-        shares: Into how many shares a batch is dealt; see `threads`.
+        shares: Number of shares of a batch; see `threads`.
     """
     cutoffs = fitting_cutoffs(options.adaptive_cutoffs, vocabulary_size) if options.output == "adaptive" else ()
     model = TrainableLanguageModel(
@@ -183,14 +183,14 @@ def build_model(options: TrainerOptions, vocabulary_size: int, steps: int, share
         adaptive_cutoffs=cutoffs,
         dtype="mixed_bfloat16" if options.precision == "bfloat16" else "float32",
     )
-    # Each batch has a shape of its own; XLA would compile each of them.
+    # Each batch has another shape; XLA would compile each of them.
     model.compile(optimizer=build_optimizer(options, steps), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
 
 
 def _describe(counts: input_pipeline.CorpusCounts, buckets: Any) -> Mapping[str, Any]:
-    """What `training.json` says about a split."""
+    """Returns the entry of a split in `training.json`."""
     return {
         "sentences": counts.sentences,
         "tokens": counts.tokens,

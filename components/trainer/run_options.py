@@ -55,7 +55,7 @@ def options_of_run(fn_args: Any) -> TrainerOptions:
 
 
 def tuned(options: TrainerOptions, hyperparameters: Mapping[str, Any]) -> TrainerOptions:
-    """Puts the hyperparameters of a Tuner in the place of options.
+    """Replaces options by the hyperparameters of a Tuner.
 
     Args:
         options: The options.

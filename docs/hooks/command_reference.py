@@ -16,7 +16,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def page() -> str:
-    """The whole reference as Markdown."""
+    """Returns the whole reference as Markdown."""
     from tfx_lm.cli.cli import main
 
     group = click.Context(main, info_name="tfx-lm", terminal_width=100, max_content_width=100)

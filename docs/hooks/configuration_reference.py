@@ -38,14 +38,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def page() -> str:
-    """The whole reference as Markdown."""
+    """Returns the whole reference as Markdown."""
     from tfx_lm.pipelines.config import PipelineConfig
 
     return HEAD + "\n".join(_section(prefix, model) for prefix, model in sections(PipelineConfig))
 
 
 def sections(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
-    """The model and all models within it, each with the prefix of its keys, such as `kubeflow.trainer.`."""
+    """Yields the model and all models within it, each with the prefix of its keys, such as `kubeflow.trainer.`."""
     yield prefix, model
     for name, field in model.model_fields.items():
         if inner := _model_of(field.annotation):
@@ -68,19 +68,19 @@ def _section(prefix: str, model: type[BaseModel]) -> str:
 
 
 def value_of(field: FieldInfo) -> str:
-    """The type and the bounds of a key's value."""
+    """Returns the type and the bounds of a key's value."""
     return _describe(field.annotation, field.metadata)
 
 
 def default_of(field: FieldInfo) -> str:
-    """The default of a key as YAML."""
+    """Returns the default of a key as YAML."""
     if field.is_required():
         return "required"
     return f"`{json.dumps(field.get_default(call_default_factory=True), default=str)}`"
 
 
 def meaning(model: type[BaseModel], name: str) -> str:
-    """The comment above a field, from the source of the class that defines it."""
+    """Returns the comment above a field, from the source of the class that defines it."""
     if description := model.model_fields[name].description:
         return " ".join(description.split())
     for owner in model.__mro__:

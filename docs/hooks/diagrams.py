@@ -18,7 +18,7 @@ PAPER = "background: #fff; padding: 1em; overflow-x: auto"
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Puts a drawing in the place of each diagram."""
+    """Replaces each diagram by a drawing."""
     return FENCE.sub(
         lambda match: f'<div class="diagram" style="{PAPER}">{drawing(match[1], match.start())}</div>', markdown
     )
@@ -29,7 +29,7 @@ def drawing(diagram: str, number: int) -> str:
 
     Args:
         diagram: Mermaid's text.
-        number: A number that no other diagram of the page has.
+        number: A number that is unique on the page.
 
     Returns:
         An `<svg>` in one line.

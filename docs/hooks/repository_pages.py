@@ -1,4 +1,4 @@
-"""Pages of the repository that lie outside `docs/`: README files, the changelog, and files that pages link to.
+"""Pages of the repository outside `docs/`: README files, the changelog, and files that pages link to.
 
 They keep their path on the site (`components/pusher/README.md`), and README.md is the first page. A relative link is
 written as GitHub reads it; this hook turns it into the site's path, and copies a linked file to the site.
@@ -21,7 +21,7 @@ LINK = re.compile(r"(\]\()([^)\s#:]+)((?:#[^)\s]*)?\))")
 
 
 def repository_pages() -> list[str]:
-    """Paths of all pages outside `docs/` and hidden folders, relative to the repository."""
+    """Returns the paths of all pages outside `docs/` and hidden folders, relative to the repository."""
     patterns = ("*.md", "*/README.md", "components/*/README.md")
     paths = {path.relative_to(ROOT).as_posix() for pattern in patterns for path in ROOT.glob(pattern)}
     return sorted(path for path in paths if not path.startswith(("docs/", ".")))
@@ -76,14 +76,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def repository_path(uri: str) -> str:
-    """The path in the repository of the page that the site knows by `uri`."""
+    """Returns the path in the repository of the page with this `uri` on the site."""
     if uri == "index.md":
         return "README.md"
     return uri if uri in repository_pages() else f"docs/{uri}"
 
 
 def link_targets(path: str, markdown: str) -> set[str]:
-    """Paths in the repository to which the page at `path` links."""
+    """Returns the paths in the repository to which the page at `path` links."""
     targets: set[str] = set()
 
     def collect(text: str) -> str:

@@ -24,7 +24,7 @@ def print_comparison(comparison: dict[str, Any], console: Console | None = None)
         models = [comparison[model] for model in ("candidate", "baseline")]
         scores.add_row(title, *(_number(model[key], form) for model in models))
         intervals = (" to ".join(_number(bound, form) for bound in model[f"{key}_ci95"]) for model in models)
-        # A row of its own: beside the values, it does not fit on 80 columns.
+        # A separate row: beside the values, it does not fit on 80 columns.
         scores.add_row(INTERVAL, *intervals)
     for title, key in (("Tokens", "tokens"), ("Unknown words", "oov_tokens")):
         scores.add_row(title, *(f"{comparison[model][key]:,}" for model in ("candidate", "baseline")))

@@ -69,7 +69,7 @@ def _score_table(summary: dict[str, Any]) -> Table:
         models = [evaluation, baseline] if baseline else [evaluation]
         table.add_row(title, *(format(scores[key], form) for scores in models))
         if key == "perplexity":
-            # A row of its own: beside the value, it does not fit on 80 columns with a baseline.
+            # A separate row: beside the value, it does not fit on 80 columns with a baseline.
             intervals = [scores.get("perplexity_ci95") for scores in models]
             table.add_row(INTERVAL, *(f"{each[0]:.2f} to {each[1]:.2f}" if each else "" for each in intervals))
     for column in table.columns[1:]:

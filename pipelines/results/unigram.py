@@ -21,7 +21,7 @@ def unigram_perplexity(transformed_examples: str, transform_graph: str) -> float
         transform_graph: URI of its transform graph, for the size of the vocabulary.
 
     Returns:
-        `exp(−mean ln p)` over the eval split's target tokens (`</s>` and `<unk>` included, as for the LSTM), where
+        `exp(−mean ln p)` over the eval split's target tokens (including `</s>` and `<unk>`, like the LSTM's), with
         `p(word) = (count in train + 1) / (tokens in train + size of the vocabulary)`.
 
         For train targets `[4, 4, 3]`, eval targets `[4, 3]` and 5 ids: `p(4) = 3/8`, `p(3) = 2/8`, perplexity

@@ -135,7 +135,7 @@ def test_no_threshold_is_an_error():
         ({"max_perplexity": 5, "slice_tolerance": -1}, "slice_tolerance=-1: must be >= 0"),
         ({"max_perplexity": 5, "slice_min_sentences": 1}, "slice_min_sentences=1: must be >= 2"),
         ({"max_perplexity": 5, "criterion": "bits"}, "criterion=bits: must be one of 'bits_per_byte' or 'perplexity'"),
-        ({"max_perplexity": 5, "slices": ["text"]}, "slices=['text']: every sentence would be a slice of its own"),
+        ({"max_perplexity": 5, "slices": ["text"]}, "slices=['text']: every sentence would be its own slice"),
         ({"max_perplexity": 5, "slices": ["a", "a"]}, "slices=['a', 'a']: each must be named once; set slices"),
     ],
 )

@@ -63,7 +63,7 @@ def test_several_workers_need_a_cluster(monkeypatch, text, message):
 def test_workers_cannot_be_set_up_in_a_process_that_has_run_something(monkeypatch):
     tf.constant(1)
     monkeypatch.setenv("TF_CONFIG", tf_config(2))
-    with pytest.raises(ValueError, match="start each worker's training in a process of its own"):
+    with pytest.raises(ValueError, match="start each worker's training in a separate process"):
         choose_strategy("auto")
 
 
