@@ -9,7 +9,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 
 from ..settings import Settings
 
-# Stands in for a number that only a run knows: it is within the bounds of every option.
+# Stands in for a number that only a run knows if its option has no default; within the bounds of all such options.
 _WITHIN_BOUNDS = 2
 
 
@@ -33,7 +33,8 @@ def checked_arguments(group: type[Settings], arguments: Mapping[str, Any]) -> di
         elif value.default is not None:
             known[name] = value.default
         elif value.ptype in (int, float):
-            known[name] = _WITHIN_BOUNDS
+            default = group.model_fields[name].get_default()
+            known[name] = _WITHIN_BOUNDS if default is None else default
     options = group.parse(known)
     return {
         name: value if isinstance(value, RuntimeParameter) else getattr(options, name)
