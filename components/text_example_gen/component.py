@@ -27,8 +27,9 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
 
     Outputs:
         examples: `standard_artifacts.Examples`, TFRecord gzip, with the counts as custom properties: `lines`,
-            `empty_lines_dropped`, `invalid_utf8_dropped`, `invalid_records_dropped` and, for each
-            split, `examples_SPLIT`.
+            `empty_lines_dropped`, `invalid_utf8_dropped`, `invalid_records_dropped`, for each split
+            `examples_SPLIT`, and for input that brings its own splits `also_trained_SPLIT`: the Examples of a
+            held-out split that are also in `train`.
 
     ```python
     example_gen = TextExampleGen.from_files(files=["corpus/*.txt"], eval_percent=10)

@@ -23,11 +23,12 @@ from ..merge_additive import MergeAdditive
 from .files import Pattern, files_of_splits
 from .input_config import ExecutorOptions
 from .input_counts import Counts
+from .overlap import count_also_trained
 from .problems import describe
 from .properties import UNMATCHED_PATTERNS, properties
 from .reading import open_stored, read_files
 from .splitting import HashSplit
-from .to_examples import COUNTS_TAG, ToExamples
+from .to_examples import COUNTS_TAG, DIGESTS_TAG, ToExamples
 
 # Beside the splits' folders in the artifact.
 COUNTS_FILE = "counts.json"
@@ -99,14 +100,19 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             outputs = (
                 pipeline
                 | "ReadFiles" >> read_files(files, options.text_field)
-                | "ToExamples" >> beam.ParDo(ToExamples(hash_split, options)).with_outputs(COUNTS_TAG, *names)
+                | "ToExamples"
+                >> beam.ParDo(ToExamples(hash_split, options)).with_outputs(COUNTS_TAG, DIGESTS_TAG, *names)
             )
             for name in names:
                 prefix = posixpath.join(artifact_utils.get_split_uri([examples], name), "data_tfrecord")
                 _ = outputs[name] | f"WriteSplit[{name}]" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
+            counts = [outputs[COUNTS_TAG]]
+            if not hash_split:
+                counts.append(count_also_trained(outputs[DIGESTS_TAG]))
             # A file and not Beam's metrics, which count a bundle twice that was tried twice.
             _ = (
-                outputs[COUNTS_TAG]
+                counts
+                | "AllCounts" >> beam.Flatten(pipeline=pipeline)
                 | "MergeCounts" >> beam.CombineGlobally(MergeAdditive(Counts))
                 | "CountsToJson" >> beam.Map(Counts.to_json)
                 | "WriteCounts"

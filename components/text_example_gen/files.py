@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import logging
 import posixpath
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from ...errors import escape
 from ...remote import is_remote
 from ...text_files.errors import InputError
 from ...text_files.file_types import ENDINGS, file_type
+from .distinct_files import check_distinct
 from .patterns import without_level
 
 
@@ -54,7 +54,8 @@ def files_of_splits(patterns: Sequence[Pattern]) -> Found:
         The files.
 
     Raises:
-        InputError: A file is missing, the patterns of a split match none, or a file is of no known type.
+        InputError: A file is missing or in two splits, the patterns of a split match none, or a file is of no known
+            type.
     """
     found: dict[tuple[str, str], None] = {}
     matched: set[str] = set()
@@ -71,11 +72,8 @@ def files_of_splits(patterns: Sequence[Pattern]) -> Found:
     for one in unmatched.values():
         if one.split not in splits_with_files or not glob.has_magic(one.pattern):
             raise InputError(f"{escape(one.pattern)}: no file matches; set {{files}} or {{splits}}")
-    splits_of: dict[str, str] = {}
-    for split, path in found:
-        if splits_of.setdefault(path, split) != split:
-            # Somebody may want to see a model learn its own evaluation data, but nobody by accident.
-            logging.getLogger(__name__).warning("%s is in split %s and in split %s", path, splits_of[path], split)
+    if len(splits_with_files) > 1:
+        check_distinct(found)
     return Found(list(found), [one.pattern for one in reversed(unmatched.values())])
 
 

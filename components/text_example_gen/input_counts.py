@@ -31,6 +31,8 @@ class Counts(Additive):
         unreadable_files: Why, by file; the first `NAMED_FILES` by name.
         invalid_records_dropped: Without a usable text, and dropped by configuration.
         records_with_text: Records of files with fields (JSON, CSV, Parquet) that have a text.
+        also_trained: Held-out Examples whose text is also in the train split, by split; empty where the content decides
+            about the split.
     """
 
     lines: int = 0
@@ -42,6 +44,7 @@ class Counts(Additive):
     unreadable_files: Mapping[str, str] = field(default_factory=dict)
     invalid_records_dropped: int = 0
     records_with_text: int = 0
+    also_trained: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
         """Adds the counts of another part."""
@@ -55,6 +58,7 @@ class Counts(Additive):
             unreadable_files=_first_reasons(self.unreadable_files, other.unreadable_files),
             invalid_records_dropped=self.invalid_records_dropped + other.invalid_records_dropped,
             records_with_text=self.records_with_text + other.records_with_text,
+            also_trained=_sum(self.also_trained, other.also_trained),
         )
 
     def to_json(self) -> str:
@@ -72,6 +76,7 @@ class Counts(Additive):
                 "unreadable_files": dict(self.unreadable_files),
                 "invalid_records_dropped": self.invalid_records_dropped,
                 "records_with_text": self.records_with_text,
+                "also_trained": dict(self.also_trained),
             }
         )
 
@@ -89,6 +94,7 @@ class Counts(Additive):
             unreadable_files=tree["unreadable_files"],
             invalid_records_dropped=tree["invalid_records_dropped"],
             records_with_text=tree["records_with_text"],
+            also_trained=tree["also_trained"],
         )
 
 

@@ -19,6 +19,7 @@ from ...text_files.parsing import Problem
 from ...text_files.problems import Place, has_text, record_problem
 from ...text_files.records import numbered_records
 from ...text_files.unpacking import content_errors
+from .distinct_files import check_distinct
 from .patterns import absolute, at_each_depth, spans_as_wildcards
 from .splitting import HashSplit
 
@@ -44,7 +45,7 @@ def check_inputs(
 
     Raises:
         InputError: No file matches, a directory, an unknown file type, a binary or damaged file, a file that cannot
-            be read, a record without text, an empty corpus or an empty split.
+            be read, a record without text, a file in two splits, an empty corpus or an empty split.
     """
     if bool(files) == bool(splits):
         raise InputError("set exactly one of {files} and {splits}")
@@ -54,6 +55,9 @@ def check_inputs(
             _check_hash_split(paths, HashSplit(hash_buckets), options)
         return
     checked = {name: _checked_files(_split_key(name), patterns, options) for name, patterns in (splits or {}).items()}
+    # Of the files of a span, the node reads the newest alone.
+    if not any(pattern != spans_as_wildcards(pattern) for patterns in (splits or {}).values() for pattern in patterns):
+        check_distinct((name, path) for name, paths in checked.items() for path in paths)
     for name, paths in checked.items():
         if not any(map(is_remote, (splits or {})[name])):
             texts = _Texts(paths, options)

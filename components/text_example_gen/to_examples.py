@@ -14,10 +14,12 @@ from ...text_files.options import RecordOptions
 from ...text_files.parsing import Problem
 from ...text_files.problems import has_text
 from .input_counts import Counts, first_files
+from .overlap import Block, LineDigests
 from .reading import Record
 from .splitting import HashSplit
 
 COUNTS_TAG = "counts of the input"
+DIGESTS_TAG = "digests of the lines"
 _LINES_BETWEEN_REPORTS = 50_000
 
 
@@ -27,6 +29,7 @@ class ToExamples(beam.DoFn):
     Outputs:
         One per split, named like it: bytes, each a tf.Example with the one feature `text`.
         `COUNTS_TAG`: `Counts` of each bundle.
+        `DIGESTS_TAG`: `overlap.Block`s of all lines, where the content does not decide about the split.
     """
 
     def __init__(self, hash_split: HashSplit | None, options: RecordOptions) -> None:
@@ -49,6 +52,7 @@ class ToExamples(beam.DoFn):
         self._problems: Counter[Problem] = Counter()
         self._problem_files: Counter[tuple[Problem, str]] = Counter()
         self._unreadable: dict[str, str] = {}
+        self._digests = LineDigests()
 
     def process(self, record: Record) -> Iterator[beam.pvalue.TaggedOutput]:
         """Decides about one record."""
@@ -71,6 +75,11 @@ class ToExamples(beam.DoFn):
             split = self._hash_split.split_of(text) if self._hash_split else record.split
             self._examples[split] += 1
             yield beam.pvalue.TaggedOutput(split, _example(text))
+            if not self._hash_split:
+                self._digests.add(split, text)
+                if self._digests.full:
+                    for block in self._digests.take():
+                        yield beam.pvalue.TaggedOutput(DIGESTS_TAG, block)
 
     def finish_bundle(self) -> Iterator[beam.pvalue.TaggedOutput]:
         """Gives the bundle's counts."""
@@ -85,7 +94,13 @@ class ToExamples(beam.DoFn):
             invalid_records_dropped=sum(self._dropped.values()) - self._dropped[Problem.INVALID_UTF8],
             records_with_text=self._with_text,
         )
-        yield beam.pvalue.TaggedOutput(COUNTS_TAG, window.GlobalWindows.windowed_value_at_end_of_window(counts))
+        yield _at_end(COUNTS_TAG, counts)
+        for block in self._digests.take():
+            yield _at_end(DIGESTS_TAG, block)
+
+
+def _at_end(tag: str, value: Counts | Block) -> beam.pvalue.TaggedOutput:
+    return beam.pvalue.TaggedOutput(tag, window.GlobalWindows.windowed_value_at_end_of_window(value))
 
 
 def _example(text: str) -> bytes:

@@ -10,12 +10,13 @@ from typing import Any
 
 import tensorflow as tf
 from ml_metadata.proto import metadata_store_pb2
+from tfx.types import standard_artifacts
 
 from ...components.evaluator.results import summarize_evaluation
 from ...components.pusher.pushed_model import pushed_folder
 from ...components.report.artifact import page_path, warnings_path
 from ...components.serving_check.verdict import read_verdict
-from ...components.text_example_gen.properties import INVALID_RECORDS_DROPPED, INVALID_UTF8_DROPPED, UNMATCHED_PATTERNS
+from ...components.text_example_gen.input_warnings import input_warnings
 from ...components.text_transform.vocabulary_file import learned_words, vocabulary_file
 from ...errors import SettingError
 from ...exported.score_warnings import score_warnings
@@ -101,13 +102,7 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
             warnings.append(warning.with_names(yaml_key))
     examples = records.output("TextExampleGen", "examples")
     if examples is not None:
-        for pattern in filter(None, examples.custom_properties[UNMATCHED_PATTERNS].string_value.split("\n")):
-            warnings.append(f"data: no file matches {pattern}")
-        dropped = {
-            "lines that are not UTF-8 were dropped": INVALID_UTF8_DROPPED,
-            "records without a usable text were dropped (data.invalid_records)": INVALID_RECORDS_DROPPED,
-        }
-        for what, name in dropped.items():
-            if count := examples.custom_properties[name].int_value:
-                warnings.append(f"{count} {what}")
+        artifact = standard_artifacts.Examples()
+        artifact.set_mlmd_artifact(examples)
+        warnings += [warning.with_names(yaml_key) for warning in input_warnings(artifact)]
     return warnings

@@ -121,9 +121,9 @@ class Run:
         component = Report(**channels(), config={"name": "small <b>"})
         properties = {**component.exec_properties, "code_digest": "0123456789abcdef"}
         Executor().Do(self.inputs, {"report": [self.report]}, properties)
-        (file,) = (self.folder / "report").iterdir()
-        assert file.name == "index.html"
-        return file.read_text(encoding="utf-8")
+        page, warnings = sorted((self.folder / "report").iterdir())
+        assert (page.name, warnings.name) == ("index.html", "warnings.json")
+        return page.read_text(encoding="utf-8")
 
 
 def test_a_report_on_a_candidate_and_its_baseline(tmp_path, bigram_model, uniform_model):
@@ -142,6 +142,25 @@ def test_a_report_on_a_candidate_and_its_baseline(tmp_path, bigram_model, unifor
     assert str(tmp_path / "evaluation") in text
     assert "lines: 30" in text
     assert run.page() == text
+
+
+def test_what_the_examples_warn_of_is_on_the_page(tmp_path, bigram_model):
+    run = Run(tmp_path, bigram_model)
+    (examples,) = run.inputs["examples"]
+    counts = {"examples_eval": 30, "also_trained_eval": 30, "invalid_utf8_dropped": 2, "invalid_records_dropped": 3}
+    for name, count in counts.items():
+        examples.set_int_custom_property(name, count)
+    examples.set_string_custom_property("unmatched_patterns", "/a/*.txt")
+    text = run.page()
+    expected = (
+        "30 of 30 held-out lines (100 %) are also trained on, so the scores look too good; remove them",
+        "2 lines that are not UTF-8 were dropped (invalid_utf8)",
+        "3 records without a usable text were dropped (invalid_records)",
+        "files or splits: no file matches /a/*.txt",
+    )
+    assert [warning for warning in expected if warning not in text] == []
+    # The summary has these from the Examples.
+    assert "held-out" not in (tmp_path / "report" / "warnings.json").read_text()
 
 
 def test_max_length_is_the_models_own(tmp_path, bigram_model):

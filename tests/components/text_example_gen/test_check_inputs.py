@@ -326,3 +326,39 @@ def test_the_checks_import_no_tensorflow():
     imported = imported_modules(module)
     assert module in imported
     assert not imported & HEAVY
+
+
+def _refused_splits(**splits):
+    with pytest.raises(InputError) as refused:
+        check_inputs(None, {name: list(map(str, paths)) for name, paths in splits.items()}, {}, RecordOptions())
+    return str(refused.value)
+
+
+def test_a_file_in_two_splits_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "x.txt").write_text("the cat\n")
+    (tmp_path / "y.txt").write_text("the dog\n")
+    expected = (
+        f"splits: {tmp_path}/x.txt is in train and in eval, so that both have all its lines; "
+        "give each split files of its own"
+    )
+    assert _refused_splits(train=[tmp_path / "*.txt"], eval=[tmp_path / "x.txt"]) == expected
+    monkeypatch.chdir(tmp_path)
+    assert _refused_splits(train=["x.txt"], eval=[tmp_path / "x.txt"]) == expected
+    # Twice in one split is read once.
+    check_inputs(None, {"train": ["x.txt", "x.txt"], "eval": ["y.txt"]}, {}, RecordOptions())
+
+
+def test_a_file_under_two_names_is_refused(tmp_path):
+    (tmp_path / "x.txt").write_text("the cat\n")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "x.txt")
+    assert _refused_splits(train=[tmp_path / "x.txt"], eval=[tmp_path / "link.txt"]) == (
+        f"splits: {tmp_path}/x.txt is in train and in eval, where it is called {tmp_path}/link.txt, so that both have "
+        "all its lines; give each split files of its own"
+    )
+
+
+def test_the_files_of_older_spans_may_be_in_another_split(tmp_path):
+    for span in (1, 2):
+        (tmp_path / f"{span}.txt").write_text("the cat\n")
+    splits = {"train": [f"{tmp_path}/{{SPAN}}.txt"], "eval": [f"{tmp_path}/1.txt"]}
+    check_inputs(None, splits, {}, RecordOptions())

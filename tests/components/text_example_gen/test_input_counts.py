@@ -17,6 +17,7 @@ counts = st.builds(
     problems=st.dictionaries(problems, numbers),
     problem_files=st.dictionaries(st.tuples(problems, paths), numbers).map(first_files),
     unreadable_files=st.dictionaries(paths, st.sampled_from(["damaged", "denied"]), max_size=NAMED_FILES),
+    also_trained=st.dictionaries(st.sampled_from(["eval", "test"]), numbers),
 )
 
 

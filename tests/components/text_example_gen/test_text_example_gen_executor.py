@@ -167,11 +167,14 @@ def test_files_are_checked_before_the_pipeline(run_component, tmp_path):
         run_component([tmp_path / "ptb.*"])
 
 
-def test_a_file_in_two_splits_is_read_for_both_with_a_warning(run_component, tmp_path, caplog):
+def test_a_file_in_two_splits_is_refused(run_component, tmp_path):
     (tmp_path / "x.txt").write_text("the cat\n")
-    output = run_component(splits={"train": [str(tmp_path / "x.txt")], "eval": [str(tmp_path / "*.txt")]})
-    assert output.texts("train") == output.texts("eval") == [b"the cat"]
-    assert "x.txt is in split train and in split eval" in caplog.text
+    with pytest.raises(InputError) as refused:
+        run_component(splits={"train": [str(tmp_path / "x.txt")], "eval": [str(tmp_path / "*.txt")]})
+    assert str(refused.value) == (
+        f"splits: {tmp_path}/x.txt is in train and in eval, so that both have all its lines; give each split files "
+        "of its own"
+    )
 
 
 def test_two_stars_match_files_at_every_depth(run_component, tmp_path):

@@ -122,3 +122,25 @@ def test_only_a_vocabulary_size_that_was_asked_for_is_warned_about(tmp_path, mon
     config = load_config(None, ["gate.max_perplexity=100", *settings])
     expected = ["vocabulary.size=10000: the corpus has only 2228 such words"] if warned else []
     assert collect_summary(config, "run", [], records)["warnings"] == expected
+
+
+def test_what_the_examples_warn_of_is_in_the_summary_and_on_the_terminal(tmp_path):
+    examples = metadata_store_pb2.Artifact()
+    counts = {"examples_train": 500, "examples_eval": 200, "also_trained_eval": 100, "invalid_utf8_dropped": 2,
+              "invalid_records_dropped": 1}  # fmt: skip
+    for name, count in counts.items():
+        examples.custom_properties[name].int_value = count
+    examples.custom_properties["unmatched_patterns"].string_value = "/a/*.txt\n/b/[x].txt"
+    records = Records(tmp_path)
+    records.output = lambda node, key: examples if (node, key) == ("TextExampleGen", "examples") else None
+    summary = collect_summary(CONFIG, "run", [], records)
+    assert summary["warnings"] == [
+        "data.files or data.splits: no file matches /a/*.txt",
+        "data.files or data.splits: no file matches /b/[x].txt",
+        "2 lines that are not UTF-8 were dropped (data.invalid_utf8)",
+        "1 record without a usable text was dropped (data.invalid_records)",
+        "100 of 200 held-out lines (50 %) are also trained on, so the scores look too good; remove them from "
+        "data.splits.eval",
+    ]
+    shown = " ".join(printed(summary).split())
+    assert [warning for warning in summary["warnings"] if f"warning: {warning}" not in shown] == []
