@@ -16,7 +16,8 @@ class TableModel(tf.Module):
 
     White space separates words; lines longer than `max_length` targets are cut. It has the signatures that the
     Trainer exports, written independently of it. With `scalar_k`, `k` of `next_word` is a scalar, as in models of
-    before it had a row for each text. With `lowercase`, it lower-cases by the locale of the process.
+    before it had a row for each text. With `lowercase`, it lower-cases by the locale of the process. AutoGraph has
+    nothing to do here, and would take a second or two for each model.
     """
 
     def __init__(self, words, table, folder, max_length=64, scalar_k=False, lowercase=False):
@@ -33,38 +34,45 @@ class TableModel(tf.Module):
         initializer = tf.lookup.KeyValueTensorInitializer(list(words), tf.range(4, size, dtype=tf.int64))
         self.ids = tf.lookup.StaticHashTable(initializer, default_value=1)
 
+    def _with_ends(self, ragged, blank, end):
+        """A tensor [batch, targets] of the values of each line, then `end`, then `blank`; at most `max_length`."""
+        dense = tf.concat([ragged.to_tensor(blank), tf.fill([ragged.nrows(), 1], blank)], axis=1)
+        at_end = tf.range(tf.shape(dense, tf.int64)[1]) == ragged.row_lengths()[:, tf.newaxis]
+        return tf.where(at_end, end, dense)[:, : self.max_length]
+
     def _scores(self, text):
+        # Dense throughout: ragged broadcasting would make a graph of thousands of operations, slow to save and to load.
         raw = tf.strings.split(tf.strings.lower(text, encoding="utf-8") if self.lowercase else text)
-        looked_up = tf.RaggedTensor.from_row_splits(self.ids.lookup(raw.values), raw.row_splits)
-        ends = tf.fill([tf.shape(text)[0], 1], "</s>")
-        words = tf.concat([raw, ends], axis=1)
-        ids = tf.concat([looked_up, tf.fill([tf.shape(text)[0], 1], tf.constant(3, tf.int64))], axis=1)
-        kept_words, kept = words[:, : self.max_length], ids[:, : self.max_length]
-        mask = tf.ones_like(kept, tf.float32).to_tensor(0.0)
-        targets = kept.to_tensor(0)
+        looked_up = self.ids.lookup(raw.values)
+        targets_of_line = raw.row_lengths() + 1
+        kept = tf.minimum(targets_of_line, self.max_length)
+        words = self._with_ends(raw, "", "</s>")
+        targets = self._with_ends(raw.with_values(looked_up), tf.constant(0, tf.int64), tf.constant(3, tf.int64))
+        mask = tf.sequence_mask(kept, tf.shape(targets)[1], tf.float32)
         inputs = tf.concat([tf.fill([tf.shape(text)[0], 1], tf.constant(2, tf.int64)), targets[:, :-1]], axis=1)
         log_probabilities = tf.where(mask > 0, tf.gather_nd(self.table, tf.stack([inputs, targets], axis=-1)), 0.0)
         unknown = tf.cast(targets == 1, tf.float32) * mask
-        spelled = tf.cast(tf.strings.length(raw) + 1, tf.float32)
-        unread = (looked_up == 1) | (tf.ragged.range(raw.row_lengths()) >= self.max_length)
-        cut = ids.row_lengths() - kept.row_lengths()
+        rows = raw.value_rowids()
+        places = tf.range(tf.size(rows, tf.int64)) - tf.gather(raw.row_starts(), rows)
+        unread = (looked_up == 1) | (places >= self.max_length)
+        spelled = tf.where(unread, tf.cast(tf.strings.length(raw.values) + 1, tf.float32), 0.0)
         sums = {
             "nll": -tf.reduce_sum(log_probabilities, axis=1),
             "tokens": tf.reduce_sum(mask, axis=1),
             "bytes": tf.cast(tf.strings.length(text) + 1, tf.float32),
             "oov_tokens": tf.reduce_sum(unknown, axis=1),
             "oov_nll": -tf.reduce_sum(tf.where(unknown > 0, log_probabilities, 0.0), axis=1),
-            "truncated_tokens": tf.cast(cut, tf.float32),
-            "spelled_bytes": tf.reduce_sum(tf.where(unread, spelled, tf.zeros_like(spelled)), axis=1),
+            "truncated_tokens": tf.cast(targets_of_line - kept, tf.float32),
+            "spelled_bytes": tf.math.unsorted_segment_sum(spelled, rows, raw.nrows()),
         }
-        return sums, kept_words.to_tensor(""), targets, log_probabilities, mask
+        return sums, words, targets, log_probabilities, mask
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def evaluate(self, examples):
         text = tf.io.parse_example(examples, {"text": tf.io.FixedLenFeature([], tf.string)})["text"]
         return self._scores(text)[0]
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
     def score(self, text):
         sums, words, ids, log_probabilities, mask = self._scores(text)
         return {**sums, "words": words, "ids": ids, "log_probabilities": log_probabilities, "mask": mask}
@@ -81,24 +89,25 @@ class TableModel(tf.Module):
         words = tf.gather(self.vocabulary, positions + 4)
         return {"words": tf.where(own, words, ""), "log_probabilities": tf.where(own, values, -np.inf)}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
     def serving_default(self, text):
         sums = self._scores(text)[0]
         perplexity = tf.exp(sums["nll"] / sums["tokens"])
         return {"log_probability": -sums["nll"], "tokens": sums["tokens"], "perplexity": perplexity}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
     def tokenize(self, text):
         raw = tf.strings.split(text)
-        ids = tf.RaggedTensor.from_row_splits(self.ids.lookup(raw.values), raw.row_splits)
-        mask = tf.ones_like(ids, tf.float32).to_tensor(0.0)
+        ids = raw.with_values(self.ids.lookup(raw.values))
+        mask = tf.sequence_mask(raw.row_lengths(), dtype=tf.float32)
         return {"words": raw.to_tensor(""), "ids": ids.to_tensor(0), "mask": mask}
 
     @tf.function(
         input_signature=[
             tf.TensorSpec([None, None], tf.int64, name="ids"),
             tf.TensorSpec([None, 1, 2, 3], tf.float32, name="states"),
-        ]
+        ],
+        autograph=False,
     )
     def step(self, ids, states):
         return {"log_probabilities": tf.gather(self.table, ids[:, -1]), "states": tf.identity(states)}
@@ -108,7 +117,7 @@ class TableModel(tf.Module):
         signatures = {name: getattr(self, name) for name in names}
         k = tf.TensorSpec([] if self.scalar_k else [None], tf.int32, name="k")
         text = tf.TensorSpec([None], tf.string, name="text")
-        signatures["next_word"] = tf.function(self.next_word, input_signature=[text, k])
+        signatures["next_word"] = tf.function(self.next_word, input_signature=[text, k], autograph=False)
         tf.saved_model.save(self, str(path), signatures=signatures)
         return str(path)
 
