@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx.components import ExampleValidator, SchemaGen, StatisticsGen
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import pusher_pb2
 
 from ..components.baseline.component import Baseline
 from ..components.evaluator.component import MaskedEvaluator
@@ -28,7 +30,7 @@ IN_PROCESS = (
 )
 
 
-def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
+def create_pipeline(config: PipelineConfig) -> Pipeline:
     """Builds the whole DAG: text in, a gated language model out.
 
     Args:
@@ -51,9 +53,9 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         text_field=config.data.text_field,
         invalid_records=config.data.invalid_records,
     )
-    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
-    schema_gen = tfx.components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
-    example_validator = tfx.components.ExampleValidator(
+    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
+    schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])
+    example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     )
     transform = TextTransform(
@@ -86,8 +88,8 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
     pusher = AtomicPusher(
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_check.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=push_destination)
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_destination)
         ),
         keep_versions=config.pusher.keep_versions,
     )
@@ -113,7 +115,7 @@ def create_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
         # TFX's own runners do not make it. The pipeline may be compiled here for another machine, whose folder this is.
         with contextlib.suppress(OSError):
             make_folder(connection)
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name=config.name,
         pipeline_root=f"{output}/artifacts",
         metadata_connection_config=connection,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
+from tfx.proto import pusher_pb2
 from tfx.types import component_spec, standard_artifacts
 from tfx.types import standard_component_specs as specs
-from tfx.v1 import proto
 
 from ..checked_arguments import checked_arguments
 from .executor import KEEP_VERSIONS_KEY, Executor
@@ -20,7 +20,7 @@ class AtomicPusherSpec(types.ComponentSpec):
     """Inputs, outputs and properties: those of TFX's Pusher, and `keep_versions` instead of `custom_config`."""
 
     PARAMETERS = {  # noqa: RUF012, as TFX declares it
-        specs.PUSH_DESTINATION_KEY: component_spec.ExecutionParameter(type=proto.PushDestination),
+        specs.PUSH_DESTINATION_KEY: component_spec.ExecutionParameter(type=pusher_pb2.PushDestination),
         KEEP_VERSIONS_KEY: component_spec.ExecutionParameter(type=int, optional=True),
     }
     INPUTS = {  # noqa: RUF012, as TFX declares it
@@ -46,7 +46,7 @@ class AtomicPusher(base_component.BaseComponent):
 
     def __init__(
         self,
-        push_destination: proto.PushDestination | RuntimeParameter,
+        push_destination: pusher_pb2.PushDestination | RuntimeParameter,
         model: types.BaseChannel | None = None,
         model_blessing: types.BaseChannel | None = None,
         infra_blessing: types.BaseChannel | None = None,

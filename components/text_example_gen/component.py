@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tfx.components.example_gen import component as example_gen
 from tfx.dsl.components.base import executor_spec
-from tfx.v1 import proto
+from tfx.proto import example_gen_pb2, range_config_pb2
 
 from ...errors import SettingError, escape
 from . import executor
@@ -41,13 +41,13 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
     def __init__(
         self,
         input_base: str,
-        input_config: proto.Input | None = None,
-        output_config: proto.Output | None = None,
+        input_config: example_gen_pb2.Input | None = None,
+        output_config: example_gen_pb2.Output | None = None,
         invalid_utf8: str = DEFAULTS.invalid_utf8,
         text_field: str = DEFAULTS.text_field,
         invalid_records: str = DEFAULTS.invalid_records,
         input_splits: Mapping[str, str] | None = None,
-        range_config: proto.RangeConfig | None = None,
+        range_config: range_config_pb2.RangeConfig | None = None,
     ) -> None:
         """Configures the component with TFX's own protos; `from_files` makes them from paths.
 

@@ -8,7 +8,7 @@ from typing import Any
 from tfx import types
 from tfx.components import Trainer
 from tfx.dsl.components.base import executor_spec
-from tfx.v1 import proto
+from tfx.proto import trainer_pb2
 
 from ...model.options import TrainerOptions
 from ...transform.options import TextOptions
@@ -64,8 +64,8 @@ class MaskedTrainer(Trainer):
             transform_graph=transform_graph,
             schema=schema,
             # An epoch is one pass over the data; steps are not counted.
-            train_args=proto.TrainArgs(),
-            eval_args=proto.EvalArgs(),
+            train_args=trainer_pb2.TrainArgs(),
+            eval_args=trainer_pb2.EvalArgs(),
             custom_config={
                 "trainer": TrainerOptions.parse(trainer or {}).model_dump(mode="json"),
                 "transform": TextOptions.parse(transform or {}).model_dump(mode="json"),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tfx import v1 as tfx
+from tfx.orchestration.pipeline import Pipeline
 from tfx_lm import atomic_file
 from tfx_lm.components.baseline.component import Baseline
 from tfx_lm.components.trainer.component import MaskedTrainer
@@ -63,7 +63,7 @@ class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
 
     def run(
         self,
-        pipeline: tfx.dsl.Pipeline,
+        pipeline: Pipeline,
         parameter_values: dict[str, Any] | None = None,
         write_out: bool | None = True,
     ) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def compile_pipeline(config: PipelineConfig, path: str | Path) -> None:
     KubeflowRunner(config, str(file.parent), file.name).run(deployable_pipeline(config))
 
 
-def deployable_pipeline(config: PipelineConfig) -> tfx.dsl.Pipeline:
+def deployable_pipeline(config: PipelineConfig) -> Pipeline:
     """Returns the pipeline, with all its outputs on object storage."""
     _, root = check_kubeflow(config)
     return create_pipeline(config.model_copy(update={"output": root}))
