@@ -70,6 +70,12 @@ _BOUNDS = {
     "less_than": ("lt", "must be < {}"),
     "literal_error": ("expected", "must be one of {}"),
 }
+_KINDS = {
+    "string_type": "must be a text",
+    "tuple_type": "must be a list",
+    "model_type": "must hold `key: value` lines",
+    "dict_type": "must hold `key: value` lines",
+}
 
 
 def explain(group: type[BaseModel], item: Mapping[str, Any], key: str | None = None) -> str:
@@ -94,6 +100,10 @@ def explain(group: type[BaseModel], item: Mapping[str, Any], key: str | None = N
     if item["type"] in _BOUNDS:
         field, sentence = _BOUNDS[item["type"]]
         return f"{key}={escape(item['input'])}: {sentence.format(item['ctx'][field])}; set {key}"
+    if item["type"] == "invalid_key":
+        return f"{escape(item['input'])}: unknown key; keys are texts"
+    if item["type"] in _KINDS:
+        return f"{key}={escape(repr(item['input']))}: {_KINDS[item['type']]}; set {key}"
     message = escape(item["msg"][0].lower() + item["msg"][1:])
     return f"{key}={escape(repr(item['input']))}: {message}; set {key}"
 

@@ -45,6 +45,6 @@ def read_configuration(
     values: dict[str, Any] = {}
     if files := tuple(data):
         values.update({"data.files": files, "data.splits": {}})
-    if output:
+    if output is not None:
         values["output"] = output
     return load_config(config_path, overrides, values)

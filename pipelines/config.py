@@ -25,7 +25,7 @@ from ..transform.options import AUTO, LineOptions, TextOptions, VocabularyOption
 from .errors import ConfigurationError
 from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
 from .setting_names import yaml_key
-from .unique_keys import DuplicateKeyError, read_yaml
+from .unique_keys import DuplicateKeyError, UnclearNumberError, read_yaml
 
 
 class DataConfig(LineOptions, InputOptions):
@@ -107,6 +107,14 @@ class PipelineConfig(Settings):
     pusher: PusherOptions = PusherOptions()
     kubeflow: KubeflowConfig = KubeflowConfig()
 
+    @field_validator("output")
+    @classmethod
+    def _is_a_path(cls, value: str) -> str:
+        if "\0" in value:
+            raise ValueError(f"output={value!r}: a path cannot have a NUL")
+        # A shell does not expand --output=~/runs, and YAML has no shell.
+        return str(Path(value).expanduser()) if value.startswith("~/") else value
+
     def output_folder(self) -> str:
         """`output` as an absolute path, or unchanged if it is on object storage."""
         return self.output.rstrip("/") if is_remote(self.output) else str(Path(self.output).resolve())
@@ -160,18 +168,21 @@ def load_config(
     tree = _read_yaml(Path(path)) if path else {}
     for override in overrides:
         key, equals, text = override.partition("=")
-        if not equals or not key.strip():
+        if not equals or not all(key.strip().split(".")):
             raise ConfigurationError(f"--set {override}: must be key=value, such as trainer.epochs=3")
         try:
             value = read_yaml(text)
-        except DuplicateKeyError as error:
+        except (DuplicateKeyError, UnclearNumberError) as error:
             raise ConfigurationError(f"--set {override}: {error}") from error
         except yaml.YAMLError as error:
             raise ConfigurationError(f"--set {override}: the value is not YAML") from error
         _put(tree, key.strip(), value)
     for key, value in (values or {}).items():
         _put(tree, key, value)
-    tree.setdefault("gate", {})
+    for name, field in PipelineConfig.model_fields.items():
+        # A section whose keys are all comments is null in YAML.
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings) and tree.get(name) is None:
+            tree[name] = {}
     try:
         return PipelineConfig.model_validate(tree)
     except ValidationError as error:
@@ -185,9 +196,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         tree = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigurationError(f"--config {path}: no such file") from error
-    except DuplicateKeyError as error:
+    except (DuplicateKeyError, UnclearNumberError) as error:
         raise ConfigurationError(f"--config {path}: {error}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"--config {path}: cannot be read as YAML: not UTF-8; save it as UTF-8") from error
+    except (OSError, yaml.YAMLError) as error:
         raise ConfigurationError(f"--config {path}: cannot be read as YAML: {error}") from error
     if tree is None:
         return {}
@@ -208,4 +221,7 @@ def _put(tree: dict[str, Any], dotted_key: str, value: Any) -> None:
 def _explain(item: Mapping[str, Any]) -> str:
     """Returns one pydantic error as one line, with YAML keys."""
     key = escape(".".join(map(str, item["loc"])))
-    return SettingError(explain(PipelineConfig, item, key)).with_names(yaml_key)
+    line = SettingError(explain(PipelineConfig, item, key)).with_names(yaml_key)
+    # YAML makes numbers, dates and truth values of 12, 2024-01-01 and no.
+    quotes = item["type"] == "string_type" and item["input"] is not None
+    return f"{line} in quotes, such as '{item['input']}'" if quotes else line

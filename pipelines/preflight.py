@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..components.text_example_gen.inputs import check_inputs
@@ -29,7 +30,7 @@ def check_run(config: PipelineConfig) -> None:
     if is_remote(config.output):
         raise ConfigurationError(f"output={config.output}: a local run needs a folder of this machine; set --output")
     try:
-        check_inputs(
+        paths = check_inputs(
             files=config.data.files or None,
             splits=config.data.splits or None,
             hash_buckets=config.data.hash_buckets(),
@@ -37,6 +38,7 @@ def check_run(config: PipelineConfig) -> None:
         )
     except InputError as error:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
+    _check_not_made_here(paths, Path(config.output_folder()))
     check_vocabulary(config)
     _check_one_worker(config)
     _check_output_name(config)
@@ -86,6 +88,18 @@ def check_vocabulary(config: PipelineConfig) -> None:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     except tf.errors.OpError as error:
         raise ConfigurationError(f"vocabulary.file={file}: cannot be read ({error.message})") from error
+
+
+def _check_not_made_here(paths: Iterable[str], output: Path) -> None:
+    """Raises a `ConfigurationError` if a pattern matches what an earlier run wrote: a run would train on it."""
+    made = [output / name for name in ("artifacts", "logs", "serving", "training_backup", "summary.json")]
+    for path in paths:
+        resolved = Path(path).resolve()
+        if any(resolved.is_relative_to(place) for place in made):
+            raise ConfigurationError(
+                f"data: {path} would be read, which a run with output={output} wrote; name the files more narrowly, or "
+                "set --output to a folder that no pattern matches"
+            )
 
 
 def _check_one_worker(config: PipelineConfig) -> None:

@@ -1,15 +1,27 @@
-"""Readers of YAML and JSON that refuse a repeated key; the usual ones silently keep its last value."""
+"""Readers of YAML and JSON that refuse what the usual ones take for something else in silence.
+
+That is a key that stands twice, of which they keep the last value, and numbers of YAML such as `010` (8) and `1:30`
+(90).
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import yaml
 
 from ..exported.json_values import DuplicateKeyError, unique_object
 
-__all__ = ["DuplicateKeyError", "read_json", "read_yaml"]
+__all__ = ["DuplicateKeyError", "UnclearNumberError", "read_json", "read_yaml"]
+
+# In YAML 1.1, a number that begins with 0 is octal, and one with a colon has the base 60.
+_UNCLEAR_NUMBER = re.compile(r"[-+]?(0[0-9_]+|.*:.*)")
+
+
+class UnclearNumberError(ValueError):
+    """A number that YAML reads as another than most readers do."""
 
 
 def read_yaml(text: str) -> Any:
@@ -23,9 +35,13 @@ def read_yaml(text: str) -> Any:
 
     Raises:
         DuplicateKeyError: If a mapping has a key twice.
-        yaml.YAMLError: If it is not YAML.
+        UnclearNumberError: If a number is octal, has the base 60 or has thousands of digits.
+        yaml.YAMLError: If it is not YAML, or is nested too deeply.
     """
-    return yaml.load(text, Loader=_Loader)  # A SafeLoader.
+    try:
+        return yaml.load(text, Loader=_Loader)  # A SafeLoader.
+    except RecursionError as error:
+        raise yaml.YAMLError("it is nested too deeply") from error
 
 
 def read_json(text: str) -> Any:
@@ -57,3 +73,20 @@ class _Loader(yaml.SafeLoader):
                     )
                 lines[key.value] = line
         return super().construct_mapping(node, deep)
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        line = node.start_mark.line + 1
+        # Python itself refuses more digits than that.
+        if len(node.value) > 4300:
+            raise UnclearNumberError(f"the number on line {line} has {len(node.value):,} digits")
+        if _UNCLEAR_NUMBER.fullmatch(node.value):
+            number = super().construct_yaml_int(node) if node.tag == _INTEGER else super().construct_yaml_float(node)
+            raise UnclearNumberError(
+                f"{node.value} on line {line} is {number} in YAML; write {number}, or '{node.value}' for a text"
+            )
+        return super().construct_yaml_int(node) if node.tag == _INTEGER else super().construct_yaml_float(node)
+
+
+_INTEGER = "tag:yaml.org,2002:int"
+for _tag in (_INTEGER, "tag:yaml.org,2002:float"):
+    _Loader.add_constructor(_tag, _Loader.construct_number)

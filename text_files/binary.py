@@ -25,6 +25,7 @@ _MAGIC = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Office document",
 }
 _TAR_MAGIC_OFFSET = 257
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def why_not_text(head: bytes) -> str | None:
@@ -58,8 +59,28 @@ def other_format(head: bytes) -> str | None:
             return name
     if head[_TAR_MAGIC_OFFSET:].startswith(b"ustar"):
         return "a tar archive"
+    if encoding := _wide_encoding(head):
+        return f"{encoding[:6]} text (convert it: iconv -f {encoding} -t UTF-8)"
+    if head.startswith(_LFS_POINTER):
+        return "a pointer of Git LFS (fetch the file: git lfs pull)"
+    # Two, since a line may hold one, such as that of a progress bar.
+    if head.count(b"\r") > 1 and b"\n" not in head:
+        return "text whose lines end with a carriage return alone (convert it: tr '\\r' '\\n')"
+    return None
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """Returns the encoding of text in two or four bytes a character, as iconv calls it, with or without a mark."""
+    # The mark of UTF-32 begins with that of UTF-16.
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "UTF-32"
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "UTF-16 text (convert it: iconv -f UTF-16 -t UTF-8)"
+        return "UTF-16"
+    # ASCII letters in UTF-16 have a NUL on one side. No text in UTF-8 has so many.
+    pairs = len(head) // 2
+    for encoding, nuls, others in (("UTF-16LE", head[1::2], head[0::2]), ("UTF-16BE", head[0::2], head[1::2])):
+        if pairs > 1 and nuls.count(0) > 0.6 * pairs and others.count(0) < 0.1 * pairs:
+            return encoding
     return None
 
 

@@ -30,8 +30,18 @@ def csv_values(file: BinaryIO, text_field: str) -> Iterator[bytes | None]:
     rows = csv.reader(_decoded(file), strict=True)
     try:
         header = next(rows, [])
+        if header.count(text_field) > 1:
+            raise UnreadableFileError(
+                f"{header.count(text_field)} columns {escape(repr(text_field))}; rename all but one"
+            )
         if text_field not in header:
             columns = ", ".join(header) or "none"
+            if separator := _other_separator(header, text_field):
+                raise UnreadableFileError(
+                    f"columns are separated by {separator}, and not by commas; write it with commas: "
+                    f'python -c "import csv, sys; csv.writer(sys.stdout).writerows(csv.reader(sys.stdin, '
+                    f'delimiter={separator}))" < OLD.csv > NEW.csv'
+                )
             raise UnreadableFileError(
                 f"no column {escape(repr(text_field))}; the columns are {escape(columns)}; set {{text_field}}"
             )
@@ -43,6 +53,12 @@ def csv_values(file: BinaryIO, text_field: str) -> Iterator[bytes | None]:
                 yield row[index].encode("utf-8", "surrogateescape") if index < len(row) else None
     except csv.Error as error:
         raise UnreadableFileError(f"cannot be read as CSV (line {rows.line_num}: {escape(error)})") from error
+
+
+def _other_separator(header: list[str], text_field: str) -> str | None:
+    """Returns what separates the columns if it is no comma, as Python writes it."""
+    separators = (separator for separator in ";\t|" if text_field in header[0].split(separator)) if header else ()
+    return next(map(repr, separators), None)
 
 
 def _decoded(file: BinaryIO) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import escape
+from .binary import HEAD_BYTES, why_not_text
 from .errors import UnreadableFileError
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ def _opened(file: BinaryIO) -> pyarrow.parquet.ParquetFile:
     try:
         return pyarrow.parquet.ParquetFile(_WithoutArrowTypes(file), buffer_size=READ_BUFFER_BYTES)
     except (pyarrow.ArrowException, OSError) as error:
+        file.seek(0)
+        head = file.read(HEAD_BYTES)
+        if not head.startswith(b"PAR1"):
+            raise UnreadableFileError(
+                f"not Parquet but {escape(why_not_text(head) or ('text' if head else 'an empty file'))}"
+            ) from error
         raise UnreadableFileError(
             f"cannot be read as Parquet ({escape(refused or error)}); if another program reads it, its writer is newer "
             f"than pyarrow {pyarrow.__version__} here: write it again with an older format version, or as .jsonl"

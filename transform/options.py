@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator
@@ -47,6 +48,11 @@ class VocabularyOptions(Settings):
     min_count: WholeNumber | None = Field(None, ge=1)
     # A vocabulary file to use as it is (one word a line, reserved tokens first), so that ids stay stable.
     file: str | None = None
+
+    @field_validator("file")
+    @classmethod
+    def _at_home(cls, value: str | None) -> str | None:
+        return str(Path(value).expanduser()) if value and value.startswith("~/") else value
 
 
 class TextOptions(LineOptions):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -31,7 +32,7 @@ def check_inputs(
     splits: Mapping[str, Sequence[str]] | None,
     hash_buckets: Mapping[str, int],
     options: RecordOptions,
-) -> None:
+) -> list[str]:
     """Checks that the input files can be read and that no split would be empty.
 
     Reads the first bytes of every file, and then lines only until every split has one. What lies further back
@@ -43,6 +44,9 @@ def check_inputs(
         hash_buckets: With `files`: the buckets of each split, as for `HashSplit`.
         options: How a record is read.
 
+    Returns:
+        The local files that will be read.
+
     Raises:
         InputError: No file matches, a directory, an unknown file type, a binary or damaged file, a file that cannot
             be read, a record without text, a file in two splits, an empty corpus or an empty split.
@@ -53,7 +57,7 @@ def check_inputs(
         paths = _checked_files("{files}", files, options)
         if not any(map(is_remote, files)):
             _check_hash_split(paths, HashSplit(hash_buckets), options)
-        return
+        return paths
     checked = {name: _checked_files(_split_key(name), patterns, options) for name, patterns in (splits or {}).items()}
     # Of the files of a span, the node reads the newest alone.
     if not any(pattern != spans_as_wildcards(pattern) for patterns in (splits or {}).values() for pattern in patterns):
@@ -63,6 +67,7 @@ def check_inputs(
             texts = _Texts(paths, options)
             if not any(text.strip() for text in texts):
                 raise InputError(f"{_split_key(name)}: the split would be empty: {escape(texts.why_empty())}")
+    return [path for paths in checked.values() for path in paths]
 
 
 def _split_key(name: str) -> str:
@@ -79,15 +84,36 @@ def _checked_files(key: str, patterns: Sequence[str], options: RecordOptions) ->
     for pattern, found in matched.items():
         # A wildcard that matches nothing beside patterns that match is a warning of the node; a missing file is not.
         if not found and not (glob.has_magic(pattern) and (any(matched.values()) or len(matched) < len(patterns))):
-            raise InputError(f"{key}: no file matches {escape(pattern)}")
+            raise InputError(f"{key}: no file matches {escape(pattern)}{_why_no_match(pattern)}")
     # A file that two patterns match is read once.
     paths = list(dict.fromkeys(path for found in matched.values() for path in found))
     for path in paths:
+        if not _is_utf8(path):
+            raise InputError(
+                f"{key}: the name {escape(ascii(path))} is not UTF-8, which ML Metadata cannot keep; rename the file"
+            )
         try:
             look_at(path, options.text_field)
         except UnreadableFileError as error:
             raise InputError(f"{escape(path)}: {error.template}") from error
     return paths
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _why_no_match(pattern: str) -> str:
+    """Returns what a shell would have made of a pattern, if it is that."""
+    if re.search(r"\{[^{}]*,[^{}]*\}", pattern):
+        return "; only a shell expands {{,}}: give several paths or patterns"
+    if "$" in pattern:
+        return "; only a shell expands $: give the whole path"
+    return ""
 
 
 def _check_place(key: str, pattern: str) -> None:

@@ -230,8 +230,9 @@ def test_what_is_no_gzip(write):
 
 
 def test_what_is_no_parquet(write):
-    assert "cannot be read as Parquet" in _refused(write("x.parquet", GOOD))
-    assert "cannot be read as Parquet" in _refused(write("empty.parquet", b""))
+    assert _refused(write("x.parquet", GOOD)).endswith("x.parquet: not Parquet but text")
+    assert _refused(write("empty.parquet", b"")).endswith("empty.parquet: not Parquet but an empty file")
+    assert "cannot be read as Parquet" in _refused(write("cut.parquet", b"PAR1\x15\x04"))
 
 
 def test_parquet_columns(tmp_path):
