@@ -8,13 +8,17 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 from tfx.types import standard_component_specs as specs
 
+from ..kubeflow_run import KUBEFLOW_RUN, KUBEFLOW_RUN_KEY
 from . import driver, executor
 
 
 class BaselineSpec(types.ComponentSpec):
     """Inputs, outputs and properties."""
 
-    PARAMETERS = {specs.PUSH_DESTINATION_KEY: component_spec.ExecutionParameter(type=str)}  # noqa: RUF012
+    PARAMETERS = {  # noqa: RUF012
+        specs.PUSH_DESTINATION_KEY: component_spec.ExecutionParameter(type=str),
+        KUBEFLOW_RUN_KEY: component_spec.ExecutionParameter(type=str),
+    }
     INPUTS = {specs.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
     OUTPUTS = {executor.BASELINE_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model)}  # noqa: RUF012
 
@@ -41,6 +45,7 @@ class Baseline(base_component.BaseComponent):
             spec=BaselineSpec(
                 model=model,
                 push_destination=push_destination,
+                kubeflow_run=KUBEFLOW_RUN,
                 baseline=types.Channel(type=standard_artifacts.Model),
             )
         )

@@ -9,9 +9,11 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2, range_config_pb2
 
 from ...errors import SettingError, escape
+from ..kubeflow_run import KUBEFLOW_RUN, KUBEFLOW_RUN_KEY
 from . import executor
 from .input_config import ExecutorOptions, input_base_and_config
 from .options import InputOptions
+from .patterns import has_span
 
 DEFAULTS = InputOptions()
 
@@ -87,6 +89,9 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             custom_config=options.to_custom_config(),
             range_config=range_config,
         )
+        if input_config is not None and any(has_span(split.pattern) for split in input_config.splits):
+            # Only the run knows which span is the newest.
+            self.spec.exec_properties[KUBEFLOW_RUN_KEY] = KUBEFLOW_RUN
 
     @classmethod
     def from_files(

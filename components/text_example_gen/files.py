@@ -14,7 +14,7 @@ from ...remote import is_remote
 from ...text_files.errors import InputError
 from ...text_files.file_types import ENDINGS, file_type
 from .distinct_files import check_distinct
-from .patterns import without_level
+from .patterns import has_span, without_level
 
 
 class Pattern(NamedTuple):
@@ -54,9 +54,15 @@ def files_of_splits(patterns: Sequence[Pattern]) -> Found:
         The files.
 
     Raises:
-        InputError: A file is missing or in two splits, the patterns of a split match none, or a file is of no known
-            type.
+        InputError: A file is missing or in two splits, the patterns of a split match none, a file is of no known type,
+            or no driver has replaced a `{SPAN}`.
     """
+    for one in patterns:
+        if has_span(one.pattern):
+            raise InputError(
+                f"{escape(one.pattern)}: no driver ran before this node to find the newest span; on Kubeflow, let "
+                "every container run python -m tfx_lm.pipelines.kubeflow.kubeflow_entrypoint, as tfx-lm compile does"
+            )
     found: dict[tuple[str, str], None] = {}
     matched: set[str] = set()
     for name, split, pattern in patterns:

@@ -38,6 +38,11 @@ def absolute(pattern: str) -> str:
     return glob.escape(path) if os.path.lexists(path) else path
 
 
+def has_span(pattern: str) -> bool:
+    """Says whether a pattern has `{SPAN}` or its kin, which TFX's driver replaces."""
+    return _SPAN_MARKER.search(pattern) is not None
+
+
 def spans_as_wildcards(pattern: str) -> str:
     """Replaces `{SPAN}` and its kin by `*`, for those who only want to know which files there may be."""
     return _SPAN_MARKER.sub("*", pattern)
@@ -65,7 +70,7 @@ def at_each_depth(pattern: str) -> list[str]:
     parts = pattern.split("/")
     if "**" not in parts:
         return [pattern]
-    if parts.count("**") > 1 or _SPAN_MARKER.search(pattern):
+    if parts.count("**") > 1 or has_span(pattern):
         raise InputError(f"{escape(pattern)}: one ** and no span in a pattern; give several patterns")
     index = parts.index("**")
     before, behind = parts[:index], parts[index + 1 :]

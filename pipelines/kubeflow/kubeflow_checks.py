@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from ...components.text_example_gen.patterns import spans_as_wildcards
 from ...remote import is_remote
 from ..config import PipelineConfig
 from ..errors import ConfigurationError
@@ -43,10 +42,5 @@ def check_kubeflow(config: PipelineConfig) -> tuple[str, str]:
             raise ConfigurationError(
                 f"{key}: {path} lies on this machine, where no container finds it; copy it to object storage, "
                 "such as gs://BUCKET/FOLDER"
-            )
-    for pattern in patterns:
-        if kubeflow.cache and spans_as_wildcards(pattern) != pattern:
-            raise ConfigurationError(
-                f"kubeflow.cache=True: a new span of {pattern} would go unnoticed; set kubeflow.cache to false"
             )
     return kubeflow.image, kubeflow.pipeline_root

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from tfx.orchestration.pipeline import Pipeline
 from tfx_lm import atomic_file
-from tfx_lm.components.baseline.component import Baseline
+from tfx_lm.components.kubeflow_run import KUBEFLOW_RUN_KEY
 from tfx_lm.components.trainer.component import MaskedTrainer
 from tfx_lm.pipelines.config import PipelineConfig, ResourcesConfig, load_config
 from tfx_lm.pipelines.errors import ConfigurationError
@@ -88,8 +88,8 @@ class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
             executor = spec["deploymentSpec"]["executors"][spec["components"][node.id]["executorLabel"]]
             wanted = settings.trainer if isinstance(node, MaskedTrainer) else settings.nodes
             executor["container"].update(_resources(wanted))
-            # The served model changes without any change of the node's inputs.
-            cached = settings.cache and not isinstance(node, Baseline)
+            # Such a node depends on what Kubeflow cannot see. Backends before 2.5 do not replace the placeholder.
+            cached = settings.cache and KUBEFLOW_RUN_KEY not in node.exec_properties
             spec["root"]["dag"]["tasks"][node.id]["cachingOptions"] = {"enableCache": True} if cached else {}
         if write_out:
             _write(job, Path(self._output_dir) / self._output_filename)

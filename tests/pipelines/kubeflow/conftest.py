@@ -51,6 +51,7 @@ class Artifact:
 class Run:
     """How a run went: the output artifacts of each task, by key, and which tasks were taken from the cache."""
 
+    id: str
     outputs: dict = field(default_factory=dict)
     cached: list = field(default_factory=list)
     logs: dict = field(default_factory=dict)
@@ -72,17 +73,21 @@ class Cluster:
         self._runs = itertools.count(1)
         self._cache = {}
 
-    def run(self, specification: Path, parameters=None, only=None) -> Run:
-        """Runs a specification; `only` names the tasks to run, where not all."""
+    def artifact(self, folder) -> Artifact:
+        """What some task has made before."""
+        return Artifact(next(self._ids), str(folder), {})
+
+    def run(self, specification: Path, parameters=None, only=None, given=None) -> Run:
+        """Runs a specification; `only` names the tasks to run, if not all, and `given` has the outputs of others."""
         spec = yaml.safe_load(specification.read_text().replace(BUCKET, str(self.bucket)))
         assert spec["schemaVersion"] == "2.1.0"
-        declared = spec["root"]["inputDefinitions"]["parameters"]
+        declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
         assert set(parameters or {}) <= set(declared)
         values = {name: of["defaultValue"] for name, of in declared.items() if "defaultValue" in of}
         values.update(parameters or {})
-        root = f"{spec['defaultPipelineRoot']}/{spec['pipelineInfo']['name']}/run-{next(self._runs)}"
+        run = Run(f"run-{next(self._runs)}", outputs=dict(given or {}))
+        root = f"{spec['defaultPipelineRoot']}/{spec['pipelineInfo']['name']}/{run.id}"
         tasks = spec["root"]["dag"]["tasks"]
-        run = Run()
         order = graphlib.TopologicalSorter({name: task.get("dependentTasks", []) for name, task in tasks.items()})
         for name in order.static_order():
             if only is None or name in only:
@@ -140,7 +145,9 @@ class Cluster:
                 parameters[key] = values[value]
             else:
                 assert kind == "runtimeValue", f"{name}.{key}: {kind}"
-                parameters[key] = value["constant"]
+                # `resolveInputParameter` in driver/resolve.go; the whole value, or none of it.
+                placeholders = {"{{$.pipeline_job_uuid}}": run.id}
+                parameters[key] = placeholders.get(value["constant"], value["constant"])
             kind = declared["parameters"][key]["parameterType"]
             expected = {"STRING": str, "NUMBER_INTEGER": (int, float), "NUMBER_DOUBLE": (int, float)}[kind]
             assert isinstance(parameters[key], expected), f"{name}.{key} is no {kind}: {parameters[key]}"

@@ -114,6 +114,13 @@ def test_caching_is_off_unless_asked_for(spec, small_config, tmp_path):
     assert cached_tasks(yaml.safe_load((tmp_path / "pipeline.yml").read_text())) == set()
 
 
+def test_what_reads_the_newest_span_is_never_cached(small_config, tmp_path):
+    config = load_config(small_config, ["data.files=gs://b/{SPAN}/*.txt"])
+    kubeflow_runner.compile_pipeline(config, tmp_path / "pipeline.yaml")
+    spec = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())
+    assert cached_tasks(spec) == spec["root"]["dag"]["tasks"].keys() - {"Baseline", "TextExampleGen"}
+
+
 def test_nothing_is_left_beside_the_file(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     kubeflow_runner.compile_pipeline(config, "pipeline.yaml")
@@ -129,7 +136,6 @@ def test_nothing_is_left_beside_the_file(config, tmp_path, monkeypatch):
         ("data.files=corpus.txt", "data: corpus.txt lies on this machine, where no container finds it"),
         ("data.files=[]", "data: no input; set data.files or data.splits"),
         ("vocabulary.file=/words.txt", "vocabulary.file: /words.txt lies on this machine"),
-        ("data.files=gs://b/{SPAN}/*.txt", "kubeflow.cache=True: a new span of gs://b/{SPAN}/*.txt would go unnoticed"),
     ],
 )
 def test_what_cannot_run_in_containers_is_refused(small_config, override, expected):
