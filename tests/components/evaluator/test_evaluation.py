@@ -4,90 +4,19 @@ import math
 import shutil
 from pathlib import Path
 
-import ml_metadata as mlmd
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_model_analysis as tfma
-from ml_metadata.proto import metadata_store_pb2
+from helpers.evaluation_run import Evaluation, example
 from tfx import types
 from tfx.orchestration import data_types
-from tfx.types import artifact_utils, channel_utils, standard_artifacts
+from tfx.types import standard_artifacts
 from tfx_lm.components.evaluator import gate_properties, results
 from tfx_lm.components.evaluator.component import MaskedEvaluator
-from tfx_lm.components.evaluator.executor import Executor
 from tfx_lm.errors import SettingError
 from tfx_lm.exported import gate, scoring, token_identity
 
 pytestmark = pytest.mark.slow
-
-LINES = [b"w1 w2", b"w3", b"w4 zzz w5 w6 w7"] * 20
-
-
-def example(line):
-    def feature(value):
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-    features = {"text": feature(line), "source": feature(line[:2])}
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
-
-
-def model_artifact(saved_model, folder):
-    """A Trainer's output that holds a SavedModel."""
-    artifact = standard_artifacts.Model()
-    artifact.uri = str(folder)
-    folder.mkdir(parents=True)
-    (folder / "Format-Serving").symlink_to(saved_model)
-    return artifact
-
-
-class Evaluation:
-    """One run of the component."""
-
-    def __init__(
-        self, folder, saved_model, baseline=None, lines=LINES, empty_baseline=False, compressed=True, **arguments
-    ):
-        examples = standard_artifacts.Examples()
-        examples.uri = str(folder / "examples")
-        examples.split_names = artifact_utils.encode_split_names(["train", "eval"])
-        split = folder / "examples" / "Split-eval"
-        split.mkdir(parents=True)
-        file, compression = ("data-00000-of-00001.gz", "GZIP") if compressed else ("data-00000-of-00001", "")
-        with tf.io.TFRecordWriter(str(split / file), compression) as writer:
-            for line in lines:
-                writer.write(example(line))
-        inputs = {"examples": [examples], "model": [model_artifact(saved_model, folder / "candidate")]}
-        if baseline:
-            inputs["baseline_model"] = [model_artifact(baseline, folder / "baseline")]
-        if empty_baseline:
-            (folder / "baseline" / "Format-Serving").unlink()
-        self.component = MaskedEvaluator(
-            **{key: channel_utils.as_channel(value) for key, value in inputs.items()},
-            **{"max_perplexity": 500.0, "slice_tolerance": None, **arguments},
-        )
-        outputs = {"evaluation": standard_artifacts.ModelEvaluation(), "blessing": standard_artifacts.ModelBlessing()}
-        for key, artifact in outputs.items():
-            artifact.uri = str(folder / key)
-        self.uri = outputs["evaluation"].uri
-        Executor().Do(inputs, {key: [artifact] for key, artifact in outputs.items()}, self.component.exec_properties)
-        self.blessing, self.evaluation = outputs["blessing"], outputs["evaluation"]
-        self.summary = results.summarize_evaluation(self.uri)
-        self.scores, self.baseline, self.gate = (self.summary[key] for key in ("evaluation", "baseline", "gate"))
-        assert self.gate["blessed"] == (self.blessing.get_int_custom_property("blessed") == 1)
-        files = {file.name for file in (folder / "blessing").iterdir()}
-        assert files == {"BLESSED" if self.gate["blessed"] else "NOT_BLESSED", "verdict.json"}
-        assert results.read_verdict(str(folder / "blessing"))._asdict() == self.gate
-        self.validation = tfma.load_validation_result(self.uri)
-        assert (self.validation.validation_ok, self.validation.missing_thresholds) == (self.gate["blessed"], False)
-        # Each reason of a refusal is a failure.
-        messages = [failure.message for _, failure in self.failures()]
-        reasons = [] if self.gate["blessed"] else [why for why in self.gate["reasons"] if why != gate.NO_BASELINE]
-        assert sorted(messages) == sorted(reasons)
-
-    def failures(self):
-        """The slice and the failure of each condition that TFMA says was not met."""
-        by_slice = self.validation.metric_validations_per_slice
-        return [(results.slice_name(one.slice_key), failure) for one in by_slice for failure in one.failures]
 
 
 def test_the_component_has_the_keys_of_tfx():
@@ -345,30 +274,3 @@ def test_examples_without_compression(tmp_path, uniform_model):
     run = Evaluation(tmp_path, uniform_model, compressed=False)
     assert run.scores["tokens"] == 220
     assert run.scores["perplexity"] == pytest.approx(16, rel=1e-6)
-
-
-def test_ml_metadata_knows_which_run_was_the_best(tmp_path, uniform_model, save_uniform_model):
-    """The artifacts of three runs are kept as TFX's launcher keeps them, then asked for."""
-    database = metadata_store_pb2.FakeDatabaseConfig()
-    store = mlmd.MetadataStore(metadata_store_pb2.ConnectionConfig(fake_database=database))
-    sizes = {"twenty": 20, "sixteen": 16, "thirty": 30}
-    for name, size in sizes.items():
-        run = Evaluation(tmp_path / name, save_uniform_model(size, path=tmp_path / f"{name}_model"))
-        for artifact in (run.evaluation, run.blessing):
-            artifact.artifact_type.id = store.put_artifact_type(artifact.artifact_type)
-            artifact.mlmd_artifact.type_id = artifact.artifact_type.id
-            (artifact.id,) = store.put_artifacts([artifact.mlmd_artifact])
-    for kind in ("ModelEvaluation", "ModelBlessing"):
-        kept = store.get_artifacts_by_type(kind)
-        best = min(kept, key=lambda artifact: artifact.custom_properties["bits_per_byte"].double_value)
-        assert "/sixteen/" in best.uri
-        assert best.custom_properties["perplexity"].double_value == pytest.approx(16, rel=1e-6)
-        assert best.custom_properties["tokens"].int_value == 220
-        assert best.custom_properties["blessed"].int_value == 1
-
-
-def test_a_score_that_does_not_exist_is_no_property(tmp_path, nan_model):
-    run = Evaluation(tmp_path, nan_model)
-    assert not run.evaluation.has_custom_property("perplexity")
-    assert run.evaluation.get_int_custom_property("blessed") == 0
-    assert run.blessing.get_int_custom_property("tokens") == 220
