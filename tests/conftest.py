@@ -15,6 +15,7 @@ import pytest
 from helpers.locks import locked
 
 pytest_plugins = [
+    "helpers.hypothesis_profile",
     "helpers.schedule",
     "helpers.build_once",
     "helpers.made_up_corpus",
