@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
+import sys
 from typing import Any
 
 import click
 
 from .. import __version__
+from ..exit_codes import NODE_FAILED
 from .terminal_encoding import show_what_the_terminal_can
 
 COMMANDS = ("run", "compile", "init-metadata", "run-node", "score", "compare", "complete", "serve", "push", "rollback")
@@ -16,7 +20,16 @@ COMMANDS = ("run", "compile", "init-metadata", "run-node", "score", "compare", "
 class _Commands(click.Group):
     def main(self, *arguments: Any, **named: Any) -> Any:
         show_what_the_terminal_can()
-        return super().main(*arguments, **named)
+        try:
+            return super().main(*arguments, **named)
+        except OSError as error:
+            # Not a mistake of this program, so no traceback. A pipe that is closed is click's business.
+            if error.errno != errno.ENOSPC:
+                raise
+            click.echo(f"tfx-lm: {error.strerror}: the output could not be written", err=True)
+            # What is left in the buffer would raise again when the interpreter writes it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(NODE_FAILED)
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)

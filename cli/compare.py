@@ -32,6 +32,11 @@ def command(
     For the models and FILE, see `tfx-lm score --help`. The gate's absolute bounds are not checked.
     """
     quiet_tensorflow()
+    try:
+        # The bound is not used here, but one must be given.
+        GateOptions.parse({"max_perplexity": 2.0, "tolerance": tolerance, "slice_tolerance": slice_tolerance})
+    except ValueError as error:
+        refuse(error)
     from ..exported import comparison, scoring
     from ..pipelines.results.comparison_tables import print_comparison
 

@@ -52,6 +52,9 @@ def read_texts(path: str, options: RecordOptions, kind: FileType | None = None) 
     name = "standard input" if path == "-" else path
     try:
         if path == "-":
+            # The shell's `<&-`.
+            if sys.stdin is None:
+                raise InputError("standard input is closed; give a file")
             yield from _of_pipe(sys.stdin.buffer, name, options, kind)
             return
         _check_place(path)

@@ -1,0 +1,128 @@
+"""Odd texts, models and terminals of `tfx-lm score`, `compare` and `complete`."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import zstandard
+from click.testing import CliRunner
+from tfx_lm import exit_codes
+from tfx_lm.cli import cli
+from tfx_lm.text_files.errors import InputError
+from tfx_lm.text_files.options import RecordOptions
+from tfx_lm.text_files.texts import read_texts
+
+LINES = b"w1 w2\nw3\n"
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def call(*arguments: str, text: bytes | None = None) -> tuple[int, str]:
+    result = CliRunner().invoke(cli.main, arguments, input=text)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output.strip()
+
+
+def corpus(model: str, content: bytes, name: str = "in.txt", *options: str) -> dict:
+    Path(name).write_bytes(content)
+    code, output = call("score", model, name, *options)
+    assert code == 0, output
+    return json.loads(output.splitlines()[-1])
+
+
+def refused(*arguments: str) -> str:
+    code, output = call(*arguments)
+    assert code == exit_codes.BAD_INPUT, output
+    return output
+
+
+def test_line_ends_marks_and_compression_change_no_score(bigram_model):
+    plain = corpus(bigram_model, LINES)
+    assert plain["lines"] == 2
+    assert corpus(bigram_model, LINES.replace(b"\n", b"\r\n")) == plain
+    assert corpus(bigram_model, b"\xef\xbb\xbf" + LINES) == plain
+    assert corpus(bigram_model, LINES.removesuffix(b"\n")) == plain
+    assert corpus(bigram_model, gzip.compress(LINES), "in.txt.gz") == plain
+    assert corpus(bigram_model, b"text\n" + LINES, "in.csv") == plain
+    assert call("score", bigram_model, text=LINES)[1].splitlines()[-1] == json.dumps(plain)
+
+
+def test_white_space_of_other_scripts_ends_no_line(uniform_model):
+    for space in ("\u2028", "\u0085", "\x0c", "\x0b"):
+        assert corpus(uniform_model, f"w1{space}w2\n".encode())["lines"] == 1
+
+
+def test_an_empty_file_has_no_score(uniform_model):
+    assert corpus(uniform_model, b"")["perplexity"] is None
+
+
+def test_latin_1_is_dropped_or_converted_as_the_message_says(uniform_model):
+    Path("in.txt").write_bytes(LINES + "caf\u00e9\n".encode("latin-1"))
+    message = refused("score", uniform_model, "in.txt")
+    assert message.endswith("line 3: not valid UTF-8; repair the text, or set --invalid-utf8 to drop")
+    assert corpus(uniform_model, Path("in.txt").read_bytes(), "in.txt", "--invalid-utf8", "drop")["lines"] == 2
+
+
+@pytest.mark.parametrize(("name", "pack"), [("in.txt.gz", gzip.compress), ("in.txt.zst", zstandard.compress)])
+def test_a_file_that_was_cut_is_never_scored_as_a_whole(uniform_model, name, pack):
+    Path(name).write_bytes(pack(os.urandom(999).hex().encode())[:-9])
+    assert "not a complete" in refused("score", uniform_model, name)
+
+
+def test_a_format_that_is_another(uniform_model):
+    Path("in.txt").write_bytes(LINES)
+    assert "line 1: not valid JSON" in refused("score", uniform_model, "in.txt", "--format", "jsonl")
+
+
+def test_what_is_no_model():
+    Path("a.txt").write_bytes(LINES)
+    remedy = "give a pushed version's folder or the folder of all versions"
+    assert refused("score", "a.txt", "a.txt") == f"tfx-lm: a.txt: no such folder; {remedy}"
+    # The output folder of a run is not that of its versions.
+    Path("o/artifacts").mkdir(parents=True)
+    assert refused("score", "o", "a.txt").endswith(remedy)
+
+
+def test_a_tolerance_that_is_no_number(uniform_model):
+    Path("a.txt").write_bytes(LINES)
+    message = refused("compare", uniform_model, uniform_model, "a.txt", "--tolerance", "nan")
+    assert message == "tfx-lm: --tolerance=nan: input should be a finite number; set --tolerance"
+
+
+def test_a_comparison_by_one_line_decides_nothing(uniform_model):
+    Path("a.txt").write_bytes(b"w1\n")
+    code, output = call("compare", uniform_model, uniform_model, "a.txt")
+    assert code == 0
+    assert "cannot be compared with the baseline's by 1 sentence(s)" in output
+
+
+@pytest.mark.parametrize("text", ["", "w1 \udcff", "w1\nw2", "<unk> </s>", "w1 " * 500])
+def test_any_text_is_completed(uniform_model, text):
+    assert call("complete", uniform_model, "--greedy", "--length", "2", "--", text)[0] == 0
+
+
+def test_options_out_of_range(uniform_model):
+    for option, value in (("--length", "-1"), ("--top-p", "0"), ("--temperature", "nan"), ("--seed", "-1")):
+        assert option in refused("complete", uniform_model, "w1", option, value)
+
+
+def test_a_standard_input_that_is_closed(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="standard input is closed; give a file"):
+        list(read_texts("-", RecordOptions()))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_a_disk_that_is_full_is_a_sentence():
+    code = "import sys; from tfx_lm.cli.cli import main; main(['--version'])"
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert done.stderr == "tfx-lm: No space left on device: the output could not be written\n"
