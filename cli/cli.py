@@ -6,6 +6,7 @@ import errno
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,6 +20,12 @@ COMMANDS = ("run", "compile", "init-metadata", "run-node", "score", "compare", "
 
 class _Commands(click.Group):
     def main(self, *arguments: Any, **named: Any) -> Any:
+        if sys.stdout is None or sys.stderr is None:
+            # The shell's `>&-`: what would be printed is dropped.
+            sys.stdout, sys.stderr = (
+                stream or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+                for stream in (sys.stdout, sys.stderr)
+            )
         show_what_the_terminal_can()
         try:
             return super().main(*arguments, **named)

@@ -126,3 +126,9 @@ def test_a_disk_that_is_full_is_a_sentence():
         done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert done.stderr == "tfx-lm: No space left on device: the output could not be written\n"
+
+
+def test_output_to_nowhere_is_no_error():
+    code = "import sys; from tfx_lm.cli.cli import main; main(['score', 'no', 'model'])"
+    done = subprocess.run(["bash", "-c", '"$0" -c "$1" >&- 2>&-', sys.executable, code], timeout=60)
+    assert done.returncode == exit_codes.BAD_INPUT
