@@ -41,7 +41,7 @@ def test_mistakes_are_found_when_the_component_is_built():
     }
     with pytest.raises(ValueError, match=r"^tolerance=-1: must be >= 0"):
         MaskedEvaluator(**channels, max_perplexity=5, tolerance=-1)
-    with pytest.raises(ValueError, match=r"^slices=\['text'\]: every sentence would be a slice"):
+    with pytest.raises(ValueError, match=r"^slices=\['text'\]: every sentence would be its own slice"):
         MaskedEvaluator(**channels, max_perplexity=5, slices=["text"])
     with pytest.raises(TypeError, match="max_accuracy"):
         MaskedEvaluator(**channels, max_accuracy=5)
