@@ -33,6 +33,7 @@ SNIPPETS_ELSEWHERE = {
     "create_dag(": "tests/pipelines/airflow, which has Airflow's environment",
     "tfx.components.BulkInferrer(": "tests/components/test_stock_components.py",
     "tfx.components.Evaluator(": "tests/components/test_stock_components.py",
+    "KubeflowV2DagRunnerConfig(": "tests/pipelines/kubeflow/test_stock_runner.py",
 }
 
 
