@@ -53,7 +53,7 @@ def predict_request(
     """
     sizes = {name: len(array) for name, array in inputs.items() if not may_be_scalar(specs[name])}
     if len(set(sizes.values())) > 1:
-        raise RequestError(400, f"inputs differ in their number of rows: {sizes}")
+        raise RequestError(400, f"inputs differ in their number of rows: {dict(sorted(sizes.items()))}")
     rows = next(iter(sizes.values()))
     if rows == 0:
         raise RequestError(400, f"{next(iter(sizes))}: has no rows; send at least one")

@@ -79,7 +79,9 @@ def _wide_encoding(head: bytes) -> str | None:
     # ASCII letters in UTF-16 have a NUL on one side. No text in UTF-8 has so many.
     pairs = len(head) // 2
     for encoding, nuls, others in (("UTF-16LE", head[1::2], head[0::2]), ("UTF-16BE", head[0::2], head[1::2])):
-        if pairs > 1 and nuls.count(0) > 0.6 * pairs and others.count(0) < 0.1 * pairs:
+        # Lines that hold a NUL each have only line breaks beside them.
+        letters = len(others.translate(None, b"\0\t\n\r "))
+        if pairs > 1 and nuls.count(0) > 0.6 * pairs and others.count(0) < 0.1 * pairs and letters > 0.3 * pairs:
             return encoding
     return None
 
