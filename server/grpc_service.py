@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 LARGE_ANSWER = 10_000
 # How long calls under way may take when the server is told to end.
 _GRACE_SECONDS = 30.0
+# How long new calls are refused before that.
+_TURN_AWAY_SECONDS = 0.25
 # Calls that one connection may have open; a client's library waits with the others.
 _STREAMS = 256
 SIGNATURE_DEF = "signature_def"
@@ -55,7 +57,9 @@ async def grpc_server(predictor: Predictor, address: str) -> AsyncIterator[None]
     Raises:
         RuntimeError: If it cannot listen there.
     """
+    gate = _Ending()
     server = grpc.aio.server(
+        interceptors=[gate],
         options=[
             ("grpc.max_receive_message_length", predictor.limits.body_bytes),
             ("grpc.max_concurrent_streams", _STREAMS),
@@ -72,7 +76,29 @@ async def grpc_server(predictor: Predictor, address: str) -> AsyncIterator[None]
     try:
         yield
     finally:
+        # gRPC cancels calls that arrive in the moment of the stop, which clients do not try again elsewhere. So calls
+        # are first refused for a while, until clients have turned away.
+        gate.ending = True
+        await asyncio.sleep(_TURN_AWAY_SECONDS)
         await server.stop(_GRACE_SECONDS)
+
+
+class _Ending(grpc.aio.ServerInterceptor):
+    """Refuses new calls once the server is ending.
+
+    Attributes:
+        ending: Whether it is.
+    """
+
+    ending = False
+
+    async def intercept_service(self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any) -> Any:
+        """Returns what answers a call."""
+        return grpc.unary_unary_rpc_method_handler(_refuse) if self.ending else await continuation(handler_call_details)
+
+
+async def _refuse(request: Any, context: Any) -> None:
+    await context.abort(grpc.StatusCode.UNAVAILABLE, "the server is ending; ask another one")
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
