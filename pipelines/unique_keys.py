@@ -1,7 +1,6 @@
-"""Readers of YAML and JSON that refuse what the usual ones take for something else in silence.
+"""Readers of YAML and JSON that refuse what other readers silently take for something else.
 
-That is a key that stands twice, of which they keep the last value, and numbers of YAML such as `010` (8) and `1:30`
-(90).
+They refuse duplicate keys (others keep the last value) and YAML numbers such as `010` (8) and `1:30` (90).
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def answer(request: PredictRequest, outputs: Mapping[str, np.ndarray]) -> bytes:
 
 
 def _refuse_repeated_keys(body: bytes, tree: dict[str, Any]) -> None:
-    """Refuses a key that stands twice in an object, of which orjson keeps the last and TensorFlow Serving the first."""
+    """Refuses a duplicate key in an object: orjson keeps its last value, TensorFlow Serving its first."""
     # The text has a colon behind each key; as many keys as colons are all there are. Others are rare: words that look
     # like a key, or objects deep inside.
     if len(_KEY_ENDS.findall(body)) == _count_keys(tree):

@@ -8,21 +8,13 @@ from pathlib import Path
 import click
 import pytest
 import tfx_lm
-from pydantic import BaseModel
+from helpers.configuration_keys import dotted_keys
 from tfx_lm.cli.cli import COMMANDS, main
 from tfx_lm.pipelines.config import PipelineConfig
 from tfx_lm.pipelines.setting_names import YAML_KEYS
 
 ROOT = Path(tfx_lm.__file__).parent
 ROOMS = ("transform", "exported", "model", "components", "server")
-
-
-def dotted_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from dotted_keys(field.annotation, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
 
 
 def options() -> set[str]:

@@ -23,7 +23,7 @@ class FileType(Enum):
 
     @property
     def has_fields(self) -> bool:
-        """Whether a record has named fields, of which one holds the text."""
+        """Whether a record has named fields, one of them for the text."""
         return self is not FileType.TEXT
 
 

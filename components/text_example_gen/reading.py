@@ -39,7 +39,7 @@ class Record(NamedTuple):
         path: The file.
         parsed: Its text or problem; None where the file cannot be read further.
         why_unreadable: The reason for that, the template of a `SettingError`.
-        has_fields: Whether the file's records have fields, of which one holds the text.
+        has_fields: Whether the file's records have named fields, one of them for the text.
     """
 
     split: str

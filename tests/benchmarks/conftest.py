@@ -27,7 +27,7 @@ def benchmark_module(monkeypatch):
 
 @pytest.fixture
 def text(tmp_path):
-    """A file with lines of 1 to 12 words, of which one in ten is <unk>."""
+    """A file with lines of 1 to 12 words; one word in ten is <unk>."""
     chance = random.Random(7)
     words = [f"w{number}" for number in range(30)] + ["<unk>"] * 3
     path = tmp_path / "corpus.txt"

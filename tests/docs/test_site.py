@@ -4,13 +4,12 @@ import importlib.util
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import tfx_lm
-from pydantic import BaseModel
+from helpers.configuration_keys import dotted_keys
 from tfx_lm.cli.cli import COMMANDS
 from tfx_lm.pipelines.config import PipelineConfig
 
@@ -24,14 +23,6 @@ def hook(name: str) -> ModuleType:
     return module
 
 
-def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from keys(field.annotation, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
-
-
 @pytest.fixture(scope="module")
 def configuration() -> dict[str, list[str]]:
     """The cells (value, default, meaning) of each key in the configuration reference."""
@@ -41,7 +32,7 @@ def configuration() -> dict[str, list[str]]:
 
 
 def test_each_key_has_a_value_a_default_and_a_meaning(configuration):
-    assert sorted(configuration) == sorted(keys(PipelineConfig))
+    assert sorted(configuration) == sorted(dotted_keys(PipelineConfig))
     incomplete = [key for key, cells in configuration.items() if len(cells) != 3 or not all(map(str.strip, cells))]
     assert incomplete == []
 
