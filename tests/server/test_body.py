@@ -109,6 +109,7 @@ def test_a_compressed_request_is_answered_as_the_plain_one(server):
         ("gzip, gzip", b"{}", 415, "Content-Encoding: gzip, gzip: only gzip is read"),
         ("", gzip.compress(b"{}"), 400, "the body is compressed with gzip; say so: Content-Encoding: gzip"),
     ],
+    ids=["bomb", "long", "plain", "brotli", "deflate", "twice", "not said"],
 )
 def test_what_cannot_be_inflated_is_refused(server, encoding, body, status, message):
     found, answer = server.ask("POST", PREDICT, body, {"Content-Encoding": encoding} if encoding else {})
