@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-__all__ = ["SettingError", "escape"]
+__all__ = ["SettingError", "escape", "messages"]
 
 _DOUBLED_OR_NAME = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
@@ -41,6 +41,16 @@ class SettingError(ValueError):
     def __reduce__(self) -> tuple[type[SettingError], tuple[str]]:
         """Keeps the template when the error goes from one process to another."""
         return type(self), (self.template,)
+
+
+def messages(templates: Iterable[str], name_of: Callable[[str], str] = str) -> list[str]:
+    """Returns the messages of templates of `SettingError`, for texts that are shown and never raised.
+
+    Args:
+        templates: The templates.
+        name_of: Returns the reader's name of a setting; by default the component's argument.
+    """
+    return [SettingError(template).with_names(name_of) for template in templates]
 
 
 def escape(text: object) -> str:

@@ -9,7 +9,7 @@ import click
 
 from ..exported.gate_options import Criterion, GateOptions
 from .quiet_tensorflow import quiet_tensorflow
-from .refusal import refuse
+from .refusal import option_name, refuse
 from .setting_option import setting_option
 from .text_input import text_input, texts_of
 
@@ -45,7 +45,7 @@ def command(
         compared = comparison.compare_on_texts(models[0], models[1], texts_of(**input_options), criterion)
     except ValueError as error:
         refuse(error)
-    values = compared.as_json(tolerance, slice_tolerance, slice_min_sentences)
+    values = compared.as_json(tolerance, slice_tolerance, slice_min_sentences, option_name)
     if as_json:
         click.echo(json.dumps(values))
     else:

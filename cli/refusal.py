@@ -17,12 +17,12 @@ def refuse(error: Exception) -> NoReturn:
     Args:
         error: The error; settings in it are shown as the options of the running command.
     """
-    message = error.with_names(_option) if isinstance(error, SettingError) else str(error)
+    message = error.with_names(option_name) if isinstance(error, SettingError) else str(error)
     click.echo(f"tfx-lm: {message}", err=True)
     sys.exit(BAD_INPUT)
 
 
-def _option(name: str) -> str:
+def option_name(name: str) -> str:
     """Returns the option that sets a parameter of the running command, `--top-k` for `top_k`; otherwise the name."""
     context = click.get_current_context(silent=True)
     parameters = context.command.params if context else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -91,13 +91,26 @@ class Comparison:
         slices = compare_slices(self.criterion, changes, slice_tolerance, slice_min_sentences)
         return Verdict.from_checks([total, *slices])
 
-    def as_json(self, tolerance: float, slice_tolerance: float, slice_min_sentences: int) -> dict[str, Any]:
-        """Returns `criterion`, the scores and the change over all lines and by slice, and `gate`, the `verdict`."""
+    def as_json(
+        self,
+        tolerance: float,
+        slice_tolerance: float,
+        slice_min_sentences: int,
+        name_of: Callable[[str], str] = str,
+    ) -> dict[str, Any]:
+        """Returns `criterion`, the scores and the change over all lines and by slice, and `gate`, the `verdict`.
+
+        Args:
+            tolerance: See `GateOptions`.
+            slice_tolerance: See `GateOptions`.
+            slice_min_sentences: See `GateOptions`.
+            name_of: Returns the name of a setting in the verdict's reasons.
+        """
         return {
             "criterion": self.criterion,
             **self.total.as_json(self.criterion),
             "slices": {name: part.as_json(self.criterion) for name, part in self.slices.items()},
-            "gate": self.verdict(tolerance, slice_tolerance, slice_min_sentences)._asdict(),
+            "gate": self.verdict(tolerance, slice_tolerance, slice_min_sentences).as_json(name_of),
         }
 
 

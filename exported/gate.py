@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from ..errors import escape, messages
 from .gate_options import Criterion, GateOptions
 from .score_warnings import unknown_share
 from .scores import Change
@@ -33,7 +34,7 @@ class Check(NamedTuple):
 
     Attributes:
         met: Whether it is met.
-        reason: Why, in plain words.
+        reason: Why, in plain words; the template of a `SettingError`.
         metric: The Evaluator's name of the metric, such as `perplexity` or `bits_per_byte_change_upper95`.
         bound: Its upper bound; infinite if there is none.
         slice: The slice; "" for all sentences.
@@ -51,11 +52,21 @@ class Verdict(NamedTuple):
 
     Attributes:
         blessed: Whether the model may be pushed.
-        reasons: The conditions that are met if blessed, those that are not met otherwise.
+        templates: The conditions that are met if blessed, those that are not met otherwise; templates of
+            `SettingError`.
     """
 
     blessed: bool
-    reasons: list[str]
+    templates: list[str]
+
+    @property
+    def reasons(self) -> list[str]:
+        """The conditions, with the names of `GateOptions`."""
+        return messages(self.templates)
+
+    def as_json(self, name_of: Callable[[str], str] = str) -> dict[str, Any]:
+        """Returns `{"blessed": bool, "reasons": [str, ..]}`, with each setting named by `name_of`."""
+        return {"blessed": self.blessed, "reasons": messages(self.templates, name_of)}
 
     @classmethod
     def from_checks(cls, checks: Sequence[Check]) -> Verdict:
@@ -84,7 +95,7 @@ def decide(
     """
     verdict = Verdict.from_checks(conditions(gate, scores, change, slice_changes))
     skipped = change is None and scores is not None
-    return verdict._replace(reasons=[*verdict.reasons, NO_BASELINE]) if skipped else verdict
+    return verdict._replace(templates=[*verdict.templates, NO_BASELINE]) if skipped else verdict
 
 
 def conditions(
@@ -103,7 +114,7 @@ def conditions(
     ]
     if gate.max_unknown is not None and (unknown := unknown_share(scores)) > gate.max_unknown:
         reason = (
-            f"{100 * unknown:.4g} % of the scored tokens are unknown words; max_unknown allows "
+            f"{100 * unknown:.4g} % of the scored tokens are unknown words; {{max_unknown}} allows "
             f"{100 * gate.max_unknown:.4g} %"
         )
         checks.append(Check(False, reason, "oov_rate", gate.max_unknown))
@@ -116,10 +127,10 @@ def conditions(
 
 def _bound(name: str, value: float, bound: float) -> Check:
     if math.isnan(value):
-        reason = f"{_WORDS[name]} is NaN: the model is broken or nothing was scored; max_{name} is {bound:.6g}"
+        reason = f"{_WORDS[name]} is NaN: the model is broken or nothing was scored; {{max_{name}}} is {bound:.6g}"
         return Check(False, reason, name, bound)
     met = value <= bound
-    return Check(met, f"{_WORDS[name]} {value:.5g} {'<=' if met else '>'} max_{name} {bound:.6g}", name, bound)
+    return Check(met, f"{_WORDS[name]} {value:.5g} {'<=' if met else '>'} {{max_{name}}} {bound:.6g}", name, bound)
 
 
 def compare(criterion: Criterion, change: Change, tolerance: float) -> Check:
@@ -142,7 +153,7 @@ def _compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[bo
     if math.isnan(change.relative):
         why = "one of them is NaN or infinite"
         if criterion == "perplexity":
-            why += ", or they cut lines at different lengths (set max_length, or criterion to bits_per_byte)"
+            why += ", or they cut lines at different lengths (set {max_length}, or {criterion} to bits_per_byte)"
         return False, f"{words} cannot be compared with the baseline's: {why}"
     if math.isnan(change.upper):
         return False, f"{words} cannot be compared with the baseline's by {change.sentences} sentence(s)"
@@ -150,7 +161,7 @@ def _compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[bo
     observed = f"{words} is {_percent(change.relative)} the baseline's"
     if met:
         return True, f"{observed}; with 95 % confidence {_at_most(change.upper)}"
-    demanded = f"tolerance allows {100 * tolerance:.3g} %" if tolerance else "tolerance 0 asks for less"
+    demanded = f"{{tolerance}} allows {100 * tolerance:.3g} %" if tolerance else "{tolerance} 0 asks for less"
     return False, f"{observed}; with 95 % confidence only known to be {_at_most(change.upper)}, {demanded}"
 
 
@@ -174,12 +185,12 @@ def compare_slices(
     checks = []
     for name, change in watched.items():
         if not change.relative <= tolerance:  # NaN is not met.
-            observed = f"{name}: {_WORDS[criterion]} is {_percent(change.relative)} the baseline's"
-            allowed = f"slice_tolerance allows {100 * tolerance:.3g} %"
+            observed = f"{escape(name)}: {_WORDS[criterion]} is {_percent(change.relative)} the baseline's"
+            allowed = f"{{slice_tolerance}} allows {100 * tolerance:.3g} %"
             reason = f"{observed} over {change.sentences} sentences; {allowed}"
             checks.append(Check(False, reason, metric, tolerance, name))
     if watched and not checks:
-        allowed = f"slice_tolerance {100 * tolerance:.3g} %"
+        allowed = f"{{slice_tolerance}} {100 * tolerance:.3g} %"
         reason = f"none of the {len(watched)} watched slices is worse by more than {allowed}"
         checks.append(Check(True, reason, metric, tolerance))
     return checks

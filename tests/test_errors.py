@@ -1,7 +1,7 @@
 import pickle
 
 import pytest
-from tfx_lm.errors import SettingError, escape
+from tfx_lm.errors import SettingError, escape, messages
 
 
 def test_the_docstrings_example():
@@ -33,6 +33,12 @@ def test_whatever_stands_within_braces_is_a_name(template, message):
 @pytest.mark.parametrize("text", ["{", "}", "{}", "{a.b}", "}}{{", "{{{a}}}", "plain"])
 def test_what_is_escaped_reads_as_it_was(text):
     assert str(SettingError(f"{{files}}={escape(text)}")) == f"files={text}"
+
+
+def test_messages_of_templates():
+    templates = ["perplexity 9 > {max_perplexity} 5", f"{escape('{a}')}: no model"]
+    assert messages(templates) == ["perplexity 9 > max_perplexity 5", "{a}: no model"]
+    assert messages(templates, lambda name: f"gate.{name}") == ["perplexity 9 > gate.max_perplexity 5", "{a}: no model"]
 
 
 def test_the_names_survive_pickling():

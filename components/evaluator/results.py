@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -11,6 +12,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 from tfx.utils import io_utils
 
+from ...errors import escape
 from ...exported.gate import Check, Verdict, conditions, decide
 from ...exported.gate_options import Criterion, GateOptions
 from ...exported.scores import Change
@@ -121,20 +123,24 @@ def decide_by_results(gate: GateOptions, evaluation_uri: str) -> tuple[Verdict, 
 
 def write_verdict(folder: str, verdict: Verdict) -> None:
     """Writes the verdict into the folder of an artifact; the folder is created, since Kubeflow makes none."""
-    io_utils.write_string_file(f"{folder}/{VERDICT_FILE}", json.dumps(verdict._asdict(), indent=2) + "\n")
+    content = {**verdict.as_json(), "templates": verdict.templates}
+    io_utils.write_string_file(f"{folder}/{VERDICT_FILE}", json.dumps(content, indent=2) + "\n")
 
 
 def read_verdict(folder: str) -> Verdict:
     """Reads what `write_verdict` wrote."""
     with tf.io.gfile.GFile(f"{folder}/{VERDICT_FILE}", "r") as file:
-        return Verdict(**json.loads(file.read()))
+        content = json.loads(file.read())
+    # Older verdicts have the reasons alone.
+    return Verdict(content["blessed"], content.get("templates", [escape(reason) for reason in content["reasons"]]))
 
 
-def summarize_evaluation(evaluation_uri: str) -> dict[str, Any]:
+def summarize_evaluation(evaluation_uri: str, name_of: Callable[[str], str] = str) -> dict[str, Any]:
     """Reads the results of one run of the Evaluator.
 
     Args:
         evaluation_uri: Folder of the `evaluation` artifact.
+        name_of: Returns the name of a setting in the gate's reasons.
 
     Returns:
         `{"evaluation": .., "baseline": .., "change": .., "slices": .., "gate": ..}`. The first two are score
@@ -155,7 +161,7 @@ def summarize_evaluation(evaluation_uri: str) -> dict[str, Any]:
     return {
         **_summaries(total),
         "slices": {name: _summaries(result) for name, result in results.items()},
-        "gate": read_verdict(evaluation_uri)._asdict(),
+        "gate": read_verdict(evaluation_uri).as_json(name_of),
     }
 
 

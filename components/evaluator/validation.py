@@ -14,6 +14,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
 
+from ...errors import SettingError
 from ...exported.gate import Check
 from .results import slice_name
 
@@ -44,7 +45,7 @@ def write_validation(evaluation_uri: str, blessed: bool, checks: Sequence[Check]
 
 
 def _failure(check: Check, item: metrics_for_slice_pb2.MetricsForSlice) -> validation_result_pb2.ValidationFailure:
-    failure = validation_result_pb2.ValidationFailure(message=check.reason)
+    failure = validation_result_pb2.ValidationFailure(message=str(SettingError(check.reason)))
     failure.metric_key.name = check.metric
     if math.isfinite(check.bound):
         failure.metric_threshold.value_threshold.upper_bound.value = check.bound

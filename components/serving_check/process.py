@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...errors import escape
+
 PROBE = Path(__file__).with_name("probe.py")
 STDERR_CHARACTERS = 2000
 # Its lower case of I differs from all others. A server may run under any locale, and TensorFlow follows this variable
@@ -26,7 +28,7 @@ class ProbeResult:
     """Answers of the fresh process.
 
     Attributes:
-        problems: Reasons against the model; empty if there are none.
+        problems: Reasons against the model, templates of `SettingError`; empty if there are none.
         load_seconds: Time to load the model; None if it did not load.
         latency_ms: Milliseconds of a request of a single sentence, `median` and `p95`.
         nll: The loss of each sentence, nats, float64 `[sentences]`; None if the process ended before.
@@ -81,16 +83,16 @@ def run_probe(
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            limit = f"did not end within {timeout_seconds:g} s (timeout_seconds)"
+            limit = f"did not end within {timeout_seconds:g} s ({{timeout_seconds}})"
             return ProbeResult((f"the serving process {limit}{_stderr_text(error.stderr)}",))
         if done.returncode != 0:
             return ProbeResult((f"the serving process ended with code {done.returncode}{_stderr_text(done.stderr)}",))
         answers = json.loads(result_file.read_text())
-    problems, latency = answers["problems"], answers.get("latency_ms")
+    problems, latency = list(map(escape, answers["problems"])), answers.get("latency_ms")
     if latency and latency["p95"] > max_latency_ms:
         problems.append(
             f"one of 20 requests of a single sentence takes {latency['p95']:.1f} ms or longer; at most "
-            f"{max_latency_ms:g} ms (max_latency_ms)"
+            f"{max_latency_ms:g} ms ({{max_latency_ms}})"
         )
     nll = np.array(answers["nll"]) if "nll" in answers else None
     return ProbeResult(tuple(problems), answers["load_seconds"], latency, nll)
@@ -98,4 +100,8 @@ def run_probe(
 
 def _stderr_text(stderr: bytes | None) -> str:
     text = (stderr or b"").decode("utf-8", "replace").strip()
-    return f"; its standard error ends:\n{text[-STDERR_CHARACTERS:]}" if text else ", without a word on standard error"
+    return (
+        f"; its standard error ends:\n{escape(text[-STDERR_CHARACTERS:])}"
+        if text
+        else ", without a word on standard error"
+    )

@@ -18,7 +18,7 @@ from ...components.report.artifact import page_path, warnings_path
 from ...components.serving_check.verdict import read_verdict
 from ...components.text_example_gen.input_warnings import input_warnings
 from ...components.text_transform.vocabulary_file import learned_words, vocabulary_file
-from ...errors import SettingError
+from ...errors import messages
 from ...exported.score_warnings import score_warnings
 from ...transform.reachable_words import reachable_warning
 from ...transform.vocabulary import read_vocabulary
@@ -56,7 +56,7 @@ def collect_summary(
     evaluation, check = output("Evaluator", "evaluation"), output("ServingCheck", "blessing")
     pushed, report = output("Pusher", "pushed_model"), output("Report", "report")
     pushed_model = None if pushed is None else pushed_folder(pushed)
-    results = dict.fromkeys(_EVALUATION) if evaluation is None else summarize_evaluation(evaluation.uri)
+    results = dict.fromkeys(_EVALUATION) if evaluation is None else summarize_evaluation(evaluation.uri, yaml_key)
     warnings = _warnings(config, records)
     if results["evaluation"] is not None:
         warnings += [warning.with_names(yaml_key) for warning in score_warnings(results["evaluation"])]
@@ -68,7 +68,7 @@ def collect_summary(
         pushed_model = None
     if report is not None:
         with tf.io.gfile.GFile(warnings_path(posixpath.dirname(page_path(report.uri)))) as file:
-            warnings += [SettingError(template).with_names(yaml_key) for template in json.load(file)]
+            warnings += messages(json.load(file), yaml_key)
     return {
         "schema": SCHEMA,
         "run_id": run_id,
@@ -80,7 +80,7 @@ def collect_summary(
         ],
         "warnings": warnings,
         **results,
-        "serving_check": None if check is None else read_verdict(check.uri),
+        "serving_check": None if check is None else read_verdict(check.uri, yaml_key),
         "pushed_model": pushed_model,
         "report": None if report is None else page_path(report.uri),
     }

@@ -274,7 +274,7 @@ def test_part_of_the_pipeline(folder, changed):
     states = {node["id"]: node["state"] for node in summary["nodes"]}
     assert states["Trainer"] == "SKIPPED"
     assert states["Evaluator"] == "COMPLETE"
-    assert any("> max_perplexity" in reason for reason in summary["gate"]["reasons"])
+    assert any("> gate.max_perplexity 1.5" in reason for reason in summary["gate"]["reasons"])
 
 
 def test_a_model_that_does_not_serve_is_not_pushed_and_the_summary_says_why(folder, changed):

@@ -123,7 +123,7 @@ def test_on_the_command_line(models, tmp_path):
     assert "unknown_words: yes" in table.output
     worse_in_slices = CliRunner().invoke(cli.main, [*command, "--slice-min-sentences", "30"])
     assert "MODEL_A would not be blessed beside MODEL_B:" in worse_in_slices.output
-    assert "slice_tolerance allows 2 %" in worse_in_slices.output
+    assert "--slice-tolerance allows 2 %" in worse_in_slices.output
     missing = CliRunner().invoke(cli.main, ["compare", models[0], str(tmp_path / "none"), str(lines)])
     assert missing.exit_code == exit_codes.BAD_INPUT
     assert "no such folder" in missing.output

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from tfx_lm.errors import SettingError
+from tfx_lm.errors import SettingError, messages
 from tfx_lm.exported.gate import NO_BASELINE, NO_SENTENCES, decide
 from tfx_lm.exported.gate_options import GateOptions
 from tfx_lm.exported.scores import Change
@@ -18,15 +18,15 @@ def change(relative, margin=0.003, sentences=2000):
 
 def test_an_upper_bound_of_perplexity():
     gate = GateOptions(max_perplexity=500)
-    assert decide(gate, scores(500), None) == (True, ["perplexity 500 <= max_perplexity 500", NO_BASELINE])
-    assert decide(gate, scores(812.34), None) == (False, ["perplexity 812.34 > max_perplexity 500", NO_BASELINE])
+    assert decide(gate, scores(500), None) == (True, ["perplexity 500 <= {max_perplexity} 500", NO_BASELINE])
+    assert decide(gate, scores(812.34), None) == (False, ["perplexity 812.34 > {max_perplexity} 500", NO_BASELINE])
 
 
 def test_an_upper_bound_of_bits_per_byte():
     gate = GateOptions(max_bits_per_byte=2.0)
     assert decide(gate, scores(bits_per_byte=2.0), None).blessed
     verdict = decide(gate, scores(1e9, 2.01), None)
-    assert verdict == (False, ["bits per byte 2.01 > max_bits_per_byte 2", NO_BASELINE])
+    assert verdict == (False, ["bits per byte 2.01 > {max_bits_per_byte} 2", NO_BASELINE])
 
 
 def test_a_model_that_knows_almost_no_word_is_refused_whatever_its_perplexity():
@@ -34,7 +34,7 @@ def test_a_model_that_knows_almost_no_word_is_refused_whatever_its_perplexity():
     assert decide(gate, scores(1.47, oov_tokens=500), None).blessed
     assert decide(gate, scores(1.47, oov_tokens=501), None) == (
         False,
-        ["50.1 % of the scored tokens are unknown words; max_unknown allows 50 %", NO_BASELINE],
+        ["50.1 % of the scored tokens are unknown words; {max_unknown} allows 50 %", NO_BASELINE],
     )
     assert decide(GateOptions(max_perplexity=500, max_unknown=None), scores(1.47, oov_tokens=1000), None).blessed
 
@@ -59,12 +59,12 @@ def test_the_comparison_with_the_baseline(relative, margin, blessed, reason):
 
 def test_both_conditions_must_hold():
     gate = GateOptions(max_perplexity=500, tolerance=0.005)
-    assert decide(gate, scores(501), change(-0.1)) == (False, ["perplexity 501 > max_perplexity 500"])
+    assert decide(gate, scores(501), change(-0.1)) == (False, ["perplexity 501 > {max_perplexity} 500"])
 
 
 def test_no_tolerance_means_no_comparison():
     verdict = decide(GateOptions(max_perplexity=500, tolerance=None), scores(), change(9.0))
-    assert verdict == (True, ["perplexity 100 <= max_perplexity 500"])
+    assert verdict == (True, ["perplexity 100 <= {max_perplexity} 500"])
 
 
 def test_a_zero_tolerance_asks_for_a_better_model():
@@ -145,6 +145,39 @@ def test_values_out_of_range(values, message):
     assert str(caught.value).startswith(message)
     (name,) = set(values) - {"max_perplexity"} or {"max_perplexity"}
     assert caught.value.with_names(lambda setting: f"gate.{setting}").startswith(f"gate.{name}=")
+
+
+@pytest.mark.parametrize(
+    ("gate", "of_model", "of_pair", "settings"),
+    [
+        ({"max_perplexity": 500}, scores(), None, {"max_perplexity"}),
+        ({"max_perplexity": 50, "max_bits_per_byte": 1}, scores(), None, {"max_perplexity", "max_bits_per_byte"}),
+        ({"max_perplexity": 500}, scores(math.nan), None, {"max_perplexity"}),
+        ({"max_perplexity": 500}, scores(oov_tokens=900), None, {"max_unknown"}),
+        ({"max_perplexity": 500}, scores(), change(1.0), {"tolerance", "slice_tolerance"}),
+        ({"max_perplexity": 500, "tolerance": 0.0}, scores(), change(0.0), {"tolerance"}),
+        ({"max_perplexity": 500}, scores(), change(-1.0), {"max_perplexity", "slice_tolerance"}),
+        ({"max_perplexity": 500, "criterion": "perplexity", "slice_tolerance": None}, scores(), change(math.nan),
+         {"max_length", "criterion"}),
+    ],
+)  # fmt: skip
+def test_each_setting_has_the_name_that_its_reader_uses(gate, of_model, of_pair, settings):
+    verdict = decide(GateOptions.parse(gate), of_model, of_pair, None if of_pair is None else {"{x}": of_pair})
+    named = []
+    verdict.as_json(lambda name: named.append(name) or "")
+    assert set(named) == settings
+    unnamed = " ".join(messages(verdict.templates, lambda name: ""))
+    # "slices" is also a word.
+    assert [name for name in {*GateOptions.model_fields, "max_length"} - {"slices"} if name in unnamed] == []
+    prefixed = verdict.as_json(lambda name: f"gate.{name}")
+    assert prefixed["blessed"] is verdict.blessed
+    assert [reason.replace("gate.", "") for reason in prefixed["reasons"]] == verdict.reasons
+
+
+def test_braces_in_the_name_of_a_slice_stay():
+    gate = GateOptions(max_perplexity=500)
+    verdict = decide(gate, scores(), change(-1.0), {"source: {tolerance}": change(1.0)})
+    assert verdict.reasons[0].startswith("source: {tolerance}: bits per byte is ")
 
 
 def test_reasons_are_plain_values():

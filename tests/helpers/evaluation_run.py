@@ -78,7 +78,7 @@ class Evaluation:
         assert self.gate["blessed"] == (self.blessing.get_int_custom_property("blessed") == 1)
         files = {file.name for file in (folder / "blessing").iterdir()}
         assert files == {"BLESSED" if self.gate["blessed"] else "NOT_BLESSED", "verdict.json"}
-        assert results.read_verdict(str(folder / "blessing"))._asdict() == self.gate
+        assert results.read_verdict(str(folder / "blessing")).as_json() == self.gate
         self.validation = tfma.load_validation_result(self.uri)
         assert (self.validation.validation_ok, self.validation.missing_thresholds) == (self.gate["blessed"], False)
         # Each reason of a refusal is a failure.

@@ -70,7 +70,7 @@ def make_page(**changes):
         "猫 は 犬 が 好き 。 🦉",
     ]
     content = {
-        "verdict": Verdict(True, ["perplexity 98.5 <= gate.max_perplexity 120", "bits per byte is equal"]),
+        "verdict": Verdict(True, ["perplexity 98.5 <= max_perplexity 120", "bits per byte is equal"]),
         "warnings": ["21 % of the scored tokens are unknown words; raise vocabulary_size"],
         "results": results,
         "curves": curves,
@@ -107,7 +107,7 @@ def first_page():
     """A first run: no baseline."""
     results = {name: result(of.candidate) for name, of in make_page().results.items()}
     standouts = Standouts((sentence("the cat", 9.0, ("candidate",)),), (sentence("cat", 0.4, ("candidate",)),))
-    return make_page(verdict=Verdict(False, ["perplexity 98.5 > gate.max_perplexity 50", "no baseline"]),
+    return make_page(verdict=Verdict(False, ["perplexity 98.5 > max_perplexity 50", "no baseline"]),
                      results=results, standouts=standouts)  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def test_pages_are_well_formed_and_the_same_each_time(pages, name):
 
 def test_a_page_with_a_baseline(pages):
     text = Outline(render(pages["blessed"]())).text
-    assert "✓ Blessed perplexity 98.5 <= gate.max_perplexity 120" in text
+    assert "✓ Blessed perplexity 98.5 <= max_perplexity 120" in text
     assert "Warnings 21 % of the scored tokens are unknown words; raise vocabulary_size" in text
     assert "Perplexity per token 90.00 87.30 to 92.70 92.00 89.24 to 94.76 +1.20 % +0.90 % to +1.50 %" in text
     assert "sentence_length: 0 to 10 2,700 95.00 92.15 to 97.85 1.6500 1.6300 to 1.6700 97.00 1.6600 +1.20 %" in text

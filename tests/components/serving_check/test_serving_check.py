@@ -17,6 +17,7 @@ from tfx_lm.components.serving_check import component, golden, process, verdict
 from tfx_lm.components.serving_check.executor import Executor
 from tfx_lm.errors import SettingError
 from tfx_lm.exported.warmup import read_warmup_requests
+from tfx_lm.pipelines.setting_names import yaml_key
 
 pytestmark = pytest.mark.slow
 
@@ -117,6 +118,8 @@ def test_a_slow_model_is_not_blessed(bigram_model, examples, tmp_path):
     _, found = check(bigram_model, examples, tmp_path, max_latency_ms=0.001)
     (reason,) = found["reasons"]
     assert "at most 0.001 ms (max_latency_ms)" in reason
+    (reason,) = verdict.read_verdict(f"{tmp_path}/blessing", yaml_key)["reasons"]
+    assert "at most 0.001 ms (serving_check.max_latency_ms)" in reason
 
 
 def test_a_model_without_a_signature_is_not_blessed(bigram_model, examples, tmp_path):
@@ -156,9 +159,9 @@ def test_other_numbers_than_the_evaluators_are_a_reason():
     found = process.ProbeResult((), 1.0, {"median": 1.0, "p95": 2.0}, np.array([10.0, 0.5]))
     assert verdict.judge(found, np.array([10.00009, 0.5])).blessed
     other = verdict.judge(found, np.array([10.0002, 0.5]))
-    assert other.reasons == (
-        "score, under the locale tr_TR.UTF-8, differs from the Evaluator by 2.0e-05 of a sentence's loss; at most 1e-5",
-    )
+    assert other.reasons == [
+        "score, under the locale tr_TR.UTF-8, differs from the Evaluator by 2.0e-05 of a sentence's loss; at most 1e-5"
+    ]
     assert json.loads(json.dumps(other.largest_difference)) == pytest.approx(2e-5, rel=1e-3)
 
 

@@ -7,6 +7,9 @@ from ml_metadata.proto import metadata_store_pb2
 from rich.console import Console
 from tfx_lm import exit_codes
 from tfx_lm.cli import cli
+from tfx_lm.components.evaluator import results
+from tfx_lm.components.serving_check.verdict import ServingVerdict
+from tfx_lm.exported.gate import Verdict
 from tfx_lm.pipelines import preflight
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.local import run
@@ -90,6 +93,34 @@ def test_a_comparison_is_printed_as_it_is(capsys):
     shown = capsys.readouterr().out
     assert "source: [b]" in shown
     assert "worse in [/tmp/x]" in shown
+
+
+def test_reasons_name_the_keys_of_the_configuration(tmp_path, monkeypatch):
+    artifacts = {("Evaluator", "evaluation"): tmp_path / "evaluation", ("ServingCheck", "blessing"): tmp_path / "check"}
+
+    class Verdicts:
+        def output(self, node_id, key):
+            return metadata_store_pb2.Artifact(uri=str(path)) if (path := artifacts.get((node_id, key))) else None
+
+    monkeypatch.setattr(results, "load_results", lambda uri: {})
+    monkeypatch.setattr(collect, "score_warnings", lambda scores: [])
+    for folder in artifacts.values():
+        folder.mkdir()
+    results.write_verdict(
+        str(tmp_path / "evaluation"), Verdict(False, ["perplexity 9 > {max_perplexity} 5", "{{max_perplexity}}: worse"])
+    )
+    ServingVerdict(("at most 5 ms ({max_latency_ms})",)).write(str(tmp_path / "check"))
+    nodes = [NodeResult(node, "COMPLETE", 0.1) for node in ("Evaluator", "ServingCheck")]
+    summary = collect_summary(CONFIG, "run", nodes, Verdicts())
+    reasons = ["perplexity 9 > gate.max_perplexity 5", "{max_perplexity}: worse"]
+    assert summary["gate"] == {"blessed": False, "reasons": reasons}
+    assert summary["serving_check"] == {
+        "blessed": False, "reasons": ["at most 5 ms (serving_check.max_latency_ms)"], "load_seconds": None,
+        "latency_ms": None, "largest_difference": None,
+    }  # fmt: skip
+    summary["evaluation"] = None
+    shown = printed(summary)
+    assert [f"  {reason}" in shown for reason in (*reasons, *summary["serving_check"]["reasons"])] == [True] * 3
 
 
 def test_a_summary_holds_null_for_nan(tmp_path):
