@@ -18,6 +18,7 @@ from .refusal import refuse
 @click.option("--from", "from_nodes", multiple=True, metavar="NODE", help="Start here; reuse what ran before.")
 @click.option("--to", "to_nodes", multiple=True, metavar="NODE", help="End here.")
 @click.option("--require-push", is_flag=True, help="Exit with 3 if no model was pushed.")
+@click.option("--wait", is_flag=True, help="Wait for another run in the same output folder.")
 def command(
     config_path: str | None,
     data: tuple[str, ...],
@@ -26,12 +27,13 @@ def command(
     from_nodes: tuple[str, ...],
     to_nodes: tuple[str, ...],
     require_push: bool,
+    wait: bool,
 ) -> None:
     """Runs the whole pipeline on this machine.
 
     Exit codes: 0 the run finished (also if the model was not blessed), 1 a node failed, 2 bad configuration or
-    input, found before any work, 3 nothing was pushed and --require-push was given, 130 ended by Ctrl-C, 143 ended by
-    SIGTERM.
+    input, or another run in the same folder, found before any work, 3 nothing was pushed and --require-push was given,
+    130 ended by Ctrl-C, 143 ended by SIGTERM.
     """
     from ..pipelines.local.interrupts import ending_on_signals
     from ..pipelines.local.run import run_locally
@@ -41,7 +43,7 @@ def command(
         with ending_on_signals():
             config = read_configuration(config_path, data, overrides, output)
             check_run(config)
-            summary = run_locally(config, from_nodes, to_nodes)
+            summary = run_locally(config, from_nodes, to_nodes, wait)
     except ConfigurationError as error:
         refuse(error)
     if any(node["state"] == "FAILED" for node in summary["nodes"]):

@@ -9,7 +9,6 @@ serving/.lock                locked while names change
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import shutil
@@ -19,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..atomic_file import flush
+from ..file_lock import lock
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def push(destination: Path, copy: Callable[[Path], None], keep: int | None = Non
         _remove_leftovers(destination)
         temporary = Path(tempfile.mkdtemp(prefix=_PUSHING, dir=destination))
         # Held until the folder has its number, so that others can tell it from leftovers of a killed push.
-        holder = _lock(temporary)
+        holder = lock(temporary)
     try:
         copy(temporary)
         # A server that runs as another user cannot read a folder of mkdtemp.
@@ -169,7 +169,7 @@ def _remove_leftovers(destination: Path) -> None:
     """Removes the leftovers of killed pushes; a push under way holds a lock on its folder."""
     for path in destination.glob(f"{_PUSHING}*"):
         with contextlib.suppress(BlockingIOError):
-            descriptor = _lock(path, fcntl.LOCK_NB)
+            descriptor = lock(path, wait=False)
             shutil.rmtree(path, ignore_errors=True)
             os.close(descriptor)
     for path in destination.glob(f"{_REMOVING}*"):
@@ -179,24 +179,11 @@ def _remove_leftovers(destination: Path) -> None:
 @contextlib.contextmanager
 def _locked(destination: Path) -> Iterator[None]:
     """Keeps other processes from changing names in the folder; the lock ends with the process, however it ends."""
-    file = destination / ".lock"
-    file.touch()
-    descriptor = _lock(file)
+    descriptor = lock(destination / ".lock")
     try:
         yield
     finally:
         os.close(descriptor)
-
-
-def _lock(path: Path, options: int = 0) -> int:
-    """Returns the open descriptor that holds a lock on a file or folder; closing it ends the lock."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | options)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def _umask() -> int:

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from ..nodes.node_result import NodeResult
 from ..nodes.supervisor import GRACE, Ended
+from .output_lock import HeldLock
 from .processes import process_context
 from .run_plan import Plan
 
@@ -45,7 +46,9 @@ class _Working:
     begin: float
 
 
-def run_pipeline(plan: Plan, observer: Observer, log_file: Path, at_once: int | None = None) -> list[NodeResult]:
+def run_pipeline(
+    plan: Plan, observer: Observer, log_file: Path, at_once: int | None = None, lock: HeldLock | None = None
+) -> list[NodeResult]:
     """Runs the nodes of a plan; after a failure no further node starts, and those that work go on to their end.
 
     Args:
@@ -53,6 +56,7 @@ def run_pipeline(plan: Plan, observer: Observer, log_file: Path, at_once: int | 
         observer: Told when each node starts, reports and ends.
         log_file: Where the nodes' output goes.
         at_once: Most nodes that work at the same time; None: as many as there are cores.
+        lock: The lock of the output folder, which each node holds until it has ended.
 
     Returns:
         A result for every node of the pipeline, in topological order.
@@ -82,7 +86,7 @@ def run_pipeline(plan: Plan, observer: Observer, log_file: Path, at_once: int | 
                 continue
             while ready and not failed and len(working) < (at_once or os.cpu_count() or 1):
                 observer.started(ready[0])
-                connection, node = _start(plan, ready.pop(0), log_file)
+                connection, node = _start(plan, ready.pop(0), log_file, lock)
                 working[connection] = node
             if not working:
                 break
@@ -118,16 +122,16 @@ def _end_all(working: dict[Connection, _Working], observer: Observer) -> Iterato
         node.process.kill()
 
 
-def _start(plan: Plan, node_id: str, log_file: Path) -> tuple[Connection, _Working]:
+def _start(plan: Plan, node_id: str, log_file: Path, lock: HeldLock | None) -> tuple[Connection, _Working]:
     context = process_context()
     receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(plan.pipeline, node_id, log_file, sending), name=node_id)
+    process = context.Process(target=_run, args=(plan.pipeline, node_id, log_file, sending, lock), name=node_id)
     process.start()
     sending.close()
     return receiving, _Working(node_id, process, time.monotonic())
 
 
-def _run(pipeline: bytes, node_id: str, log_file: Path, runner: Connection) -> None:
+def _run(pipeline: bytes, node_id: str, log_file: Path, runner: Connection, lock: HeldLock | None) -> None:
     from .node_process import run_node_in_process  # It imports TFX, which the fork server has done already.
 
     run_node_in_process(pipeline, node_id, log_file, runner)

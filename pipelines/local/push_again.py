@@ -17,6 +17,7 @@ from ..errors import ConfigurationError
 from ..metadata.metadata_store import SerialSqlite, connection_config, resolve_connection
 from ..metadata.run_records import RunRecords
 from ..results.summary import write_summary
+from .output_lock import locked_output
 
 _RUN = "run `tfx-lm run` with the same settings, which compares and pushes"
 
@@ -34,7 +35,7 @@ def push_again(output: Path) -> Path:
 
     Raises:
         ConfigurationError: The newest run pushed nothing, its version is still there, or the run compared its model
-            with another one than the one that is served now.
+            with another one than the one that is served now; or a run works in the folder.
     """
     file = output / "summary.json"
     try:
@@ -45,12 +46,13 @@ def push_again(output: Path) -> Path:
         raise ConfigurationError(f"{file}: no summary of a run ({error}); give the output folder of a run") from error
     connection = resolve_connection(connection_config(config.metadata_url()))
     lock = SerialSqlite(connection)
-    lock.acquire()
-    try:
-        records = RunRecords(mlmd.MetadataStore(connection), config.name, run_id)
-        return _push(output.resolve(), config, summary, records)
-    finally:
-        lock.release()
+    with locked_output(output):
+        lock.acquire()
+        try:
+            records = RunRecords(mlmd.MetadataStore(connection), config.name, run_id)
+            return _push(output.resolve(), config, summary, records)
+        finally:
+            lock.release()
 
 
 def _push(output: Path, config: PipelineConfig, summary: dict[str, Any], records: RunRecords) -> Path:

@@ -13,13 +13,14 @@ from ..nodes.node_result import NodeResult
 from ..results.summary import write_summary
 from ..results.summary_tables import print_summary
 from .local_runner import run_pipeline
+from .output_lock import HeldLock, locked_output
 from .processes import call
 from .run_plan import Plan
 from .terminal import RunDisplay, output_to, plain_console
 
 
 def run_locally(
-    config: PipelineConfig, from_nodes: Collection[str] = (), to_nodes: Collection[str] = ()
+    config: PipelineConfig, from_nodes: Collection[str] = (), to_nodes: Collection[str] = (), wait: bool = False
 ) -> dict[str, Any]:
     """Runs the pipeline, shows it on the terminal and writes `summary.json`.
 
@@ -27,14 +28,26 @@ def run_locally(
         config: A configuration that passed `preflight.check_run`.
         from_nodes: Where to start; empty: at the roots.
         to_nodes: Where to end; empty: at the leaves.
+        wait: Whether to wait for another run in the same output folder.
 
     Returns:
         The summary that was written.
 
     Raises:
-        ConfigurationError: `from_nodes` or `to_nodes` name no node.
+        ConfigurationError: `from_nodes` or `to_nodes` name no node, or another run works in the output folder.
     """
     output = Path(config.output)
+    with locked_output(output, _show_waiting if wait else None) as lock:
+        return _run(config, output, from_nodes, to_nodes, lock)
+
+
+def _show_waiting(text: str) -> None:
+    plain_console().print(text, highlight=False, soft_wrap=True)
+
+
+def _run(
+    config: PipelineConfig, output: Path, from_nodes: Collection[str], to_nodes: Collection[str], lock: HeldLock
+) -> dict[str, Any]:
     logs = output / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log_file = logs / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
@@ -44,7 +57,7 @@ def run_locally(
         plan = call(log_file, _plan, config, tuple(from_nodes), tuple(to_nodes))
         display = RunDisplay(console)
         with display.shown():
-            nodes = run_pipeline(plan, display, log_file)
+            nodes = run_pipeline(plan, display, log_file, lock=lock)
         summary = call(log_file, _summarize, config, plan.run_id, nodes)
         write_summary(summary, output / "summary.json")
         print_summary(summary, console)

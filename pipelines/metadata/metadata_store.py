@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -16,6 +15,7 @@ import ml_metadata as mlmd
 from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
 
+from ... import file_lock
 from ..errors import ConfigurationError
 from .metadata_url import PASSWORD_VARIABLE, URL_VARIABLE, parse_metadata_url
 
@@ -120,20 +120,26 @@ class SerialSqlite:
         self._connection = connection
         is_sqlite = connection.WhichOneof("config") == "sqlite"
         self._path = Path(f"{connection.sqlite.filename_uri}.lock") if is_sqlite else None
-        self._file: Any = None
+        self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Waits until no other process is inside."""
+        """Waits until no other process is inside.
+
+        Raises:
+            ConfigurationError: The file system has no locks.
+        """
         if self._path is not None:
             make_folder(self._connection)
-            self._file = self._path.open("w")
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                self._descriptor = file_lock.lock(self._path)
+            except file_lock.NoLocksError as error:
+                raise ConfigurationError(f"metadata: {error}, or set metadata to a database server") from error
 
     def release(self) -> None:
         """Lets the next process in; the file stays."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def initialize_store(connection: metadata_store_pb2.ConnectionConfig, upgrade: bool = False) -> None:

@@ -27,7 +27,7 @@ def nothing_runs(tmp_path, monkeypatch):
     """Each test starts in an empty folder and ends where the first node would start."""
     started: list[PipelineConfig] = []
 
-    def run_locally(config, from_nodes, to_nodes):
+    def run_locally(config, from_nodes, to_nodes, wait):
         started.append(config)
         return {"nodes": [], "pushed_model": None}
 

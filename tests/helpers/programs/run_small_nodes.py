@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from tfx_lm.pipelines.local.interrupts import ending_on_signals
 from tfx_lm.pipelines.local.local_runner import run_pipeline
+from tfx_lm.pipelines.local.output_lock import locked_output
 from tfx_lm.pipelines.local.processes import call
 from tfx_lm.pipelines.local.terminal import RunDisplay
 
@@ -24,5 +25,6 @@ if __name__ == "__main__":
     # A shell that starts a job in the background has it ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     folder, maker = Path(sys.argv[1]), sys.argv[2]
-    with ending_on_signals():
-        run_pipeline(call(folder / "log", plan, folder, maker), RunDisplay(Console()), folder / "log")
+    with ending_on_signals(), locked_output(folder) as lock:
+        plan_of_run = call(folder / "log", plan, folder, maker)
+        run_pipeline(plan_of_run, RunDisplay(Console()), folder / "log", lock=lock)

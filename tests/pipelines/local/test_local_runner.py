@@ -13,6 +13,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.local.local_plan import plan_pipeline
 from tfx_lm.pipelines.local.local_runner import run_pipeline
+from tfx_lm.pipelines.local.output_lock import locked_output
 from tfx_lm.pipelines.local.processes import call
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 
@@ -138,12 +139,12 @@ def test_no_process_outlives_its_runner(small_nodes, tmp_path, marked, maker, nu
     assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     if number != signal.SIGKILL:
         assert errors.endswith(f"tfx-lm: ended by {number.name}; the same command goes on from here\n")
+    # The next run can begin, and meets no node of this one.
+    with locked_output(tmp_path):
+        store = ml_metadata.MetadataStore(connection_config(f"sqlite:///{tmp_path}/metadata.sqlite"))
+        node = store.get_context_by_type_and_name("node", f"small.{NODES[maker]}")
+        (execution,) = store.get_executions_by_context(node.id)
     marked.wait_until_gone()
-
-    connection = connection_config(f"sqlite:///{tmp_path}/metadata.sqlite")
-    store = ml_metadata.MetadataStore(connection)
-    node = store.get_context_by_type_and_name("node", f"small.{NODES[maker]}")
-    (execution,) = store.get_executions_by_context(node.id)
     assert execution.last_known_state == metadata_store_pb2.Execution.FAILED
     result = json.loads(execution.custom_properties["__execution_result__"].string_value)
     assert result["resultMessage"].strip().splitlines()[-1].endswith(recorded)
