@@ -1,4 +1,7 @@
-"""Nodes of a small pipeline: a module of its own, since the processes that run nodes import them by name."""
+"""Nodes of a small pipeline: a module of its own, since the processes that run nodes import them by name.
+
+It does not import `tfx.v1`, which brings Google's clients with it: half of the time of a process that runs a node.
+"""
 
 import os
 import signal
@@ -11,18 +14,25 @@ from pathlib import Path
 READY = "tfx.orchestration.portable.launcher" in sys.modules
 
 import tensorflow as tf
-from tfx import v1 as tfx
-from tfx.dsl.component.experimental.annotations import Parameter
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.experimental.conditionals.conditional import Cond
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.orchestration.pipeline import Pipeline
 from tfx.types.standard_artifacts import Float, Integer, String
 from tfx_lm import progress
-
-component = tfx.dsl.components.component
-InputArtifact, OutputArtifact = tfx.dsl.components.InputArtifact, tfx.dsl.components.OutputArtifact
 
 
 @component
 def Number(value: Parameter[int], made: OutputArtifact[Integer]):
     made.value = value
+
+
+@component
+def Begin(unless: Parameter[str], made: OutputArtifact[Integer]):
+    if not Path(unless).exists():
+        raise ValueError("nothing begins")
+    made.value = 1
 
 
 @component
@@ -127,13 +137,24 @@ def pipeline_of(folder: Path, connection, *makers):
     """Number, and the nodes that each maker makes of its output."""
     number = Number(value=1)
     made = [node for maker in makers for node in maker(number.outputs["made"], folder)]
-    return tfx.dsl.Pipeline(
+    return _pipeline(folder, connection, number, *made)
+
+
+def _pipeline(folder: Path, connection, *nodes):
+    return Pipeline(
         pipeline_name="small",
         pipeline_root=str(folder / "artifacts"),
         metadata_connection_config=connection,
-        components=[number, *made],
+        components=list(nodes),
         enable_cache=True,
     )
+
+
+def interrupted_pipeline(folder: Path, connection):
+    """Begin, which fails until `mended` is there -> Wait, until `hurry` is there -> Double."""
+    begin = Begin(unless=str(folder / "mended"))
+    wait = Wait(number=begin.outputs["made"], seconds=300.0, started=str(folder / "started"))
+    return _pipeline(folder, connection, begin, wait, Double(number=wait.outputs["made"]))
 
 
 def waiting(name, seconds):
@@ -171,18 +192,14 @@ def speaking(number, folder):
 
 def pipeline(folder: Path, connection):
     """Number -> Wait, Stubborn, Fail -> Double, Missing (its driver fails), Never (behind a false condition)."""
-    number = Number(value=tfx.dsl.experimental.RuntimeParameter(name="number", ptype=int, default=20))
+    from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
+
+    number = Number(value=RuntimeParameter(name="number", ptype=int, default=20))
     wait = Wait(number=number.outputs["made"], seconds=60.0, started=str(folder / "started"))
     stubborn = Stubborn(number=number.outputs["made"], started=str(folder / "started"))
     fail = Fail(number=number.outputs["made"], unless=str(folder / "mended"))
     double = Double(number=fail.outputs["made"])
-    missing = tfx.components.CsvExampleGen(input_base=str(folder / "nothing")).with_id("Missing")
-    with tfx.dsl.Cond(number.outputs["made"].future().value > 100):
+    missing = CsvExampleGen(input_base=str(folder / "nothing")).with_id("Missing")
+    with Cond(number.outputs["made"].future().value > 100):
         never = Double(number=number.outputs["made"]).with_id("Never")
-    return tfx.dsl.Pipeline(
-        pipeline_name="small",
-        pipeline_root=str(folder / "artifacts"),
-        metadata_connection_config=connection,
-        components=[number, wait, stubborn, fail, double, missing, never],
-        enable_cache=True,
-    )
+    return _pipeline(folder, connection, number, wait, stubborn, fail, double, missing, never)
