@@ -25,8 +25,12 @@ from .refusal import refuse
 @click.option("--node", "node_id", required=True, metavar="ID", help="The node to run.")
 @click.option("--run-id", required=True, metavar="ID", help="The same for all nodes of a run, another for each run.")
 @click.option("--parameters", default="{}", metavar="JSON", help="The run's parameters, as a JSON object.")
-def command(file: Path, node_id: str, run_id: str, parameters: str) -> None:
+@click.option("--again", is_flag=True, help="Do the node again if the run has done it; nothing comes from the cache.")
+def command(file: Path, node_id: str, run_id: str, parameters: str, again: bool) -> None:
     """Runs one node of a compiled pipeline; its inputs are those that earlier nodes of the run recorded.
+
+    A node that the run has done is not done a second time, unless --again is given or a node whose output it reads
+    was done again since.
 
     Exit codes: 0 done, or cached; 1 failed, and recorded as failed in ML Metadata; 2 bad input, found before any work;
     99 skipped; 130 and 143 ended by Ctrl-C or SIGTERM, and recorded as failed. A node that was killed outright is done
@@ -35,7 +39,7 @@ def command(file: Path, node_id: str, run_id: str, parameters: str) -> None:
     ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     # Ignored signals, as with nohup, stay ignored.
     signals = {number for number in ending if signal.getsignal(number) is not signal.SIG_IGN}
-    ended = supervise(lambda: _run(file, node_id, run_id, parameters), signals)
+    ended = supervise(lambda: _run(file, node_id, run_id, parameters, again), signals)
     if ended.code < 0:
         _record(file, node_id, run_id, ended)
         click.echo(f"tfx-lm: {node_id} failed: {ended.reason()}", err=True)
@@ -44,7 +48,7 @@ def command(file: Path, node_id: str, run_id: str, parameters: str) -> None:
     sys.exit(NODE_FAILED if ended.code < 0 else ended.code)
 
 
-def _run(file: Path, node_id: str, run_id: str, parameters: str) -> int:
+def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool) -> int:
     quiet_tensorflow()
     # The imports also print: google.api_core tells users of Python 3.10 to upgrade.
     with output_to(Path(os.devnull)) if is_quiet() else contextlib.nullcontext():
@@ -53,13 +57,13 @@ def _run(file: Path, node_id: str, run_id: str, parameters: str) -> int:
         # It recommends a library that only makes checksums faster.
         logging.getLogger("apache_beam.io.tfrecordio").setLevel(logging.ERROR)
     try:
-        result = run_node_of_file(file, node_id, run_id, parameters)
+        result = run_node_of_file(file, node_id, run_id, parameters, again)
     except ConfigurationError as error:
         refuse(error)
     if result.state == ALREADY_DONE:
         click.echo(
-            f"{node_id}: already done in run {run_id}; nothing was done, and nothing was read. Choose another --run-id "
-            "to do it again."
+            f"{node_id}: already done in run {run_id}; nothing was done, and nothing was read. Give --again to do it "
+            "again in this run, or choose another --run-id."
         )
         return 0
     click.echo(f"{result.id}: {result.state} after {result.seconds:.1f} s")

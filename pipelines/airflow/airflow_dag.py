@@ -39,7 +39,7 @@ INIT_TASK = "init_metadata"
 _INIT = 'exec {command} init-metadata --pipeline "$TFX_LM_PIPELINE"'
 _RUN = (
     'exec {command} run-node --pipeline "$TFX_LM_PIPELINE" --node "$TFX_LM_NODE" --run-id "$TFX_LM_RUN_ID" '
-    '--parameters "$TFX_LM_PARAMETERS"'
+    '--parameters "$TFX_LM_PARAMETERS" $TFX_LM_AGAIN'
 )
 
 
@@ -55,7 +55,7 @@ def create_dag(
 
     Each task runs `tfx-lm run-node` in its own process. The run's id is Airflow's, and the configuration of a run
     (`dag_run.conf`) sets the pipeline's runtime parameters. A run continues from what ML Metadata records, so there
-    are no automatic retries, and a pipeline has one run at a time.
+    are no automatic retries, and a pipeline has one run at a time. A successful task that is cleared is done again.
 
     Args:
         pipeline: The compiled pipeline, in the same folder as its `.dag.json`. Airflow's workers must find it, and all
@@ -82,6 +82,8 @@ def create_dag(
                 "TFX_LM_NODE": node["id"],
                 "TFX_LM_RUN_ID": "{{ run_id }}",
                 "TFX_LM_PARAMETERS": "{{ (dag_run.conf or {}) | tojson }}",
+                # A later try of a node that failed goes on as before; one that succeeded was cleared.
+                "TFX_LM_AGAIN": "{{ '--again' if ti.try_number > 1 else '' }}",
             }
             tasks[node["id"]] = _task(node["id"], _RUN.format(command=command), {**variables, **of_node})
             tasks[node["id"]].set_upstream([tasks[name] for name in node["upstream"]] or [before])

@@ -13,6 +13,8 @@ from .metadata_store import SerialSqlite, connection_config, resolve_connection
 
 # TFX's property with the error of an execution.
 ERROR_PROPERTY = "__execution_result__"
+# The type of the context of an execution that repeats a node within its run.
+REPETITION_CONTEXT = "tfx_lm_repetition"
 
 _TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n", re.MULTILINE)
 
@@ -85,12 +87,14 @@ class RunRecords:
         self._run_id = run_id
 
     def state(self, node_id: str) -> str:
-        """Returns how a launched node ended: COMPLETE, CACHED, FAILED or SKIPPED (without records)."""
+        """Returns how a launched node ended: COMPLETE, CACHED, FAILED or SKIPPED (also without records)."""
         executions = self._executions(node_id)
         if not executions:
             return "SKIPPED"
         execution = executions[-1]
         states = metadata_store_pb2.Execution
+        if execution.last_known_state == states.CANCELED:
+            return "SKIPPED"
         if execution.last_known_state == states.CACHED:
             return "CACHED"
         if execution.last_known_state != states.COMPLETE:
@@ -105,6 +109,19 @@ class RunRecords:
         recorded = executions[-1].custom_properties[ERROR_PROPERTY].string_value
         message = failure_message(json.loads(recorded).get("resultMessage", "")) if recorded else ""
         return message or None
+
+    def newest_id(self, node_id: str) -> int | None:
+        """Returns the id of the node's newest execution in the run; None if it has none."""
+        executions = self._executions(node_id)
+        return executions[-1].id if executions else None
+
+    def repetition(self, node_id: str) -> str | None:
+        """Returns the name of the repetition that the node's newest execution belongs to; None for the first one."""
+        newest = self.newest_id(node_id)
+        contexts = [] if newest is None else self._store.get_contexts_by_execution(newest)
+        types = self._store.get_context_types_by_id([context.type_id for context in contexts]) if contexts else []
+        repetitions = {each.id for each in types if each.name == REPETITION_CONTEXT}
+        return next((context.name for context in contexts if context.type_id in repetitions), None)
 
     def execution_property(self, node_id: str, name: str) -> int | float | str | None:
         """Returns the value of an execution property of a node in the run; None if the node has not run."""

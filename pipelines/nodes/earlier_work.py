@@ -67,7 +67,7 @@ def check_inputs(ir: pipeline_pb2.Pipeline, node_id: str, run_id: str, records: 
     if first:
         raise ConfigurationError(
             f"--node {node_id}: run {run_id} has no output of {first[-1]}, or it was deleted; run "
-            f"{' and then '.join(first)} first, with the same --run-id (or, if it has done them, all with a new one)"
+            f"{' and then '.join(first)} first, with the same --run-id (and with --again, if it has done them)"
         )
 
 

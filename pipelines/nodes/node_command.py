@@ -15,12 +15,13 @@ from .compiled_pipeline import graph, read_compiled, set_parameters
 from .earlier_work import DONE, check_inputs, check_parameters, parameter_places
 from .node_result import ALREADY_DONE, NodeResult
 from .node_run import pipeline_connection, run_node
+from .repetition import must_repeat, prepare
 
 # A log keeps every line, so that progress is printed this often only, seconds.
 PRINT_EVERY = 10.0
 
 
-def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str) -> NodeResult:
+def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str, again: bool = False) -> NodeResult:
     """Runs a node of a compiled pipeline.
 
     Args:
@@ -28,9 +29,11 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str) -> 
         node_id: One of its nodes.
         run_id: The run's id.
         parameters: Values of the pipeline's runtime parameters, as the text of a JSON object.
+        again: Whether to do a node again that the run has done.
 
     Returns:
-        How it ended; its state is `ALREADY_DONE` if the run had done the node before.
+        How it ended. Its state is `ALREADY_DONE` if the run had done the node before, unless one of the nodes whose
+        output it reads was done again since.
 
     Raises:
         ConfigurationError: No such file or node, bad parameters or others than before in this run, or the run has not
@@ -53,9 +56,10 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str) -> 
     with NodeMetadata(pipeline_connection(ir)) as handle:
         records = RunRecords(handle.store, ir.pipeline_info.id, run_id)
         check_parameters(ir, places, run_id, records)
-        if records.state(node_id) in DONE:
+        if records.state(node_id) in DONE and not again and not must_repeat(ir, node_id, records):
             return NodeResult(node_id, ALREADY_DONE, 0.0)
         check_inputs(ir, node_id, run_id, records)
+        prepare(ir, node_id, run_id, records)
     with progress.listening(_printer()):
         return run_node(ir, node_id)
 

@@ -70,7 +70,7 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
     begin = time.monotonic()
     with ending_on_sigterm():
         try:
-            launcher.Launcher(
+            launched = launcher.Launcher(
                 pipeline_node=node,
                 mlmd_connection=NodeMetadata(connection),
                 pipeline_info=ir.pipeline_info,
@@ -89,9 +89,28 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
     # The launcher returns normally if a node was cached or skipped, or if its inputs could not be resolved.
     with NodeMetadata(connection) as handle:
         records = RunRecords(handle.store, ir.pipeline_info.id, run_id)
+        if (launched is None or launched.execution_id is None) and records.newest_id(node_id) is not None:
+            _mark_skipped(handle, node)
         state, message = records.state(node_id), records.error(node_id)
     error_text = (message or "ended without output; the log says why") if state == "FAILED" else None
     return NodeResult(node_id, state, time.monotonic() - begin, error_text)
+
+
+def _mark_skipped(handle: NodeMetadata, node: pipeline_pb2.PipelineNode) -> None:
+    """Records that a node was skipped, for which the launcher keeps the record of an earlier try."""
+    contexts = context_lib.prepare_contexts(metadata_handle=handle, node_contexts=node.contexts)
+    skipped = metadata_store_pb2.Execution.CANCELED
+    newest = _newest(handle, contexts)
+    if newest is None:
+        execution_publish_utils.register_execution(handle, node.node_info.type, contexts, last_known_state=skipped)
+    else:
+        newest.last_known_state = skipped
+        execution_lib.put_execution(handle, newest, contexts)
+
+
+def _newest(handle: NodeMetadata, contexts: list[metadata_store_pb2.Context]) -> metadata_store_pb2.Execution | None:
+    executions = execution_lib.get_executions_associated_with_all_contexts(handle, contexts)
+    return max(executions, key=lambda execution: execution.id, default=None)
 
 
 def _mark_failed(
@@ -104,8 +123,7 @@ def _mark_failed(
     try:
         with NodeMetadata(connection) as handle:
             contexts = context_lib.prepare_contexts(metadata_handle=handle, node_contexts=node.contexts)
-            executions = execution_lib.get_executions_associated_with_all_contexts(handle, contexts)
-            newest = max(executions, key=lambda execution: execution.id, default=None)
+            newest = _newest(handle, contexts)
             if newest is None:
                 newest = execution_publish_utils.register_execution(handle, node.node_info.type, contexts)
             if execution_lib.is_execution_successful(newest):

@@ -44,10 +44,24 @@ def records(file: Path, run_id: str = "first") -> RunRecords:
     return open_records(f"sqlite:///{file.parent}/metadata.sqlite", "small", run_id)
 
 
-def last_known_state(file: Path, node: str) -> int:
+def metadata_store(file: Path):
     import ml_metadata
 
-    store = ml_metadata.MetadataStore(connection_config(f"sqlite:///{file.parent}/metadata.sqlite"))
+    return ml_metadata.MetadataStore(connection_config(f"sqlite:///{file.parent}/metadata.sqlite"))
+
+
+def output_id(file: Path, node: str, run_id: str = "first") -> int:
+    return records(file, run_id).output(node, "made").id
+
+
+def input_ids(file: Path, node: str) -> list[int]:
+    """The artifacts that the newest execution of a node has read."""
+    events = metadata_store(file).get_events_by_execution_ids([records(file).newest_id(node)])
+    return [event.artifact_id for event in events if event.type == metadata_store_pb2.Event.INPUT]
+
+
+def last_known_state(file: Path, node: str) -> int:
+    store = metadata_store(file)
     context = store.get_context_by_type_and_name("node", f"small.{node}")
     return max(store.get_executions_by_context(context.id), key=lambda execution: execution.id).last_known_state
 
@@ -81,6 +95,88 @@ def test_a_failure_is_recorded_and_a_new_try_of_the_same_run_goes_on(small_pipel
     assert value(small_pipeline, "Double") == 2
 
 
+@pytest.mark.parametrize("options", [[], ["--again"]])
+def test_a_try_after_a_failure_goes_on_in_the_same_execution(small_pipeline, options):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    assert run_node(small_pipeline, "Fail").exit_code == exit_codes.NODE_FAILED
+    failed = records(small_pipeline).newest_id("Fail")
+    (small_pipeline.parent / "mended").touch()
+    assert run_node(small_pipeline, "Fail", *options).exit_code == 0
+    assert records(small_pipeline).newest_id("Fail") == failed
+
+
+def test_a_node_is_done_again_and_so_are_those_that_read_its_output(small_pipeline):
+    (small_pipeline.parent / "mended").touch()
+    for node in ("Number", "Fail", "Double"):
+        assert run_node(small_pipeline, node).exit_code == 0
+    before = {node: output_id(small_pipeline, node) for node in ("Number", "Fail", "Double")}
+
+    again = run_node(small_pipeline, "Fail", "--again")
+    assert again.exit_code == 0, again.output
+    assert "Fail: COMPLETE after" in again.output  # Not CACHED.
+    assert output_id(small_pipeline, "Fail") > before["Double"]
+    assert input_ids(small_pipeline, "Fail") == [before["Number"]]
+    # Double reads the new output only; it takes one artifact.
+    assert "Double: COMPLETE after" in run_node(small_pipeline, "Double").output
+    assert input_ids(small_pipeline, "Double") == [output_id(small_pipeline, "Fail")]
+    assert "Double: already done" in run_node(small_pipeline, "Double").output
+    assert "Number: already done" in run_node(small_pipeline, "Number").output
+
+    # A second repetition, as if what started the first one had died before it knew of its end.
+    first = output_id(small_pipeline, "Fail")
+    assert run_node(small_pipeline, "Fail", "--again").exit_code == 0
+    assert output_id(small_pipeline, "Fail") > first
+    assert run_node(small_pipeline, "Double", "--again").exit_code == 0
+    assert input_ids(small_pipeline, "Double") == [output_id(small_pipeline, "Fail")]
+
+    # The next run takes the newest from the cache. What the first time made is still there.
+    for node in ("Number", "Fail", "Double"):
+        assert f"{node}: CACHED after" in run_node(small_pipeline, node, run_id="second").output
+        assert output_id(small_pipeline, node, "second") == output_id(small_pipeline, node)
+    assert (small_pipeline.parent / "artifacts" / "Fail" / "made").is_dir()
+    assert len(list((small_pipeline.parent / "artifacts" / "Fail" / "made").iterdir())) == 3
+
+
+def test_a_repetition_that_fails_hides_the_earlier_output_and_goes_on(small_pipeline):
+    mended = small_pipeline.parent / "mended"
+    mended.touch()
+    for node in ("Number", "Fail"):
+        assert run_node(small_pipeline, node).exit_code == 0
+    mended.unlink()
+    assert run_node(small_pipeline, "Fail", "--again").exit_code == exit_codes.NODE_FAILED
+    repeated = records(small_pipeline).newest_id("Fail")
+    assert last_known_state(small_pipeline, "Fail") == FAILED
+    result = run_node(small_pipeline, "Double")
+    assert result.exit_code == exit_codes.BAD_INPUT
+    assert "run first has no output of Fail, or it was deleted; run Fail first" in result.output
+
+    mended.touch()
+    assert "Fail: COMPLETE after" in run_node(small_pipeline, "Fail").output
+    assert records(small_pipeline).newest_id("Fail") == repeated
+    assert "Double: COMPLETE after" in run_node(small_pipeline, "Double").output
+
+
+def test_a_try_with_other_inputs_is_another_execution(small_pipeline):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    assert run_node(small_pipeline, "Fail").exit_code == exit_codes.NODE_FAILED
+    failed = records(small_pipeline).newest_id("Fail")
+    assert run_node(small_pipeline, "Number", "--again").exit_code == 0
+    (small_pipeline.parent / "mended").touch()
+    assert run_node(small_pipeline, "Fail").exit_code == 0
+    assert records(small_pipeline).newest_id("Fail") > failed
+    assert input_ids(small_pipeline, "Fail") == [output_id(small_pipeline, "Number")]
+
+
+def test_a_repetition_whose_condition_is_false_is_skipped(small_pipeline):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    Path(records(small_pipeline).output("Number", "made").uri).write_text("101")
+    assert "Never: COMPLETE after" in run_node(small_pipeline, "Never").output
+    assert run_node(small_pipeline, "Number", "--again").exit_code == 0  # 20 again.
+    for _ in range(2):
+        assert run_node(small_pipeline, "Never").exit_code == exit_codes.NODE_SKIPPED
+        assert records(small_pipeline).state("Never") == "SKIPPED"
+
+
 def test_missing_inputs_name_the_nodes_to_run_first(small_pipeline):
     result = run_node(small_pipeline, "Double")
     assert result.exit_code == exit_codes.BAD_INPUT
@@ -97,7 +193,11 @@ def test_deleted_inputs_name_the_node_that_made_them(small_pipeline):
     Path(records(small_pipeline).output("Number", "made").uri).unlink()
     result = run_node(small_pipeline, "Fail")
     assert result.exit_code == exit_codes.BAD_INPUT
-    assert "run first has no output of Number, or it was deleted; run Number first" in result.output
+    remedy = "run Number first, with the same --run-id (and with --again, if it has done them)"
+    assert f"run first has no output of Number, or it was deleted; {remedy}" in result.output
+    (small_pipeline.parent / "mended").touch()
+    assert run_node(small_pipeline, "Number", "--again").exit_code == 0
+    assert run_node(small_pipeline, "Fail").exit_code == 0
 
 
 def test_a_run_does_a_node_once_and_says_so(small_pipeline):
@@ -105,7 +205,8 @@ def test_a_run_does_a_node_once_and_says_so(small_pipeline):
     again = run_node(small_pipeline, "Number")
     assert again.exit_code == 0
     assert "Number: already done in run first; nothing was done" in again.output
-    assert "Choose another --run-id" in again.output
+    assert "Give --again to do it again in this run, or choose another --run-id" in again.output
+    assert "Number: COMPLETE after" in run_node(small_pipeline, "Number", "--again").output
 
 
 def test_a_run_keeps_its_parameters(small_pipeline):
