@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from .file_types import FileType
 from .lines import MAX_LINE_BYTES
 
-_MISSING = object()
+_MISSING, _TWICE = object(), object()
 
 
 class Problem(Enum):
@@ -18,6 +18,7 @@ class Problem(Enum):
     INVALID_UTF8 = "invalid_utf8"
     NOT_JSON = "not_json"
     NO_TEXT = "no_text"
+    TWICE = "twice"
     TOO_LONG = "too_long"
 
 
@@ -58,10 +59,12 @@ def parse_line(line: bytes | None, kind: FileType, text_field: str) -> Parsed:
 
 def _parse_json(line: str, text_field: str) -> Parsed:
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         return Parsed("", Problem.NOT_JSON)
     text = _field(record, text_field)
+    if text is _TWICE:
+        return Parsed("", Problem.TWICE)
     if text is None:
         return Parsed("")
     if not isinstance(text, str):
@@ -74,16 +77,29 @@ def _parse_json(line: str, text_field: str) -> Parsed:
     return Parsed(text)
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Makes a JSON object, in which a name that stands twice has the value `_TWICE`."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        fields.update((name, _TWICE) for name in names if names.count(name) > 1)
+    return fields
+
+
 def _field(record: Any, text_field: str) -> Any:
-    """The value of a field, or of `b` in the field `a` for the name `a.b`; `_MISSING` if there is none."""
+    """The value of a field, or of `b` in the field `a` for the name `a.b`.
+
+    Returns:
+        `_MISSING` if there is none, `_TWICE` if one of the names stands twice.
+    """
     if not isinstance(record, dict):
         return _MISSING
     if text_field in record:
         return record[text_field]
     value: Any = record
     for name in text_field.split("."):
-        if value is None:
-            return None
+        if value is None or value is _TWICE:
+            return value
         if not isinstance(value, dict) or name not in value:
             return _MISSING
         value = value[name]

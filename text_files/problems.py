@@ -37,6 +37,8 @@ def what_and_remedy(problem: Problem, text_field: str, with_text: int, records: 
         with_text: How many records have a string there.
         records: Of how many records.
     """
+    if problem is Problem.TWICE:
+        return f"with the field {escape(repr(text_field))} twice", "keep one, or set {invalid_records} to drop"
     if problem is not Problem.NO_TEXT:
         return _WHAT[problem], _REMEDY[problem]
     field = f"without a string in field {escape(repr(text_field))}"

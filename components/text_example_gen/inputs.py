@@ -6,7 +6,6 @@ import glob
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,9 +21,8 @@ from ...text_files.records import numbered_records
 from ...text_files.unpacking import content_errors
 from .distinct_files import check_distinct
 from .patterns import absolute, at_each_depth, spans_as_wildcards
+from .places import check_place_here
 from .splitting import HashSplit
-
-_S3 = ("s3://", "s3a://", "s3n://")
 
 
 def check_inputs(
@@ -79,7 +77,7 @@ def _checked_files(key: str, patterns: Sequence[str], options: RecordOptions) ->
     if not patterns:
         raise InputError(f"{key}: no file given")
     for pattern in patterns:
-        _check_place(key, pattern)
+        check_place_here(key, pattern)
     matched = {pattern: _matched(key, pattern) for pattern in patterns if not is_remote(pattern)}
     for pattern, found in matched.items():
         # A wildcard that matches nothing beside patterns that match is a warning of the node; a missing file is not.
@@ -114,21 +112,6 @@ def _why_no_match(pattern: str) -> str:
     if "$" in pattern:
         return "; only a shell expands $: give the whole path"
     return ""
-
-
-def _check_place(key: str, pattern: str) -> None:
-    """Refuses what no node of this machine could read."""
-    if not pattern:
-        raise InputError(f"{key}: an empty path")
-    if pattern == "-":
-        raise InputError(f"{key}: standard input is not read; save it to a file first, such as corpus.txt")
-    if pattern.lower().startswith(_S3) and find_spec("tensorflow_io") is None:
-        raise InputError(
-            f"{key}: {escape(pattern)} is on S3, which TensorFlow reads only with the package tensorflow-io; copy it "
-            "to this machine first, with aws s3 cp"
-        )
-    if pattern.lower().startswith("file://"):
-        raise InputError(f"{key}: {escape(pattern)}: give the path alone, without file://")
 
 
 def _matched(key: str, pattern: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -12,6 +11,7 @@ from ...settings import WholeNumber
 from ...text_files.errors import InputError
 from ...text_files.options import RecordOptions
 from .patterns import base_and_rests
+from .places import check_place
 
 
 def _as_sequence(value: Any) -> Any:
@@ -40,9 +40,14 @@ class InputOptions(RecordOptions):
         for name, patterns in self.splits.items():
             if not patterns:
                 raise SettingError(f"{{splits}}.{escape(name)}: no file given")
-        if everything := [*self.files, *itertools.chain.from_iterable(self.splits.values())]:
+        everything = [("{files}", pattern) for pattern in self.files] + [
+            (f"{{splits}}.{escape(name)}", pattern) for name, patterns in self.splits.items() for pattern in patterns
+        ]
+        for key, pattern in everything:
+            check_place(key, pattern)
+        if everything:
             try:
-                base_and_rests(everything)
+                base_and_rests([pattern for _, pattern in everything])
             except InputError as error:
                 raise SettingError(f"{{{'splits' if self.splits else 'files'}}}: {error.template}") from error
         return self

@@ -13,8 +13,6 @@ from ...errors import escape
 from ...remote import SCHEME, is_remote
 from ...text_files.errors import InputError
 
-_WEB = ("http://", "https://", "ftp://")
-
 # TFX replaces these by the newest span, date or version that is there.
 _SPAN_MARKER = re.compile(r"\{(SPAN|VERSION|YYYY|MM|DD)(:[^}]*)?\}")
 
@@ -104,8 +102,6 @@ def base_and_rests(patterns: Sequence[str]) -> tuple[str, list[str]]:
     """
     schemes, paths = [], []
     for pattern in patterns:
-        if pattern.lower().startswith(_WEB):
-            raise InputError(f"{escape(pattern)} is a web address; download it first, with curl -LO {escape(pattern)}")
         match = SCHEME.match(pattern)
         schemes.append(match.group(1) if match else "/")
         paths.append(PurePosixPath(match.group(2) if match else pattern.lstrip("/")).parts)

@@ -11,17 +11,22 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from tfx.dsl.context_managers.dsl_context_registry import use_registry
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 from tfx_lm import atomic_file
 from tfx_lm.components.kubeflow_run import KUBEFLOW_RUN_KEY
 from tfx_lm.components.trainer.component import MaskedTrainer
+from tfx_lm.pipelines.code_digest import code_digest
 from tfx_lm.pipelines.config import PipelineConfig, ResourcesConfig, load_config
 from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.kubeflow.kubeflow_checks import check_kubeflow
+from tfx_lm.pipelines.kubeflow.parameter_check import CheckParameters
 from tfx_lm.pipelines.nodes.runtime_parameters import add_runtime_parameters
 from tfx_lm.pipelines.pipeline import create_pipeline
 
@@ -78,6 +83,7 @@ class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
             KFP's `PipelineJob`, as JSON.
         """
         defaults = add_runtime_parameters(pipeline, self._pipeline_config)
+        _check_first(pipeline, defaults)
         job = super().run(pipeline, parameter_values, write_out=False)
         settings = self._pipeline_config.kubeflow
         spec = job["pipelineSpec"]
@@ -117,6 +123,22 @@ def deployable_pipeline(config: PipelineConfig) -> Pipeline:
     """Returns the pipeline, with all its outputs on object storage."""
     _, root = check_kubeflow(config)
     return create_pipeline(config.model_copy(update={"output": root}))
+
+
+def _check_first(pipeline: Pipeline, defaults: Mapping[str, Any]) -> None:
+    """Adds a node that checks the parameters, before all that waits for no other."""
+    parameters: dict[str, Any] = {
+        name: RuntimeParameter(name=name, ptype=type(default), default=default) for name, default in defaults.items()
+    }
+    # As other nodes have it: in newer code, bounds may be others.
+    parameters["code_digest"] = code_digest()
+    # The pipeline knows its nodes by where they were made.
+    with use_registry(pipeline.dsl_context_registry):
+        check = CheckParameters(parameters)
+    for node in pipeline.components:
+        if not node.upstream_nodes:
+            node.add_upstream_node(check)
+    pipeline.components = [check, *pipeline.components]
 
 
 def _resources(wanted: ResourcesConfig) -> dict[str, Any]:

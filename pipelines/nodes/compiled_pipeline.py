@@ -20,10 +20,9 @@ from tfx.orchestration.portable import runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 from ... import atomic_file
-from ...components.trainer.overrides import check_overrides, property_of
-from ...errors import SettingError
 from ..errors import ConfigurationError
 from ..metadata.metadata_store import REMEDY
+from .run_parameters import check_run_parameters
 
 RUN_ID_PARAMETER = compiler_constants.PIPELINE_RUN_ID_PARAMETER_NAME
 DAG_SCHEMA = 1
@@ -88,11 +87,7 @@ def set_parameters(ir: pipeline_pb2.Pipeline, run_id: str, values: Mapping[str, 
     for name, default in defaults.items():
         if default is None and name not in bindings:
             raise ConfigurationError(f"parameter {name}: has no default; give it a value")
-    try:
-        check_overrides(bindings)
-    except SettingError as error:
-        lines = error.with_names(property_of).splitlines()
-        raise ConfigurationError("\n".join(f"parameter {line}" for line in lines)) from error
+    check_run_parameters(values)
     runtime_parameter_utils.substitute_runtime_parameter(ir, bindings)
 
 

@@ -12,8 +12,7 @@ from ...components.text_example_gen.component import TextExampleGen
 from ...components.trainer.component import MaskedTrainer
 from ...components.trainer.overrides import property_of
 from ..config import PipelineConfig
-
-DATA_PATH = "data_path"
+from .run_parameters import DATA_PATH
 
 
 def add_runtime_parameters(pipeline: tfx_pipeline.Pipeline, config: PipelineConfig) -> dict[str, Any]:

@@ -145,6 +145,16 @@ def test_quotes_that_are_not_in_pairs():
     assert "x.csv: cannot be read as CSV (line 202: unexpected end of data)" in refused(*GATE, "--data", "x.csv")
 
 
+def test_a_field_that_stands_twice_is_kept_once_or_dropped_as_the_message_says():
+    good = "".join(f'{{"text": "a b {number}"}}\n' for number in range(200))
+    Path("x.jsonl").write_text('{"text": "a", "text": "b"}\n' + good)
+    message = refused(*GATE, "--data", "x.jsonl")
+    assert message.endswith("line 1: with the field 'text' twice; keep one, or set data.invalid_records to drop")
+    runs(*GATE, "--data", "x.jsonl", "--set", "data.invalid_records=drop")
+    Path("x.jsonl").write_text('{"text": "b"}\n' + good)
+    runs(*GATE, "--data", "x.jsonl")
+
+
 def test_a_json_array_becomes_lines_as_the_message_says():
     Path("x.json").write_text("[" + ",".join(f'{{"text": "a b {number}"}}' for number in range(200)) + "]")
     message = refused(*GATE, "--data", "x.json")

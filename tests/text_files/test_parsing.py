@@ -44,6 +44,25 @@ def test_json_without_text(line):
     assert _json(line).problem is Problem.NO_TEXT
 
 
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        (b'{"text": "a", "text": "b"}', "text"),
+        (b'{"text": "a", "text": "a"}', "text"),
+        (b'{"text": "a", "t\\u0065xt": "b"}', "text"),
+        (b'{"a": {"b": "x", "b": "y"}}', "a.b"),
+        (b'{"a": {"b": "x"}, "a": {"b": "y"}}', "a.b"),
+        (b'{"a.b": "x", "a.b": null}', "a.b"),
+    ],
+)
+def test_a_field_that_stands_twice_is_a_problem(line, field):
+    assert parse_line(line, FileType.JSON_LINES, field) == Parsed("", Problem.TWICE)
+
+
+def test_other_fields_may_stand_twice():
+    assert _json(b'{"id": 1, "text": "a", "id": 2, "m": {"text": 1, "text": 2}}') == Parsed("a")
+
+
 def test_half_a_surrogate_pair_is_no_utf8():
     assert _json(b'{"text": "\\ud800"}').problem is Problem.INVALID_UTF8
     assert _json(b'{"text": "\\ud83d\\ude00"}') == Parsed("😀")

@@ -91,8 +91,3 @@ def test_names_of_levels():
     assert level_name("files-0", 3) == "files-0-level-3"
     assert without_level("files-0-level-3") == "files-0"
     assert without_level("train") == "train"
-
-
-def test_a_web_address_is_refused():
-    with pytest.raises(InputError, match=r"is a web address; download it first, with curl -LO https://x\.org/a\.txt"):
-        base_and_rests(["https://x.org/a.txt"])

@@ -47,6 +47,14 @@ def test_the_first_five_places_and_the_total(tmp_path):
     )
 
 
+def test_a_field_that_stands_twice(tmp_path):
+    path = str(tmp_path / "x.jsonl")
+    (tmp_path / "x.jsonl").write_bytes(b'{"text": "a"}\n{"text": "a", "text": "b"}\n')
+    assert told(_counts(Problem.TWICE, **{path: 1}), "text", _open) == (
+        f"1 line with the field 'text' twice: {path} line 2; keep one, or set invalid_records to drop"
+    )
+
+
 def test_rows_of_parquet(tmp_path):
     path = str(tmp_path / "x.parquet")
     values = pyarrow.array([b"a", b"\xff", None, b"\xff"], pyarrow.binary())

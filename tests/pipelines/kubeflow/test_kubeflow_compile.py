@@ -61,6 +61,16 @@ def test_every_number_of_the_trainer_is_a_parameter_of_the_run(spec, config):
         assert given[name] == {"componentInputParameter": name}
 
 
+def test_a_first_task_checks_all_parameters(spec):
+    tasks = spec["root"]["dag"]["tasks"]
+    given = tasks["CheckParameters"]["inputs"]["parameters"]
+    names = spec["root"]["inputDefinitions"]["parameters"]
+    assert {name: given[name] for name in names} == {name: {"componentInputParameter": name} for name in names}
+    assert [name for name, task in tasks.items() if not task.get("dependentTasks")] == ["CheckParameters"]
+    # Otherwise another learning rate would read all data again.
+    assert "trainer_epochs" not in tasks["TextExampleGen"]["inputs"]["parameters"]
+
+
 def test_no_task_waits_for_what_nobody_makes(spec):
     tasks = spec["root"]["dag"]["tasks"]
     assert {"TextExampleGen", "Transform", "Trainer", "Baseline", "Evaluator", "Pusher"} <= set(tasks)

@@ -116,3 +116,19 @@ def test_a_container_that_fails_says_why(cluster, specification):
     with pytest.raises(Exception, match="no file matches") as caught:
         cluster.run(specification, {"data_path": f"{cluster.bucket}/nowhere"}, only={"TextExampleGen"})
     assert "TextExampleGen ended with 1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"trainer_epochs": 0}, "parameter trainer_epochs=0: must be >= 1; set trainer_epochs"),
+        (
+            {"data_path": "https://example.org/corpus"},
+            "parameter data_path: https://example.org/corpus is a web address",
+        ),
+    ],
+)
+def test_bad_parameters_are_refused_before_any_work(cluster, specification, parameters, message):
+    with pytest.raises(Exception, match="CheckParameters ended with 1") as caught:
+        cluster.run(specification, parameters)
+    assert message in str(caught.value)

@@ -47,3 +47,24 @@ def test_a_wrong_value_is_refused(compiled):
     ir, _ = compiled
     with pytest.raises(ConfigurationError, match="parameter trainer_epochs='many': must be like its default, 10"):
         set_parameters(ir, "run-1", {"trainer_epochs": "many"})
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("https://x.org/corpus", "is a web address; download it first, with curl -LO https://x.org/corpus"),
+        ("s3://bucket/corpus", "copy it to this machine first, with aws s3 cp"),
+        ("file:///srv/corpus", "give the path alone, without file://"),
+        ("", "an empty path"),
+        ("-", "standard input is not read"),
+        ("corpus", "must be a whole path, such as /srv/corpus"),
+        ("~/corpus", "must be a whole path, such as /srv/corpus; ~ is not replaced"),
+    ],
+)
+def test_folders_that_no_task_could_read(compiled, folder, message):
+    ir, _ = compiled
+    with pytest.raises(ConfigurationError) as caught:
+        set_parameters(ir, "run-1", {"data_path": folder})
+    assert str(caught.value).startswith("parameter data_path")
+    assert message in str(caught.value)
+    set_parameters(ir, "run-1", {"data_path": "/srv/corpus"})
