@@ -11,14 +11,15 @@ from ..errors import SettingError
 from ..exit_codes import BAD_INPUT
 
 
-def refuse(error: Exception) -> NoReturn:
+def refuse(error: Exception, note: str = "") -> NoReturn:
     """Prints an error as one sentence and ends the process with exit code 2.
 
     Args:
         error: The error; settings in it are shown as the options of the running command.
+        note: What is said behind it.
     """
     message = error.with_names(option_name) if isinstance(error, SettingError) else str(error)
-    click.echo(f"tfx-lm: {message}", err=True)
+    click.echo(f"tfx-lm: {message}{note}", err=True)
     sys.exit(BAD_INPUT)
 
 

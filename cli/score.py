@@ -9,7 +9,7 @@ import click
 
 from .quiet_tensorflow import quiet_tensorflow
 from .refusal import refuse
-from .text_input import text_input, texts_of
+from .text_input import UntilError, text_input, texts_of
 
 
 @click.command("score")
@@ -20,17 +20,23 @@ def command(model: str, **input_options: Any) -> None:
 
     MODEL is a pushed version's folder, or the folder of all versions; then the newest is taken. FILE is any file that
     `tfx-lm run` reads: text, JSON lines, CSV or Parquet, by its ending. A pipe brings lines of text, compressed or not.
+
+    Exit code 2: a line that cannot be read. Of a file, nothing is scored then; of a pipe, the lines before it.
     """
     quiet_tensorflow()
     from ..exported import scoring
 
     try:
         scorer = scoring.load_model(model)
+        texts = UntilError(texts_of(**input_options))
     except ValueError as error:
         refuse(error)
-    texts = texts_of(**input_options)
     total = scoring.CorpusScore.empty()
     for line in scoring.score_texts(scorer, texts):
         total += scoring.CorpusScore.from_line(line)
         click.echo(json.dumps(line.as_json()))
+    if texts.error is not None:
+        lines = int(total.sums.sentences)
+        before = "1 line" if lines == 1 else f"{lines:,} lines"
+        refuse(texts.error, f". Scored: {before} before it, without the corpus" if lines else "")
     click.echo(json.dumps(total.as_json()))

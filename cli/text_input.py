@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -10,7 +11,6 @@ import click
 from ..errors import SettingError
 from ..text_files.options import RecordOptions
 from ..text_files.texts import FORMATS, Text, read_texts
-from .refusal import refuse
 from .setting_option import setting_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -39,17 +39,41 @@ def text_input(command: Command) -> Command:
 
 
 def texts_of(file: str, format: str | None, **options: str) -> Iterator[Text]:
-    """Reads the texts of a command's FILE; errors name the command's options.
+    """Reads the texts of a command's FILE. A file, unlike a pipe, is first read to its end for what cannot be used.
 
     Args:
         file: The argument FILE.
         format: The option of that name.
         **options: Those of `RecordOptions`.
 
-    Yields:
+    Returns:
         Number and text of each record.
+
+    Raises:
+        SettingError: A file cannot be used. A pipe raises it at its first bad record.
     """
-    try:
-        yield from read_texts(file, RecordOptions.parse(options), FORMATS[format] if format else None)
-    except SettingError as error:
-        refuse(error)
+    record_options = RecordOptions.parse(options)
+    kind = FORMATS[format] if format else None
+    if file != "-" and (Path(file).is_file() or not Path(file).exists()):
+        for _ in read_texts(file, record_options, kind):
+            pass
+    return read_texts(file, record_options, kind)
+
+
+class UntilError:
+    """The texts before the first bad record of a pipe.
+
+    Attributes:
+        error: What is wrong with that record, once all texts are taken; None if there is none.
+    """
+
+    def __init__(self, texts: Iterator[Text]) -> None:
+        self._texts = texts
+        self.error: SettingError | None = None
+
+    def __iter__(self) -> Iterator[Text]:
+        """Yields the texts."""
+        try:
+            yield from self._texts
+        except SettingError as error:
+            self.error = error

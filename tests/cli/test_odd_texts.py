@@ -70,6 +70,26 @@ def test_latin_1_is_dropped_or_converted_as_the_message_says(uniform_model):
     assert corpus(uniform_model, Path("in.txt").read_bytes(), "in.txt", "--invalid-utf8", "drop")["lines"] == 2
 
 
+def test_of_a_file_with_a_bad_line_nothing_is_scored(uniform_model):
+    Path("in.txt").write_bytes(b"w1\n" * 1500 + b"\xff\n")
+    for command in (("score", uniform_model), ("compare", uniform_model, uniform_model)):
+        message = refused(*command, "in.txt")
+        assert message == "tfx-lm: in.txt line 1501: not valid UTF-8; repair the text, or set --invalid-utf8 to drop"
+
+
+def test_of_a_pipe_with_a_bad_line_the_lines_before_it_are_scored(uniform_model):
+    code, output = call("score", uniform_model, text=b"w1\n\nw2\n\xff\nw3\n")
+    *scores, message = output.splitlines()
+    assert (code, [json.loads(line)["line"] for line in scores]) == (exit_codes.BAD_INPUT, [1, 3])
+    assert message == (
+        "tfx-lm: standard input line 4: not valid UTF-8; repair the text, or set --invalid-utf8 to drop. Scored: 2 "
+        "lines before it, without the corpus"
+    )
+    code, output = call("compare", uniform_model, uniform_model, text=b"w1\n\xff\n")
+    assert (code, output.count("\n")) == (exit_codes.BAD_INPUT, 0)
+    assert "standard input line 2: not valid UTF-8" in output
+
+
 @pytest.mark.parametrize(("name", "pack"), [("in.txt.gz", gzip.compress), ("in.txt.zst", zstandard.compress)])
 def test_a_file_that_was_cut_is_never_scored_as_a_whole(uniform_model, name, pack):
     Path(name).write_bytes(pack(os.urandom(999).hex().encode())[:-9])
