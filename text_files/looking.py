@@ -10,6 +10,7 @@ from .csv_rows import csv_values
 from .errors import UnreadableFileError
 from .file_types import FileType, compression, file_type
 from .parquet import open_parquet
+from .records_in_text import check_plain
 from .unpacking import content_errors, not_text, text_of
 
 
@@ -36,6 +37,8 @@ def look_at(path: str, text_field: str) -> None:
         with text_of(file, compression(path)) as text:
             if what := why_not_text(text.peek(HEAD_BYTES)[:HEAD_BYTES]):
                 raise not_text(what)
+            if kind is FileType.TEXT:
+                check_plain(text.peek(HEAD_BYTES)[:HEAD_BYTES], text_field)
             if kind is FileType.CSV:
                 next(csv_values(text, text_field), None)
             if kind is FileType.JSON_LINES and text.peek(1024).lstrip().startswith(b"["):

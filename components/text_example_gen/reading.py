@@ -22,7 +22,8 @@ from ...text_files.lines import content, raw_lines
 from ...text_files.parquet import open_parquet, values
 from ...text_files.parsing import Parsed, parse_line, parse_value
 from ...text_files.records import numbered_records
-from ...text_files.unpacking import check_text, content_errors
+from ...text_files.records_in_text import check_plain
+from ...text_files.unpacking import check_text, content_errors, text_of
 
 # The bytes that one worker reads at a time: few enough to share a corpus, many enough for thousands of small files.
 MIN_RANGE_BYTES = 2**20
@@ -154,6 +155,10 @@ class ReadFiles(beam.DoFn):
         has_fields = file_type(path).has_fields
         try:
             with content_errors(), open_stored(path) as file:
+                if begin == 0 and not has_fields:
+                    with text_of(file, compression(path)) as text:
+                        check_plain(text.peek(HEAD_BYTES)[:HEAD_BYTES], self._text_field)
+                    file.seek(0)
                 for parsed in _read(file, path, self._text_field, begin, claims):
                     yield Record(split, path, parsed, has_fields=has_fields)
         except UnreadableFileError as error:

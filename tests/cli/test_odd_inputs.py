@@ -155,6 +155,20 @@ def test_a_field_that_stands_twice_is_kept_once_or_dropped_as_the_message_says()
     runs(*GATE, "--data", "x.jsonl")
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".csv"])
+def test_records_that_are_called_text_are_renamed_as_the_message_says(ending):
+    line = 'a,"b {n}"\n' if ending == ".csv" else '{{"text": "a b {n}"}}\n'
+    header = "id,text\n" if ending == ".csv" else ""
+    Path("OLD.txt").write_text(header + "".join(line.format(n=number) for number in range(200)))
+    message = refused(*GATE, "--data", "OLD.txt")
+    assert f"rename it to {ending}, or, to take each line as it is: jq -Rc" in message
+    if shutil.which("jq"):
+        shell(message.split("as it is: ")[1])
+        runs(*GATE, "--data", "NEW.jsonl")
+    Path("OLD.txt").rename(f"OLD{ending}")
+    runs(*GATE, "--data", f"OLD{ending}")
+
+
 def test_a_json_array_becomes_lines_as_the_message_says():
     Path("x.json").write_text("[" + ",".join(f'{{"text": "a b {number}"}}' for number in range(200)) + "]")
     message = refused(*GATE, "--data", "x.json")

@@ -53,6 +53,16 @@ def test_text(tmp_path):
     assert _read(path) == TEXTS
 
 
+@pytest.mark.parametrize("name", ["x.txt", "x.txt.gz"])
+def test_json_lines_that_are_called_text(tmp_path, name):
+    path = tmp_path / name
+    content = b'{"text": "a"}\n' * 3
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    for range_size in (None, 10):
+        (why,) = [value for value in _read(path, range_size) if "holds JSON lines" in str(value)]
+        assert "rename it to .jsonl" in why
+
+
 def test_the_name_of_a_file_is_no_pattern(tmp_path):
     (tmp_path / "x1.txt").write_bytes(b"wrong\n")
     (tmp_path / "x[1]*.txt").write_bytes(b"right\n")

@@ -1,0 +1,69 @@
+"""Telling that what is called plain text holds records with fields, such as JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+from ..errors import escape
+from .binary import HEAD_BYTES
+from .errors import UnreadableFileError
+from .lines import BYTE_ORDER_MARK
+
+_SEPARATORS = ",\t;|"
+
+
+def check_plain(head: bytes, text_field: str) -> None:
+    """Refuses records with fields in a file of plain text, whose names and braces would be taken for text.
+
+    Refused is only what is certain: at least two lines, and all of them JSON objects, or a table whose first line
+    names the text's column.
+
+    Args:
+        head: The first bytes of the (decompressed) file, at most `HEAD_BYTES`.
+        text_field: The field or column that would hold the text.
+
+    Raises:
+        UnreadableFileError: Says what it is, with the remedy.
+    """
+    lines = head.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "replace").split("\n")
+    # The last line is empty, or cut.
+    lines = lines[:-1] if lines[-1] == "" or len(head) == HEAD_BYTES else lines
+    lines = [line.removesuffix("\r") for line in lines if line.strip()]
+    if len(lines) < 2:
+        return
+    what, remedy = "", "rename it to .jsonl"
+    if all(map(_is_object, lines)):
+        what = "JSON lines"
+    elif separator := _table_separator(lines, text_field):
+        what, remedy = "a CSV file with a header", "rename it to .csv"
+        if separator != ",":
+            what, remedy = f"a table separated by {separator!r}", "save it as .csv with a header"
+    if what:
+        command = escape(f"jq -Rc '{{{text_field}: .}}' < OLD.txt > NEW.jsonl")
+        raise UnreadableFileError(
+            f"called plain text, but holds {what}; {remedy}, or, to take each line as it is: {command}"
+        )
+
+
+def _is_object(line: str) -> bool:
+    if not line.lstrip().startswith("{"):
+        return False
+    try:
+        return bool(json.loads(line))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _table_separator(lines: list[str], text_field: str) -> str | None:
+    """Returns what separates the columns of a table with a header that has the column `text_field`."""
+    for separator in _SEPARATORS:
+        header = lines[0].split(separator)
+        if len(header) > 1 and text_field in (name.strip('"') for name in header):
+            try:
+                widths = {len(row) for row in csv.reader(lines, delimiter=separator)}
+            except csv.Error:
+                continue
+            if widths == {len(header)}:
+                return separator
+    return None
