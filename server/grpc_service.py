@@ -18,6 +18,7 @@ from tensorflow_serving.apis import (
 )
 
 from .batching import Outputs
+from .grpc_arrival import InTime, arrival_options
 from .predict_request import DEFAULT_SIGNATURE, PredictRequest, check_names, predict_request
 from .predictor import Predictor
 from .request_error import RequestError
@@ -59,10 +60,11 @@ async def grpc_server(predictor: Predictor, address: str) -> AsyncIterator[None]
     """
     gate = _Ending()
     server = grpc.aio.server(
-        interceptors=[gate],
+        interceptors=[gate, InTime(predictor.limits.body_seconds)],
         options=[
             ("grpc.max_receive_message_length", predictor.limits.body_bytes),
             ("grpc.max_concurrent_streams", _STREAMS),
+            *arrival_options(predictor.limits.body_seconds),
             # Otherwise two servers can listen at one port, each with half of the calls.
             ("grpc.so_reuseport", 0),
         ],

@@ -17,8 +17,9 @@ class RecordOptions(Settings):
     text_field: str = Field("text", min_length=1)
     # What to do with a line that is not UTF-8: stop with its file and line number, or drop and count it.
     invalid_utf8: Literal["error", "drop"] = "error"
-    # What to do with a record that is not JSON, has no string in the field, has the field twice or is longer than 16 MiB:
-    # stop with its file and line number, or drop and count it. A null is no error: it is dropped and counted like an empty line.
+    # What to do with a record that is not JSON, has no string in the field, has the field twice or is longer than
+    # 16 MiB: stop with its file and line number, or drop and count it. A null is no error: it is dropped and counted
+    # like an empty line.
     invalid_records: Literal["error", "drop"] = "error"
 
     def drops(self, problem: Problem) -> bool:

@@ -1,0 +1,59 @@
+"""gRPC: how long a client may take to send a message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+# A connection without calls is closed after this many times the longest time of a message. Clients open another.
+_IDLE_TIMES = 10
+
+
+def arrival_options(seconds: float) -> list[tuple[str, int]]:
+    """Returns options of a gRPC server that bound what comes before a call.
+
+    Args:
+        seconds: Longest time of a message, and of the opening of a connection.
+    """
+    milliseconds = max(1, round(1000 * seconds))
+    return [
+        ("grpc.server_handshake_timeout_ms", milliseconds),
+        ("grpc.max_connection_idle_ms", _IDLE_TIMES * milliseconds),
+    ]
+
+
+class InTime(grpc.aio.ServerInterceptor):
+    """Ends calls whose message does not arrive in time, or cannot be read.
+
+    gRPC waits for a message as long as the client is connected. So each call is taken for a stream of messages, of
+    which one is awaited here: both look alike to a client.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """Sets the longest time in which a message must arrive."""
+        self._seconds = seconds
+
+    async def intercept_service(self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any) -> Any:
+        """Returns what answers a call."""
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+
+        async def answer(messages: AsyncIterator[Any], context: Any) -> Any:
+            try:
+                request = await asyncio.wait_for(anext(messages), self._seconds)
+            except asyncio.TimeoutError:
+                code = grpc.StatusCode.DEADLINE_EXCEEDED
+                problem = f"the message did not arrive within {self._seconds:g} s"
+            except (StopAsyncIteration, DecodeError):
+                code = grpc.StatusCode.INVALID_ARGUMENT
+                problem = "the message is none of this method; use the stubs of tensorflow-serving-api"
+            else:
+                return await handler.unary_unary(request, context)
+            await context.abort(code, problem)
+
+        return grpc.stream_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)

@@ -1,0 +1,81 @@
+"""gRPC clients that send nothing, too slowly, or what is no message."""
+
+import socket
+import threading
+
+import grpc
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2
+
+pytestmark = pytest.mark.slow
+
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+
+
+@pytest.fixture(scope="module")
+def address(start_server, bigram_model):
+    return start_server(bigram_model, "--grpc-port", "0", "--body-seconds", "0.5").grpc_address
+
+
+@pytest.fixture
+def channel(address):
+    with grpc.insecure_channel(address) as made:
+        yield made
+
+
+def good() -> bytes:
+    asked = predict_pb2.PredictRequest()
+    asked.model_spec.name = "model"
+    asked.inputs["text"].CopyFrom(tf.make_tensor_proto(["the cat"]))
+    return asked.SerializeToString()
+
+
+def status(call, *arguments):
+    with pytest.raises(grpc.RpcError) as caught:
+        call(*arguments, timeout=60)
+    return caught.value.code(), caught.value.details()
+
+
+def test_a_message_that_never_arrives_ends_the_call_and_others_are_answered(channel):
+    never = threading.Event()
+
+    def nothing():
+        never.wait(60)
+        yield b""
+
+    calls = [channel.stream_unary(PREDICT).future(nothing(), timeout=60) for _ in range(20)]
+    assert predict_pb2.PredictResponse.FromString(channel.unary_unary(PREDICT)(good(), timeout=60)).outputs
+    for call in calls:
+        assert (call.code(), call.details()) == (
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+            "the message did not arrive within 0.5 s",
+        )
+    never.set()
+
+
+def test_what_is_no_message(channel):
+    problem = (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "the message is none of this method; use the stubs of tensorflow-serving-api",
+    )
+    assert status(channel.unary_unary(PREDICT), b"\xff\xff\xff") == problem
+    assert status(channel.stream_unary(PREDICT), iter(())) == problem
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HT",
+        # The opening of HTTP/2 and then half of a frame.
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" + b"\0\0\x64\1\0\0\0\0\1x",
+    ],
+)
+def test_a_connection_without_a_call_is_closed(address, sent):
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(sent)
+        # An empty answer: the server has closed it. A test that waits for it longer ends with TimeoutError.
+        while connection.recv(1000):
+            pass
