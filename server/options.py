@@ -18,7 +18,7 @@ class Limits(Settings):
     rows: WholeNumber = Field(256, ge=1)
     # Most tokens of a text, by the model's own tokenizer; more is answered with 400.
     tokens: WholeNumber = Field(4096, ge=1)
-    # Longest time in which a body, or a message of gRPC, must arrive; longer is answered with 408, or DEADLINE_EXCEEDED.
+    # Longest time in which a body, or a message of gRPC, must arrive; longer is answered with 408 or DEADLINE_EXCEEDED.
     body_seconds: Number = Field(30.0, gt=0.0)
     # Most rows that wait for the model; beyond it, requests are answered with 429. At least `rows`, since a request of
     # more could never be answered.

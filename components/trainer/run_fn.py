@@ -16,6 +16,7 @@ from ...model.export import export_model
 from ...model.lstm import ProcessorLSTM
 from ...model.options import TrainerOptions
 from ...model.transform_graph import TransformGraph
+from ...transform.options import TextOptions
 from . import input_pipeline
 from .backup import Backup
 from .buckets import choose_buckets
@@ -24,6 +25,7 @@ from .distribution import choose_strategy, from_chief, is_chief
 from .optimizer import build_optimizer
 from .replica_batches import distribute
 from .run_options import options_of_run
+from .same_transform import check_same_transform
 from .threads import deal_threads, on_processor
 from .training import TrainableLanguageModel
 
@@ -43,7 +45,8 @@ def run_fn(fn_args: Any) -> None:
             is one pass over the data.
 
     Raises:
-        SettingError: for bad options, or a `base_model`, from which no training can start yet.
+        SettingError: for bad options, options `transform` that are not those of the Transform graph, or a
+            `base_model`, from which no training can start yet.
         ValueError: for a split without sentences.
         DivergenceError: if the loss stops being finite. Nothing is exported then.
     """
@@ -52,6 +55,7 @@ def run_fn(fn_args: Any) -> None:
     shares = deal_threads(options.batch_tokens)
     strategy = choose_strategy(options.distribution)
     transform = TransformGraph(fn_args.transform_output)
+    check_same_transform(transform, TextOptions.from_custom_config(config["transform"]))
     train_files = input_pipeline.list_files(fn_args.train_files, "train")
     eval_files = input_pipeline.list_files(fn_args.eval_files, "eval")
     backup = Backup(

@@ -1,0 +1,87 @@
+"""A Transform graph's own options, told from what it makes of a few texts.
+
+TFX records the options of a Transform nowhere that a Trainer sees. The exported model takes its ids from the graph and
+its words from the options, so options that differ would give it words that are not those it was trained on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, get_args
+
+import tensorflow as tf
+
+from ...errors import SettingError, escape
+from ...model.transform_graph import TransformGraph
+from ...transform.options import AUTO, TextOptions, TokenizerKind
+from ...transform.tokenizer import tokenize
+from ...transform.vocabulary import END_ID, RESERVED, lookup_table, read_vocabulary
+
+# Words of the vocabulary that are tried.
+_WORDS = 1000
+
+
+def check_same_transform(graph: TransformGraph, options: TextOptions) -> None:
+    """Checks that a Transform graph was made with some options, as far as texts and vocabulary show.
+
+    Args:
+        graph: What Transform made.
+        options: What the Trainer was told.
+
+    Raises:
+        SettingError: An option is not the graph's own.
+    """
+    texts = tf.constant(_texts(graph.vocabulary_path))
+    found = graph.ids(texts)
+    table = lookup_table(graph.vocabulary_path)
+    told = (options.tokenizer, options.lowercase)
+    if not _same(found, texts, table, *told):
+        fitting = [
+            f"tokenizer={kind}, lowercase={lowercase}"
+            for kind, lowercase in itertools.product(get_args(TokenizerKind), (True, False))
+            if _same(found, texts, table, kind, lowercase)
+        ]
+        used = f"Transform used {' or '.join(fitting)}" if fitting else "Transform split the lines otherwise"
+        raise _mismatch(f"tokenizer={told[0]}, lowercase={told[1]}", used)
+    _check_length(graph, options)
+    words = read_vocabulary(graph.vocabulary_path)
+    vocabulary = options.vocabulary
+    if vocabulary.file is not None:
+        if tf.io.gfile.exists(vocabulary.file) and read_vocabulary(vocabulary.file) != words:
+            raise _mismatch(f"vocabulary file={vocabulary.file}", "Transform used another vocabulary")
+    elif vocabulary.size is not None and len(words) - len(RESERVED) > vocabulary.size:
+        raise _mismatch(
+            f"vocabulary size={vocabulary.size}", f"the vocabulary of Transform has {len(words) - len(RESERVED)} words"
+        )
+
+
+def _mismatch(told: str, used: str) -> SettingError:
+    return SettingError(f"{escape(told)}: {escape(used)}; give the Trainer the options of its Transform")
+
+
+def _texts(vocabulary_path: str) -> list[bytes]:
+    """Returns texts that each tokenizer reads otherwise, with and without lower case."""
+    words = (word.decode("utf-8", "replace") for word in read_vocabulary(vocabulary_path)[len(RESERVED) :])
+    letters = list(itertools.islice((word for word in words if word.isalpha()), _WORDS))
+    texts = ["A", "z", "Z,a b", *letters, *map(str.upper, letters), *(f"{word},{word}" for word in letters[:10])]
+    return [text.encode("utf-8") for text in texts]
+
+
+def _same(found: tf.RaggedTensor, texts: tf.Tensor, table: Any, kind: TokenizerKind, lowercase: bool) -> bool:
+    """Returns whether ids are those of some options, as far as lines were not cut."""
+    ids = table.lookup(tokenize(texts, kind, lowercase))
+    expected = tf.concat([ids, tf.fill([ids.nrows(), 1], tf.constant(END_ID, tf.int64))], axis=1).to_list()
+    rows = found.to_list()
+    longest = max(map(len, rows))
+    return all(row == full[:longest] for row, full in zip(rows, expected, strict=True))
+
+
+def _check_length(graph: TransformGraph, options: TextOptions) -> None:
+    limit = options.auto_limit if options.max_length == AUTO else options.max_length
+    if limit is None:
+        return
+    length = len(graph.ids(tf.constant([b"a " * (limit + 1)])).to_list()[0])
+    if length > limit or (length < limit and options.max_length != AUTO):
+        told = "auto_limit" if options.max_length == AUTO else "max_length"
+        used = f"at most {length}" if length < limit else f"more than {limit}"
+        raise _mismatch(f"{told}={limit}", f"the lines of Transform have {used} tokens")
