@@ -38,6 +38,7 @@ def command(
     except ValueError as error:
         refuse(error)
     from ..exported import comparison, scoring
+    from ..pipelines.local.terminal import plain_console
     from ..pipelines.results.comparison_tables import print_comparison
 
     try:
@@ -49,4 +50,4 @@ def command(
     if as_json:
         click.echo(json.dumps(values))
     else:
-        print_comparison(values)
+        print_comparison(values, plain_console())

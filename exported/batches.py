@@ -6,38 +6,36 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..errors import SettingError
+
 # Rows and padded bytes (rows times the longest row) of one call of the model. A token has at least one byte, so the
 # bytes bound the tokens, and with them the logits, for every tokenizer.
 MAX_ROWS = 256
 MAX_PADDED_BYTES = 16_384
 
 
-def batches_by_length(
-    sizes: Sequence[int], max_padded: int = MAX_PADDED_BYTES, max_rows: int = MAX_ROWS
-) -> list[np.ndarray]:
-    """Splits rows into batches of similar length.
+def batches_by_length(sizes: Sequence[int], batch_bytes: int = MAX_PADDED_BYTES) -> list[np.ndarray]:
+    """Splits rows into batches of similar length and at most `MAX_ROWS` rows.
 
-    Worked example, `max_padded=12`: sizes `[2, 9, 3, 4]` give `[[0, 2, 3], [1]]`: three rows padded to 4 are 12,
+    Worked example, `batch_bytes=12`: sizes `[2, 9, 3, 4]` give `[[0, 2, 3], [1]]`: three rows padded to 4 are 12,
     and 9 is alone.
 
     Args:
         sizes: Length of each row, in bytes.
-        max_padded: Largest number of rows times longest row; a longer row is a batch of one.
-        max_rows: Largest number of rows.
+        batch_bytes: Largest number of rows times longest row; a longer row is a batch of one.
 
     Returns:
         Arrays of row numbers, int64; each row is in exactly one. Shorter rows come first.
 
     Raises:
-        ValueError: If a limit is below 1.
+        SettingError: If `batch_bytes` is below 1.
     """
-    for name, limit in (("max_padded", max_padded), ("max_rows", max_rows)):
-        if limit < 1:
-            raise ValueError(f"{name}={limit}: must be >= 1")
+    if batch_bytes < 1:
+        raise SettingError(f"{{batch_bytes}}={batch_bytes}: must be >= 1; set {{batch_bytes}}")
     batches: list[np.ndarray] = []
     batch: list[int] = []
     for row in np.argsort(np.asarray(sizes, dtype=np.int64), kind="stable"):
-        if batch and (len(batch) == max_rows or (len(batch) + 1) * max(1, sizes[row]) > max_padded):
+        if batch and (len(batch) == MAX_ROWS or (len(batch) + 1) * max(1, sizes[row]) > batch_bytes):
             batches.append(np.array(batch))
             batch = []
         batch.append(int(row))

@@ -102,7 +102,7 @@ def score_texts(
     """
     for window in _windows(texts):
         scores: dict[int, EvaluationSums] = {}
-        for rows in batches_by_length([len(line) for _, line in window], max_padded=batch_bytes):
+        for rows in batches_by_length([len(line) for _, line in window], batch_bytes):
             outputs = model.call(SCORE, text=tf.constant([window[row][1] for row in rows], tf.string))
             for position, row in enumerate(rows):
                 scores[int(row)] = EvaluationSums.from_outputs(

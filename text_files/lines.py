@@ -11,22 +11,21 @@ MAX_LINE_BYTES = 16 * 2**20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def raw_lines(file: BinaryIO, limit: int = MAX_LINE_BYTES) -> Iterator[tuple[int, bytes | None]]:
+def raw_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
     r"""Reads the lines of a file from where it stands.
 
     Only `\n` ends a line, so `a\rb` is one line; the last line needs no terminator.
 
     Args:
         file: A file open for reading bytes.
-        limit: Most bytes of a line without its `\n`.
 
     Yields:
         The bytes that the line takes in the file, and the line with its terminator, or None if it is longer
-        than `limit` (it is then skipped in pieces and never held in memory).
+        than `MAX_LINE_BYTES` without it (it is then skipped in pieces and never held in memory).
     """
-    while piece := file.readline(limit + 1):
+    while piece := file.readline(MAX_LINE_BYTES + 1):
         size = len(piece)
-        if size <= limit or piece.endswith(b"\n"):
+        if size <= MAX_LINE_BYTES or piece.endswith(b"\n"):
             yield size, piece
             continue
         while not piece.endswith(b"\n") and (piece := file.readline(2**16)):

@@ -13,11 +13,12 @@ import tensorflow_transform as tft
 from ..errors import SettingError, escape
 from .options import AUTO, MINIMUM_LENGTH
 
+# Of all targets. A binary fraction cannot express it and would decide ties by chance.
 KEPT_SHARE = Fraction(999, 1000)
 
 
-def smallest_length(lines: Mapping[int, int], kept_share: Fraction = KEPT_SHARE) -> int:
-    """Finds the smallest `max_length` that cuts no more tokens than allowed.
+def smallest_length(lines: Mapping[int, int]) -> int:
+    """Finds the smallest `max_length` that keeps `KEPT_SHARE` of the tokens.
 
     Ninety lines of 10 targets and one of 100 are 1000 tokens. Cut to 99 targets, 999 of them are kept:
 
@@ -25,14 +26,12 @@ def smallest_length(lines: Mapping[int, int], kept_share: Fraction = KEPT_SHARE)
 
     Args:
         lines: Number of lines by length, in targets (words and `</s>`).
-        kept_share: The share of all targets that must be kept, between 0 and 1. A `Fraction`, since a
-            binary fraction cannot express 99.9 % and would decide ties by chance.
 
     Returns:
         The length in targets, at least 2.
     """
     total = sum(length * count for length, count in lines.items())
-    needed = kept_share * total
+    needed = KEPT_SHARE * total
     # One step longer adds a token to each line that is longer, so between two lengths it grows evenly.
     kept, reached, longer = 0, 0, sum(lines.values())
     for length in sorted(lines):

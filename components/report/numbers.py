@@ -49,7 +49,7 @@ def signed(value: float | None, digits: int = 2) -> str:
     return f"+{text}" if value is not None and value > 0 else text
 
 
-def change(value: float | None, digits: int = 2) -> str:
+def change(value: float | None) -> str:
     """Formats a change as a share with its sign: `+1.20 %`."""
-    text = share(value, digits)
+    text = share(value)
     return f"+{text}" if value is not None and value > 0 else text

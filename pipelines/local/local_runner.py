@@ -46,16 +46,15 @@ class _Working:
     begin: float
 
 
-def run_pipeline(
-    plan: Plan, observer: Observer, log_file: Path, at_once: int | None = None, lock: HeldLock | None = None
-) -> list[NodeResult]:
-    """Runs the nodes of a plan; after a failure no further node starts, and those that work go on to their end.
+def run_pipeline(plan: Plan, observer: Observer, log_file: Path, lock: HeldLock | None = None) -> list[NodeResult]:
+    """Runs the nodes of a plan, as many at once as there are cores.
+
+    After a failure no further node starts; those that work go on to their end.
 
     Args:
         plan: What to run.
         observer: Told when each node starts, reports and ends.
         log_file: Where the nodes' output goes.
-        at_once: Most nodes that work at the same time; None: as many as there are cores.
         lock: The lock of the output folder, which each node holds until it has ended.
 
     Returns:
@@ -84,7 +83,7 @@ def run_pipeline(
                 end(NodeResult(node_id, "SKIPPED", 0.0))
             if skipped:
                 continue
-            while ready and not failed and len(working) < (at_once or os.cpu_count() or 1):
+            while ready and not failed and len(working) < (os.cpu_count() or 1):
                 observer.started(ready[0])
                 connection, node = _start(plan, ready.pop(0), log_file, lock)
                 working[connection] = node

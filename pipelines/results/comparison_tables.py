@@ -7,18 +7,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ..local.terminal import plain_console
 from .summary_tables import INTERVAL
 
 
-def print_comparison(comparison: dict[str, Any], console: Console | None = None) -> None:
+def print_comparison(comparison: dict[str, Any], console: Console) -> None:
     """Prints the scores of both models, the change by slice, and the verdict.
 
     Args:
         comparison: `exported.comparison.Comparison.as_json`.
-        console: The console, without markup; None: standard output.
+        console: A `terminal.plain_console`, since names of slices are not markup.
     """
-    console = console or plain_console()
     scores = Table("", "MODEL_A", "MODEL_B", title=f"{comparison['lines']:,} lines", title_justify="left")
     for title, key, form in (("Perplexity per token", "perplexity", ".2f"), ("Bits per byte", "bits_per_byte", ".4f")):
         models = [comparison[model] for model in ("candidate", "baseline")]

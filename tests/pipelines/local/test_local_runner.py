@@ -1,6 +1,7 @@
 """The local runner: what runs at once, and what a node that fails or dies does to the others."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -41,13 +42,14 @@ class Events:
 
 
 @pytest.fixture
-def run(small_nodes, tmp_path):
+def run(small_nodes, tmp_path, monkeypatch):
     connection = connection_config(f"sqlite:///{tmp_path}/metadata.sqlite")
 
     def run(*makers, at_once=2, **partial):
         plan = plan_pipeline(small_nodes.pipeline_of(tmp_path, connection, *makers), **partial)
         events = Events()
-        results = run_pipeline(plan, events, tmp_path / "log", at_once)
+        monkeypatch.setattr(os, "cpu_count", lambda: at_once)
+        results = run_pipeline(plan, events, tmp_path / "log")
         assert [result.id for result in results] == list(plan.upstream)
         assert not events.working
         return {result.id: result for result in results}, events

@@ -82,15 +82,17 @@ def test_warnings_reasons_and_paths_are_printed_as_they_are(tmp_path):
     assert [words for words in expected if words not in text] == []
 
 
-def test_a_comparison_is_printed_as_it_is(capsys):
+def test_a_comparison_is_printed_as_it_is():
     scores = {"perplexity": 2.0, "perplexity_ci95": (1.0, 3.0), "bits_per_byte": 2.0, "bits_per_byte_ci95": (1.0, 3.0),
               "tokens": 9, "oov_tokens": 0}  # fmt: skip
     part = {"lines": 3, "change": 0.1, "change_lower95": 0.0, "change_upper95": 0.2}
+    stream = io.StringIO()
     print_comparison(
         {**part, "candidate": scores, "baseline": scores, "slices": {"source: [b]": part},
-         "gate": {"blessed": False, "reasons": ["worse in [/tmp/x]"]}}
+         "gate": {"blessed": False, "reasons": ["worse in [/tmp/x]"]}},
+        plain_console(stream),
     )  # fmt: skip
-    shown = capsys.readouterr().out
+    shown = stream.getvalue()
     assert "source: [b]" in shown
     assert "worse in [/tmp/x]" in shown
 
