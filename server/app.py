@@ -34,15 +34,15 @@ from .served_model import ServedModel
 _log = logging.getLogger(__name__)
 
 PLAYGROUND = Path(__file__).with_name("playground.html")
-# The page brings all that it needs and talks to its own server only.
+# The page contains all its resources and sends requests to its own server only.
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 )
-# What takes milliseconds to write is written beside the event loop, for others to be served meanwhile.
+# Number of values above which an answer is written in another thread, so that the event loop serves other requests.
 LARGE_ANSWER = 10_000
 _WATCH = WatchOptions()
 _TYPES = {"string": "DT_STRING", "float32": "DT_FLOAT", "int32": "DT_INT32", "int64": "DT_INT64"}
-# Where a path parameter is one of these, TensorFlow Serving knows the address.
+# Methods of TensorFlow Serving that this server refuses with a remedy.
 _VERBS = ("classify", "regress")
 _MOST_VERSION = 2**63 - 1
 
@@ -60,14 +60,14 @@ def create_app(
     Args:
         path: The folder of all versions, or a version's own.
         name: The model's name in the addresses: letters, digits, `_`, `.` and `-`.
-        limits: What requests may cost.
-        poll_seconds: How often a new version is looked for.
-        cors_origins: The origins whose pages may ask, such as `https://example.org`; `*`: all.
-        beside: What runs as long as the application and answers with the same model, such as another protocol.
+        limits: The limits of a request.
+        poll_seconds: Seconds between two looks for a new version.
+        cors_origins: The origins whose pages may send requests, such as `https://example.org`; `*`: all.
+        beside: A context that lasts as long as the application and uses its predictor, such as a gRPC server.
 
     Returns:
-        The application. It works while its lifespan lasts; the model is loaded before, so that what cannot be served
-        fails at once.
+        The application, which answers during its ASGI lifespan. The model is loaded before, so that a model that cannot
+        be served raises an error at once.
 
     Raises:
         ValueError: If there is no model, it cannot be loaded, or the name or `poll_seconds` cannot be used.
@@ -179,7 +179,7 @@ class _Server:
         return Response(self._page, media_type="text/html", headers={"Content-Security-Policy": _PAGE_POLICY})
 
     async def no_address(self, request: Request, error: Exception) -> Response:
-        """Answers what no route takes; an address below `/v1` gets 400, as from TensorFlow Serving."""
+        """Answers requests to unknown addresses; below `/v1` with 400, as TensorFlow Serving does."""
         assert isinstance(error, HTTPException)
         path, status, headers = request.url.path, error.status_code, dict(error.headers or {})
         if status == 405:
@@ -200,11 +200,11 @@ class _Server:
 
 
 def _address(request: Request) -> tuple[str, int | None]:
-    """The model's name and version in an address."""
+    """Returns the model's name and version in an address."""
     name, version = request.path_params["name"], request.path_params.get("version")
     if version is None:
         return name, None
-    # In this order: Python refuses to read thousands of digits.
+    # The pattern first, since `int` raises an error for thousands of digits.
     if not re.fullmatch(r"[0-9]{1,19}", version) or int(version) > _MOST_VERSION:
         raise RequestError(400, f"versions/{version[:40]}: must be a number of 64 bits; name a version, or none")
     return name, int(version)
@@ -228,7 +228,7 @@ def _json(tree: Any, status: int = 200, headers: dict[str, str] | None = None) -
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)
-    # What is left of a body that is too slow is not waited for.
+    # The connection is closed after a timeout, since the rest of the body would still arrive.
     headers = {
         408: {"Connection": "close"},
         415: {"Accept-Encoding": "gzip, identity"},

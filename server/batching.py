@@ -26,12 +26,12 @@ Outputs = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class _Padding:
-    """How the rows of a call's outputs are padded.
+    """Padding of the rows of a call's outputs.
 
     Attributes:
-        names: The outputs that are, [batch, time].
-        lengths: The values of each row, int [batch].
-        number: What stands behind them if they are numbers; strings are empty.
+        names: The padded outputs, [batch, time].
+        lengths: The number of values of each row, int [batch].
+        number: The padding of numbers; strings are padded with empty ones.
     """
 
     names: frozenset[str]
@@ -46,7 +46,7 @@ class _Job:
     Attributes:
         model: The model that answers.
         request: The request.
-        future: Its outcome.
+        future: Its outputs or its error.
         loop: The event loop of `future`.
         outputs: The outputs of each row, None until they are known.
         missing: The number of rows without outputs.
@@ -64,10 +64,10 @@ class _Job:
     use: contextlib.ExitStack
 
     def key(self) -> Hashable:
-        """Returns what requests must share to go in one call: the sizes of a row, and how many words it proposes."""
+        """Returns the key of requests that can share a call: the sizes of a row, and the number of proposed words."""
         inputs = self.request.inputs
         shapes = tuple(
-            # A call does for all rows what the largest number needs: nobody pays for another's.
+            # A call proposes the largest k of its rows for all of them, which would slow down those with a smaller one.
             int(inputs[name].max()) if name == K else inputs[name].shape[1:]
             for name in self.model.inputs[self.request.signature]
         )
@@ -82,9 +82,9 @@ class _Job:
 class Batcher:
     """Answers requests in batches.
 
-    Nothing waits for company: a call takes all that has come while the calls before were running, so that a single
-    client's requests go through alone and at once, and many clients' in batches that grow with the load. A long
-    request is not one call either: its rows go with others of like length, in calls of bounded size.
+    There is no delay: a call takes all rows that arrived during the previous calls. So the requests of a single
+    client are answered alone and at once, and those of many clients in batches that grow with the load. The rows of a
+    long request are spread over several calls of bounded size, with other rows of similar length.
 
     Args:
         max_waiting_rows: Most rows that wait; beyond it, requests are refused.
@@ -99,14 +99,14 @@ class Batcher:
         self._batches: collections.deque[list[tuple[_Job, int]]] = collections.deque()
         self._changed = threading.Condition()
         self._closed = False
-        # One thread: a call uses all cores, and with fewer calls the batches are larger. With two threads, a request of
+        # One thread: a call uses all cores, and fewer calls have larger batches. With two threads, a request of
         # 64 clients took a fifth more processor time.
         self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
         self._thread.start()
 
     @property
     def waiting_rows(self) -> int:
-        """Rows that no call has begun with."""
+        """The number of rows that are in no call yet."""
         return self._waiting_rows
 
     async def run(self, model: ServedModel, request: PredictRequest) -> Outputs:
@@ -114,11 +114,11 @@ class Batcher:
 
         Args:
             model: The model that answers; the caller has it `in_use`.
-            request: For a signature of the model.
+            request: A request for a signature of the model.
 
         Returns:
-            The outputs by name, [rows, ...]; those that are padded are padded to the longest row of the request, as
-            if it had gone alone.
+            The outputs by name, [rows, ...]. Padded outputs have the length of the request's longest row, as in a call
+            of its own.
 
         Raises:
             RequestError: With status 429 if too many rows wait, with 400 if the model refuses the inputs, with 503
@@ -140,11 +140,11 @@ class Batcher:
         try:
             return await job.future
         finally:
-            # The same circle as in `_fail`: the future holds the error, which holds this frame.
+            # The reference cycle of `_fail`: the future holds the error, and the error this frame.
             del job
 
     def close(self) -> None:
-        """Ends the thread after the call that is under way; requests that still wait are refused."""
+        """Ends the thread after its current call; waiting requests are refused."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -152,7 +152,7 @@ class Batcher:
         left = self._waiting + [job for batch in self._batches for job, _ in batch]
         self._waiting, self._waiting_rows = [], 0
         self._batches.clear()
-        # The loops of those that are done may be closed.
+        # Without the answered ones, whose event loops may be closed.
         _fail([job for job in left if not job.future.done()], _ending())
         for job in left:
             job.use.close()
@@ -169,25 +169,25 @@ class Batcher:
                     self._waiting = []
                 batch = self._batches.popleft()
                 self._waiting_rows -= len(batch)
-            # Nobody waits any more for a call that was cancelled or came to its deadline.
+            # A request that was cancelled or is past its deadline needs no outputs.
             wanted = [(job, row) for job, row in batch if not job.future.cancelled()]
             if wanted:
                 self._on_batch(len(wanted))
                 try:
                     _answer(wanted)
-                except Exception as error:  # Whatever happens to these requests, the next ones need this thread.
+                except Exception as error:  # The thread must go on for later requests.
                     _log.exception("a batch failed")
                     _fail([job for job, _ in wanted], error)
             for job, _ in batch:
                 job.unfinished -= 1
                 if not job.unfinished:
                     job.use.close()
-            # This thread must not hold the last requests while it waits.
+            # While it waits, the thread must hold no references to the last requests.
             del batch, wanted, job
 
 
 def _batches(jobs: list[_Job]) -> list[list[tuple[_Job, int]]]:
-    """Puts rows of like requests and like length together."""
+    """Groups rows of equal keys and similar length."""
     groups: dict[Hashable, list[tuple[_Job, int]]] = {}
     sizes: dict[Hashable, list[int]] = {}
     for job in jobs:
@@ -198,13 +198,13 @@ def _batches(jobs: list[_Job]) -> list[list[tuple[_Job, int]]]:
 
 
 def _answer(batch: list[tuple[_Job, int]]) -> None:
-    """Calls the model and hands its outputs to the requests."""
+    """Calls the model and gives its outputs to the requests."""
     jobs = list({id(job): job for job, _ in batch}.values())
     try:
         outputs = _call(batch)
     except Exception as error:
         if len(jobs) > 1:
-            # Only the request that is to blame may fail.
+            # Only the request with the bad inputs may fail.
             for job in jobs:
                 _answer([(other, row) for other, row in batch if other is job])
             return
@@ -223,7 +223,7 @@ def _answer(batch: list[tuple[_Job, int]]) -> None:
 
 
 def _padding(batch: list[tuple[_Job, int]], outputs: Outputs) -> _Padding:
-    """Finds out what a call padded: all that has the mask's shape, and the words of `next_word` beyond each row's k."""
+    """Returns the padding of a call: outputs of the mask's shape, and the words of `next_word` beyond each row's k."""
     if "mask" in outputs:
         shape = outputs["mask"].shape
         names = frozenset(name for name, array in outputs.items() if array.shape == shape)
@@ -267,18 +267,18 @@ def _ending() -> RequestError:
 
 
 def _fail(jobs: list[_Job], error: Exception) -> None:
-    # The futures hold the error, and its frames would hold the jobs and the loaded model: a cycle that would last
-    # beyond the model's use, until the next garbage collection.
+    # The futures hold the error, and its frames would hold the jobs and the loaded model: a reference cycle that keeps
+    # the model in memory until the next garbage collection.
     error.__traceback__ = error.__context__ = error.__cause__ = None
     _finish(jobs, lambda job: job.future.set_exception(error))
 
 
 def _finish(jobs: list[_Job], set_outcome: Callable[[_Job], None]) -> None:
-    """Sets the outcome of requests in their event loop, in one go."""
+    """Sets the outcomes of requests with one callback for each event loop."""
 
     def finish(of_loop: list[_Job]) -> None:
         for job in of_loop:
-            if not job.future.done():  # The client may have gone.
+            if not job.future.done():  # The client may have disconnected.
                 set_outcome(job)
 
     for loop in {job.loop for job in jobs}:

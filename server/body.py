@@ -13,39 +13,39 @@ from starlette.responses import Response
 from .options import Limits
 from .request_error import RequestError
 
-# What takes longer than handing it over is inflated or compressed beside the event loop.
+# Number of bytes from which a body is decompressed or compressed in another thread; for fewer, the switch takes longer.
 _MUCH = 32_000
-# Bytes that are inflated in one step.
+# Number of bytes that are decompressed in one step.
 _STEP = 65_536
-# An answer of fewer bytes goes as it is: what it would save is less than the rest of a packet or two.
+# Answers of fewer bytes are not compressed: they fit into a few network packets either way.
 _COMPRESSED_FROM = 4096
 _GZIP_MAGIC = b"\x1f\x8b"
 _WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
-    """Reads a body that is neither too large nor too slow, and inflates it if it is compressed.
+    """Reads a body that is neither too large nor too slow, and decompresses it.
 
-    What is too large is not held, but read to its end, within the time: most clients read no answer before they have
-    sent everything. Those that ask first (`Expect: 100-continue`) are told at once.
+    A body that is too large is read to its end without being kept, within `body_seconds`, since most clients read no
+    answer before they have sent everything. Clients that send `Expect: 100-continue` get the answer at once.
 
     Args:
         request: The request.
-        limits: Most bytes, compressed and inflated, and seconds.
+        limits: The limits of bytes, compressed and decompressed, and of seconds.
 
     Returns:
-        The body, inflated.
+        The decompressed body.
 
     Raises:
-        RequestError: With status 413 if it is too large, before or after it is inflated; 408 if it is too slow; 415 if
-            its encoding is not known; 400 if it is not what its header says; 499 if the client went away.
+        RequestError: With status 413 if it is too large, compressed or decompressed; 408 if it is too slow; 415 if
+            its encoding is not known; 400 if it does not match its header; 499 if the client disconnected.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise RequestError(
             415, f"Content-Encoding: {encoding[:40]}: only gzip is read; compress with gzip, or send it as it is"
         )
-    # HTTP parsers let no other than a number through.
+    # The HTTP parser accepts only numbers.
     if "expect" in request.headers and int(request.headers.get("content-length", "0")) > limits.body_bytes:
         raise _too_large(limits)
 
@@ -67,7 +67,7 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         raise _too_large(limits)
     body = b"".join(parts)
     if "gzip" in encoding:
-        # A small body can hold a thousand times as much.
+        # A gzip body can decompress to a thousand times its size.
         return inflate(body, limits) if size < 1000 else await asyncio.to_thread(inflate, body, limits)
     if body.startswith(_GZIP_MAGIC):
         raise RequestError(400, "the body is compressed with gzip; say so: Content-Encoding: gzip")
@@ -75,14 +75,14 @@ async def read_body(request: Request, limits: Limits) -> bytes:
 
 
 def inflate(body: bytes, limits: Limits) -> bytes:
-    """Inflates what was compressed with gzip, in one member or several.
+    """Decompresses gzip data of one or several members.
 
     Args:
         body: The compressed bytes.
-        limits: Most bytes of the result; beyond it, no more is inflated.
+        limits: The limit of the result's bytes; decompression stops there.
 
     Raises:
-        RequestError: With status 413 if there is more, 400 if it is not gzip or does not end.
+        RequestError: With status 413 if the result is larger, 400 if the data is not gzip or is cut off.
     """
     parts: list[bytes] = []
     size = position = 0
@@ -111,10 +111,10 @@ def inflate(body: bytes, limits: Limits) -> bytes:
 
 
 async def json_response(request: Request, content: bytes) -> Response:
-    """Makes an answer, compressed if it is not small and the client takes that.
+    """Makes an answer, compressed if it is large and the client accepts gzip.
 
     Args:
-        request: What is answered.
+        request: The request.
         content: JSON.
     """
     if len(content) < _COMPRESSED_FROM:
@@ -130,7 +130,7 @@ async def json_response(request: Request, content: bytes) -> Response:
 
 
 def _deflate(content: bytes) -> bytes:
-    # The fastest level: the others take some times as long for a tenth less.
+    # The fastest level. The others take several times as long to save another tenth.
     return gzip.compress(content, compresslevel=1, mtime=0)
 
 

@@ -1,4 +1,4 @@
-"""Model versions: the server always uses the newest complete one and exchanges it while requests go on."""
+"""Model versions: the server uses the newest complete one, and replaces it while it answers requests."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _WATCH = WatchOptions()
 class ModelVersions:
     """Watches a folder of versions, or serves one version's own folder.
 
-    A new version is loaded and warmed up beside the old one; then requests that arrive go to the new one, and those
-    that are under way end with the old one. A version that cannot be loaded is skipped and logged once. If the
-    newest version disappears (a rollback), the one before is served again.
+    A new version is loaded and warmed up beside the old one. Then new requests use the new one, and running requests
+    end with the old one. A version that cannot be loaded is skipped and logged once. If the newest version disappears
+    (a rollback), the previous one is served again.
 
-    Python's garbage collector skips everything that is loaded. TensorFlow and a model are a million objects; a full
+    Loaded objects are excluded from Python's garbage collection. TensorFlow and a model are a million objects; a full
     collection, one in about 3,000 requests, would visit them all and delay every waiting request by 0.15 s.
 
     Args:
         path: The folder.
-        poll_seconds: How often the folder is looked at, at least once a day.
+        poll_seconds: Seconds between two looks at the folder, at most a day.
         on_change: Called with each version that is served from now on.
         on_failure: Called with the folder of each version that could not be loaded.
         on_poll_failure: Called each time the folder could not be read.
@@ -70,7 +70,7 @@ class ModelVersions:
     def in_use(self) -> Iterator[ServedModel]:
         """Yields the model that is served now, and keeps it loaded until the block ends."""
         with contextlib.ExitStack() as use:
-            # The lock: the model must not be retired and unloaded before its use is counted.
+            # Locked, so that the model is not retired and unloaded before its use is counted.
             with self._exchanging:
                 model = self.current
                 use.enter_context(model.in_use())
@@ -87,9 +87,9 @@ class ModelVersions:
             try:
                 self._unload_retired()
                 self._take_newest()
-            except Exception as error:  # Such as a file system that does not answer; the next look may go well.
+            except Exception as error:  # For example a file system that does not answer; the next look may succeed.
                 self._on_poll_failure()
-                if str(error) != logged:  # Not at every poll.
+                if str(error) != logged:  # Not again at every look.
                     logged = str(error)
                     _log.warning("cannot look for a new version (%s); version %d stays", logged, self.current.version)
             else:
@@ -103,7 +103,7 @@ class ModelVersions:
         self._folder = folder
         try:
             model = ServedModel(folder)
-        except Exception:  # Whatever a damaged model raises, the old one goes on.
+        except Exception:  # A damaged model may raise anything; the old version is served on.
             _log.exception("%s: cannot be loaded; version %d is served on", folder, self.current.version)
             self._on_failure(folder)
         else:
@@ -113,9 +113,9 @@ class ModelVersions:
             self._on_change(model)
 
     def _unload_retired(self) -> None:
-        """Frees the versions before, each after its last use."""
-        # A retired model gets no new users, so a count of 0 is final. The loaded model goes here and not with a
-        # request, so that this collection finds all of it: what a later `gc.freeze` covers would never be freed.
+        """Frees old versions, each after its last use."""
+        # A retired model gets no new users, so a count of 0 is final. The model is freed here and not by its last
+        # request, since a collection must find all its objects before the next `gc.freeze` excludes them for ever.
         unused = [model for model in self._retired if not model.users]
         for model in unused:
             model.unload()

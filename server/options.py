@@ -10,33 +10,33 @@ __all__ = ["Limits", "WatchOptions"]
 
 
 class Limits(Settings):
-    """What a request may cost."""
+    """Limits of a request."""
 
-    # Most bytes of a body; more is answered with 413.
+    # Largest number of bytes of a body; more is answered with 413.
     body_bytes: WholeNumber = Field(1_000_000, ge=1)
-    # Most texts, or other rows, of a request; more is answered with 400.
+    # Largest number of texts, or other rows, of a request; more is answered with 400.
     rows: WholeNumber = Field(256, ge=1)
-    # Most tokens of a text, by the model's own tokenizer; more is answered with 400.
+    # Largest number of tokens of a text, by the model's own tokenizer; more is answered with 400.
     tokens: WholeNumber = Field(4096, ge=1)
     # Longest time in which a body, or a message of gRPC, must arrive; longer is answered with 408 or DEADLINE_EXCEEDED.
     body_seconds: Number = Field(30.0, gt=0.0)
-    # Most rows that wait for the model; beyond it, requests are answered with 429. At least `rows`, since a request of
-    # more could never be answered.
+    # Largest number of rows that wait for the model; beyond it, requests are answered with 429. At least `rows`, since
+    # a larger request could never be answered.
     waiting_rows: WholeNumber = Field(4096, ge=1)
-    # Most values of any one output, such as rows × vocabulary; more is answered with 400. At least `rows` × `tokens`,
-    # so that texts within these two can always be scored.
+    # Largest number of values of any one output, such as rows × vocabulary; more is answered with 400. At least
+    # `rows` × `tokens`, so that texts within these two limits can always be scored.
     values: WholeNumber = Field(2**20, ge=1)
 
     @model_validator(mode="after")
     def _large_enough(self) -> Limits:
-        # Frozen for all others.
+        # The usual assignment is an error, since settings are frozen.
         object.__setattr__(self, "waiting_rows", max(self.waiting_rows, self.rows))
         object.__setattr__(self, "values", max(self.values, self.rows * self.tokens))
         return self
 
 
 class WatchOptions(Settings):
-    """How the folder of versions is watched."""
+    """Options of watching the folder of versions."""
 
-    # How often a new version is looked for, seconds; at least once a day.
+    # Seconds between two looks for a new version; at most a day.
     poll_seconds: Number = Field(1.0, gt=0.0, le=86_400.0)

@@ -1,4 +1,4 @@
-"""Predict request: the inputs of a signature as arrays, whichever protocol they came by."""
+"""Predict request: the inputs of a signature as arrays, from either protocol."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..exported.signatures import NEXT_WORD
 from .request_error import RequestError
 
 DEFAULT_SIGNATURE = "serving_default"
-# How many words `next_word` proposes.
+# The input of `next_word` with the number of proposed words.
 K = "k"
 Specs = Mapping[str, tf.TensorSpec]
 
@@ -25,7 +25,7 @@ class PredictRequest:
         signature: Its name.
         inputs: Arrays by name, with the dtype and rank of the signature; strings are bytes in object arrays.
         rows: The size of the batch.
-        in_rows: Whether it came as `instances`, and is answered in rows.
+        in_rows: True if it came as `instances` and is answered in rows.
     """
 
     signature: str
@@ -39,14 +39,15 @@ def predict_request(
 ) -> PredictRequest:
     """Makes a request of arrays.
 
-    A number for all rows may come as a scalar, as one row, or for each row: `k` is a scalar in models of before it had
-    a row for each text, and clients need not know which version is served.
+    A number may be given as a scalar, as one row for all, or for each row: `k` is a scalar in older models, and clients
+    need not know which version is served.
 
     Args:
         signature: Its name.
-        inputs: An array for each input of the signature, with its dtype. The shapes fit, but for numbers as above.
+        inputs: An array for each input of the signature, with its dtype. The shapes fit, except those
+            of numbers, see above.
         specs: The signature's inputs.
-        in_rows: Whether it is answered in rows.
+        in_rows: True if it is answered in rows.
 
     Raises:
         RequestError: With status 400; the message names what is wrong.
@@ -67,12 +68,12 @@ def predict_request(
 
 
 def check_names(names: Iterable[str], specs: Specs, what: str) -> None:
-    """Makes sure that a request has each input of its signature and no other.
+    """Checks that a request has each input of its signature and no other.
 
     Args:
         names: The names in the request.
         specs: The signature's inputs.
-        what: Where they stand, for the message.
+        what: The field of the request that has the names, for the message.
 
     Raises:
         RequestError: With status 400, if not.

@@ -1,4 +1,4 @@
-"""Predictor: what all protocols share, from the model's name in a request to the model's outputs."""
+"""Predictor: answers predict requests of either protocol, from the model's name to its outputs."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class RequestCount:
 
     def __init__(self) -> None:
         self.signature = "unknown"
-        self.code = 500  # Also if it is cancelled at the server's end: uvicorn answers so.
+        self.code = 500  # uvicorn answers so if the request is cancelled while the server ends.
         self._begin: float | None = None
 
     def arrived(self) -> None:
-        """Notes that the whole request is there."""
+        """Records that the whole request has arrived."""
         self._begin = time.perf_counter()
 
     @property
     def seconds(self) -> float | None:
-        """The time since then; None before."""
+        """Returns the seconds since the request arrived; None before."""
         return None if self._begin is None else time.perf_counter() - self._begin
 
 
@@ -50,20 +50,20 @@ class Predictor:
     Args:
         path: The folder of all versions, or a version's own.
         name: The model's name: letters, digits, `_`, `.` and `-`.
-        limits: What requests may cost.
-        poll_seconds: How often a new version is looked for.
+        limits: The limits of a request.
+        poll_seconds: Seconds between two looks for a new version.
 
     Attributes:
         name: The model's name.
-        limits: What requests may cost.
-        metrics: What `/metrics` shows.
+        limits: The limits of a request.
+        metrics: The metrics of `/metrics`.
 
     Raises:
         ValueError: If there is no model, it cannot be loaded, or the name or `poll_seconds` cannot be used.
     """
 
     def __init__(self, path: str, name: str, limits: Limits, poll_seconds: float):
-        # Others could be in no address, or only in disguise; clients resolve `.` and `..`.
+        # Other characters need an escape in addresses, and clients resolve `.` and `..`.
         if not re.fullmatch(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*", name):
             raise SettingError(
                 f"{{name}}={escape(repr(name))}: cannot be part of an address; use letters, digits, `_`, `.` and `-`"
@@ -78,7 +78,7 @@ class Predictor:
         metrics.waiting_rows.set_function(lambda: batcher.waiting_rows)
 
     def model(self, name: str, version: int | None = None, label: str = "") -> ServedModel:
-        """Returns the model that is served, to look at it.
+        """Returns the served model, to read its attributes.
 
         Args:
             name: The model's name in the request.
@@ -126,7 +126,7 @@ class Predictor:
             The outputs by name, [rows, ...].
 
         Raises:
-            RequestError: If the request costs more than `limits`, the model refuses it, or the server is ending.
+            RequestError: If the request exceeds `limits`, the model refuses it, or the server is ending.
         """
         await self._check_cost(model, request)
         outputs = await self._batcher.run(model, request)
@@ -138,7 +138,7 @@ class Predictor:
         return outputs
 
     async def close(self) -> None:
-        """Stops watching for versions and refuses what still waits for the model."""
+        """Stops watching for versions and refuses waiting requests."""
         await asyncio.to_thread(self._versions.close)
         await asyncio.to_thread(self._batcher.close)
 
@@ -158,7 +158,7 @@ class Predictor:
             raise RequestError(400, f"{request.rows} rows: at most {limits.rows} in a request; send several")
         ids = request.inputs.get("ids")
         longest = ids.shape[1] if ids is not None else 0
-        # A token has a byte or more, so that only these can be too long.
+        # A token has at least one byte, so only texts of more bytes can have too many tokens.
         suspects = _long_texts(request, limits.tokens)
         if suspects:
             longest = max(await asyncio.to_thread(model.count_tokens, suspects))
@@ -167,11 +167,11 @@ class Predictor:
 
 
 def _long_texts(request: PredictRequest, size: int) -> list[bytes]:
-    """The texts of more than `size` bytes, also those within `tf.Example`s."""
+    """Returns the texts of more than `size` bytes, also those within `tf.Example`s."""
     texts = list(request.inputs.get("text", ()))
     for serialized in request.inputs.get("examples", ()):
         if len(serialized) > size:
-            # What is no example is refused by the model.
+            # The model refuses rows that are not examples.
             with contextlib.suppress(DecodeError):
                 texts.extend(tf.train.Example.FromString(serialized).features.feature["text"].bytes_list.value)
     return [text for text in texts if len(text) > size]

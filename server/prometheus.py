@@ -50,10 +50,10 @@ class ServerMetrics:
         )
 
     def serves(self, model: ServedModel) -> None:
-        """Notes the version that is served from now on."""
+        """Records the version that is served from now on."""
         self._version.set(model.version)
         self._load_seconds.set(model.load_seconds)
 
     def text(self) -> bytes:
-        """Everything in Prometheus's text format."""
+        """Returns all metrics in Prometheus's text format."""
         return prometheus_client.generate_latest(self._registry)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 class RequestError(Exception):
-    """A request that is the client's mistake, or too much.
+    """A request that is invalid or exceeds a limit, or that a server that is ending refuses.
 
     Attributes:
-        status: The HTTP status: 4xx, or 503 where the server is ending.
-        message: What is wrong, and the remedy.
+        status: The HTTP status: 4xx, or 503 if the server is ending.
+        message: The problem and the remedy.
     """
 
     def __init__(self, status: int, message: str):

@@ -7,7 +7,7 @@ Inputs come in rows (`instances`) or in columns (`inputs`):
     {"signature_name": "next_word", "instances": [{"text": "the cat", "k": 5}]}
     {"signature_name": "next_word", "inputs": {"text": ["the cat"], "k": 5}}
 
-Rows are answered with `predictions`, columns with `outputs`; both leave out the names where there is one output. Bytes
+Rows are answered with `predictions`, columns with `outputs`; both leave out the names if there is one output. Bytes
 that are not UTF-8 come as `{"b64": ...}`. NaN and infinity are `null` (TensorFlow Serving writes `NaN`, which is not
 JSON).
 """
@@ -71,7 +71,7 @@ def answer(request: PredictRequest, outputs: Mapping[str, np.ndarray]) -> bytes:
     """Writes an answer.
 
     Args:
-        request: What was asked.
+        request: The request.
         outputs: Arrays [rows, ...] by name; strings are bytes in object arrays.
 
     Returns:
@@ -89,12 +89,12 @@ def answer(request: PredictRequest, outputs: Mapping[str, np.ndarray]) -> bytes:
 
 def _refuse_repeated_keys(body: bytes, tree: dict[str, Any]) -> None:
     """Refuses a duplicate key in an object: orjson keeps its last value, TensorFlow Serving its first."""
-    # The text has a colon behind each key; as many keys as colons are all there are. Others are rare: words that look
-    # like a key, or objects deep inside.
+    # A colon follows each key in the text. If their number is that of the parsed keys, no key is repeated. Otherwise a
+    # slower check decides: a string may look like a key, and an object may stand deeper than the keys are counted.
     if len(_KEY_ENDS.findall(body)) == _count_keys(tree):
         return
     try:
-        # The numbers are not read: long ones are an error there.
+        # Numbers are not parsed: `int` raises an error for thousands of digits.
         json.loads(body, object_pairs_hook=unique_object, parse_int=len, parse_float=len)
     except DuplicateKeyError as error:
         raise RequestError(400, f"the body: {error}") from error
@@ -140,7 +140,7 @@ def _is_named(value: Any) -> bool:
 
 
 def _array(name: str, value: Any, spec: tf.TensorSpec) -> np.ndarray:
-    """Turns nested lists into an array of the spec's dtype, rank and known sizes; what `may_be_scalar` has any rank."""
+    """Turns nested lists into an array of the spec's dtype, rank and known sizes; any rank if it `may_be_scalar`."""
     rank = spec.shape.rank
     if may_be_scalar(spec):
         rank = 1 if isinstance(value, list) else 0
@@ -190,12 +190,12 @@ def _integer(name: str, value: Any, dtype: tf.DType) -> int:
 def _number(name: str, value: Any, dtype: tf.DType) -> float:
     if type(value) not in (int, float):
         raise RequestError(400, f"{name}: has {_kind(value)} where a number must be")
-    # Through float32 at once, so that what is too large is infinite without a warning.
+    # Converted here, since NumPy warns when a number too large for float32 becomes infinite.
     return value if abs(value) <= float(dtype.max) else float("inf") if value > 0 else float("-inf")
 
 
 def _texts(array: np.ndarray) -> Any:
-    """Nested lists of text; what is not UTF-8 becomes the replacement character."""
+    """Returns nested lists of text; invalid UTF-8 becomes the replacement character."""
     return _text_tree(array.tolist())
 
 

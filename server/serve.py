@@ -1,4 +1,4 @@
-"""Runs the server: what `tfx-lm serve` does."""
+"""Server process of `tfx-lm serve`."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def serve(
     cors_origins: Sequence[str] = (),
     grpc_port: int | None = None,
 ) -> None:
-    """Serves a model until the process is told to end; requests under way are still answered.
+    """Serves a model until a signal ends the process; running requests are still answered.
 
     Args:
         path: The folder of all versions, or a version's own.
         host: The address to listen at.
         port: The port; 0 takes a free one.
         name: The model's name in the addresses.
-        limits: What requests may cost.
-        poll_seconds: How often a new version is looked for.
-        on_ready: Told the server's URL, and host and port of gRPC or "", once it listens.
-        cors_origins: The origins whose pages may ask; `*`: all.
+        limits: The limits of a request.
+        poll_seconds: Seconds between two looks for a new version.
+        on_ready: Called with the server's URL, and host and port of gRPC or "", once it listens.
+        cors_origins: The origins whose pages may send requests; `*`: all.
         grpc_port: The port of gRPC, at the same host; 0 takes a free one, None: no gRPC.
 
     Raises:
-        ValueError: If a port is taken, an origin is none, there is no model that can be loaded, or the name or
+        ValueError: If a port is taken, an origin is invalid, no model can be loaded, or the name or
             `poll_seconds` cannot be used.
     """
     for origin in cors_origins:
@@ -54,7 +54,7 @@ def serve(
     address = ""
     with _listen(host, port, "port") as listening:
         if grpc_port is not None:
-            # gRPC listens itself, once the model is loaded; what keeps it from that is found out now.
+            # gRPC listens by itself after the model is loaded. Listening here finds a taken port before.
             with _listen(host, grpc_port, "grpc_port") as tried:
                 address = f"{_shown(host)}:{tried.getsockname()[1]}"
 
@@ -75,7 +75,7 @@ def serve(
 def _grpc_server(predictor: Predictor, address: str) -> AbstractAsyncContextManager[None]:
     if not address:
         return contextlib.nullcontext()
-    # Takes a while, and only a server with gRPC needs it.
+    # Slow to import, and needed for gRPC only.
     from .grpc_service import grpc_server
 
     return grpc_server(predictor, address)

@@ -19,22 +19,22 @@ from .request_error import RequestError
 
 _log = logging.getLogger(__name__)
 
-# What a client sent that the model's operations refuse.
+# Errors of operations that refuse the inputs of a client.
 _CLIENT_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.errors.OutOfRangeError)
 
 
 class ServedModel:
-    """A loaded version, which counts its users so that it can be freed when the last one is done.
+    """A loaded version. It counts its users, so that it can be freed after the last one.
 
     Args:
         folder: The version's own folder.
 
     Attributes:
         version: The folder's name as a number; 1 if the name is not a number.
-        load_seconds: How long loading and warming up took.
+        load_seconds: Seconds that loading and warming up took.
         inputs: The inputs of each signature, by name.
         outputs: The outputs of each signature, by name.
-        definitions: Each signature as the SavedModel defines it, with the names of its tensors.
+        definitions: The `SignatureDef` of each signature, with the names of its tensors.
 
     Raises:
         ValueError: If it cannot be loaded or lacks a signature.
@@ -72,7 +72,7 @@ class ServedModel:
         return self._users
 
     def unload(self) -> None:
-        """Lets go of what was loaded; only for a model without users that gets no new ones."""
+        """Frees the loaded objects, once there are no users and can be no new ones."""
         self._model = None
 
     def call(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -94,10 +94,10 @@ class ServedModel:
         try:
             return self._model.call(signature, **tensors)
         except _CLIENT_ERRORS as error:
-            # The first line says what is wrong; what follows are the names of the graph's operations.
+            # The first line has the reason, the others the names of the graph's operations.
             message = error.message.strip().splitlines()[0] if error.message else type(error).__name__
             _log.info("%s refused: %s", signature, error)
-        # Raised here, without the original error: the frames of its traceback would hold what was loaded.
+        # Raised outside of `except`, since the frames of the original error would keep the model in memory.
         raise RequestError(400, f"{signature}: the model refuses the inputs: {message}")
 
     def count_tokens(self, texts: list[bytes]) -> np.ndarray:

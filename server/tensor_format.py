@@ -17,16 +17,16 @@ _FIELDS = {tf.string: "string_val", tf.int32: "int_val", tf.int64: "int64_val", 
 def read_tensor(name: str, proto: tensor_pb2.TensorProto, spec: tf.TensorSpec, most_values: int) -> np.ndarray:
     """Reads an input.
 
-    As in TensorFlow, the last of too few numbers stands for the rest, and none at all are zeros.
+    As in TensorFlow, if there are too few numbers, the last one is repeated; if there are none, all are zero.
 
     Args:
         name: The input's name, for messages.
         proto: The tensor.
-        spec: What the signature takes.
-        most_values: Most values, if the proto has fewer than its shape says.
+        spec: The spec of the signature's input.
+        most_values: Largest number of values that the shape may have if the proto has fewer.
 
     Returns:
-        An array with the dtype of the spec, and its shape; or, where `may_be_scalar`, of rank 0 or 1.
+        An array with the dtype and the shape of the spec; of rank 0 or 1 if it `may_be_scalar`.
 
     Raises:
         RequestError: With status 400; the message names what is wrong.
@@ -49,7 +49,7 @@ def read_tensor(name: str, proto: tensor_pb2.TensorProto, spec: tf.TensorSpec, m
 
 
 def write_tensor(array: np.ndarray) -> tensor_pb2.TensorProto:
-    """Writes an output into the field of its type, as TensorFlow Serving does: many clients read no other.
+    """Writes an output into the field of its type, as TensorFlow Serving does: many clients read only that one.
 
     Args:
         array: The output; strings are bytes in an object array.

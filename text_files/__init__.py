@@ -1,1 +1,1 @@
-"""Files of text: which are read, how they are unpacked, what one record is. Needs no TFX, Beam or TensorFlow."""
+"""Text files: their types, unpacking and records. Needs no TFX, Beam or TensorFlow."""

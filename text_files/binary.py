@@ -1,10 +1,10 @@
-"""Telling that what is called a text file is none, from its first bytes."""
+"""Detection of files that are not text, from their first bytes."""
 
 from __future__ import annotations
 
 import codecs
 
-# How much of a file is looked at.
+# Number of bytes at the beginning of a file that are checked.
 HEAD_BYTES = 64 * 2**10
 
 # First bytes that no text begins with.
@@ -29,14 +29,14 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def why_not_text(head: bytes) -> str | None:
-    """Says what a file is, if it is not text.
+    """Returns the kind of a file that is not text.
 
     Args:
         head: The first bytes of the (decompressed) file, at most `HEAD_BYTES`.
 
     Returns:
-        What the file holds, such as `a PNG image`, or None where it may be text. A NUL alone is text, and so is
-        an invalid byte alone (whether that is an error is the configuration's business); both together are not.
+        The kind, such as `a PNG image`; None if the file may be text. A file with NULs or with invalid UTF-8 is text
+        (`RecordOptions.invalid_utf8` decides about the latter); a file with both is not.
     """
     if what := other_format(head):
         return what
@@ -46,13 +46,13 @@ def why_not_text(head: bytes) -> str | None:
 
 
 def other_format(head: bytes) -> str | None:
-    """Says what a file is, if it begins as no text does.
+    """Returns the kind of a file whose first bytes no text file has.
 
     Args:
-        head: As for `why_not_text`.
+        head: See `why_not_text`.
 
     Returns:
-        What the file holds, such as `a PNG image`, or None.
+        The kind, such as `a PNG image`, or None.
     """
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
@@ -63,14 +63,14 @@ def other_format(head: bytes) -> str | None:
         return f"{encoding[:6]} text (convert it: iconv -f {encoding} -t UTF-8)"
     if head.startswith(_LFS_POINTER):
         return "a pointer of Git LFS (fetch the file: git lfs pull)"
-    # Two, since a line may hold one, such as that of a progress bar.
+    # More than one: the output of a progress bar has carriage returns within a line.
     if head.count(b"\r") > 1 and b"\n" not in head:
         return "text whose lines end with a carriage return alone (convert it: tr '\\r' '\\n')"
     return None
 
 
 def _wide_encoding(head: bytes) -> str | None:
-    """Returns the encoding of text in two or four bytes a character, as iconv calls it, with or without a mark."""
+    """Returns iconv's name of UTF-16 or UTF-32, with or without a byte order mark; None for other text."""
     # The mark of UTF-32 begins with that of UTF-16.
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "UTF-32"
@@ -79,7 +79,7 @@ def _wide_encoding(head: bytes) -> str | None:
     # ASCII letters in UTF-16 have a NUL on one side. No text in UTF-8 has so many.
     pairs = len(head) // 2
     for encoding, nuls, others in (("UTF-16LE", head[1::2], head[0::2]), ("UTF-16BE", head[0::2], head[1::2])):
-        # Lines that hold a NUL each have only line breaks beside them.
+        # Line breaks are not counted, so that lines of a single NUL each are not UTF-16.
         letters = len(others.translate(None, b"\0\t\n\r "))
         if pairs > 1 and nuls.count(0) > 0.6 * pairs and others.count(0) < 0.1 * pairs and letters > 0.3 * pairs:
             return encoding
@@ -88,7 +88,7 @@ def _wide_encoding(head: bytes) -> str | None:
 
 def _is_utf8_so_far(head: bytes) -> bool:
     try:
-        # Not final: the head may end in the middle of a character.
+        # Not final: the first bytes may end in the middle of a character.
         codecs.getincrementaldecoder("utf-8")().decode(head, final=False)
     except UnicodeDecodeError:
         return False

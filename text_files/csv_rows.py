@@ -56,7 +56,7 @@ def csv_values(file: BinaryIO, text_field: str) -> Iterator[bytes | None]:
 
 
 def _other_separator(header: list[str], text_field: str) -> str | None:
-    """Returns what separates the columns if it is no comma, as Python writes it."""
+    """Returns the separator of the columns as a Python literal if it is not a comma; otherwise None."""
     separators = (separator for separator in ";\t|" if text_field in header[0].split(separator)) if header else ()
     return next(map(repr, separators), None)
 
@@ -66,5 +66,5 @@ def _decoded(file: BinaryIO) -> Iterator[str]:
         if raw is None:
             raise csv.Error(f"a line is longer than {MAX_LINE_BYTES // 2**20} MiB")
         line = raw if number else raw.removeprefix(BYTE_ORDER_MARK)
-        # Invalid bytes go through, and are the value's own problem.
+        # Invalid bytes become surrogates; `parse_value` reports them.
         yield line.decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""The file types that are read, known by the ending of the name alone."""
+"""File types, by the ending of the file name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .errors import InputError
 
 
 class FileType(Enum):
-    """How the records of a file are told apart."""
+    """Type of a file, by which its records are split."""
 
     TEXT = "text"
     JSON_LINES = "json lines"
@@ -18,12 +18,12 @@ class FileType(Enum):
 
     @property
     def record_name(self) -> str:
-        """What one record of such a file is called in messages."""
+        """The word for one record in messages: line or row."""
         return "row" if self in (FileType.CSV, FileType.PARQUET) else "line"
 
     @property
     def has_fields(self) -> bool:
-        """Whether a record has named fields, one of them for the text."""
+        """True if a record has named fields, one of which holds the text."""
         return self is not FileType.TEXT
 
 
@@ -31,7 +31,7 @@ GZIP, ZSTANDARD = ".gz", ".zst"
 _PLAIN = {
     ".txt": FileType.TEXT,
     ".jsonl": FileType.JSON_LINES,
-    # C4 and Dolma call JSON lines so.
+    # C4 and Dolma use this ending for JSON lines.
     ".json": FileType.JSON_LINES,
     ".csv": FileType.CSV,
 }
@@ -52,7 +52,7 @@ _REMEDIES = {
 
 
 def file_type(path: str) -> FileType:
-    """The type of a file, from its ending; upper and lower case are the same.
+    """Returns the type of a file by its ending, in upper or lower case.
 
     Args:
         path: A file's path or name, local or remote.
@@ -61,7 +61,7 @@ def file_type(path: str) -> FileType:
         The type; compression does not change it.
 
     Raises:
-        InputError: The ending is not a known one; the message says what to do with such a file.
+        InputError: The ending is not known; the message names the remedy.
     """
     name = path.lower()
     for ending, kind in ENDINGS.items():
@@ -80,5 +80,5 @@ def _remedy(path: str) -> str:
 
 
 def compression(path: str) -> str:
-    """How a file is compressed, from its ending: `GZIP`, `ZSTANDARD` or the empty text."""
+    """Returns the compression of a file by its ending: `GZIP`, `ZSTANDARD` or an empty string."""
     return next((packed for packed in (GZIP, ZSTANDARD) if path.lower().endswith(packed)), "")

@@ -1,4 +1,4 @@
-"""Lines of an open file, in memory that a file without any line break cannot exhaust."""
+"""Lines of an open file, read in bounded memory even if the file has no line break."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def raw_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
 
 
 def content(raw_line: bytes, first_of_file: bool) -> bytes:
-    r"""Removes what belongs to the file and not to the line: its terminator, and a byte order mark.
+    r"""Removes the terminator of a line, and the byte order mark of a file.
 
     `b"\xef\xbb\xbfthe cat\r\n"` as a file's first line is `b"the cat"`. Nothing else is stripped.
 
     Args:
         raw_line: A line with its terminator (`\n` or `\r\n`), if it has one.
-        first_of_file: Whether the line begins the file; a mark elsewhere is text and stays.
+        first_of_file: True if the line is the first of its file. A mark in any other line is text.
 
     Returns:
-        The line's own bytes.
+        The bytes of the line.
     """
     line = raw_line.removesuffix(b"\n").removesuffix(b"\r")
     return line.removeprefix(BYTE_ORDER_MARK) if first_of_file else line

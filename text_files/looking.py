@@ -1,4 +1,4 @@
-"""A look at a local file before any work: its name and its first bytes."""
+"""Check of a local file by its name and its first bytes, before any work."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ def look_at(path: str, text_field: str) -> None:
         text_field: The field or column that holds the text.
 
     Raises:
-        InputError: The ending is not a known one.
-        UnreadableFileError: No regular file, cannot be opened, not what its ending says, or without the column.
+        InputError: The ending is not known.
+        UnreadableFileError: It is not a regular file, cannot be opened, has another type than its ending says, or lacks
+            the column.
     """
     if Path(path).exists() and not Path(path).is_file():
         raise UnreadableFileError(

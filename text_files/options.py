@@ -1,4 +1,4 @@
-"""Options of reading a record; their only definition."""
+"""Options of reading a record. The one definition of their types, bounds and defaults."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from .parsing import Problem
 
 
 class RecordOptions(Settings):
-    """How a record of a file is read."""
+    """Options of reading a record of a file."""
 
     # The field of JSON records, or the column of CSV and Parquet files, that holds the text; a.b is the field b of a.
     text_field: str = Field("text", min_length=1)
-    # What to do with a line that is not UTF-8: stop with its file and line number, or drop and count it.
+    # A line that is not UTF-8: error stops with its file and line number, drop drops and counts it.
     invalid_utf8: Literal["error", "drop"] = "error"
-    # What to do with a record that is not JSON, has no string in the field, has the field twice or is longer than
-    # 16 MiB: stop with its file and line number, or drop and count it. A null is no error: it is dropped and counted
-    # like an empty line.
+    # A record that is not JSON, has no string in the field, has the field twice or is longer than 16 MiB: error stops
+    # with its file and line number, drop drops and counts it. A null is dropped and counted like an empty line.
     invalid_records: Literal["error", "drop"] = "error"
 
     def drops(self, problem: Problem) -> bool:

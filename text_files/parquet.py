@@ -13,7 +13,7 @@ from .errors import UnreadableFileError
 if TYPE_CHECKING:
     import pyarrow.parquet
 
-# Rows may be whole documents, so few are held at once.
+# Number of rows in memory. Few, since a row may be a whole document.
 ROWS_AT_ONCE = 128
 READ_BUFFER_BYTES = 2**20
 
@@ -26,7 +26,7 @@ def open_parquet(file: BinaryIO, text_field: str) -> pyarrow.parquet.ParquetFile
         text_field: Name of the column that holds the text; `a.b` is the field b of the column a.
 
     Returns:
-        The open file. Column chunks are read through a small buffer, so that memory does not follow their size.
+        The open file. Column chunks are read through a small buffer, so memory does not grow with their size.
 
     Raises:
         UnreadableFileError: Not a Parquet file, or the column is missing or holds neither strings nor bytes; the
@@ -60,8 +60,8 @@ def _opened(file: BinaryIO) -> pyarrow.parquet.ParquetFile:
         refused = error
     else:
         refused = None
-    # A newer writer (Polars, DataFusion) noted Arrow types that this pyarrow does not read or cast. Parquet's own types
-    # say enough.
+    # A newer writer (Polars, DataFusion) records Arrow types that this pyarrow does not read or cast. Parquet's own
+    # types are sufficient.
     try:
         return pyarrow.parquet.ParquetFile(_WithoutArrowTypes(file), buffer_size=READ_BUFFER_BYTES)
     except (pyarrow.ArrowException, OSError) as error:
@@ -78,7 +78,7 @@ def _opened(file: BinaryIO) -> pyarrow.parquet.ParquetFile:
 
 
 def _type_of(schema: pyarrow.Schema, text_field: str) -> Any:
-    """The type of a column or of a field within one; None if there is none."""
+    """Returns the type of a column or of a field within one; None if there is no such column."""
     import pyarrow
 
     index = schema.get_field_index(text_field)
@@ -122,7 +122,7 @@ def values(parquet: pyarrow.parquet.ParquetFile, text_field: str, row_groups: It
     """
     import pyarrow
 
-    # pyarrow takes an empty row group for a damaged file.
+    # pyarrow reports an empty row group as a damaged file.
     groups = [index for index in row_groups if parquet.metadata.row_group(index).num_rows]
     if not groups:
         return
@@ -134,11 +134,11 @@ def values(parquet: pyarrow.parquet.ParquetFile, text_field: str, row_groups: It
             index = batch.schema.get_field_index(text_field.split(".")[0] if nested else text_field)
             column = batch.column(index)
             while pyarrow.types.is_struct(column.type):
-                # Unlike `field`, it makes nulls of what lies in a null.
+                # Unlike `field`, `flatten` returns null for a field within a null.
                 (column,) = column.flatten()
             if pyarrow.types.is_dictionary(column.type):
                 column = column.dictionary_decode()
-            # As bytes, since an invalid string cannot be made a Python one.
+            # Bytes, since Python cannot decode an invalid string.
             for value in column.cast(pyarrow.large_binary()):
                 yield value.as_py()
     except (pyarrow.ArrowException, OSError) as error:
@@ -146,7 +146,7 @@ def values(parquet: pyarrow.parquet.ParquetFile, text_field: str, row_groups: It
 
 
 class _WithoutArrowTypes(io.RawIOBase):
-    """A Parquet file whose note of the writer's Arrow types has another name, so that nobody finds it."""
+    """A Parquet file with the key of the writer's Arrow types renamed, so that pyarrow ignores them."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""From one record of a file to its text, or to what is wrong with it."""
+"""Parsing of one record into its text or its problem."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MISSING, _TWICE = object(), object()
 
 
 class Problem(Enum):
-    """What can be wrong with one record."""
+    """Problem of one record."""
 
     INVALID_UTF8 = "invalid_utf8"
     NOT_JSON = "not_json"
@@ -26,8 +26,8 @@ class Parsed(NamedTuple):
     """One record.
 
     Attributes:
-        text: The text; empty where there is a problem.
-        problem: What is wrong, or None.
+        text: The text; empty if there is a problem.
+        problem: The problem, or None.
     """
 
     text: str
@@ -38,7 +38,7 @@ def parse_line(line: bytes | None, kind: FileType, text_field: str) -> Parsed:
     """Reads one line of a text or JSON-lines file.
 
     Args:
-        line: The line without terminator; None for a line that is too long to be held.
+        line: The line without terminator; None for a line that is too long.
         kind: The type of its file.
         text_field: The field of a JSON record that holds the text; `a.b` is the field b of the field a.
 
@@ -70,7 +70,7 @@ def _parse_json(line: str, text_field: str) -> Parsed:
     if not isinstance(text, str):
         return Parsed("", Problem.NO_TEXT)
     try:
-        # "\ud800" is good JSON, but half a character: no UTF-8 can say it.
+        # "\ud800" is valid JSON, but half a surrogate pair, which UTF-8 cannot encode.
         text.encode("utf-8")
     except UnicodeEncodeError:
         return Parsed("", Problem.INVALID_UTF8)
@@ -78,7 +78,7 @@ def _parse_json(line: str, text_field: str) -> Parsed:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Makes a JSON object, in which a name that stands twice has the value `_TWICE`."""
+    """Makes a JSON object, in which a repeated name has the value `_TWICE`."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
@@ -87,10 +87,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _field(record: Any, text_field: str) -> Any:
-    """The value of a field, or of `b` in the field `a` for the name `a.b`.
+    """Finds the value of a field, for `a.b` that of `b` in the field `a`.
 
     Returns:
-        `_MISSING` if there is none, `_TWICE` if one of the names stands twice.
+        The value; `_MISSING` if there is no such field, `_TWICE` if a record has one of the names twice.
     """
     if not isinstance(record, dict):
         return _MISSING
@@ -111,7 +111,7 @@ def parse_value(value: bytes | None, missing: bool = False) -> Parsed:
 
     Args:
         value: The bytes of the value; None for a null.
-        missing: Whether the row has no such column.
+        missing: True if the row has no such column.
 
     Returns:
         The text or the problem. A null is an empty text, which is dropped and counted like an empty line.

@@ -1,4 +1,4 @@
-"""What the user is told about records that cannot be used."""
+"""Messages about records that cannot be used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .file_types import FileType
 from .lines import MAX_LINE_BYTES
 from .parsing import Parsed, Problem
 
-# Records behind a bad one that are read, to say how many have the field.
+# Number of records after a bad one that are read, to count those with the field.
 LOOK_AHEAD = 1000
 
 _WHAT = {
@@ -29,13 +29,13 @@ _REMEDY = {
 
 
 def what_and_remedy(problem: Problem, text_field: str, with_text: int, records: int) -> tuple[str, str]:
-    """Returns what is wrong and what to do, both templates of a `SettingError`.
+    """Returns the problem and its remedy, both templates of a `SettingError`.
 
     Args:
         problem: The problem.
-        text_field: The field or column that was looked for.
-        with_text: How many records have a string there.
-        records: Of how many records.
+        text_field: The field or column that should hold the text.
+        with_text: Number of records that have a string there.
+        records: Number of records that were read.
     """
     if problem is Problem.TWICE:
         return f"with the field {escape(repr(text_field))} twice", "keep one, or set {invalid_records} to drop"
@@ -51,10 +51,10 @@ def what_and_remedy(problem: Problem, text_field: str, with_text: int, records: 
 
 
 class Place(NamedTuple):
-    """Where a record stands.
+    """Place of a record, for messages.
 
     Attributes:
-        path: The file, or what else to call the input.
+        path: The file, or another name of the input.
         kind: Its type.
         number: The line or row, from 1.
     """
@@ -65,7 +65,7 @@ class Place(NamedTuple):
 
 
 def has_text(parsed: Parsed) -> bool:
-    """Returns whether a record has a string where its text should be; a null or a blank line is no record."""
+    """Returns True if the record has a string as its text; False for a null and for a blank line."""
     return bool(parsed.text) or parsed.problem is Problem.INVALID_UTF8
 
 
@@ -75,14 +75,14 @@ def record_problem(
     """Returns one sentence about one record, the template of a `SettingError`.
 
     Args:
-        problem: What is wrong.
+        problem: The problem.
         place: The record.
-        text_field: The field or column that was looked for.
-        with_text: How many of the records before it have a text.
-        rest: The records behind it; some are read to learn whether the field's name is wrong or this record.
+        text_field: The field or column that should hold the text.
+        with_text: Number of records before it that have a text.
+        rest: The records after it. Some are read to find out if the name of the field is wrong, or this record.
 
     Returns:
-        Such as `a.jsonl line 3: not valid JSON; each line must hold one JSON object; ...`.
+        The sentence, such as `a.jsonl line 3: not valid JSON; each line must hold one JSON object; ...`.
     """
     ahead = list(itertools.islice(rest, LOOK_AHEAD)) if problem is Problem.NO_TEXT else []
     with_text += sum(has_text(parsed) for _, parsed in ahead)

@@ -18,33 +18,33 @@ def numbered_records(file: BinaryIO, path: str, text_field: str) -> Iterator[tup
 
     Args:
         file: The file as it is stored, open for reading bytes (and seekable, if it is Parquet).
-        path: Its path, which says its type.
+        path: Its path, whose ending gives the type.
         text_field: The field or column that holds the text.
 
     Yields:
         The number of the line or row, from 1, and its text or problem.
 
     Raises:
-        UnreadableFileError: The content is not what the ending says.
+        UnreadableFileError: The content is of another type than the ending says.
         InputError: The ending is not known.
     """
     return numbered_records_of(file, file_type(path), compression(path), text_field)
 
 
 def numbered_records_of(file: BinaryIO, kind: FileType, how: str, text_field: str) -> Iterator[tuple[int, Parsed]]:
-    """Reads a file of a type that is known.
+    """Reads a file of a given type.
 
     Args:
-        file: As for `numbered_records`.
+        file: See `numbered_records`.
         kind: The type.
         how: The compression, from `file_types.compression`.
         text_field: The field or column that holds the text.
 
     Yields:
-        As `numbered_records`.
+        See `numbered_records`.
 
     Raises:
-        UnreadableFileError: As `numbered_records`.
+        UnreadableFileError: See `numbered_records`.
     """
     with content_errors():
         if kind is FileType.PARQUET:

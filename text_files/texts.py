@@ -19,7 +19,7 @@ from .problems import Place, has_text, record_problem
 from .records import numbered_records_of
 from .unpacking import Joined, content_errors, unpacked
 
-# Names of the types that a pipe can bring; a Parquet file cannot be read from one.
+# File types that can be read from a pipe, by their names; Parquet needs a seekable file.
 FORMATS = {"txt": FileType.TEXT, "jsonl": FileType.JSON_LINES, "csv": FileType.CSV}
 
 
@@ -36,12 +36,12 @@ class Text(NamedTuple):
 
 
 def read_texts(path: str, options: RecordOptions, kind: FileType | None = None) -> Iterator[Text]:
-    """Reads a file, or a pipe, streaming. Records that are empty are left out.
+    """Reads a file or a pipe, streaming. Empty records are left out.
 
     Args:
         path: A local file; `-` or a pipe, such as /dev/fd/63, is read as lines of text, which may be compressed.
-        options: How a record is read.
-        kind: The type, if neither the ending nor that rule says it.
+        options: The options of reading a record.
+        kind: The type of a pipe that is not lines of text, or of a file whose ending does not give it.
 
     Yields:
         The texts in order.
@@ -52,7 +52,7 @@ def read_texts(path: str, options: RecordOptions, kind: FileType | None = None) 
     name = "standard input" if path == "-" else path
     try:
         if path == "-":
-            # The shell's `<&-`.
+            # The shell closed it with `<&-`.
             if sys.stdin is None:
                 raise InputError("standard input is closed; give a file")
             yield from _of_pipe(sys.stdin.buffer, name, options, kind)
@@ -71,10 +71,10 @@ def read_texts(path: str, options: RecordOptions, kind: FileType | None = None) 
 
 
 class Source(NamedTuple):
-    """What is read.
+    """Source of texts.
 
     Attributes:
-        name: What messages call it.
+        name: Its name in messages.
         kind: Its type.
         compression: From `file_types.compression`.
     """
@@ -94,7 +94,7 @@ def _check_place(path: str) -> None:
 
 
 def _of_pipe(file: BinaryIO, name: str, options: RecordOptions, kind: FileType | None) -> Iterator[Text]:
-    """Reads a pipe, whose first bytes say how it is compressed and whether it is text."""
+    """Reads a pipe; its first bytes decide its compression and if it is text."""
     head = file.read(HEAD_BYTES)
     content = cast(BinaryIO, Joined(head, file))
     for magic, how in ((b"\x1f\x8b", GZIP), (b"\x28\xb5\x2f\xfd", ZSTANDARD)):

@@ -1,4 +1,4 @@
-"""Unpacking of compressed files, and the errors of reading."""
+"""Decompression of files, and the errors of reading them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .binary import HEAD_BYTES, other_format
 from .errors import UnreadableFileError
 from .file_types import GZIP, ZSTANDARD
 
-# Few bytes may unpack to very many: 3 to 128 KiB.
+# Small, since 3 bytes may decompress to 128 KiB.
 _PACKED_BYTES_AT_ONCE = 1024
 
 
 def unpacked(file: BinaryIO, how: str) -> BinaryIO:
     """Returns the content of an open file.
 
-    Python's own gzip is used, since Beam's reads a truncated file without a word.
+    Python's gzip is used, since Beam's reads a truncated file without an error.
 
     Args:
         file: The file as it is stored.
@@ -39,7 +39,7 @@ def unpacked(file: BinaryIO, how: str) -> BinaryIO:
 
 @contextmanager
 def text_of(file: BinaryIO, how: str) -> Iterator[io.BufferedReader]:
-    """Unpacks a file of text, and looks at its first bytes.
+    """Decompresses a text file and checks its first bytes.
 
     Args:
         file: The file as it is stored; it need not be seekable.
@@ -49,7 +49,7 @@ def text_of(file: BinaryIO, how: str) -> Iterator[io.BufferedReader]:
         The content from its beginning.
 
     Raises:
-        UnreadableFileError: The first bytes say that it is no text, such as UTF-16 or a picture.
+        UnreadableFileError: The first bytes are not those of UTF-8 text, but of UTF-16 or a picture, for example.
     """
     content = unpacked(file, how)
     head = content.read(HEAD_BYTES)
@@ -58,19 +58,19 @@ def text_of(file: BinaryIO, how: str) -> Iterator[io.BufferedReader]:
 
 
 def check_text(head: bytes) -> None:
-    """Raises an `UnreadableFileError` if the first bytes of a file's content say that it is of another format."""
+    """Raises an `UnreadableFileError` if the first bytes of a file are those of another format."""
     if what := other_format(head):
         raise not_text(what)
 
 
 def not_text(what: str) -> UnreadableFileError:
-    """Returns the error of a file that holds something else."""
+    """Returns the error of a file that is not text."""
     return UnreadableFileError(f"not text but {escape(what)}, whatever its ending says")
 
 
 @contextmanager
 def content_errors() -> Iterator[None]:
-    """Turns what is raised while reading a file's content into UnreadableFileError, which says why."""
+    """Turns errors of reading a file's content into an UnreadableFileError with the reason."""
     try:
         yield
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -92,7 +92,7 @@ class Joined(io.RawIOBase):
         self._head, self._rest = head, rest
 
     def readable(self) -> bool:
-        """It is."""
+        """Returns True."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
@@ -104,14 +104,14 @@ class Joined(io.RawIOBase):
 
 
 class _Zstandard(io.RawIOBase):
-    """The content of zstandard frames; zstandard's own reader takes a truncated file for a whole one."""
+    """The content of zstandard frames. The library's own reader accepts a truncated file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._pieces = _frames(file)
         self._piece = b""
 
     def readable(self) -> bool:
-        """It is."""
+        """Returns True."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
@@ -124,7 +124,7 @@ class _Zstandard(io.RawIOBase):
 
 
 def _frames(file: BinaryIO) -> Iterator[bytes]:
-    """The content, in pieces that are not empty."""
+    """Yields the content in pieces that are not empty."""
     import zstandard
 
     decompressor = zstandard.ZstdDecompressor()

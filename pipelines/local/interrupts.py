@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at a local run: every process ends within seconds, and the exit code says which signal it was."""
+"""Ctrl-C and SIGTERM at a local run: every process ends within seconds, and the exit code is that of the signal."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from collections.abc import Iterator
 
 import click
 
-# Seconds until this process ends whatever it is doing. The supervisors of the nodes need less.
+# Seconds after which this process ends in any case. The supervisors of the nodes need less.
 DEADLINE = 8.5
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """A signal asks the run to end; no Exception, which libraries swallow."""
+    """A signal that ends the run. It is not an `Exception`, since libraries swallow these."""
 
     def __init__(self, number: int) -> None:
         """Args: number: The signal."""
@@ -33,7 +33,7 @@ def ending_on_signals() -> Iterator[None]:
     """Ends the process with exit code 130 at Ctrl-C, 143 at SIGTERM and 129 if the terminal is closed.
 
     The first signal raises `Interrupted` in the block. A second one kills the nodes at once. If the block has not
-    ended `DEADLINE` seconds after the first one, because C++ code does not return or somebody swallows the exception,
+    ended `DEADLINE` seconds after the first one, because C++ code does not return or a library swallows the exception,
     the nodes are killed, and the process ends there.
     """
     read, written = os.pipe()
@@ -45,10 +45,10 @@ def ending_on_signals() -> Iterator[None]:
             interrupted.append(number)
             raise Interrupted(number)
 
-    # A signal that is ignored, as nohup does it and as shells do it in the background, stays ignored.
+    # Ignored signals stay ignored: nohup ignores SIGHUP, and shells ignore SIGINT in the background.
     handled = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, interrupt) for number in handled}
-    # The system writes each signal's number here even while no Python code runs in the main thread.
+    # The system writes the number of a signal here even if the main thread runs no Python code.
     wakeup = signal.set_wakeup_fd(written, warn_on_full_buffer=False)
     watcher = threading.Thread(target=_watch, args=(read, handled), daemon=True)
     watcher.start()

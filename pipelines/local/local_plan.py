@@ -1,4 +1,4 @@
-"""Plans a local run: compiles the pipeline and finds out which nodes run."""
+"""Plan of a local run: compiles the pipeline and chooses its nodes."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ def plan_pipeline(
 
     Args:
         pipeline: The pipeline.
-        from_nodes: Where to start; what lies before is taken from the latest run that made it. Empty: at the roots.
-        to_nodes: Where to end. Empty: at the leaves.
+        from_nodes: The first nodes to run, with the newest outputs of the nodes before them. Empty: the roots.
+        to_nodes: The last nodes to run. Empty: the leaves.
 
     Raises:
-        ConfigurationError: A node of that name does not exist, or no earlier run made what lies before `from_nodes`.
+        ConfigurationError: There is no node of that name, or no earlier run has the outputs of the nodes before
+            `from_nodes`.
     """
     ir = compile_pipeline(pipeline)
     upstream = graph(ir)
@@ -52,7 +53,7 @@ def plan_pipeline(
     initialize_store(connection)
     if from_nodes or to_nodes:
         partial_run_utils.mark_pipeline(ir, from_nodes=from_nodes or None, to_nodes=to_nodes or None)
-        # TFX lets one of the nodes do this, on which the others then depend; before all nodes, none has to wait.
+        # Otherwise TFX does this in one of the nodes, for which the others have to wait.
         with NodeMetadata(connection) as handle:
             try:
                 partial_run_utils.snapshot(handle, ir)
@@ -72,7 +73,7 @@ def _skipped(ir: pipeline_pb2.Pipeline) -> list[str]:
 
 
 def _check_inputs(ir: pipeline_pb2.Pipeline, records: RunRecords) -> None:
-    """Raises a `ConfigurationError` if what skipped nodes once made for those that run was deleted."""
+    """Raises a `ConfigurationError` if an output of a skipped node that another node reads was deleted."""
     skipped = _skipped(ir)
     running = [node_id for node_id in graph(ir) if node_id not in skipped]
     if missing := missing_producers(ir, running, records, skipped):

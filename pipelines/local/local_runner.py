@@ -1,7 +1,7 @@
-"""Runs a pipeline on this machine, as TFX's LocalDagRunner does, but nodes that do not wait for each other at once.
+"""Local runner: runs a pipeline on this machine, with independent nodes at the same time.
 
-Each node has a process of its own. LocalDagRunner runs one after the other in one process, says nothing while it works,
-and loses which node was cached.
+Each node has a process of its own. TFX's LocalDagRunner runs one node after the other in one process, shows no
+progress, and does not report which nodes were cached.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from .output_lock import HeldLock
 from .processes import process_context
 from .run_plan import Plan
 
-# Seconds in which a supervisor records how its node ended, and ends itself.
+# Seconds that a supervisor needs to record the result of its node and to end.
 _RECORDING = 3.0
 
 
 class Observer(Protocol):
-    """Who is told what the run does."""
+    """Receiver of the run's progress."""
 
     def started(self, node_id: str) -> None:
         """A node begins to work."""
 
     def reported(self, node_id: str, text: str, fraction: float | None) -> None:
-        """A node says what it does, and how much of it is done (0.0 to 1.0), where that is known."""
+        """A node reports its current work and, if known, the fraction that is done (0.0 to 1.0)."""
 
     def ended(self, node_id: str, state: str, seconds: float) -> None:
         """A node ended, or was skipped."""
@@ -49,12 +49,12 @@ class _Working:
 def run_pipeline(plan: Plan, observer: Observer, log_file: Path, lock: HeldLock | None = None) -> list[NodeResult]:
     """Runs the nodes of a plan, as many at once as there are cores.
 
-    After a failure no further node starts; those that work go on to their end.
+    After a failure no further node starts; running nodes finish.
 
     Args:
-        plan: What to run.
-        observer: Told when each node starts, reports and ends.
-        log_file: Where the nodes' output goes.
+        plan: The nodes to run.
+        observer: Its methods are called when a node starts, reports and ends.
+        log_file: The file of the nodes' standard output and error.
         lock: The lock of the output folder, which each node holds until it has ended.
 
     Returns:
@@ -106,12 +106,12 @@ def run_pipeline(plan: Plan, observer: Observer, log_file: Path, lock: HeldLock 
 
 
 def _end_all(working: dict[Connection, _Working], observer: Observer) -> Iterator[NodeResult]:
-    """Ends all nodes, which takes their supervisors `GRACE` seconds at most, and yields how each ended."""
+    """Ends all nodes within `GRACE` seconds, and yields their results."""
     deadline = time.monotonic() + GRACE + _RECORDING
     for node in working.values():
         node.process.terminate()
     while working and (left := deadline - time.monotonic()) > 0:
-        # Not for the processes: the fork server, which knows of their ends, may have got the same signal.
+        # Waits for connections, not processes: the fork server, which reports their ends, may have got the same signal.
         for connection in [each for each in wait(list(working), left) if isinstance(each, Connection)]:
             result = _receive(connection, working[connection], observer)
             if result is not None:
@@ -131,17 +131,17 @@ def _start(plan: Plan, node_id: str, log_file: Path, lock: HeldLock | None) -> t
 
 
 def _run(pipeline: bytes, node_id: str, log_file: Path, runner: Connection, lock: HeldLock | None) -> None:
-    from .node_process import run_node_in_process  # It imports TFX, which the fork server has done already.
+    from .node_process import run_node_in_process  # It imports TFX, which the fork server has imported already.
 
     run_node_in_process(pipeline, node_id, log_file, runner)
 
 
 def _receive(connection: Connection, node: _Working, observer: Observer) -> NodeResult | None:
-    """Takes one message of a node; its result, where it has ended."""
+    """Receives one message of a node; returns its result if it has ended, otherwise None."""
     try:
         message = connection.recv()
     except EOFError:
-        # The supervisor itself was killed, and the system then ended the node.
+        # The supervisor was killed, and the system then killed the node.
         node.process.join(_RECORDING)
         error = Ended(node.process.exitcode or 0, None).reason()
         message = NodeResult(node.node_id, "FAILED", time.monotonic() - node.begin, error)

@@ -1,4 +1,4 @@
-"""What happens in the process of one node of a local run, and in the process that supervises it."""
+"""Process of one node of a local run, and the process that supervises it."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from .terminal import output_to
 
 
 def run_node_in_process(pipeline: bytes, node_id: str, log_file: Path, runner: Connection) -> None:
-    """Runs a node in a child of this process; sends what it reports as (text, fraction), and at last its NodeResult.
+    """Runs a node in a child of this process; sends its progress as (text, fraction), and at the end its NodeResult.
 
     Args:
         pipeline: The compiled pipeline with the run's id, serialised.
         node_id: The node.
-        log_file: Where its output goes.
+        log_file: The file of its standard output and error.
         runner: The sending end of a pipe to the runner.
     """
-    # The runner decides what these mean, which reach all processes of a terminal.
+    # Ctrl-C reaches all processes of a terminal; the runner alone handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
     begin = time.monotonic()
-    # If the runner was killed, a second run must not meet a node of the first one.
+    # The node also ends if the runner is killed, so that a second run finds no node of the first one running.
     ended = supervise(lambda: _work(pipeline, node_id, log_file, runner), {signal.SIGTERM}, parent.sentinel)
     if ended.code == 0:
         return
@@ -50,7 +50,7 @@ def run_node_in_process(pipeline: bytes, node_id: str, log_file: Path, runner: C
 
 
 def _work(pipeline: bytes, node_id: str, log_file: Path, runner: Connection) -> int:
-    # Otherwise the first of two nodes takes all of a GPU's memory.
+    # Otherwise the first of two nodes allocates all memory of a GPU.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     sending = threading.Lock()
 

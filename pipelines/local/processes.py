@@ -1,8 +1,8 @@
-"""Processes that begin with TFX imported and TensorFlow untouched, at the price of one import for all of them.
+"""Processes that start with TFX imported and TensorFlow unused; the import happens once for all of them.
 
-Importing TFX takes 9 seconds, too much for each node; and once a node has used TensorFlow, no later one in the same
-process can be given other threads. Python's fork server imports once and then forks for each process. It never uses
-TensorFlow itself, which would not survive the fork.
+Importing TFX takes 9 seconds, too long for each node. Once a node has used TensorFlow, no later node in the same
+process can set its threads. Python's fork server imports once and then forks for each process. It never uses
+TensorFlow itself, which does not work after a fork.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 from ..nodes.supervisor import supervise
 from .terminal import output_to
 
-# Everything that nodes import, through these.
+# These import all modules that nodes need.
 _PRELOADED = [
     "tfx_lm.pipelines.local.local_plan",
     "tfx_lm.pipelines.local.node_process",
@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 
 def process_context() -> ForkServerContext:
-    """The start method of all processes; the server starts with the first of them."""
+    """Returns the start method of all processes; the first process starts the server."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     return context
@@ -42,16 +42,16 @@ def process_context() -> ForkServerContext:
 def call(
     log_file: Path, function: Callable[Arguments, Result], *arguments: Arguments.args, **named: Arguments.kwargs
 ) -> Result:
-    """Calls a function in a process of its own, so that this one need not import TFX.
+    """Calls a function in another process, so that this one need not import TFX.
 
     Args:
-        log_file: Where its output goes.
+        log_file: The file of its standard output and error.
         function: A function of a module; its arguments, result and exceptions are pickled.
         *arguments: Its arguments.
         **named: Its arguments by name.
 
     Returns:
-        What it returns.
+        The result of the function.
     """
     context = process_context()
     receiving, sending = context.Pipe(duplex=False)
@@ -82,7 +82,7 @@ def _call(sending: Connection, log_file: Path, function: Callable, arguments: tu
     with output_to(log_file):
         try:
             outcome = function(*arguments, **named), None
-        except Exception as error:  # Raised again by the caller; its traceback stays here.
+        except Exception as error:  # Raised again in the caller, without its traceback.
             traceback.print_exc()
             outcome = None, error
     sending.send(outcome)

@@ -1,4 +1,4 @@
-"""A second push of the newest run's model, for a version that was removed or rolled back since its first push."""
+"""A second push of the newest run's model, after the pushed version was removed or rolled back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RUN = "run `tfx-lm run` with the same settings, which compares and pushes"
 
 
 def push_again(output: Path) -> Path:
-    """Pushes what the Pusher of the newest local run pushed, from the copy that TFX keeps.
+    """Pushes the model that the Pusher of the newest local run pushed, from the copy that TFX keeps.
 
     ML Metadata and `summary.json` name the new version afterwards.
 
@@ -34,8 +34,8 @@ def push_again(output: Path) -> Path:
         The new version's folder.
 
     Raises:
-        ConfigurationError: The newest run pushed nothing, its version is still there, or the run compared its model
-            with another one than the one that is served now; or a run works in the folder.
+        ConfigurationError: The newest run pushed nothing, its version still exists, the run compared its model with
+            another baseline than the model that is served now, or a run works in the folder.
     """
     file = output / "summary.json"
     try:

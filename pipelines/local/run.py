@@ -26,15 +26,16 @@ def run_locally(
 
     Args:
         config: A configuration that passed `preflight.check_run`.
-        from_nodes: Where to start; empty: at the roots.
-        to_nodes: Where to end; empty: at the leaves.
-        wait: Whether to wait for another run in the same output folder.
+        from_nodes: The first nodes to run; empty: the roots.
+        to_nodes: The last nodes to run; empty: the leaves.
+        wait: True to wait for another run in the same output folder.
 
     Returns:
         The summary that was written.
 
     Raises:
-        ConfigurationError: `from_nodes` or `to_nodes` name no node, or another run works in the output folder.
+        ConfigurationError: `from_nodes` or `to_nodes` has a name that no node has, or another run works in the output
+            folder.
     """
     output = Path(config.output)
     with locked_output(output, _show_waiting if wait else None) as lock:

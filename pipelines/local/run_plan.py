@@ -1,4 +1,4 @@
-"""What a local run is about to do: the compiled pipeline, and which of its nodes run."""
+"""Plan of a local run: the compiled pipeline, and its nodes to run."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """A run before its first node; plain values, so that a process without TFX can hold it.
+    """A run before its first node. It has plain values only, so that a process without TFX can hold it.
 
     Attributes:
         run_id: The run's id.
         pipeline: The compiled pipeline with the run's id, serialised.
-        upstream: Which nodes each node waits for, in topological order.
-        skipped: Nodes that are not asked for.
+        upstream: The nodes that each node waits for, in topological order.
+        skipped: The nodes that do not run.
     """
 
     run_id: str

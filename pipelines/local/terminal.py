@@ -1,4 +1,4 @@
-"""Terminal output of a run: progress and results; everything else that it prints goes to its log file."""
+"""Terminal output of a run: progress and results. All other output goes to the log file."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def output_to(log_file: Path) -> Iterator[TextIO]:
     """Sends standard output and error, also those of TensorFlow's C++ code, to a file.
 
     Args:
-        log_file: Created, or appended to.
+        log_file: The file; text is appended if it exists.
 
     Yields:
-        A text stream to what standard output was.
+        A text stream to the original standard output.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -44,24 +44,24 @@ def output_to(log_file: Path) -> Iterator[TextIO]:
 
 
 def _terminal() -> TextIO:
-    """Opens standard output once more, in its own encoding; what that lacks becomes `?`."""
+    """Opens standard output again with its encoding; characters that the encoding lacks become `?`."""
     return os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding or "utf-8", errors="replace")
 
 
 def plain_console(file: TextIO | None = None) -> Console:
-    """A console that shows every text as it is: errors and paths may hold what Rich takes for markup, `[batch]`.
+    """Returns a console without markup: Rich would interpret `[batch]` in errors and paths.
 
     Args:
-        file: Where to; standard output without one.
+        file: The file to print to; None: standard output.
     """
     return Console(file=file, markup=False, emoji=False)
 
 
 class RunDisplay:
-    """Shows a run node by node: a progress bar for each that works, a lasting line for each that ended.
+    """Display of a run: a progress bar for each running node, a line for each that ended.
 
     Args:
-        console: Where to show it. Without a terminal behind it, only lasting lines are printed.
+        console: The console. If it is not a terminal, only the lines of nodes that ended are printed.
     """
 
     def __init__(self, console: Console) -> None:
@@ -83,21 +83,21 @@ class RunDisplay:
     @contextlib.contextmanager
     def shown(self) -> Iterator[RunDisplay]:
         """Shows the bars while the block runs."""
-        # Without a terminal, Rich would print an empty line at the end.
+        # If it is not a terminal, Rich would print an empty line at the end.
         with self._progress if self._console.is_terminal else contextlib.nullcontext():
             yield self
 
     def started(self, node_id: str) -> None:
-        """A node begins to work; its bar pulses until the node says how much of its work is done."""
+        """A node starts; its bar pulses until the node reports a fraction."""
         self._bars[node_id] = self._progress.add_task(node_id, total=None, text="")
 
     def reported(self, node_id: str, text: str, fraction: float | None) -> None:
-        """A node says what it does, and how much of it is done, 0.0 to 1.0; None leaves its bar as it is."""
+        """A node reports its current work and the fraction that is done, 0.0 to 1.0; None leaves the bar as it is."""
         total = None if fraction is None else 1.0
         self._progress.update(self._bars[node_id], total=total, completed=fraction, text=text, refresh=True)
 
     def ended(self, node_id: str, state: str, seconds: float) -> None:
-        """A node ended; `state` is COMPLETE, CACHED, FAILED or SKIPPED; those stand in the summary's table alone."""
+        """A node ended; `state` is COMPLETE, CACHED, FAILED or SKIPPED. A skipped node has no line."""
         if state == "SKIPPED":
             return
         bar = self._bars.pop(node_id, None)

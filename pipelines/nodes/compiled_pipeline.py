@@ -1,7 +1,6 @@
 """A compiled pipeline on disk: TFX's intermediate representation (IR) as JSON, and its graph beside it.
 
-The graph, `dag.json`, is what an orchestrator needs that has no TFX of its own: which nodes there are, and what each
-waits for.
+The graph, `dag.json`, is for an orchestrator without TFX: it has the nodes, and for each the nodes that it waits for.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def compile_pipeline(
 
     Args:
         pipeline: From `create_pipeline`.
-        defaults: What `add_runtime_parameters` returned. TFX's compiler forgets the defaults that are 0.
+        defaults: The result of `add_runtime_parameters`. TFX's compiler drops defaults that are 0.
     """
     ir = compiler.Compiler().compile(pipeline)
     for node in ir.nodes:
@@ -47,12 +46,12 @@ def compile_pipeline(
 
 
 def graph(ir: pipeline_pb2.Pipeline) -> dict[str, list[str]]:
-    """Which nodes each node waits for, by id, in topological order."""
+    """Returns the ids of the nodes that each node waits for, in topological order."""
     return {node.pipeline_node.node_info.id: list(node.pipeline_node.upstream_nodes) for node in ir.nodes}
 
 
 def runtime_parameters(ir: pipeline_pb2.Pipeline) -> dict[str, Any]:
-    """The parameters that a run may set, by name, with their defaults (None: it must); the run's id is not one."""
+    """Returns the parameters of a run by name, without its id. The values are the defaults; None: it must be given."""
     copy = pipeline_pb2.Pipeline()
     copy.CopyFrom(ir)
     names = dict(runtime_parameter_utils.substitute_runtime_parameter(copy, {RUN_ID_PARAMETER: ""}))
@@ -66,7 +65,7 @@ def set_parameters(ir: pipeline_pb2.Pipeline, run_id: str, values: Mapping[str, 
     Args:
         ir: Changed in place.
         run_id: The run's id.
-        values: Some of `runtime_parameters`; for one that is a float, a whole number will do.
+        values: Values of some of `runtime_parameters`. A float may be given as a whole number.
 
     Raises:
         ConfigurationError: Names a parameter that the pipeline does not have, that has another type or a value out
@@ -92,7 +91,7 @@ def set_parameters(ir: pipeline_pb2.Pipeline, run_id: str, values: Mapping[str, 
 
 
 def dag_file(pipeline_file: Path) -> Path:
-    """Where the graph of a compiled pipeline lies: `my.dag.json` beside `my.json`."""
+    """Returns the path of a compiled pipeline's graph: `my.dag.json` beside `my.json`."""
     return pipeline_file.with_suffix(".dag.json")
 
 
@@ -101,7 +100,7 @@ def write_compiled(ir: pipeline_pb2.Pipeline, output: Path) -> None:
 
     Args:
         ir: From `compile_pipeline`.
-        output: The JSON file; its folder is made where it is missing.
+        output: The JSON file; its folder is created if it does not exist.
 
     Raises:
         ConfigurationError: It cannot be written.
@@ -112,7 +111,7 @@ def write_compiled(ir: pipeline_pb2.Pipeline, output: Path) -> None:
         "nodes": [{"id": node, "upstream": upstream} for node, upstream in graph(ir).items()],
         "parameters": runtime_parameters(ir),
     }
-    # The graph last: an orchestrator that finds it also finds what it describes.
+    # The graph last: an orchestrator that finds it also finds the pipeline.
     for path, text in (
         (output, json_format.MessageToJson(ir, sort_keys=True)),
         (dag_file(output), json.dumps(dag, indent=2)),
@@ -124,7 +123,7 @@ def write_compiled(ir: pipeline_pb2.Pipeline, output: Path) -> None:
 
 
 def read_compiled(path: Path) -> pipeline_pb2.Pipeline:
-    """Reads what `write_compiled` wrote.
+    """Reads a file of `write_compiled`.
 
     Raises:
         ConfigurationError: There is no such file, or it holds no compiled pipeline.

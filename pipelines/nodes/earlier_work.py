@@ -1,4 +1,4 @@
-"""What a run has done before one of its nodes starts: its parameters, the node's inputs, and the node itself."""
+"""Earlier work of a run before one of its nodes starts: its parameters, the node's inputs, and the node itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DONE = ("COMPLETE", "CACHED")
 
 
 def parameter_places(ir: pipeline_pb2.Pipeline) -> list[tuple[str, str, str]]:
-    """Lists where a compiled pipeline uses its runtime parameters: (node, execution property, parameter)."""
+    """Returns the uses of runtime parameters in a compiled pipeline: (node, execution property, parameter)."""
     return [
         (node.pipeline_node.node_info.id, name, value.runtime_parameter.name)
         for node in ir.nodes
@@ -29,7 +29,7 @@ def parameter_places(ir: pipeline_pb2.Pipeline) -> list[tuple[str, str, str]]:
 def check_parameters(
     ir: pipeline_pb2.Pipeline, places: list[tuple[str, str, str]], run_id: str, records: RunRecords
 ) -> None:
-    """Checks that a run's parameters are those with which earlier nodes of the run were done.
+    """Checks that a run's parameters are those of its earlier nodes.
 
     Args:
         ir: The pipeline with the run's parameters.
@@ -52,11 +52,11 @@ def check_parameters(
 
 
 def check_inputs(ir: pipeline_pb2.Pipeline, node_id: str, run_id: str, records: RunRecords) -> None:
-    """Checks that earlier nodes of the run have made what a node reads, and that it is still there.
+    """Checks that earlier nodes of the run have made the inputs of a node, and that these still exist.
 
     Args:
         ir: The pipeline.
-        node_id: The node that is to run.
+        node_id: The node to run.
         run_id: The run's id.
         records: The run's records.
 
@@ -74,17 +74,17 @@ def check_inputs(ir: pipeline_pb2.Pipeline, node_id: str, run_id: str, records: 
 def missing_producers(
     ir: pipeline_pb2.Pipeline, node_ids: Iterable[str], records: RunRecords, among: Collection[str] | None = None
 ) -> list[str]:
-    """Lists the nodes whose output is needed and not there.
+    """Returns the nodes whose outputs are needed and do not exist.
 
     Args:
         ir: The pipeline.
-        node_ids: The nodes that are to run.
+        node_ids: The nodes to run.
         records: The run's records.
-        among: Only these are looked at; None: all nodes.
+        among: Only these nodes are checked; None: all nodes.
 
     Returns:
-        Nodes whose output one of `node_ids` reads, and that have not made it in this run or whose output was deleted;
-        and the same for the inputs of these. In topological order.
+        The nodes whose output is an input of `node_ids`, or of another returned node, and was not made in this run or
+        was deleted. In topological order.
     """
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
     candidates = nodes if among is None else among

@@ -1,4 +1,4 @@
-"""One node of a compiled pipeline in a process of its own: what `tfx-lm run-node` does."""
+"""`tfx-lm run-node`: runs one node of a compiled pipeline in a process of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .node_result import ALREADY_DONE, NodeResult
 from .node_run import pipeline_connection, run_node
 from .repetition import must_repeat, prepare
 
-# A log keeps every line, so that progress is printed this often only, seconds.
+# Seconds between two lines of progress, since a log keeps every line.
 PRINT_EVERY = 10.0
 
 
@@ -25,19 +25,19 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str, aga
     """Runs a node of a compiled pipeline.
 
     Args:
-        file: From `tfx-lm compile`.
+        file: The file that `tfx-lm compile` wrote.
         node_id: One of its nodes.
         run_id: The run's id.
         parameters: Values of the pipeline's runtime parameters, as the text of a JSON object.
-        again: Whether to do a node again that the run has done.
+        again: True to do a node again that the run has done.
 
     Returns:
-        How it ended. Its state is `ALREADY_DONE` if the run had done the node before, unless one of the nodes whose
-        output it reads was done again since.
+        The result. Its state is `ALREADY_DONE` if the run had done the node before, unless a node whose output it reads
+        was done again since.
 
     Raises:
-        ConfigurationError: No such file or node, bad parameters or others than before in this run, or the run has not
-            made the node's inputs yet.
+        ConfigurationError: The file or the node does not exist, the parameters are invalid or differ from earlier
+            ones of this run, or the node's inputs do not exist yet.
     """
     ir = read_compiled(file)
     nodes = graph(ir)

@@ -1,22 +1,22 @@
-"""How a node of a run ended."""
+"""Result of a node: its state, time and error."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# `tfx-lm run-node` of a node that the run has done before.
+# The state of `tfx-lm run-node` for a node that the run has done before.
 ALREADY_DONE = "ALREADY_DONE"
 
 
 @dataclass(frozen=True)
 class NodeResult:
-    """How one node ended.
+    """The result of one node.
 
     Attributes:
         id: The node's id in the pipeline.
-        state: COMPLETE, CACHED, FAILED or SKIPPED (not asked for, or behind a node that failed or was skipped).
+        state: COMPLETE, CACHED, FAILED, or SKIPPED (excluded from the run, or after a node that failed or was skipped).
         seconds: Wall time.
-        error: What went wrong, where the state is FAILED.
+        error: The error if the state is FAILED.
     """
 
     id: str

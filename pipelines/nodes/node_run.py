@@ -1,4 +1,4 @@
-"""Runs one node of a compiled pipeline through TFX's launcher, and says how it ended."""
+"""Run of one node of a compiled pipeline by TFX's launcher."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .node_result import NodeResult
 
 
 class Terminated(BaseException):
-    """The process was asked to end; no Exception, which libraries swallow.
+    """The process got SIGTERM. It is not an `Exception`, since libraries swallow these.
 
-    Some swallow this, too, or take the signal for themselves. The process's supervisor then records the failure.
+    Some libraries swallow this too, or handle the signal themselves. Then the supervisor records the failure.
     """
 
 
 @contextmanager
 def ending_on_sigterm() -> Iterator[None]:
-    """Turns the first SIGTERM into `Terminated`; further ones are ignored, so that it can be recorded."""
+    """Turns the first SIGTERM into `Terminated`; later ones are ignored, so that the failure can be recorded."""
 
     def terminate(number: int, frame: Any) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -45,7 +45,7 @@ def ending_on_sigterm() -> Iterator[None]:
 
 
 def pipeline_connection(ir: pipeline_pb2.Pipeline) -> metadata_store_pb2.ConnectionConfig:
-    """The connection to ML Metadata that a compiled pipeline names, completed from the environment."""
+    """Returns a compiled pipeline's connection to ML Metadata, with passwords from the environment."""
     deployment = runner_utils.extract_local_deployment_config(ir)
     kind = deployment.metadata_connection_config.WhichOneof("connection_config")
     compiled = getattr(deployment.metadata_connection_config, kind) if kind else metadata_store_pb2.ConnectionConfig()
@@ -60,8 +60,8 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
         node_id: One of its nodes.
 
     Returns:
-        How it ended. A node that failed is marked as FAILED in ML Metadata, with the error (its settings under their
-        YAML keys), at whatever point it failed.
+        The result. A failed node is marked as FAILED in ML Metadata, with its error (settings by their YAML keys), even
+        if it failed before its executor ran.
     """
     (node,) = (each.pipeline_node for each in ir.nodes if each.pipeline_node.node_info.id == node_id)
     run_id = ir.runtime_spec.pipeline_run_id.field_value.string_value
@@ -78,7 +78,7 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
                 executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
                 custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
             ).launch()
-        except (Exception, Terminated) as error:  # A node may fail with anything; that must be recorded.
+        except (Exception, Terminated) as error:  # Any failure of a node must be recorded.
             # Ignore further SIGTERMs while the failure is recorded; the process exits right after.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             traceback.print_exc()
@@ -116,7 +116,7 @@ def _newest(handle: NodeMetadata, contexts: list[metadata_store_pb2.Context]) ->
 def _mark_failed(
     connection: metadata_store_pb2.ConnectionConfig, node: pipeline_pb2.PipelineNode, message: str
 ) -> None:
-    """Records a failure and its message; the launcher records none before the executor runs, and no message."""
+    """Records a failure and its message. The launcher records no message, and no failure before the executor runs."""
     output = execution_result_pb2.ExecutorOutput()
     output.execution_result.code = 1
     output.execution_result.result_message = message
@@ -127,8 +127,8 @@ def _mark_failed(
             if newest is None:
                 newest = execution_publish_utils.register_execution(handle, node.node_info.type, contexts)
             if execution_lib.is_execution_successful(newest):
-                return  # It was done before something else failed, or before the signal came.
+                return  # The node had ended before the failure or the signal.
             execution_publish_utils.publish_failed_execution(handle, contexts, newest.id, output)
-    except Exception:  # Such as a database that cannot be reached, which may be why the node failed.
+    except Exception:  # For example an unreachable database, which may be the reason of the failure.
         print("The failure could not be recorded in ML Metadata:")
         traceback.print_exc()

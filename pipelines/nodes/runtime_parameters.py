@@ -1,4 +1,4 @@
-"""What an orchestrator may change when it starts a run of a compiled pipeline."""
+"""Runtime parameters, which an orchestrator sets when it starts a run of a compiled pipeline."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .run_parameters import DATA_PATH
 
 
 def add_runtime_parameters(pipeline: tfx_pipeline.Pipeline, config: PipelineConfig) -> dict[str, Any]:
-    """Makes parameters of a run from the folder of the data and every number of the `trainer` section.
+    """Turns the folder of the data and each number of the `trainer` section into a runtime parameter.
 
-    Without a value they are what the configuration says.
+    Their defaults are the values of the configuration.
 
     Args:
         pipeline: From `create_pipeline`; changed in place.

@@ -1,10 +1,10 @@
-"""The supervisor of a process: ends it, and all that it has started, whatever it does with signals.
+"""Supervisor of a process: ends it and all processes that it has started, even if they ignore signals.
 
-    tfx-lm ── supervisor ── a node ── what it starts: Beam's workers, the ServingCheck's server
+    tfx-lm ── supervisor ── a node ── its children: Beam's workers, the ServingCheck's server
 
-A node runs code of many libraries. Some take signals for themselves (TensorFlow's preemption notifier), some swallow
-every exception (Beam's unpickling), and while C++ code waits, no Python code runs at all. So no node can be trusted to
-end itself: another process, which runs nothing but the loop below, asks it to, and kills it after some seconds.
+A node runs code of many libraries. Some handle signals themselves (TensorFlow's preemption notifier), some swallow
+every exception (Beam's unpickling), and while C++ code waits, no Python code runs. So a node cannot be relied on to end
+itself: another process, which runs only the loop below, sends it SIGTERM, and kills it after some seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
-# Seconds that a process has for ending by itself, to record its failure and remove temporary files.
+# Seconds between SIGTERM and SIGKILL, in which a process records its failure and removes temporary files.
 GRACE = 4.0
 
 _PR_SET_PDEATHSIG = 1
@@ -29,18 +29,18 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Ended:
-    """How a supervised process ended.
+    """The end of a supervised process.
 
     Attributes:
         code: Its exit code, or the negative number of the signal that killed it.
-        asked: The signal after which it was asked to end; None if it ended by itself.
+        asked: The signal that made the supervisor end it; None if it ended by itself.
     """
 
     code: int
     asked: int | None
 
     def reason(self) -> str:
-        """Says why a process that did not end by itself is gone."""
+        """Returns the reason of the end of a process that did not end by itself."""
         if self.asked is not None:
             name = signal.Signals(self.asked).name
             killed = f", and was killed because it had not ended after {GRACE:g} s" if self.code == -9 else ""
@@ -53,23 +53,23 @@ class Ended:
 
 
 def supervise(work: Callable[[], int], signals: Collection[int], parent: int | None = None) -> Ended:
-    """Does some work in a process of its own, a fork of this one, and waits for its end.
+    """Runs a function in a fork of this process, and waits for the end of that process.
 
     The process gets SIGTERM at any of `signals`, and SIGKILL if it has not ended `GRACE` seconds later, or at a second
-    SIGINT. Whatever it has started is killed once it has ended. It does not outlive its supervisor, even if that is
+    SIGINT. Its children are killed once it has ended. It does not outlive its supervisor, even if that is
     killed. It has a session of its own, so that Ctrl-C reaches the supervisor alone.
 
-    This process must have no threads that the work needs. It is of no use afterwards but to report and to exit: it
-    ignores all of `signals` from then on.
+    The work must not need threads of this process. Afterwards this process can only report and exit, since it ignores
+    all of `signals` from then on.
 
     Args:
-        work: Returns the exit code.
-        signals: What ends the process.
-        parent: A file descriptor that becomes readable when this process's own parent dies, which is taken for a
-            SIGTERM; None: the parent's death is no reason to end.
+        work: The function; it returns the exit code.
+        signals: The signals that end the process.
+        parent: A file descriptor that becomes readable when the parent of this process dies, which has the effect of a
+            SIGTERM; None: it has no effect.
 
     Returns:
-        How the process ended.
+        The end of the process.
     """
     wake, woken = os.pipe()
     os.set_blocking(wake, False)
@@ -108,7 +108,7 @@ def _wait(process: int, received: list[int], wake: int, parent: int | None) -> E
     while True:
         done, status = os.waitpid(process, os.WNOHANG)
         if done:
-            with suppress(ProcessLookupError, PermissionError):  # Nothing else is in its session.
+            with suppress(ProcessLookupError, PermissionError):  # Its session has no other processes.
                 os.killpg(process, signal.SIGKILL)
             return Ended(os.waitstatus_to_exitcode(status), asked)
         if received and asked is None:
@@ -147,7 +147,7 @@ def _run(work: Callable[[], int], signals: Collection[int], supervisor: int, lif
         with suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
-        # Threads that a library has left running must not keep the process.
+        # Running threads of a library must not keep the process alive.
         os._exit(code)
 
 
@@ -156,7 +156,7 @@ def _end_with(supervisor: int, life: int) -> None:
 
     Args:
         supervisor: The supervisor's process id.
-        life: Reading end of a pipe whose other end the supervisor alone holds.
+        life: Reading end of a pipe whose writing end only the supervisor holds.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

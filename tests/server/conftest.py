@@ -1,4 +1,4 @@
-"""A server in a process of its own, as `tfx-lm serve` runs it, and a client that speaks HTTP and nothing more."""
+"""A server process of `tfx-lm serve`, and a client that uses HTTP only."""
 
 import http.client
 import json
@@ -13,7 +13,7 @@ import pytest
 
 
 class Server:
-    """`tfx-lm serve` and what it printed."""
+    """A process of `tfx-lm serve` and its output."""
 
     def __init__(self, model, *options):
         command = [str(Path(sys.executable).parent / "tfx-lm"), "serve", str(model), "--port", "0", *options]
@@ -30,7 +30,7 @@ class Server:
         self._reader.start()
 
     def ask(self, method, path, body=None, headers=None, timeout=60):
-        """One request on a connection of its own; the status and the JSON, or the raw body."""
+        """Sends one request on a new connection; returns the status and the JSON, or the raw body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             if isinstance(body, dict):
@@ -46,9 +46,9 @@ class Server:
         return self.ask("POST", path, body)
 
     def stop(self):
-        """Ends the server as an init system does; its exit code and what it wrote to standard error.
+        """Ends the server with SIGTERM; returns its exit code and its standard error.
 
-        uvicorn shuts down and then lets the signal end the process, so that whoever sent it can see that.
+        uvicorn shuts down and then lets the signal end the process, so that its sender can see that.
         """
         self.process.terminate()
         code = self.process.wait(timeout=60)

@@ -1,4 +1,4 @@
-"""The application in this process, asked without HTTP."""
+"""The ASGI application, called in this process."""
 
 import asyncio
 import gc
@@ -19,7 +19,7 @@ STEP = {"signature_name": "step", "inputs": {"ids": [[2]] * 2, "states": np.zero
 
 
 async def ask(app, body, path="/v1/models/model:predict"):
-    """The status and the JSON of one predict request."""
+    """Returns the status and the JSON of one predict request."""
     sent = []
 
     async def receive():
@@ -104,7 +104,7 @@ def test_a_request_that_is_cancelled_counts_as_failed(bigram_model, monkeypatch)
 def test_the_version_before_is_freed_whatever_its_last_requests_were_and_without_the_next(
     bigram_model, tmp_path, monkeypatch
 ):
-    """Neither what waits for a request nor what a failed one leaves behind may hold it."""
+    """Neither a waiting thread nor a failed request may keep a reference to it."""
     shutil.copytree(bigram_model, tmp_path / "1")
     made = []
     versions = predictor.ModelVersions

@@ -1,4 +1,4 @@
-"""The batcher with a model that notes what it is asked."""
+"""The batcher with a model that records its calls."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from tfx_lm.server.request_error import RequestError
 
 
 class Model:
-    """Answers with the length of each text and its letters, padded; `wait` holds its calls back."""
+    """Returns the length of each text and its letters, padded; its calls wait for the event `wait`."""
 
     inputs = {"score": ("text",), "next_word": ("text", "k")}  # noqa: RUF012
 
@@ -110,7 +110,7 @@ def test_what_waits_goes_together_by_length_and_comes_back_to_whom_it_belongs(mo
     assert sizes == [1, 3, 1, 1]
     for text, outputs in zip(texts, found, strict=False):
         assert outputs["length"].tolist() == [len(text)]
-        # Padded as if it had been alone.
+        # Padded as in a call of its own.
         assert outputs["letters"].shape == (1, len(text))
     assert batcher.waiting_rows == 0
 
@@ -265,8 +265,8 @@ def test_after_the_end_requests_are_refused_and_so_are_those_that_still_wait(mod
 
 @pytest.mark.parametrize("texts", [(b"good",), (b"bad",), (b"broken",), (b"good", b"bad", b"broken")])
 def test_no_model_is_held_once_its_requests_are_answered(texts, monkeypatch):
-    """A failed request must not leave a circle of references, nor the thread that waits hold the last one."""
-    # pytest keeps what is logged, and with it the frames of the error.
+    """A failed request must not leave a reference cycle, nor the waiting thread a reference to the last request."""
+    # pytest keeps log records, and with them the frames of the error.
     monkeypatch.setattr(batching._log, "exception", lambda *args: None)
     batcher = Batcher(100)
 

@@ -1,4 +1,4 @@
-"""Bodies that are compressed, by the functions alone and over HTTP."""
+"""Compressed bodies, by the functions alone and over HTTP."""
 
 import gzip
 import http.client

@@ -1,4 +1,4 @@
-"""Pages of other origins: refused, unless an option lets them."""
+"""Pages of other origins: refused, unless an option allows them."""
 
 import http.client
 import json
@@ -43,7 +43,7 @@ def test_pages_of_the_origins_that_were_named_may_ask(start_server, bigram_model
         assert "content-type" in allowed["access-control-allow-headers"].lower()
         for body, expected in ((json.dumps({"instances": ["the"]}), 200), ("{", 400)):
             status, allowed, _ = ask(server, "POST", {"Origin": origin}, body=body)
-            # A page may read what was wrong, too.
+            # A page may read errors, too.
             assert (status, allowed["access-control-allow-origin"]) == (expected, origin)
         assert ask(server, "GET", {"Origin": origin}, "/v1/models/model/")[:2] == (
             400,

@@ -1,4 +1,4 @@
-"""Thousands of requests that nobody would think of: each is answered, none by a 5xx, and the server goes on."""
+"""Thousands of random requests: each is answered, none with a 5xx, and the server goes on."""
 
 import http.client
 import json
@@ -34,7 +34,7 @@ columns = st.fixed_dictionaries(
         "examples": texts | json_values,
     },
 )
-# Mostly like a real request, so that many get past the first check, and further.
+# Mostly like a real request, so that many pass the first checks.
 requests = st.fixed_dictionaries(
     {},
     optional={
@@ -77,7 +77,7 @@ methods = st.sampled_from(["POST"] * 6 + ["GET", "PUT", "DELETE", "HEAD", "OPTIO
 headers = st.fixed_dictionaries(
     {}, optional={"Content-Type": names, "Accept": names, "Content-Encoding": st.sampled_from(["gzip", "br", "x"])}
 )
-# Hypothesis draws most often what is refused at once, such as another method; a third is well-formed all the same.
+# Most random requests are refused at once, for example for their method; a third is well-formed.
 well_formed = st.tuples(
     st.just("POST"), st.just("/v1/models/model:predict"), answerable.map(lambda v: json.dumps(v).encode()), st.just({})
 )
@@ -105,7 +105,7 @@ def test_no_request_is_answered_with_a_server_error(server):
     ask()
     connection.close()
     assert sum(statuses.values()) >= 5000
-    # The requests are of all kinds: neither is everything refused at the door, nor is everything right.
+    # Neither are all requests refused, nor are all valid.
     assert statuses[200] > 300, statuses
     assert statuses[400] > 1000, statuses
     assert statuses[404] > 100, statuses

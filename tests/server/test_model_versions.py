@@ -1,4 +1,4 @@
-"""Which version is served, and what remains of the one before."""
+"""The served version, and the memory of the previous one."""
 
 import contextlib
 import gc
@@ -46,12 +46,12 @@ def test_the_version_before_is_freed_once_its_last_request_is_answered(versions,
         with under_way.in_use():
             assert under_way.users == 2
         assert under_way.users == 1
-    # Its use counts, and not who still knows it: `under_way` does.
+    # Only `in_use` counts, not references such as `under_way`.
     until(lambda: inner() is None)
     assert (under_way.version, under_way.users) == (1, 0)
     until(lambda: not watched._retired)
     watched.close()
-    # What referred to itself is gone as well, and not kept for ever among what is passed over.
+    # Objects in reference cycles are freed too, and not excluded from collection for ever.
     gc.unfreeze()
     assert gc.collect() < 1000
 
@@ -97,7 +97,7 @@ def test_a_file_system_that_does_not_answer_for_a_while_is_looked_at_again(
     until(lambda: watched.current.version == 2)
     watched.close()
     gc.unfreeze()
-    # Said once.
+    # Logged once.
     assert [record.getMessage() for record in caplog.records if record.name == model_versions.__name__] == [
         "cannot look for a new version (no answer); version 1 stays"
     ]

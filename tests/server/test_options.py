@@ -1,4 +1,4 @@
-"""What requests may cost."""
+"""Limits of requests."""
 
 import math
 

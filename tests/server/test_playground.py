@@ -13,7 +13,7 @@ def page(chromium, server):
     page.problems = []
     page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: page.problems.append(str(error)))
-    # It loads nothing from elsewhere.
+    # It loads nothing from other servers.
     own = (server.url, "data:")
     page.on("request", lambda request: request.url.startswith(own) or page.problems.append(request.url))
     page.goto(server.url)

@@ -1,4 +1,4 @@
-"""The local runner: what runs at once, and what a node that fails or dies does to the others."""
+"""The local runner: nodes at the same time, and nodes that fail or die."""
 
 import json
 import os

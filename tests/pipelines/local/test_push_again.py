@@ -1,4 +1,4 @@
-"""`tfx-lm push`: when the newest run's model is pushed again, and when that is refused."""
+"""`tfx-lm push`: pushes the newest run's model again, and its refusals."""
 
 import json
 
@@ -19,7 +19,7 @@ def save(folder, content):
 
 
 class Records:
-    """Of a run that pushed version 7, and compared it with another one or with none."""
+    """Records of a run that pushed version 7, compared with another version or with none."""
 
     def __init__(self, output, compared=""):
         self.pushed, self.baseline = metadata_store_pb2.Artifact(), metadata_store_pb2.Artifact()

@@ -57,7 +57,7 @@ def test_a_terminal_shows_what_each_working_node_reports():
     stream = io.StringIO()
 
     def shown():
-        """The lines so far, also those drawn over, without what moves the cursor."""
+        """Returns all lines so far, also overwritten ones, without cursor movements."""
         lines = re.sub(r"\x1b\[[0-9?]*[a-zA-Z]", "", stream.getvalue()).splitlines()
         return [line for line in lines if line]
 

@@ -1,4 +1,4 @@
-"""`tfx-lm run-node`: exit codes, and what ML Metadata knows afterwards."""
+"""`tfx-lm run-node`: exit codes, and the records in ML Metadata."""
 
 import signal
 import subprocess
@@ -23,7 +23,7 @@ RUNNING, COMPLETE, FAILED = (
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
-    """A process for each node would import TFX each time; tests with signals start real ones."""
+    """Runs nodes in this process, since each new one would import TFX; tests with signals start processes."""
     monkeypatch.setattr(run_node_command, "supervise", lambda work, signals: Ended(_code(work), None))
 
 
@@ -301,7 +301,7 @@ def test_bad_input_is_refused_before_any_work(small_pipeline, options, expected)
 
 
 def started_node(file: Path, run_id: str, node: str = "Wait") -> subprocess.Popen:
-    """Starts a node that waits in a process, and returns as soon as its executor runs."""
+    """Starts a process with a waiting node, and returns as soon as its executor runs."""
     started = file.parent / "started"
     started.unlink(missing_ok=True)
     process = subprocess.Popen(
@@ -338,7 +338,7 @@ def test_sigterm_is_a_recorded_failure_and_sigkill_is_mended_by_the_next_run(sma
     assert run_node(small_pipeline, "Number", run_id="third").exit_code == 0
     assert run_node(small_pipeline, "Wait", run_id="third").exit_code == 0
     assert last_known_state(small_pipeline, "Wait") == COMPLETE
-    # The run that was killed can go on, too.
+    # The killed run can go on, too.
     assert run_node(small_pipeline, "Wait", run_id="second").exit_code == 0
 
 

@@ -26,7 +26,7 @@ def property_in(ir, node_id: str, name: str):
 
 def test_the_compiled_pipeline_has_them_with_the_configurations_values(compiled, config):
     ir, defaults = compiled
-    # TFX adds one of its own, for the pipeline root.
+    # TFX adds a parameter for the pipeline root.
     assert runtime_parameters(ir).items() >= defaults.items()
     assert defaults["data_path"] == "/data/corpus"
     assert defaults["trainer_learning_rate"] == config.trainer.learning_rate

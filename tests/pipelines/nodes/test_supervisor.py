@@ -1,4 +1,4 @@
-"""The supervisor, with work that does not end at signals. It forks, so it is tried in processes without libraries."""
+"""The supervisor of work that ignores signals. It forks, so the tests run it in processes without libraries."""
 
 import signal
 import subprocess
