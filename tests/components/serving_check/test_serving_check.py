@@ -1,8 +1,10 @@
-"""The serving check's executor on good and broken models, each in the fresh process that it starts."""
+"""The serving check's executor on good and broken models, in the fresh process that it starts or in this one."""
 
 import json
 import math
 import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from tfx.components.pusher import executor as stock_pusher
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
-from tfx_lm.components.serving_check import component, golden, process, verdict
+from tfx_lm.components.serving_check import component, golden, probe, process, verdict
 from tfx_lm.components.serving_check.executor import Executor
 from tfx_lm.errors import SettingError
 from tfx_lm.exported.warmup import read_warmup_requests
@@ -36,6 +38,18 @@ def write_examples(folder, lines):
 def examples(tmp_path_factory):
     lines = ("the cat", "cat the the", "a dog", "the cat the cat the cat")
     return write_examples(tmp_path_factory.mktemp("examples"), lines)
+
+
+@pytest.fixture
+def probe_here(monkeypatch):
+    """The probe runs in this process, for what it finds in a model that loads."""
+
+    def run(command, **options):
+        request, result = map(Path, command[-2:])
+        result.write_text(json.dumps(probe.probe(json.loads(request.read_text()))))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
 
 
 def check(model, examples, folder, max_latency_ms=5000.0, timeout_seconds=300.0):
@@ -85,7 +99,7 @@ def test_a_good_model_is_blessed_and_tfxs_pusher_pushes_it_with_warm_up_requests
         assert {len(answer) for answer in answers.values()} == {len(inputs["text"])}
 
 
-def test_a_model_that_gives_nan_is_not_blessed_and_not_pushed(nan_model, examples, tmp_path):
+def test_a_model_that_gives_nan_is_not_blessed_and_not_pushed(nan_model, examples, tmp_path, probe_here):
     blessing, found = check(nan_model, examples, tmp_path)
     assert found["blessed"] is False
     assert "score of an empty string: nll is not finite" in found["reasons"]
@@ -114,7 +128,7 @@ def test_a_process_that_does_not_end_is_not_blessed(bigram_model, examples, tmp_
     assert reason.startswith("the serving process did not end within 0.2 s (timeout_seconds)")
 
 
-def test_a_slow_model_is_not_blessed(bigram_model, examples, tmp_path):
+def test_a_slow_model_is_not_blessed(bigram_model, examples, tmp_path, probe_here):
     _, found = check(bigram_model, examples, tmp_path, max_latency_ms=0.001)
     (reason,) = found["reasons"]
     assert "at most 0.001 ms (max_latency_ms)" in reason
@@ -122,7 +136,7 @@ def test_a_slow_model_is_not_blessed(bigram_model, examples, tmp_path):
     assert "at most 0.001 ms (serving_check.max_latency_ms)" in reason
 
 
-def test_a_model_without_a_signature_is_not_blessed(bigram_model, examples, tmp_path):
+def test_a_model_without_a_signature_is_not_blessed(bigram_model, examples, tmp_path, probe_here):
     loaded = tf.saved_model.load(bigram_model)
     signatures = {name: function for name, function in loaded.signatures.items() if name != "step"}
     tf.saved_model.save(loaded, str(tmp_path / "less"), signatures=signatures)
@@ -131,7 +145,7 @@ def test_a_model_without_a_signature_is_not_blessed(bigram_model, examples, tmp_
     assert reason.startswith("no signature step (there are: evaluate, next_word,")
 
 
-def test_a_model_with_a_scalar_input_is_not_blessed(save_table_model, bigram_table, examples, tmp_path):
+def test_a_model_with_a_scalar_input_is_not_blessed(save_table_model, bigram_table, examples, tmp_path, probe_here):
     _, found = check(save_table_model(*bigram_table, scalar_k=True), examples, tmp_path)
     (reason,) = found["reasons"]
     assert reason.startswith("next_word: the input k is a scalar, which TensorFlow Serving cannot batch; give it the")
