@@ -8,7 +8,8 @@ RUN := $(VENV)/bin/python
 SPEECHES := .cache/sotu
 TORCH := .cache/torch
 # How many processes run tests; tests/helpers/schedule.py says which tests go together, and in which order.
-WORKERS := 2
+# Many of them wait, for Airflow, a server, a process that starts, so three keep two cores busy. Each may need 3 GB.
+WORKERS := $(shell awk '/MemTotal/ { print $$2 < 10000000 ? 2 : 3 }' /proc/meminfo 2>/dev/null | grep . || echo 2)
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PYTHON
 

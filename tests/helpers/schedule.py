@@ -1,4 +1,4 @@
-"""Markers by fixture and by folder, and the order in which worker processes (`pytest -n 2`) take the tests.
+"""Markers by fixture and by folder, and the order in which worker processes (`pytest -n 3`) take the tests.
 
 `--dist loadfile` gives the tests of one file to one worker, so that what a module's fixtures build is built once.
 """
@@ -18,19 +18,25 @@ MARKER_BY_FIXTURE = {
 # The longest first, in the order of their minutes, so that at the end no worker waits long for the other.
 LONGEST = (
     "pipelines/airflow",
-    "pipelines/kubeflow",
-    "components/evaluator/test_evaluation.py",
     "end_to_end/test_local_run.py",
+    # It asks for the outcome of the local run, which has been built by then.
+    "pipelines/kubeflow/test_kubeflow_run.py",
     "end_to_end/test_readme.py",
+    "components/evaluator/test_evaluation.py",
+    "components/trainer/test_resume.py",
     "benchmarks",
-    "examples",
+    "components/trainer/test_replicas.py",
     "components/test_stock_components.py",
+    "examples",
+    "end_to_end/test_stock_runner.py",
+    "pipelines/kubeflow",
     "components/trainer",
     "components/report/test_report_executor.py",
     "server",
     "components/serving_check",
     "pipelines/nodes",
     "pipelines/local",
+    "model",
     "exported/test_comparison.py",
     "packaging",
 )
