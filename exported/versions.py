@@ -31,7 +31,12 @@ class RollbackError(ValueError):
     """There is nothing to roll back to; the message says why."""
 
 
-def push(destination: Path, copy: Callable[[Path], None], keep: int | None = None) -> Path:
+def push(
+    destination: Path,
+    copy: Callable[[Path], None],
+    keep: int | None = None,
+    check: Callable[[], None] | None = None,
+) -> Path:
     """Adds a version.
 
     The files are written under a name that no server loads, on the same file system, and flushed to disk; then the
@@ -43,6 +48,8 @@ def push(destination: Path, copy: Callable[[Path], None], keep: int | None = Non
         copy: Writes the model's files into the empty folder that it is given.
         keep: Number of newest complete versions to keep, including this one; None: all. Withdrawn ones are
             removed too. A version that cannot be removed stays, with a warning in the log.
+        check: Called right before the version appears, while no other process can push, withdraw or remove one. If it
+            raises an error, nothing is pushed.
 
     Returns:
         The version's folder. Its number is the time in seconds, or one more than the highest ever used here.
@@ -64,6 +71,8 @@ def push(destination: Path, copy: Callable[[Path], None], keep: int | None = Non
         temporary.chmod(0o777 & ~_umask())
         _flush_tree(temporary)
         with _locked(destination):
+            if check is not None:
+                check()
             version = destination / str(max(int(time.time()), _highest_ever(destination) + 1))
             temporary.rename(version)
             flush(destination)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 import tensorflow as tf
 
 from ...exported.versions import complete_versions
 
-# Execution property, and custom property of the artifact: the version's folder, "" if no model is served.
+# Execution property of Baseline, and custom property of its artifact and of the Evaluator's blessing: the version's
+# folder, "" if no model is served.
 SERVED_MODEL_KEY = "served_model"
 
 # Together they identify a model: the graph, and the checksum of every variable.
 _IDENTITY = ("saved_model.pb", "variables/variables.index")
+
+
+class NotComparedError(RuntimeError):
+    """Another model is served by now than the one that the candidate was compared with."""
 
 
 def served_model(destination: str, candidate: str) -> str:
@@ -36,6 +43,33 @@ def served_model(destination: str, candidate: str) -> str:
         The version's folder; "" if no model is served.
     """
     return next((version for version in complete_versions(destination) if not _is_copy(version, candidate)), "")
+
+
+def check_compared(destination: str, candidate: str, compared: str) -> None:
+    """Checks that the served model is still the one that a candidate was compared with.
+
+    | compared with | served now | |
+    |---|---|---|
+    | 1 | 1 | may be pushed |
+    | nothing | 1 | refused: another run has pushed |
+    | 2 | 3, or 1 after a rollback | refused |
+    | 1 | nothing | may be pushed: it replaces no model |
+
+    Args:
+        destination: The folder of all pushed versions.
+        candidate: The folder of the candidate's SavedModel.
+        compared: The version's folder that it was compared with; "" if none was served.
+
+    Raises:
+        NotComparedError: The served model is another one.
+    """
+    served = served_model(destination, candidate)
+    # The same folder may be written with a slash at its end, or without.
+    if served and os.path.normpath(served) != os.path.normpath(compared):
+        raise NotComparedError(
+            f"{served} is served now, but the model was compared with {compared or 'none'}; nothing was pushed. Run "
+            "the pipeline again: it compares with the served model, and takes all that did not change from the cache"
+        )
 
 
 def _is_copy(version: str, candidate: str) -> bool:

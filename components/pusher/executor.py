@@ -22,6 +22,7 @@ from ...exported import versions
 from ...exported.versions import complete_versions
 from ...progress import report
 from ..artifacts import Artifacts
+from ..baseline.served import SERVED_MODEL_KEY, check_compared
 from ..lineage import copy_scores
 from .options import PusherOptions
 
@@ -44,6 +45,7 @@ class Executor(executor.Executor):
 
         Raises:
             SettingError: If `keep_versions` is below 1.
+            NotComparedError: If another model is served by now than the one that the blessing was given against.
         """
         # A RuntimeParameter's value has not been checked yet; TFX leaves out what is None.
         keep = PusherOptions.parse({KEEP_VERSIONS_KEY: exec_properties.get(KEEP_VERSIONS_KEY)}).keep_versions
@@ -53,6 +55,9 @@ class Executor(executor.Executor):
         pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
         if urllib.parse.urlparse(destination).scheme:
             # An object store cannot rename folders. TFX writes saved_model.pb last there, which is the best possible.
+            if self.CheckBlessing(input_dict):
+                # It has no locks either: what is pushed between this check and the copy's end is not noticed.
+                self._check_compared(input_dict, destination)
             super().Do(input_dict, output_dict, exec_properties)
             if pushed.get_int_custom_property("pushed") == 1:
                 _record(pushed, input_dict)
@@ -67,9 +72,29 @@ class Executor(executor.Executor):
         model = self.GetModelPath(input_dict)
         # TFX records the push before servers see the version: a failure here pushes nothing.
         io_utils.copy_dir(model, pushed.uri)
-        version = versions.push(Path(destination), lambda folder: io_utils.copy_dir(model, str(folder)), keep)
+        version = versions.push(
+            Path(destination),
+            lambda folder: _copy_into(model, folder),
+            keep,
+            check=lambda: self._check_compared(input_dict, destination),
+        )
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
         _record(pushed, input_dict)
+
+    def _check_compared(self, input_dict: Artifacts, destination: str) -> None:
+        for blessing in input_dict.get(specs.MODEL_BLESSING_KEY) or []:
+            # A blessing of another Evaluator, or without a Baseline, does not say what it compared with.
+            if blessing.has_custom_property(SERVED_MODEL_KEY):
+                compared = blessing.get_string_custom_property(SERVED_MODEL_KEY)
+                check_compared(destination, self.GetModelPath(input_dict), compared)
+
+
+def _copy_into(model: str, folder: Path) -> None:
+    """Copies a model into a folder that exists; TFX's `copy_dir` would replace the folder, and its lock with it."""
+    for entry in fileio.listdir(model):
+        name = os.fsdecode(entry).rstrip("/")
+        copy = io_utils.copy_dir if fileio.isdir(f"{model}/{name}") else io_utils.copy_file
+        copy(f"{model}/{name}", str(folder / name))
 
 
 def _record(pushed: types.Artifact, input_dict: Artifacts) -> None:

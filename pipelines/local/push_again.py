@@ -7,14 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import ml_metadata as mlmd
-
-from ...components.baseline.served import SERVED_MODEL_KEY, served_model
+from ...components.baseline.served import SERVED_MODEL_KEY, NotComparedError, check_compared
 from ...components.pusher.pushed_model import pushed_folder
 from ...exported import versions
 from ..config import PipelineConfig
 from ..errors import ConfigurationError
-from ..metadata.metadata_store import SerialSqlite, connection_config, resolve_connection
+from ..metadata.metadata_store import SerialSqlite, connection_config, open_store, resolve_connection
 from ..metadata.run_records import RunRecords
 from ..results.summary import write_summary
 from .output_lock import locked_output
@@ -49,7 +47,7 @@ def push_again(output: Path) -> Path:
     with locked_output(output):
         lock.acquire()
         try:
-            records = RunRecords(mlmd.MetadataStore(connection), config.name, run_id)
+            records = RunRecords(open_store(connection), config.name, run_id)
             return _push(output.resolve(), config, summary, records)
         finally:
             lock.release()
@@ -65,18 +63,20 @@ def _push(output: Path, config: PipelineConfig, summary: dict[str, Any], records
         raise ConfigurationError(f"{output}: {before}, the model of its newest run, is there; nothing was done")
     if not versions.is_complete(pushed.uri):
         raise ConfigurationError(f"{pushed.uri}: the copy of the pushed model is gone; {_RUN}")
-    served = served_model(str(serving), pushed.uri)
-    compared = None if baseline is None else baseline.custom_properties[SERVED_MODEL_KEY].string_value
-    if compared is None or (served and served != compared):
-        raise ConfigurationError(
-            f"{output}: its newest run, {run_id}, compared its model with {compared or 'none'}, but "
-            f"{served or 'none'} is served now; {_RUN}"
-        )
+    if baseline is None:
+        raise ConfigurationError(f"{output}: its newest run, {run_id}, compared its model with none; {_RUN}")
+    compared = baseline.custom_properties[SERVED_MODEL_KEY].string_value
 
     def copy(folder: Path) -> None:
         shutil.copytree(pushed.uri, folder, dirs_exist_ok=True)
 
-    version = versions.push(serving, copy, config.pusher.keep_versions)
+    def check() -> None:
+        check_compared(str(serving), pushed.uri, compared)
+
+    try:
+        version = versions.push(serving, copy, config.pusher.keep_versions, check)
+    except NotComparedError as error:
+        raise ConfigurationError(f"{output}: its newest run, {run_id}: {error}") from error
     pushed.custom_properties["pushed_destination"].string_value = str(version)
     pushed.custom_properties["pushed_version"].string_value = version.name
     records.update(pushed)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import ml_metadata as mlmd
@@ -18,6 +18,8 @@ from ml_metadata.proto import metadata_store_pb2
 from ... import file_lock
 from ..errors import ConfigurationError
 from .metadata_url import PASSWORD_VARIABLE, URL_VARIABLE, parse_metadata_url
+
+Store = TypeVar("Store", bound=mlmd.MetadataStore)
 
 REMEDY = "make it with `tfx-lm compile --runner airflow --output FILE`"
 
@@ -142,6 +144,42 @@ class SerialSqlite:
             self._descriptor = None
 
 
+def open_store(
+    connection: metadata_store_pb2.ConnectionConfig,
+    kind: Callable[..., Store] = mlmd.MetadataStore,
+    **options: Any,
+) -> Store:
+    """Connects to ML Metadata.
+
+    ML Metadata itself tries again while another program has a SQLite file locked, for 45 seconds.
+
+    Args:
+        connection: A resolved connection.
+        kind: The class of the store.
+        **options: More arguments of that class.
+
+    Raises:
+        ConfigurationError: If the store cannot be opened; if its tables are too old, or if another program has it
+            locked, with the remedy.
+    """
+    try:
+        return kind(connection, **options)
+    # ML Metadata raises RuntimeError for all errors of a store.
+    except (RuntimeError, mlmd.errors.StatusError) as error:
+        url = _shown(connection)
+        if versions := re.search(r"database version (\d+) is older than library version (\d+)", str(error)):
+            raise ConfigurationError(
+                f"metadata={url}: its tables are those of an older ML Metadata (schema {versions[1]}, this release "
+                f"needs {versions[2]}); make a copy of them, then run `tfx-lm init-metadata --metadata {url} --upgrade`"
+            ) from error
+        if "Concurrent writes aborted" in str(error):
+            raise ConfigurationError(
+                f"metadata={url}: another program has it locked; end that program (`fuser` with the file's name shows "
+                "it), and run again"
+            ) from error
+        raise ConfigurationError(f"metadata={url}: cannot be opened ({error})") from error
+
+
 def initialize_store(connection: metadata_store_pb2.ConnectionConfig, upgrade: bool = False) -> None:
     """Creates missing tables.
 
@@ -152,21 +190,12 @@ def initialize_store(connection: metadata_store_pb2.ConnectionConfig, upgrade: b
         upgrade: Whether to upgrade tables of an older ML Metadata. Older releases then refuse them.
 
     Raises:
-        ConfigurationError: If the store cannot be opened; if its tables are too old, with the remedy.
+        ConfigurationError: See `open_store`.
     """
     lock = SerialSqlite(connection)
     lock.acquire()
     try:
-        mlmd.MetadataStore(connection, enable_upgrade_migration=upgrade)
-    # ML Metadata raises RuntimeError for all errors of a store.
-    except (RuntimeError, mlmd.errors.StatusError) as error:
-        url = _shown(connection)
-        if versions := re.search(r"database version (\d+) is older than library version (\d+)", str(error)):
-            raise ConfigurationError(
-                f"metadata={url}: its tables are those of an older ML Metadata (schema {versions[1]}, this release "
-                f"needs {versions[2]}); make a copy of them, then run `tfx-lm init-metadata --metadata {url} --upgrade`"
-            ) from error
-        raise ConfigurationError(f"metadata={url}: cannot be opened ({error})") from error
+        open_store(connection, enable_upgrade_migration=upgrade)
     finally:
         lock.release()
 

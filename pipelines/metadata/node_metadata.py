@@ -11,7 +11,7 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
-from .metadata_store import SerialSqlite
+from .metadata_store import SerialSqlite, open_store
 from .run_records import ERROR_PROPERTY, failure_message
 
 
@@ -80,7 +80,7 @@ class NodeMetadata(metadata.Metadata):
         if self._users == 0:
             self._lock.acquire()
             try:
-                self._store = NodeStore(self._connection_config)
+                self._store = open_store(self._connection_config, NodeStore)
             except BaseException:
                 self._lock.release()
                 raise

@@ -9,7 +9,7 @@ import re
 import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 
-from .metadata_store import SerialSqlite, connection_config, resolve_connection
+from .metadata_store import SerialSqlite, connection_config, open_store, resolve_connection
 
 # TFX's property with the error of an execution.
 ERROR_PROPERTY = "__execution_result__"
@@ -48,9 +48,12 @@ def open_records(metadata_url: str, pipeline_name: str, run_id: str) -> RunRecor
         metadata_url: URL of ML Metadata; the environment's wins.
         pipeline_name: The pipeline's name.
         run_id: The run's id.
+
+    Raises:
+        ConfigurationError: If the store cannot be opened.
     """
     connection = resolve_connection(connection_config(metadata_url))
-    return RunRecords(mlmd.MetadataStore(connection), pipeline_name, run_id)
+    return RunRecords(open_store(connection), pipeline_name, run_id)
 
 
 def fail_running(

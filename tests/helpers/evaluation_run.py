@@ -60,6 +60,9 @@ class Evaluation:
         inputs: dict[str, Any] = {"examples": [examples], "model": [model_artifact(saved_model, folder / "candidate")]}
         if baseline:
             inputs["baseline_model"] = [model_artifact(baseline, folder / "baseline")]
+            inputs["baseline_model"][0].set_string_custom_property(
+                "served_model", "" if empty_baseline else "serving/7"
+            )
         if empty_baseline:
             (folder / "baseline" / "Format-Serving").unlink()
         channels: dict[str, Any] = {key: channel_utils.as_channel(value) for key, value in inputs.items()}
@@ -76,6 +79,10 @@ class Evaluation:
         self.summary = results.summarize_evaluation(self.uri)
         self.scores, self.baseline, self.gate = (self.summary[key] for key in ("evaluation", "baseline", "gate"))
         assert self.gate["blessed"] == (self.blessing.get_int_custom_property("blessed") == 1)
+        if baseline:
+            # What the Pusher compares with what is served.
+            assert self.blessing.get_string_custom_property("served_model") == ("" if empty_baseline else "serving/7")
+        assert self.blessing.has_custom_property("served_model") is bool(baseline)
         files = {file.name for file in (folder / "blessing").iterdir()}
         assert files == {"BLESSED" if self.gate["blessed"] else "NOT_BLESSED", "verdict.json"}
         assert results.read_verdict(str(folder / "blessing")).as_json() == self.gate

@@ -11,7 +11,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from tfx_lm.components.baseline.component import Baseline
 from tfx_lm.components.baseline.driver import Driver
 from tfx_lm.components.baseline.executor import Executor
-from tfx_lm.components.baseline.served import served_model
+from tfx_lm.components.baseline.served import NotComparedError, check_compared, served_model
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,24 @@ def push(models, tmp_path):
 def test_the_docstrings_table(push, models, served, candidate, found):
     destination = push(served)
     assert served_model(str(destination), models[candidate]) == (f"{destination}/{found}" if found else "")
+
+
+@pytest.mark.parametrize(
+    ("served", "candidate", "compared", "pushed"),
+    [("", "A", "", True), ("A", "B", "1", True), ("A", "A", "", True), ("", "B", "1", True), ("A", "B", "", False),
+     ("AB", "C", "1", False), ("A", "C", "2", False)],
+)  # fmt: skip
+def test_a_candidate_must_have_been_compared_with_what_is_served(push, models, served, candidate, compared, pushed):
+    destination = push(served)
+    folder = f"{destination}//{compared}" if compared else ""
+    if pushed:
+        check_compared(str(destination), models[candidate], folder)
+        return
+    expected = (
+        rf"^{destination}/{len(served)} is served now, but .* compared with {folder or 'none'}; .* Run the pipeline"
+    )
+    with pytest.raises(NotComparedError, match=expected):
+        check_compared(str(destination), models[candidate], folder)
 
 
 def test_an_incomplete_version_is_not_served(push, models):

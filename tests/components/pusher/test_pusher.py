@@ -1,11 +1,14 @@
 """The Pusher's executor: what TFX's own does, but for how the version appears."""
 
+import concurrent.futures
+
 import pytest
 import tensorflow as tf
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import channel, standard_artifacts
 from tfx.utils import proto_utils
+from tfx_lm.components.baseline.served import NotComparedError
 from tfx_lm.components.pusher.component import AtomicPusher
 from tfx_lm.components.pusher.executor import Executor
 from tfx_lm.exported import versions
@@ -26,7 +29,7 @@ def model(tmp_path):
     return artifact
 
 
-def push(folder, model, blessed=1, keep=None, serving=None):
+def push(folder, model, blessed=1, keep=None, serving=None, compared=None):
     serving = serving or destination(folder)
     component = AtomicPusher(serving, model=channel.Channel(type=standard_artifacts.Model), keep_versions=keep)
     blessing = standard_artifacts.ModelBlessing()
@@ -34,6 +37,8 @@ def push(folder, model, blessed=1, keep=None, serving=None):
     blessing.set_int_custom_property("blessed", blessed)
     blessing.set_float_custom_property("bits_per_byte", 1.5)
     blessing.set_int_custom_property("tokens", 900)
+    if compared is not None:
+        blessing.set_string_custom_property("served_model", compared)
     pushed = standard_artifacts.PushedModel()
     pushed.uri = str(folder / "pushed")
     properties = {
@@ -69,6 +74,69 @@ def test_the_newest_versions_are_kept(model, tmp_path):
     assert [str(version) for version in versions.list_versions(tmp_path / "serving")] == last
 
 
+def other_version(serving, name):
+    for file in ("saved_model.pb", "variables/variables.index"):
+        (serving / name / file).parent.mkdir(parents=True, exist_ok=True)
+        (serving / name / file).write_text(f"other {name}")
+    return str(serving / name)
+
+
+def test_a_model_is_pushed_beside_the_one_that_it_was_compared_with(model, tmp_path):
+    assert push(tmp_path, model, compared=other_version(tmp_path / "serving", "5")).get_int_custom_property("pushed")
+    assert versions.list_versions(tmp_path / "serving")[0] == 5
+
+
+@pytest.mark.parametrize("compared", ["", "5", "9"])
+def test_a_model_that_was_not_compared_with_the_served_one_is_not_pushed(model, tmp_path, compared):
+    """Another run has pushed 7 meanwhile, or 9 was rolled back."""
+    serving = tmp_path / "serving"
+    for name in ("5", "7"):
+        other_version(serving, name)
+    with pytest.raises(NotComparedError, match=f"^{serving}/7 is served now, but the model was compared with "):
+        push(tmp_path, model, compared=f"{serving}/{compared}" if compared else "")
+    assert sorted(path.name for path in serving.iterdir()) == [".lock", "5", "7"]
+
+
+@pytest.mark.parametrize("rolled_back", [False, True])
+def test_what_changes_while_the_model_is_copied_counts(model, tmp_path, monkeypatch, rolled_back):
+    serving = tmp_path / "serving"
+    other_version(serving, "5")
+    copy = versions._flush_tree
+
+    def change(folder):
+        if rolled_back:
+            versions.rollback(serving)
+        else:
+            other_version(serving, "8")
+        copy(folder)
+
+    compared = other_version(serving, "7")
+    monkeypatch.setattr(versions, "_flush_tree", change)
+    with pytest.raises(NotComparedError, match=f"^{serving}/{5 if rolled_back else 8} is served now"):
+        push(tmp_path, model, compared=compared)
+    assert versions.list_versions(serving) == ([5] if rolled_back else [5, 7, 8])
+
+
+def test_of_four_runs_that_compared_with_the_same_model_one_pushes(tmp_path):
+    serving = tmp_path / "serving"
+    compared = other_version(serving, "5")
+
+    def run(name):
+        artifact = standard_artifacts.Model()
+        artifact.uri = str(tmp_path / name)
+        other_version(tmp_path / name, "Format-Serving")
+        (tmp_path / name / "Format-Serving" / "saved_model.pb").write_text(name)
+        try:
+            return push(tmp_path / name, artifact, serving=destination(tmp_path), compared=compared)
+        except NotComparedError as error:
+            return error
+
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        ended = list(threads.map(run, ["one", "two", "three", "four"]))
+    assert sum(isinstance(each, NotComparedError) for each in ended) == 3
+    assert len(versions.list_versions(serving)) == 2
+
+
 @pytest.fixture
 def bucket(tmp_path, model):
     """An object store with the versions 3 and 5, and what a killed push or removal leaves as 4.
@@ -98,6 +166,15 @@ def test_on_an_object_store_nothing_is_removed_where_nothing_was_pushed(model, t
     assert stored(bucket) == {"3", "4", "5"}
     # Nor is the folder looked for.
     push(tmp_path, model, blessed=0, keep=1, serving=destination(f"{bucket}/new"))
+
+
+def test_on_an_object_store_the_served_model_must_be_the_compared_one_too(model, tmp_path, bucket):
+    # What is there is a copy of the model, which never is its own baseline.
+    assert push(tmp_path, model, serving=destination(bucket), compared="").get_int_custom_property("pushed") == 1
+    with tf.io.gfile.GFile(f"{bucket}/serving/5/saved_model.pb", "w") as file:
+        file.write("another")
+    with pytest.raises(NotComparedError, match=rf"^{bucket}/serving/5 is served now, .* compared with none; nothing"):
+        push(tmp_path, model, serving=destination(bucket), compared="")
 
 
 def test_a_version_that_an_object_store_does_not_remove_is_a_warning(model, tmp_path, bucket, monkeypatch, caplog):

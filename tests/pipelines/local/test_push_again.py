@@ -71,7 +71,9 @@ def test_a_version_that_was_rolled_back_is_pushed_again_beside_the_one_it_was_co
 
 def test_another_served_model_must_be_compared_first(output):
     save(output / "serving" / "9", "never compared")
-    with pytest.raises(ConfigurationError, match=r"compared its model with none, but .*/9 is served now; run `tfx-lm"):
+    with pytest.raises(
+        ConfigurationError, match=r"newest run, r: .*/9 is served now, but the model was compared with none; .* Run the"
+    ):
         push(output, Records(output))
 
 

@@ -19,6 +19,7 @@ from tfx_lm.pipelines.metadata.metadata_store import (
     compiled_connection,
     connection_config,
     initialize_store,
+    open_store,
     resolve_connection,
 )
 from tfx_lm.pipelines.metadata.metadata_url import MetadataUrl, parse_metadata_url
@@ -184,6 +185,28 @@ def test_a_store_that_cannot_be_opened(tmp_path):
     ) as caught:
         initialize_store(connection_config("postgresql://me:secret@127.0.0.1:1/db"))
     assert "secret" not in str(caught.value)
+
+
+def test_a_store_that_another_program_has_locked(tmp_path):
+    def locked(connection, **options):
+        # After ML Metadata has tried for 45 seconds.
+        raise RuntimeError("Concurrent writes aborted after max number of retries.")
+
+    with pytest.raises(ConfigurationError, match=r"metadata.sqlite: another program has it locked; end that program"):
+        open_store(connection_config(f"sqlite:///{tmp_path}/metadata.sqlite"), locked)
+
+
+@pytest.mark.slow
+def test_a_program_that_has_the_store_locked_is_waited_for(tmp_path):
+    """ML Metadata tries again, so that no write of ours is lost."""
+    file = tmp_path / "metadata.sqlite"
+    initialize_store(connection_config(f"sqlite:///{file}"))
+    locker = subprocess.Popen(program("lock_sqlite", file, 3), stdout=subprocess.PIPE)
+    assert locker.stdout.readline() == b"locked\n"
+    done = subprocess.run(program("write_metadata", file, "late"), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert locker.wait(timeout=60) == 0
+    assert len(mlmd.MetadataStore(connection_config(f"sqlite:///{file}")).get_artifacts()) == 25
 
 
 @pytest.mark.parametrize("arguments", [[], ["--pipeline", "a.json", "--metadata", "sqlite:///b"]])

@@ -354,3 +354,23 @@ def test_a_node_that_ignores_signals_is_killed_and_recorded(small_pipeline, mark
     assert last_known_state(small_pipeline, "Stubborn") == FAILED
     assert records(small_pipeline).error("Stubborn") == reason
     marked.wait_until_gone()
+
+
+@pytest.mark.slow
+def test_four_workers_that_share_a_sqlite_file_lose_nothing(small_pipeline):
+    """As two Airflow workers with two tasks each, of four runs."""
+    assert CliRunner().invoke(cli.main, ["init-metadata", "--pipeline", str(small_pipeline)]).exit_code == 0
+    runs = ["first", "second", "third", "fourth"]
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", "from tfx_lm.cli.cli import main; main()", "run-node", "--pipeline",
+             str(small_pipeline), "--node", "Number", "--run-id", run_id],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for run_id in runs
+    ]  # fmt: skip
+    for worker in workers:
+        output, _ = worker.communicate(timeout=300)
+        assert worker.returncode == 0, output
+    assert {records(small_pipeline, run_id).state("Number") for run_id in runs} <= {"COMPLETE", "CACHED"}
+    assert [value(small_pipeline, "Number", run_id) for run_id in runs] == [20] * 4
