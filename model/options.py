@@ -60,6 +60,9 @@ class TrainerOptions(Settings):
     warmup_steps: WholeNumber = Field(0, ge=0)
     # Largest global norm of the gradients.
     clip_norm: Number = Field(1.0, gt=0.0)
+    # A step whose loss or gradient is not finite: stop ends the training with an error; skip leaves the step out, as if
+    # its gradient were zero, and ends it if more than 10 steps of an epoch and more than 1 % of them are skipped.
+    on_nonfinite: Literal["stop", "skip"] = "stop"
     # Epochs without a better validation perplexity before the learning rate is cut ...
     plateau_patience: WholeNumber = Field(1, ge=1)
     # ... to this share of itself.

@@ -27,6 +27,7 @@ from ..evaluator.results import SliceResult, load_results, read_verdict
 from ..examples import split_files, split_names
 from ..model_path import model_path
 from ..text_example_gen.input_warnings import input_warnings
+from ..trainer.training_warnings import training_warnings
 from .artifact import page_path, warnings_path
 from .curves import read_curves
 from .page import Page, Standouts, render
@@ -78,11 +79,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         of_text = [
             warning for split, counted in counts.items() for warning in text_warnings(split, counted, max_length)
         ]
+        own = [*of_text, *training_warnings(model_run.uri)]
         with tf.io.gfile.GFile(warnings_path(posixpath.dirname(path)), "w") as file:
-            file.write(json.dumps([warning.template for warning in of_text]))
+            file.write(json.dumps([warning.template for warning in own]))
         warnings = [
             *(warning for examples in input_dict[specs.EXAMPLES_KEY] for warning in input_warnings(examples)),
-            *([] if total is None else score_warnings(total.candidate)), *filter(None, [unreachable]), *of_text,
+            *([] if total is None else score_warnings(total.candidate)), *filter(None, [unreachable]), *own,
         ]  # fmt: skip
         report("scoring the sentences that changed the most")
         page = Page(

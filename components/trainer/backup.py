@@ -29,6 +29,7 @@ class TrainingState:
         batches_done: Finished batches of the epoch that is under way.
         epoch_nll: The sum of the losses of these batches, nats.
         epoch_tokens: The real tokens of these batches.
+        epoch_skipped: Skipped steps among these batches.
         best_perplexity: The lowest validation perplexity so far; infinite before the first epoch.
         best_epoch: The epoch, counted from 1, that reached it; 0 before the first.
         best_weights: The weights of that epoch, in the order of `model.weights`.
@@ -43,6 +44,7 @@ class TrainingState:
     batches_done: int = 0
     epoch_nll: float = 0.0
     epoch_tokens: float = 0.0
+    epoch_skipped: int = 0
     best_perplexity: float = float("inf")
     best_epoch: int = 0
     best_weights: list[np.ndarray] = dataclasses.field(default_factory=list)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from typing import Any
@@ -12,7 +11,6 @@ import keras
 import tensorflow as tf
 
 from ... import atomic_file
-from ...errors import SettingError
 from ...model.options import TrainerOptions
 from ...progress import report
 from .backup import Backup, TrainingState
@@ -21,10 +19,6 @@ from .backup import Backup, TrainingState
 REPORT_EVERY = 1.0
 # A backup is saved this often within an epoch, seconds.
 BACKUP_EVERY = 600.0
-
-
-class DivergenceError(SettingError, FloatingPointError):
-    """The loss is no longer finite; the remedy is another setting."""
 
 
 class Position(keras.callbacks.Callback):
@@ -43,6 +37,7 @@ class Position(keras.callbacks.Callback):
         self.before = self.state.batches_done
         self.model.perplexity.nll.assign(self.state.epoch_nll)
         self.model.perplexity.tokens.assign(self.state.epoch_tokens)
+        self.model.skipped.start(self.state.epoch_skipped)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         """Counts the batch."""
@@ -51,21 +46,17 @@ class Position(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Resets the counts for the next epoch."""
         self.state.batches_done, self.state.epoch_nll, self.state.epoch_tokens = 0, 0.0, 0.0
+        self.state.epoch_skipped = 0
 
 
 class Progress(keras.callbacks.Callback):
     """Reports `epoch 2/5  loss 5.21  perplexity 183  4,480 tokens/s` once a second.
 
-    Only real tokens count, not padding. It also ends the training with an error as soon as a loss is not
-    finite, since no later step could repair the weights.
-
-    Args:
-        options: The trainer's options, for the number of epochs and the remedy in the error.
-        batches: Batches of an epoch.
-        state: Tells how many of them are done.
+    Only real tokens count, not padding.
     """
 
     def __init__(self, options: TrainerOptions, batches: int, state: TrainingState):
+        """Args: options: For the number of epochs. batches: Batches of an epoch. state: How many of them are done."""
         super().__init__()
         self.state = state
         self.options = options
@@ -87,7 +78,6 @@ class Progress(keras.callbacks.Callback):
         if now - self.reported < REPORT_EVERY:
             return
         self.reported = now
-        self._check_finite(float(logs["loss"]), f"at batch {self.state.batches_done} of {self.batches}")
         speed = (float(logs["tokens"]) - self.started_at_tokens) / max(now - self.started, 1e-9)
         report(
             f"epoch {self.epoch + 1}/{self.options.epochs}  loss {float(logs['loss']):.2f}  "
@@ -97,21 +87,11 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Reports the validation of the epoch."""
-        self._check_finite(float(logs["loss"]), "at its end")
-        self._check_finite(float(logs["val_loss"]), "in the validation")
         report(
-            f"epoch {epoch + 1}/{self.options.epochs}  loss {logs['loss']:.2f}  "
-            f"validation perplexity {logs['val_perplexity']:.4g}",
+            f"epoch {epoch + 1}/{self.options.epochs}  loss {float(logs['loss']):.2f}  "
+            f"validation perplexity {float(logs['val_perplexity']):.4g}",
             (epoch + 1) / self.options.epochs,
         )
-
-    def _check_finite(self, loss: float, where: str) -> None:
-        if not math.isfinite(loss):
-            raise DivergenceError(
-                f"loss={loss} in epoch {self.epoch + 1} {where}: the training diverged, nothing is exported; "
-                f"lower {{learning_rate}} ({self.options.learning_rate:g}) "
-                f"or {{clip_norm}} ({self.options.clip_norm:g})"
-            )
 
 
 class Schedule(keras.callbacks.Callback):
@@ -188,6 +168,7 @@ class Records(keras.callbacks.Callback):
             "loss": float(logs["loss"]),
             "perplexity": float(logs["perplexity"]),
             "tokens": float(logs["tokens"]),
+            "skipped_steps": int(logs["skipped"]),
             "validation_loss": float(logs["val_loss"]),
             "validation_perplexity": float(logs["val_perplexity"]),
             "validation_tokens": float(logs["val_tokens"]),
@@ -245,6 +226,7 @@ class SaveBackup(keras.callbacks.Callback):
         if self.state.batches_done < self.batches and time.monotonic() - self.saved >= BACKUP_EVERY:
             self.state.epoch_nll = float(self.model.perplexity.nll)
             self.state.epoch_tokens = float(self.model.perplexity.tokens)
+            self.state.epoch_skipped = int(self.model.skipped.count)
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:

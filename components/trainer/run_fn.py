@@ -22,6 +22,7 @@ from .backup import Backup
 from .buckets import choose_buckets
 from .callbacks import Position, Progress, Records, SaveBackup, Schedule
 from .distribution import choose_strategy, from_chief, is_chief
+from .divergence import Divergence
 from .optimizer import build_optimizer
 from .replica_batches import distribute
 from .run_options import options_of_run
@@ -48,7 +49,7 @@ def run_fn(fn_args: Any) -> None:
         SettingError: for bad options, options `transform` that are not those of the Transform graph, or a
             `base_model`, from which no training can start yet.
         ValueError: for a split without sentences.
-        DivergenceError: if the loss stops being finite. Nothing is exported then.
+        DivergenceError: if the training breaks down (see `divergence`). Nothing is exported then.
     """
     options, config = options_of_run(fn_args), fn_args.custom_config
     # Threads and workers are set up before TensorFlow runs anything else.
@@ -129,19 +130,25 @@ def train(
         "resumed_after_epoch": state.epochs_done,
         "resumed_after_batch": state.batches_done,
     }
-    callbacks = [Position(state), Progress(options, train_buckets.batches, state), Schedule(options, state)]
+    batches = train_buckets.batches
+    callbacks = [
+        Position(state),
+        Divergence(options, batches, vocabulary_size, train_counts.tokens, state),
+        Progress(options, batches, state),
+        Schedule(options, state),
+    ]
     if is_chief(strategy):
         records = Records(directory, facts, state)
-        callbacks += [records, SaveBackup(backup, train_buckets.batches, state)]
+        callbacks += [records, SaveBackup(backup, batches, state)]
 
     def fit(last_epoch: int) -> None:
         """Trains from the current state to the end of that epoch."""
         first = (state.epochs_done, state.batches_done)
-        batches = input_pipeline.training_batches(train_files, train_buckets, options.seed, *first, last_epoch)
+        epochs = input_pipeline.training_batches(train_files, train_buckets, options.seed, *first, last_epoch)
         validation = input_pipeline.evaluation_batches(eval_files, eval_buckets)
         model.fit(
-            distribute(strategy, batches, train_buckets),
-            steps_per_epoch=train_buckets.batches - state.batches_done,
+            distribute(strategy, epochs, train_buckets),
+            steps_per_epoch=batches - state.batches_done,
             initial_epoch=state.epochs_done,
             epochs=last_epoch,
             shuffle=False,  # The batches come shuffled.

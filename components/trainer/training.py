@@ -13,6 +13,7 @@ from .compat import BuiltModel
 from .metric import MaskedPerplexity
 from .replica_batches import compiles
 from .replica_step import apply_reduced, on_all_replicas
+from .skipped_steps import SkippedSteps
 
 
 class TrainableLanguageModel(BuiltModel, LanguageModel):
@@ -36,20 +37,23 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
         self.clip_norm = clip_norm
         self.seed = seed
         self.perplexity = MaskedPerplexity()
+        self.skipped = SkippedSteps()
 
     @property
     def metrics(self) -> list[MaskedPerplexity]:
-        """The metrics that Keras resets at the start of an epoch and of a validation."""
+        """The metrics that Keras resets at the start of an epoch and of a validation; not the skipped steps."""
         return [self.perplexity]
 
     def train_step(self, batch: PaddedBatch) -> dict[str, tf.Tensor]:
-        """Takes one optimizer step.
+        """Takes one optimizer step, or skips it if the loss or the gradient is not finite.
+
+        A skipped step has a gradient of zero, so that the weights stay finite. It does not count in the metrics.
 
         Args:
             batch: inputs, targets and mask, each [batch, time].
 
         Returns:
-            `loss`, `perplexity` and `tokens` since the start of the epoch.
+            `loss`, `perplexity` and `tokens` since the start of the epoch, and `skipped`, the number of skipped steps.
         """
         inputs, targets, mask = batch
         embedded = self.embedding(inputs)
@@ -63,7 +67,7 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
         gradients, sums = self._clipped_mean(gradients, sums)
         apply_reduced(self.optimizer, gradients, variables)
         self.perplexity.update_state(sums)
-        return self.perplexity.result()
+        return {**self.perplexity.result(), **self.skipped.result()}
 
     def test_step(self, batch: PaddedBatch) -> dict[str, tf.Tensor]:
         """Scores a batch without dropout; arguments and result as in `train_step`."""
@@ -140,12 +144,17 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
         """Returns the gradients of the loss per token of the global batch, from those of this replica's sum.
 
         The sums of the global batch are returned, too. Dividing and clipping are one product: each more would be a
-        pass over all weights.
+        pass over all weights. All are zero if one of them is not finite, or if there is no real token.
         """
         *gradients, nll, tokens = loss.all_replicas([*gradients, *sums])
+        # One number that is not finite, in whatever gradient, makes the norm not finite; without tokens it is NaN.
         norm = tf.linalg.global_norm(gradients) / tokens
-        scale = tf.minimum(1.0, self.clip_norm / norm) / tokens
-        return [gradient * scale for gradient in gradients], loss.LossSums(nll, tokens)
+        taken = tf.math.is_finite(norm + nll)
+        self.skipped.update_state(taken, self.optimizer.iterations.value, tokens, nll)
+        scale = tf.where(taken, tf.minimum(1.0, self.clip_norm / norm) / tokens, 0.0)
+        nll, tokens = (tf.where(taken, value, tf.zeros_like(value)) for value in (nll, tokens))
+        # Not `*`, since NaN * 0 is NaN.
+        return [tf.math.multiply_no_nan(gradient, scale) for gradient in gradients], loss.LossSums(nll, tokens)
 
     def _dropout_seed(self) -> tf.Tensor | None:
         if self.dropout == 0.0:

@@ -84,11 +84,27 @@ def test_progress_is_reported_with_the_fraction_done(corpus, tmp_path, monkeypat
 
 
 @pytest.mark.slow
-def test_a_diverging_training_says_so_and_exports_nothing(corpus, tmp_path):
-    fn_args = corpus.fn_args(tmp_path, learning_rate=1e30, clip_norm=1e30, epochs=2)
-    with pytest.raises(FloatingPointError, match=r"loss=nan in epoch 1 .*lower learning_rate \(1e\+30\)") as caught:
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        ({"learning_rate": 1e30, "clip_norm": 1e30}, r"step 2 \(epoch 1, batch 2 of \d+\): loss=(nan|inf)"),
+        (
+            {"learning_rate": 1e30, "clip_norm": 1e30, "precision": "bfloat16"},
+            r"step \d+ \(epoch 1, .*: (loss=|its grad)",
+        ),
+        ({"learning_rate": 1e6}, r"loss=\S+ in epoch 1 at its end: the training diverged, since a uniform guess has 3"),
+        ({"learning_rate": 1e6, "output": "adaptive", "adaptive_cutoffs": [10]}, "at its end: the training diverged"),
+        ({"learning_rate": 100.0, "optimizer": "sgd", "clip_norm": 1e30}, "at its end: the training diverged"),
+    ],
+    ids=["nan", "bfloat16", "finite", "adaptive", "sgd"],
+)
+def test_a_diverging_training_says_so_and_exports_nothing(corpus, tmp_path, options, cause):
+    fn_args = corpus.fn_args(tmp_path, epochs=2, **options)
+    with pytest.raises(FloatingPointError, match=cause) as caught:
         run_fn(fn_args)
-    assert "lower trainer.learning_rate (1e+30) or trainer.clip_norm (1e+30)" in str(in_yaml_terms(caught.value))
+    rate, norm = options["learning_rate"], options.get("clip_norm", 1.0)
+    remedy = f"nothing is exported; lower trainer.learning_rate ({rate:g}) or trainer.clip_norm ({norm:g})"
+    assert remedy in str(in_yaml_terms(caught.value))
     assert not pathlib.Path(fn_args.serving_model_dir).exists()
 
 

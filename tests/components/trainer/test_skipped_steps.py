@@ -1,0 +1,176 @@
+"""Steps whose loss or gradient is not finite: they leave the weights as they are, are counted, and end the training."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx_lm.components.trainer.backup import TrainingState
+from tfx_lm.components.trainer.divergence import Divergence, DivergenceError
+from tfx_lm.components.trainer.run_fn import build_model
+from tfx_lm.model import loss
+from tfx_lm.model.options import TrainerOptions
+from tfx_lm.transform.padding import PaddedBatch, pad_batch
+
+BATCH = pad_batch(tf.ragged.constant([[7, 9, 3], [4, 3], [5, 6, 7, 8, 3], [3]], tf.int64))
+EMPTY = PaddedBatch(BATCH.inputs, BATCH.targets, tf.zeros_like(BATCH.mask))
+
+
+def model_of(**options):
+    small = {"embedding_units": 4, "units": 6, "layers": 1, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 0.1}
+    return build_model(TrainerOptions(**{**small, **options}), vocabulary_size=12, steps=10)
+
+
+def weights(model):
+    return [variable.numpy() for variable in model.trainable_variables]
+
+
+def break_loss(monkeypatch, model, value, number=1):
+    """Makes the loss of the first steps NaN or infinite; the gradient follows."""
+    sums = model._sums
+
+    def broken(*arguments):
+        nll, tokens = sums(*arguments)
+        return loss.LossSums(nll * tf.where(model.optimizer.iterations.value < number, value, 1.0), tokens)
+
+    monkeypatch.setattr(model, "_sums", broken)
+
+
+def break_gradient(monkeypatch, model, value, number=1):
+    """Makes the gradient by the embedded words of the first steps NaN or infinite, and leaves the loss alone."""
+    sums = model._sums
+
+    @tf.custom_gradient
+    def broken(embedded):
+        bad = tf.where(model.optimizer.iterations.value < number, value, 1.0)
+        return tf.identity(embedded), lambda gradient: gradient * tf.cast(bad, gradient.dtype)
+
+    monkeypatch.setattr(model, "_sums", lambda embedded, *others: sums(broken(embedded), *others))
+
+
+KINDS = [
+    {},
+    {"tied_embedding": False},
+    {"precision": "bfloat16"},
+    {"output": "adaptive", "adaptive_cutoffs": (6,)},
+    {"layers": 2, "dropout": 0.5},
+]
+
+
+@pytest.mark.parametrize("options", KINDS, ids=["tied", "untied", "bfloat16", "adaptive", "dropout"])
+@pytest.mark.parametrize(
+    ("breaks", "value", "cause"),
+    [(break_loss, math.nan, "loss=nan"), (break_loss, math.inf, "loss=inf"),
+     (break_gradient, math.nan, "its gradient is not finite (loss=2."),
+     (break_gradient, math.inf, "its gradient is not finite (loss=2.")],
+    ids=["loss-nan", "loss-inf", "gradient-nan", "gradient-inf"],
+)  # fmt: skip
+def test_a_step_that_is_not_finite_changes_nothing_and_is_counted(monkeypatch, options, breaks, value, cause):
+    model = model_of(**options)
+    breaks(monkeypatch, model, value)
+    before = weights(model)
+    logs = model.train_step(BATCH)
+    assert (float(logs["skipped"]), float(logs["tokens"])) == (1.0, 0.0)
+    for old, new in zip(before, weights(model), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert model.skipped.first().cause().startswith(cause)
+
+    logs = model.train_step(BATCH)
+    assert (float(logs["skipped"]), float(logs["tokens"])) == (1.0, 11.0)
+    assert 2.0 < float(logs["loss"]) < 3.0
+    assert any((old != new).any() for old, new in zip(before, weights(model), strict=True))
+    assert model.skipped.first().step == 1
+
+
+def test_adam_keeps_finite_weights(monkeypatch):
+    model = model_of(optimizer="adamw", weight_decay=0.1)
+    break_gradient(monkeypatch, model, math.nan, number=2)
+    for _ in range(4):
+        model.train_step(BATCH)
+    assert float(model.skipped.count) == 2.0
+    assert all(np.isfinite(value).all() for value in [*weights(model), *(v.numpy() for v in model.optimizer.variables)])
+
+
+def test_a_batch_without_a_real_token_is_skipped():
+    model = model_of()
+    before = weights(model)
+    model.train_step(BATCH)
+    middle = weights(model)
+    model.train_step(EMPTY)
+    for old, new in zip(middle, weights(model), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert (before[0] != middle[0]).any()
+    first = model.skipped.first()
+    assert (first.step, first.cause()) == (2, "its batch has no real token")
+
+
+def test_a_word_that_never_occurs_is_finite():
+    """Its frequency is 0, and the bias of an untrained model the logarithm of a frequency."""
+    for options in KINDS:
+        model = model_of(**options)
+        model.start_from_frequencies(np.array([0, 0, 0, 4, 1, 1, 1, 2, 1, 1, 0, 0]))
+        logs = model.train_step(BATCH)
+        assert (float(logs["skipped"]), float(logs["loss"]) < 3.0) == (0.0, True)
+        scored = model.test_step(pad_batch(tf.ragged.constant([[10, 11, 3]], tf.int64)))
+        assert math.isfinite(float(scored["loss"]))
+
+
+def check(model, logs, batches=40, batches_done=0, ended=False, **options):
+    """Calls the check as `fit` does, at the end of a batch or of the first epoch."""
+    state = TrainingState(batches_done=batches_done)
+    callback = Divergence(TrainerOptions(**options), batches, vocabulary_size=12, train_tokens=500, state=state)
+    callback.set_model(model)
+    callback.on_epoch_begin(0, {})
+    callback.checked = -math.inf
+    good = {"loss": 2.0, "skipped": 0.0, "val_loss": 2.0}
+    if ended:
+        callback.on_epoch_end(0, {**good, **logs})
+    else:
+        callback.on_train_batch_end(0, {**good, **logs})
+
+
+def test_the_first_skipped_step_ends_the_training(monkeypatch):
+    model = model_of()
+    break_gradient(monkeypatch, model, math.nan, number=3)
+    for _ in range(3):
+        logs = model.train_step(BATCH)
+    expected = (
+        r"^step 1 \(epoch 1, batch 1 of 40\): its gradient is not finite \(loss=2\.\d+\); nothing is exported; lower "
+        r"learning_rate \(0\.003\) or clip_norm \(1\), or set on_nonfinite=skip, which leaves such steps out$"
+    )
+    with pytest.raises(DivergenceError, match=expected):
+        check(model, logs)
+
+
+@pytest.mark.parametrize(("batches", "most"), [(8, 7), (40, 10), (1000, 10), (5000, 50)])
+def test_skipped_steps_are_bounded(monkeypatch, batches, most):
+    model = model_of()
+    break_loss(monkeypatch, model, math.inf)
+    model.train_step(BATCH)
+    check(model, {"skipped": float(most)}, batches, on_nonfinite="skip")
+    expected = (
+        rf"^step 1 .*: loss=inf; {most + 1} steps of the epoch are skipped at its end, and {most} may be; nothing"
+    )
+    with pytest.raises(DivergenceError, match=expected):
+        check(model, {"skipped": most + 1.0}, batches, ended=True, on_nonfinite="skip")
+
+
+def test_a_loss_far_above_a_uniform_guess_ends_the_training():
+    # ln 12 is 2.485.
+    check(None, {"loss": 4.9}, ended=True)
+    check(None, {"loss": 1e7}, batches_done=99)
+    expected = "^loss=4.98 in epoch 1 {}: the training diverged, since a uniform guess has 2.485; nothing is exported"
+    with pytest.raises(DivergenceError, match=expected.format("after batch 100 of 400")):
+        check(None, {"loss": 4.98}, batches=400, batches_done=100)
+    with pytest.raises(DivergenceError, match=expected.format("at its end")):
+        check(None, {"loss": 4.98}, ended=True)
+
+
+@pytest.mark.parametrize(("val_loss", "breaks"), [(12.4, False), (12.5, True), (math.inf, True), (math.nan, True)])
+def test_the_first_validation_may_be_as_bad_as_words_that_are_only_there(val_loss, breaks):
+    # 2 ln(500 + 12) is 12.477.
+    if not breaks:
+        check(None, {"val_loss": val_loss}, ended=True)
+        return
+    with pytest.raises(DivergenceError, match=rf"^validation loss={val_loss} after epoch 1: the training diverged; no"):
+        check(None, {"val_loss": val_loss}, ended=True)
