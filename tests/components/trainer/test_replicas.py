@@ -76,6 +76,8 @@ def test_two_replicas_train_as_one_device_does(one_device, name, workers):
         assert_same(result["weights"], one_device["weights"], 1e-4)
         for key, value in one_device["logs"].items():
             assert result["logs"][key] == pytest.approx(value, rel=1e-5), key
+        assert result["broken"]["skipped"] == one_device["broken"]["skipped"] == 1.0
+        assert_same(result["broken"]["weights"], one_device["broken"]["weights"], 1e-4)
         # Of each graph the gradients, the sum of the losses and the number of tokens, once; in validation the last two.
         per_step = [len(one_device["weights"]) + 2] * (2 // workers)
         assert result["reductions"] == [*per_step, *[2] * len(per_step)] * 2

@@ -1,4 +1,7 @@
-"""One process of a training: prints the first step's gradients, and the weights after 20 steps."""
+"""One process of a training: prints the first step's gradients, and the weights after 20 steps.
+
+Also those after 4 steps, of which the second has a loss that is not a number.
+"""
 
 import json
 import sys
@@ -15,6 +18,8 @@ from tfx_lm.components.trainer.buckets import Buckets
 from tfx_lm.components.trainer.distribution import choose_strategy
 from tfx_lm.components.trainer.replica_batches import distribute
 from tfx_lm.components.trainer.run_fn import build_model
+from tfx_lm.components.trainer.training import TrainableLanguageModel
+from tfx_lm.model.loss import LossSums
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.padding import pad_batch
 
@@ -70,6 +75,18 @@ tf.distribute.ReplicaContext.all_reduce = counted
 # With a large learning rate, none of the gradient's digits is lost in the weights.
 before, after, _ = train(1, optimizer="sgd", learning_rate=1024.0, weight_decay=0.0, clip_norm=1e9)
 _, weights, logs = train(20)
+own_reductions = list(reductions)
+
+sums = TrainableLanguageModel._sums
+
+
+def broken(model, *arguments):
+    nll, tokens = sums(model, *arguments)
+    return LossSums(nll * tf.where(model.optimizer.iterations.value == 1, float("nan"), 1.0), tokens)
+
+
+TrainableLanguageModel._sums = broken
+_, broken_weights, broken_logs = train(4)
 print(
     json.dumps(
         {
@@ -77,7 +94,8 @@ print(
             "gradients": [((old - new) / 1024).tolist() for old, new in zip(before, after, strict=True)],
             "weights": [weight.tolist() for weight in weights],
             "logs": logs,
-            "reductions": reductions,
+            "reductions": own_reductions,
+            "broken": {"weights": [weight.tolist() for weight in broken_weights], "skipped": broken_logs["skipped"]},
         }
     )
 )
