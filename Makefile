@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all set-up themselves, from the package index. `make test` also needs a Chromium, which it
 # installs as root on Debian.
-.PHONY: demo docs test test-fast test-newest test-stacks check types chromium format install clean
+.PHONY: demo docs test test-fast test-faults test-newest test-stacks check types chromium format install clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -11,6 +11,8 @@ TORCH := .cache/torch
 # Many of them wait, for Airflow, a server, a process that starts, so three keep two cores busy. Each may need 3 GB.
 WORKERS := $(shell awk '/MemTotal/ { print $$2 < 10000000 ? 2 : 3 }' /proc/meminfo 2>/dev/null | grep . || echo 2)
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# The slow half of tests/faults, most of an hour, has a command of its own.
+NO_FAULTS = -m "not faults"
 export PYTHON
 
 # Byte code is compiled at install, since importing TFX takes twice as long without it.
@@ -19,6 +21,7 @@ export UV_COMPILE_BYTECODE := 1
 help:
 	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=3' changes it)"
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
+	@echo "make test-faults  runs that are killed at 30 moments and go on (most of an hour)"
 	@echo "make test-stacks  each stack on the models and the metadata of the other"
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
 	@echo "make bench-evaluation [DATA=FILE]   the Evaluator against a plain loop over the same model"
@@ -50,13 +53,17 @@ chromium:
 	@.ci/chromium
 
 test: install chromium
-	@$(RUN) -m pytest $(PARALLEL) $(ARGS)
+	@$(RUN) -m pytest $(PARALLEL) $(NO_FAULTS) $(ARGS)
 
 test-fast: install
 	@$(RUN) -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 test-newest:
-	@.ci/newest python -m pytest $(PARALLEL) $(ARGS)
+	@.ci/newest python -m pytest $(PARALLEL) $(NO_FAULTS) $(ARGS)
+
+# Runs that are killed at any moment; prints a table. `make test-faults ARGS="-k 03-"` runs one of the 30 moments.
+test-faults: install
+	@$(RUN) -m pytest tests/faults $(ARGS)
 
 # Both stacks on the same data; needs Python 3.10 for the older one.
 test-stacks: install

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
+from typing import BinaryIO
 
+from .file_lock import NoLocksError, lock
 from .remote import is_remote
 
 _UNFINISHED = ".unfinished"
@@ -15,7 +18,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     """Writes a file under another name in the same folder, flushes it to disk and renames it.
 
     Of several writers of the same file at the same time, the last to rename wins. The file's permissions follow the
-    umask.
+    umask. What killed writers left in a local folder is removed.
 
     Args:
         path: The file; its folder is created if missing. Local, or a URI of any file system that TensorFlow
@@ -64,16 +67,40 @@ def flush(path: Path) -> None:
 
 def _write_local(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(_unfinished(path.name))
-    try:
-        # Opened by name: only the owner may read a file of `tempfile`.
-        unfinished.write_bytes(content)
-        flush(unfinished)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    _remove_abandoned(path.parent)
+    unfinished, file = _open_unfinished(path)
+    with file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
     flush(path.parent)
+
+
+def _open_unfinished(path: Path) -> tuple[Path, BinaryIO]:
+    """Opens a new file, locked as long as it is open, so that others can tell it from what killed writers left."""
+    while True:
+        # Opened by name: only the owner may read a file of `tempfile`.
+        unfinished = path.with_name(_unfinished(path.name))
+        try:
+            file = os.fdopen(lock(unfinished), "wb")
+        except NoLocksError:
+            return unfinished, unfinished.open("wb")
+        if os.fstat(file.fileno()).st_nlink:  # Otherwise it was removed before it was locked.
+            return unfinished, file
+        file.close()
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for path in folder.glob(f".*{_UNFINISHED}"):
+        with contextlib.suppress(OSError):  # Somebody writes it.
+            descriptor = lock(path, wait=False)
+            path.unlink()
+            os.close(descriptor)
 
 
 def _write_remote(path: str, content: bytes) -> None:

@@ -75,8 +75,14 @@ def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool) ->
 
 def _record(file: Path, node_id: str, run_id: str, ended: Ended) -> None:
     """Records a node that was killed as failed."""
-    from ..pipelines.metadata.metadata_store import compiled_connection, compiled_name, resolve_connection
-    from ..pipelines.metadata.run_records import fail_running
+    from ..pipelines.metadata.metadata_store import (
+        compiled_connection,
+        compiled_name,
+        compiled_root,
+        resolve_connection,
+    )
+    from ..pipelines.nodes.claim import NodeOfRun
 
     connection = resolve_connection(compiled_connection(file))
-    fail_running(connection, compiled_name(file), run_id, node_id, ended.reason())
+    node = NodeOfRun(compiled_root(file), compiled_name(file), run_id, node_id, connection)
+    node.close(ended.reason())

@@ -9,12 +9,13 @@ serving/.lock                locked while names change
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import logging
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..atomic_file import flush
@@ -84,6 +85,27 @@ def push(
     finally:
         os.close(holder)
     return version
+
+
+def unrecorded_push(destination: Path, model: Path, recorded: Iterable[Path]) -> Path | None:
+    """Finds the version of a push that was killed after its rename and before its record; removes other leftovers.
+
+    Args:
+        destination: The folder of versions; it need not exist.
+        model: The folder of the model that is about to be pushed.
+        recorded: The copies that the records of earlier pushes have.
+
+    Returns:
+        The newest complete version, if it has the files of the model, byte for byte, and no record has; None otherwise.
+    """
+    if not destination.is_dir():
+        return None
+    with _locked(destination):
+        _remove_leftovers(destination)
+        newest = next(iter(complete_versions(str(destination))), None)
+        if newest is None or not _same_files(Path(newest), model):
+            return None
+        return None if any(_same_files(Path(newest), copy) for copy in recorded) else Path(newest)
 
 
 def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]]:
@@ -199,6 +221,13 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _same_files(first: Path, second: Path) -> bool:
+    names = [
+        sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file()) for folder in (first, second)
+    ]
+    return names[0] == names[1] and not any(filecmp.cmpfiles(first, second, map(str, names[0]), shallow=False)[1:])
 
 
 def _flush_tree(folder: Path) -> None:

@@ -18,8 +18,10 @@ pytest_plugins = [
     "helpers.hypothesis_profile",
     "helpers.schedule",
     "helpers.build_once",
+    "helpers.fault_table",
     "helpers.made_up_corpus",
     "helpers.process_marks",
+    "helpers.small_pipelines",
     "helpers.table_models",
 ]
 

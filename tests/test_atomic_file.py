@@ -1,5 +1,6 @@
 """The atomic writer, on local paths and on TensorFlow's file system in memory."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -66,6 +67,15 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch):
         atomic_file.write_bytes(tmp_path / "a", b"new")
     assert (tmp_path / "a").read_bytes() == b"old"
     assert names(tmp_path) == ["a", "folder"]
+
+
+def test_what_killed_writers_left_is_removed_and_what_others_write_stays(tmp_path):
+    (tmp_path / ".a.json.0011aabb.unfinished").write_text("half of")
+    (tmp_path / ".hidden").touch()
+    with (tmp_path / ".b.json.0011aabb.unfinished").open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        atomic_file.write_text(tmp_path / "a.json", "1")
+    assert names(tmp_path) == [".b.json.0011aabb.unfinished", ".hidden", "a.json"]
 
 
 def test_a_uri_is_replaced_and_nothing_else_is_left():

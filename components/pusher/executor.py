@@ -21,6 +21,7 @@ from tfx.utils import io_utils, proto_utils
 from ...exported import versions
 from ...exported.versions import complete_versions
 from ...progress import report
+from ...remote import is_remote
 from ..artifacts import Artifacts
 from ..baseline.served import SERVED_MODEL_KEY, check_compared
 from ..lineage import copy_scores
@@ -72,7 +73,7 @@ class Executor(executor.Executor):
         model = self.GetModelPath(input_dict)
         # TFX records the push before servers see the version: a failure here pushes nothing.
         io_utils.copy_dir(model, pushed.uri)
-        version = versions.push(
+        version = _unrecorded_push(destination, pushed.uri) or versions.push(
             Path(destination),
             lambda folder: _copy_into(model, folder),
             keep,
@@ -95,6 +96,19 @@ def _copy_into(model: str, folder: Path) -> None:
         name = os.fsdecode(entry).rstrip("/")
         copy = io_utils.copy_dir if fileio.isdir(f"{model}/{name}") else io_utils.copy_file
         copy(f"{model}/{name}", str(folder / name))
+
+
+def _unrecorded_push(destination: str, uri: str) -> Path | None:
+    """Finds what a killed push has done: done twice, a rollback would go back to the same model.
+
+    Args:
+        destination: The folder of versions.
+        uri: The folder of the new record, beside those of earlier pushes; a killed one's was removed.
+    """
+    if is_remote(uri):
+        return None
+    ours = Path(uri)
+    return versions.unrecorded_push(Path(destination), ours, (each for each in ours.parent.iterdir() if each != ours))
 
 
 def _record(pushed: types.Artifact, input_dict: Artifacts) -> None:

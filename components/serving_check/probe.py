@@ -5,6 +5,7 @@ A script, run by its path, so that nothing of this package or of TFX is imported
     python -I probe.py REQUEST.json RESULT.json
 
 The request: `model` (folder), `texts` (name → text, in base64) and `sentences` (in base64). The result: see `probe`.
+The process ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from __future__ import annotations
 import base64
 import importlib.machinery
 import json
+import os
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -143,8 +146,15 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def _end_with_caller() -> None:
+    """Ends this process as soon as its standard input ends: its caller was killed, and nobody waits any longer."""
+    os.read(0, 1)
+    os._exit(1)
+
+
 def main(request_file: str, result_file: str) -> None:
-    """Reads the request, writes the result."""
+    """Reads the request, writes the result. Standard input must stay open until then."""
+    threading.Thread(target=_end_with_caller, daemon=True).start()
     sys.meta_path.insert(0, _Absent())
     result = probe(json.loads(Path(request_file).read_text()))
     Path(result_file).write_text(json.dumps(result))

@@ -71,12 +71,14 @@ def run_probe(
     with tempfile.TemporaryDirectory() as folder:
         request_file, result_file = Path(folder, "request.json"), Path(folder, "result.json")
         request_file.write_text(json.dumps(request))
+        # The probe ends when nobody holds the other end any more, even if this process is killed.
+        life, alive = os.pipe()
         try:
             done = subprocess.run(
                 # Isolated: no PYTHONPATH, no user site, not this folder.
                 [sys.executable, "-I", str(PROBE), str(request_file), str(result_file)],
                 env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2", "LC_ALL": LOCALE},
-                stdin=subprocess.DEVNULL,
+                stdin=life,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 timeout=timeout_seconds,
@@ -85,6 +87,9 @@ def run_probe(
         except subprocess.TimeoutExpired as error:
             limit = f"did not end within {timeout_seconds:g} s ({{timeout_seconds}})"
             return ProbeResult((f"the serving process {limit}{_stderr_text(error.stderr)}",))
+        finally:
+            os.close(life)
+            os.close(alive)
         if done.returncode != 0:
             return ProbeResult((f"the serving process ended with code {done.returncode}{_stderr_text(done.stderr)}",))
         answers = json.loads(result_file.read_text())

@@ -14,9 +14,8 @@ from pathlib import Path
 from tfx.proto.orchestration import pipeline_pb2
 
 from ... import progress
-from ..metadata.run_records import fail_running
 from ..nodes.node_result import NodeResult
-from ..nodes.node_run import pipeline_connection, run_node
+from ..nodes.node_run import node_of_run, run_node
 from ..nodes.supervisor import supervise
 from .terminal import output_to
 
@@ -41,10 +40,9 @@ def run_node_in_process(pipeline: bytes, node_id: str, log_file: Path, runner: C
     if ended.code == 0:
         return
     ir = pipeline_pb2.Pipeline.FromString(pipeline)
-    run_id = ir.runtime_spec.pipeline_run_id.field_value.string_value
     with output_to(log_file):
         print(f"{node_id}: {ended.reason()}", flush=True)
-        fail_running(pipeline_connection(ir), ir.pipeline_info.id, run_id, node_id, ended.reason())
+        node_of_run(ir, node_id).close(ended.reason())
     with contextlib.suppress(OSError):
         runner.send(NodeResult(node_id, "FAILED", time.monotonic() - begin, ended.reason()))
 

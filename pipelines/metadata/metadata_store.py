@@ -78,6 +78,12 @@ def compiled_name(pipeline_file: Path) -> str:
         return str(tree["pipelineInfo"]["id"])
 
 
+def compiled_root(pipeline_file: Path) -> str:
+    """Returns the folder of all artifacts of a compiled pipeline; see `compiled_connection`."""
+    with _reading(pipeline_file) as tree:
+        return str(tree["runtimeSpec"]["pipelineRoot"]["runtimeParameter"]["defaultValue"]["stringValue"])
+
+
 @contextmanager
 def _reading(pipeline_file: Path) -> Iterator[dict[str, Any]]:
     try:
@@ -166,7 +172,7 @@ def open_store(
         return kind(connection, **options)
     # ML Metadata raises RuntimeError for all errors of a store.
     except (RuntimeError, mlmd.errors.StatusError) as error:
-        url = _shown(connection)
+        url = shown_url(connection)
         if versions := re.search(r"database version (\d+) is older than library version (\d+)", str(error)):
             raise ConfigurationError(
                 f"metadata={url}: its tables are those of an older ML Metadata (schema {versions[1]}, this release "
@@ -200,7 +206,7 @@ def initialize_store(connection: metadata_store_pb2.ConnectionConfig, upgrade: b
         lock.release()
 
 
-def _shown(connection: metadata_store_pb2.ConnectionConfig) -> str:
+def shown_url(connection: metadata_store_pb2.ConnectionConfig) -> str:
     """Returns the URL of a connection, without a password."""
     kind = connection.WhichOneof("config")
     if kind == "sqlite":

@@ -56,10 +56,10 @@ def open_records(metadata_url: str, pipeline_name: str, run_id: str) -> RunRecor
     return RunRecords(open_store(connection), pipeline_name, run_id)
 
 
-def fail_running(
+def fail_unfinished(
     connection: metadata_store_pb2.ConnectionConfig, pipeline_name: str, run_id: str, node_id: str, message: str
-) -> None:
-    """Marks the unfinished executions of a node as FAILED, for a node whose process was killed.
+) -> list[metadata_store_pb2.Execution]:
+    """Marks the unfinished execution of a node as FAILED, for a node whose process was killed.
 
     Args:
         connection: A resolved connection.
@@ -67,15 +67,18 @@ def fail_running(
         run_id: The run's id.
         node_id: The node.
         message: The reason, one line.
+
+    Returns:
+        The node's execution, if it ended without success, now or before.
+
+    Raises:
+        ConfigurationError: If the store cannot be opened.
+        ml_metadata.errors.StatusError: If it cannot be read or written.
     """
     lock = SerialSqlite(connection)
     lock.acquire()
     try:
-        store = mlmd.MetadataStore(connection)
-        RunRecords(store, pipeline_name, run_id).fail_running(node_id, message)
-    # ML Metadata raises RuntimeError if a store cannot be opened. The next run repeats the node without the mark too.
-    except (RuntimeError, mlmd.errors.StatusError) as error:
-        print(f"The failure could not be recorded in ML Metadata: {error}")
+        return RunRecords(open_store(connection), pipeline_name, run_id).fail_unfinished(node_id, message)
     finally:
         lock.release()
 
@@ -137,20 +140,21 @@ class RunRecords:
                 return getattr(value, value.WhichOneof("value"))
         return None
 
-    def fail_running(self, node_id: str, message: str) -> None:
-        """Marks the unfinished executions of a node as FAILED, with the reason."""
+    def fail_unfinished(self, node_id: str, message: str) -> list[metadata_store_pb2.Execution]:
+        """Marks the node's execution as FAILED, with the reason, unless it ended; returns it if it made nothing."""
         states = metadata_store_pb2.Execution
-        running = [
+        unfinished = [
             execution
             for execution in self._executions(node_id)[-1:]
-            if execution.last_known_state in (states.NEW, states.RUNNING)
+            if execution.last_known_state not in (states.COMPLETE, states.CACHED)
         ]
-        for execution in running:
-            execution.last_known_state = states.FAILED
-            result = json.dumps({"resultMessage": message, "code": 1})
-            execution.custom_properties[ERROR_PROPERTY].string_value = result
-        if running:
-            self._store.put_executions(running)
+        for execution in unfinished:
+            if execution.last_known_state in (states.NEW, states.RUNNING):
+                execution.last_known_state = states.FAILED
+                result = json.dumps({"resultMessage": message, "code": 1})
+                execution.custom_properties[ERROR_PROPERTY].string_value = result
+                self._store.put_executions([execution])
+        return unfinished
 
     def output(self, node_id: str, key: str) -> metadata_store_pb2.Artifact | None:
         """Returns the artifact of a node, made or cached, under an output key; None if there is none."""

@@ -19,6 +19,7 @@ from ..metadata.metadata_store import resolve_connection
 from ..metadata.node_metadata import NodeMetadata
 from ..metadata.run_records import RunRecords, recorded_failure
 from ..setting_names import in_yaml_terms
+from .claim import NodeOfRun, claimed, remove_unfinished
 from .node_result import NodeResult
 
 
@@ -52,8 +53,19 @@ def pipeline_connection(ir: pipeline_pb2.Pipeline) -> metadata_store_pb2.Connect
     return resolve_connection(compiled)
 
 
+def node_of_run(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeOfRun:
+    """A node of a compiled pipeline with a run's id."""
+    return NodeOfRun(
+        root=ir.runtime_spec.pipeline_root.field_value.string_value,
+        pipeline=ir.pipeline_info.id,
+        run_id=ir.runtime_spec.pipeline_run_id.field_value.string_value,
+        node_id=node_id,
+        connection=pipeline_connection(ir),
+    )
+
+
 def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
-    """Runs one node in this process.
+    """Runs one node in this process, and closes nodes before that were killed.
 
     Args:
         ir: A compiled pipeline with the run's id and parameters (`compiled_pipeline.set_parameters`).
@@ -61,8 +73,16 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
 
     Returns:
         The result. A failed node is marked as FAILED in ML Metadata, with its error (settings by their YAML keys), even
-        if it failed before its executor ran.
+        if it failed before its executor ran, and its folders are removed.
+
+    Raises:
+        ConfigurationError: If another process runs the same node of the same run now.
     """
+    with claimed(node_of_run(ir, node_id)):
+        return _run_claimed(ir, node_id)
+
+
+def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
     (node,) = (each.pipeline_node for each in ir.nodes if each.pipeline_node.node_info.id == node_id)
     run_id = ir.runtime_spec.pipeline_run_id.field_value.string_value
     deployment = runner_utils.extract_local_deployment_config(ir)
@@ -84,7 +104,8 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
             traceback.print_exc()
             translated = in_yaml_terms(error)
             shown = f"{type(error).__name__}: {error}" if translated is None else translated
-            _mark_failed(connection, node, recorded_failure(shown, traceback.format_exc()))
+            root = ir.runtime_spec.pipeline_root.field_value.string_value
+            _mark_failed(connection, node, recorded_failure(shown, traceback.format_exc()), root)
             return NodeResult(node_id, "FAILED", time.monotonic() - begin, shown)
     # The launcher returns normally if a node was cached or skipped, or if its inputs could not be resolved.
     with NodeMetadata(connection) as handle:
@@ -114,9 +135,12 @@ def _newest(handle: NodeMetadata, contexts: list[metadata_store_pb2.Context]) ->
 
 
 def _mark_failed(
-    connection: metadata_store_pb2.ConnectionConfig, node: pipeline_pb2.PipelineNode, message: str
+    connection: metadata_store_pb2.ConnectionConfig, node: pipeline_pb2.PipelineNode, message: str, root: str
 ) -> None:
-    """Records a failure and its message. The launcher records no message, and no failure before the executor runs."""
+    """Records a failure and its message, and removes the node's folders.
+
+    The launcher records no message, and no failure before the executor runs. At SIGTERM it removes no folders.
+    """
     output = execution_result_pb2.ExecutorOutput()
     output.execution_result.code = 1
     output.execution_result.result_message = message
@@ -129,6 +153,7 @@ def _mark_failed(
             if execution_lib.is_execution_successful(newest):
                 return  # The node had ended before the failure or the signal.
             execution_publish_utils.publish_failed_execution(handle, contexts, newest.id, output)
+            remove_unfinished(root, node.node_info.id, newest)
     except Exception:  # For example an unreachable database, which may be the reason of the failure.
         print("The failure could not be recorded in ML Metadata:")
         traceback.print_exc()

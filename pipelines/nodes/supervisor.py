@@ -20,6 +20,9 @@ import traceback
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+
+from .scratch import scratch_folder, use
 
 # Seconds between SIGTERM and SIGKILL, in which a process records its failure and removes temporary files.
 GRACE = 4.0
@@ -55,6 +58,8 @@ class Ended:
 def supervise(work: Callable[[], int], signals: Collection[int], parent: int | None = None) -> Ended:
     """Runs a function in a fork of this process, and waits for the end of that process.
 
+    The process has a folder of its own for temporary files, which goes with it.
+
     The process gets SIGTERM at any of `signals`, and SIGKILL if it has not ended `GRACE` seconds later, or at a second
     SIGINT. Its children are killed once it has ended. It does not outlive its supervisor, even if that is
     killed. It has a session of its own, so that Ctrl-C reaches the supervisor alone.
@@ -71,6 +76,11 @@ def supervise(work: Callable[[], int], signals: Collection[int], parent: int | N
     Returns:
         The end of the process.
     """
+    with scratch_folder() as scratch:
+        return _supervise(work, signals, parent, scratch)
+
+
+def _supervise(work: Callable[[], int], signals: Collection[int], parent: int | None, scratch: Path | None) -> Ended:
     wake, woken = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(woken, False)
@@ -83,6 +93,8 @@ def supervise(work: Callable[[], int], signals: Collection[int], parent: int | N
     if process == 0:
         for descriptor in (wake, woken, alive):
             os.close(descriptor)
+        if scratch is not None:
+            use(scratch)
         _run(work, signals, supervisor, life, blocked)
     os.close(life)
     received: list[int] = []

@@ -37,6 +37,7 @@ LONGEST = (
     "pipelines/nodes",
     "pipelines/local",
     "model",
+    "faults",
     "exported/test_comparison.py",
     "packaging",
 )

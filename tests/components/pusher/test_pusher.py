@@ -1,6 +1,8 @@
 """The Pusher's executor: what TFX's own does, but for how the version appears."""
 
 import concurrent.futures
+import shutil
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -70,8 +72,36 @@ def test_a_model_that_is_not_blessed_is_not_pushed(model, tmp_path):
 
 
 def test_the_newest_versions_are_kept(model, tmp_path):
-    last = [push(tmp_path, model, keep=2).get_string_custom_property("pushed_version") for _ in range(4)][2:]
-    assert [str(version) for version in versions.list_versions(tmp_path / "serving")] == last
+    pushed = []
+    for graph in "abcd":
+        Path(model.uri, "Format-Serving", "saved_model.pb").write_text(graph)
+        pushed.append(push(tmp_path, model, keep=2).get_string_custom_property("pushed_version"))
+    assert [str(version) for version in versions.list_versions(tmp_path / "serving")] == pushed[2:]
+
+
+def test_a_push_that_was_killed_before_its_record_is_not_done_twice(model, tmp_path):
+    first = push(tmp_path, model)
+    left = tmp_path / "serving" / ".pushing-0000"
+    left.mkdir()
+    again = push(tmp_path, model)
+    for name in ("pushed_version", "pushed_destination"):
+        assert again.get_string_custom_property(name) == first.get_string_custom_property(name)
+    assert again.get_int_custom_property("pushed") == 1
+    assert len(versions.list_versions(tmp_path / "serving")) == 1
+    assert not left.exists()
+
+    index = Path(model.uri, "Format-Serving", "variables", "variables.index")
+    for change in (lambda: index.write_text("INDEX"), lambda: index.with_name("more").touch()):
+        change()
+        push(tmp_path, model)
+    assert len(versions.list_versions(tmp_path / "serving")) == 3
+
+
+def test_a_push_that_was_recorded_is_done_again_if_asked_for(model, tmp_path):
+    push(tmp_path, model)
+    shutil.copytree(tmp_path / "pushed", tmp_path / "pushed by an earlier run")
+    push(tmp_path, model)
+    assert len(versions.list_versions(tmp_path / "serving")) == 2
 
 
 def other_version(serving, name):

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 from tfx_lm.pipelines.nodes.supervisor import supervise
@@ -18,7 +19,19 @@ def leave_a_child():
     return 0
 
 
+def write_temporary():
+    print(tempfile.mkdtemp(), flush=True)
+    return 0
+
+
+def keep_temporary():
+    write_temporary()
+    time.sleep(300)
+
+
 WORK = {
+    "write temporary": write_temporary,
+    "keep temporary": keep_temporary,
     "return 0": lambda: 0,
     "return 7": lambda: 7,
     "exit 3": lambda: sys.exit(3),

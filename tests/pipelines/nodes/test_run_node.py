@@ -326,6 +326,8 @@ def test_sigterm_is_a_recorded_failure_and_sigkill_is_mended_by_the_next_run(sma
     assert process.returncode == 128 + signal.SIGTERM
     assert "tfx-lm: Wait failed: Terminated: ended by SIGTERM" in output
     assert last_known_state(small_pipeline, "Wait") == FAILED
+    made = small_pipeline.parent / "artifacts" / "Wait"
+    assert [path for path in made.rglob("*") if path.is_file()] == []
 
     assert run_node(small_pipeline, "Number", run_id="second").exit_code == 0
     process = started_node(small_pipeline, "second")
@@ -333,9 +335,13 @@ def test_sigterm_is_a_recorded_failure_and_sigkill_is_mended_by_the_next_run(sma
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
     assert last_known_state(small_pipeline, "Wait") == RUNNING
+    assert list(made.glob("made/*/value"))
 
     (small_pipeline.parent / "hurry").touch()
     assert run_node(small_pipeline, "Number", run_id="third").exit_code == 0
+    assert last_known_state(small_pipeline, "Wait") == FAILED
+    assert "its process was killed" in records(small_pipeline, "second").error("Wait")
+    assert not list(made.glob("made/*/value"))
     assert run_node(small_pipeline, "Wait", run_id="third").exit_code == 0
     assert last_known_state(small_pipeline, "Wait") == COMPLETE
     # The killed run can go on, too.

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from helpers.programs import program
@@ -39,4 +40,27 @@ def test_the_work_dies_with_its_supervisor_and_what_it_started_dies_with_it(mark
     process.communicate(timeout=60)
     marked.wait_until_gone()
     assert start("leave a child").communicate(timeout=60)[0] == "started\n0 None\n"
+    marked.wait_until_gone()
+
+
+def test_temporary_files_go_with_the_work_and_those_of_a_killed_supervisor_with_the_next(tmp_path, monkeypatch, marked):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    _, folder, end = start("write temporary").communicate(timeout=60)[0].splitlines()
+    assert Path(folder).parent.parent == tmp_path
+    assert end == "0 None"
+    assert list(tmp_path.iterdir()) == []
+
+    killed = start("keep temporary")
+    assert killed.stdout.readline() == "started\n"
+    left = Path(killed.stdout.readline().strip())
+    other = start("keep temporary")
+    assert other.stdout.readline() == "started\n"
+    lives = Path(other.stdout.readline().strip())
+    killed.kill()
+    killed.communicate(timeout=60)
+    assert left.exists()
+    start("return 0").communicate(timeout=60)
+    assert [path for path in (left, lives) if path.exists()] == [lives]
+    other.kill()
+    other.communicate(timeout=60)
     marked.wait_until_gone()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ON_PATH = Path(__file__).resolve().parents[1] / "helpers" / "on_path"
+ON_PATH = Path(__file__).resolve().parent / "on_path"
 
 
 @pytest.fixture(scope="session")

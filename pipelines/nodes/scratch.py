@@ -1,0 +1,56 @@
+"""Temporary folder of a supervised process: gone with it, however it ends.
+
+    $TMPDIR/tfx-lm-node-k3x9_a/     TMPDIR of a node and of all that it starts
+
+TensorFlow, Beam and Python's `tempfile` remove their temporary files at the end of a process that ends by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...file_lock import lock
+
+_PREFIX = "tfx-lm-node-"
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path | None]:
+    """Makes a temporary folder, removes it after the block, and removes those of processes that were killed.
+
+    Yields:
+        The folder; None if there can be none, because the disk is full or its file system has no locks.
+    """
+    with contextlib.suppress(OSError):
+        _remove_abandoned(Path(tempfile.gettempdir()))
+    folder, held = None, None
+    with contextlib.suppress(OSError):
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        held = lock(folder, wait=False)
+    try:
+        yield folder
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def use(folder: Path) -> None:
+    """Makes a folder the one for all temporary files of this process and of those that it starts."""
+    os.environ["TMPDIR"] = str(folder)
+    tempfile.tempdir = None
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Removes folders whose processes are gone; a process that lives holds a lock on its folder."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # In use, or somebody else's.
+            descriptor = lock(folder, wait=False)
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(descriptor)

@@ -1,0 +1,292 @@
+"""SIGKILL, SIGINT and SIGTERM at seeded moments of a whole run: the slow half; `make test-faults` runs it.
+
+After each fault the same command completes, with the result of a run that nothing disturbed.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import ml_metadata
+import numpy as np
+import pytest
+import tensorflow as tf
+from helpers.process_marks import Marked
+from ml_metadata.proto import metadata_store_pb2
+from tfx_lm.exported.versions import complete_versions
+from tfx_lm.pipelines.metadata.metadata_store import connection_config
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+
+NODES = (
+    "TextExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform", "Trainer", "Baseline",
+    "Evaluator", "Report", "ServingCheck", "Pusher",
+)  # fmt: skip
+
+CONFIG = """
+name: small
+data: {tokenizer: word, max_length: auto, eval_percent: 20}
+vocabulary: {size: 40}
+trainer: {embedding_units: 16, units: 16, layers: 1, epochs: 4, batch_tokens: 256, learning_rate: 0.02}
+gate: {max_perplexity: 60, tolerance: 0.5}
+"""
+
+# What is there only while something is written.
+CHECKPOINT, PUSH, METADATA = "training_backup/.*.unfinished", "serving/.pushing-*", "metadata.sqlite-journal"
+
+
+def moments() -> list[tuple[str, str, float]]:
+    """30 moments: (what happens, the node that works, how far it is, 0.0 to 1.0)."""
+    choose = random.Random(16)
+    chosen = [("node", node, round(choose.random(), 2)) for node in NODES for _ in range(2)]
+    chosen += [("checkpoint", "Trainer", 0.0)] * 2 + [("push", "Pusher", 0.0)] * 2
+    chosen += [("metadata", choose.choice(NODES), 0.0) for _ in range(2)]
+    chosen += [("between", choose.choice(NODES[:-1]), 0.0) for _ in range(2)]
+    # Each of the first few is of another kind, so that a part of the moments (`-k "0 or 1"`) says much.
+    choose.shuffle(chosen)
+    return chosen
+
+
+MOMENTS = moments()
+
+
+def corpus() -> str:
+    choose = random.Random(7).choice
+    animals, verbs, places = ("cat", "dog", "bird", "fox", "owl"), ("sees", "likes", "hears"), ("here", "at night", "")
+    lines = (
+        f"The {choose(animals)} {choose(verbs)} a {choose(animals)} {choose(places)} {n % 97}." for n in range(900)
+    )
+    return "\n".join(lines) + "\n"
+
+
+class Pipeline:
+    """A command that runs the pipeline into an output folder, as often as it is asked."""
+
+    def __init__(self, folder: Path, temporary: Path) -> None:
+        self.output = folder / "output"
+        self._environment = {**os.environ, "TMPDIR": str(temporary)}
+        (folder / "corpus.txt").write_text(corpus(), encoding="utf-8")
+        (folder / "small.yaml").write_text(CONFIG)
+        self._command = [
+            str(Path(sys.executable).parent / "tfx-lm"), "run", "--config", str(folder / "small.yaml"),
+            "--data", str(folder / "corpus.txt"), "--output", str(self.output),
+        ]  # fmt: skip
+
+    def start(self) -> subprocess.Popen:
+        return subprocess.Popen(
+            self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._environment,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def claim(self, node: str) -> Path | None:
+        return next((self.output / "artifacts" / ".running").glob(f"{node}-*.json"), None)
+
+    def within(self, pattern: str) -> bool:
+        return next(self.output.glob(pattern), None) is not None
+
+    @property
+    def summary(self) -> dict:
+        return json.loads((self.output / "summary.json").read_text())
+
+    def store(self) -> ml_metadata.MetadataStore:
+        return ml_metadata.MetadataStore(connection_config(f"sqlite:///{self.output}/metadata.sqlite"))
+
+    def backup(self) -> tuple[int, int] | None:
+        """The epochs and batches that the backup of a training has, if there is one."""
+        for file in (self.output / "training_backup").glob("training-*.npz"):
+            with np.load(file) as content:
+                facts = json.loads(content["facts"].tobytes())
+            return facts["epochs_done"], facts["batches_done"]
+        return None
+
+
+def wait_for(what: Callable[[], object], process: subprocess.Popen, pause: float = 0.01) -> None:
+    deadline = time.monotonic() + 900
+    while not what():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(pause)
+
+
+class Server:
+    """Looks at the folder of versions all the time, by the rules of the server, and notes what it would load."""
+
+    def __init__(self, serving: Path) -> None:
+        self._serving = serving
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._poll)
+        self.seen: dict[str, set[tuple]] = {}
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._end.set()
+        self._thread.join()
+
+    def _poll(self):
+        while not self._end.wait(0.005):
+            for version in complete_versions(str(self._serving))[:1]:
+                self.seen.setdefault(version, set()).add(files_and_sizes(Path(version)))
+
+
+def files_and_sizes(folder: Path) -> tuple:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return tuple(sorted((str(path.relative_to(folder)), path.stat().st_size) for path in files))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A run that nothing disturbs, and how many seconds each node takes."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "tmp").mkdir()
+    run = Pipeline(folder, folder / "tmp")
+    process = run.start()
+    printed = process.communicate(timeout=900)[0]
+    assert process.returncode == 0, printed
+    assert run.summary["gate"]["blessed"] is True
+    return run, {node["id"]: node["seconds"] for node in run.summary["nodes"]}
+
+
+@pytest.fixture
+def pipeline(tmp_path, marked) -> Pipeline:
+    (tmp_path / "tmp").mkdir()
+    return Pipeline(tmp_path, tmp_path / "tmp")
+
+
+def weights(version: str) -> dict[str, np.ndarray]:
+    reader = tf.train.load_checkpoint(f"{version}/variables/variables")
+    names = [name for name in reader.get_variable_to_shape_map() if name.endswith("VARIABLE_VALUE")]
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def check_result(run: Pipeline, undisturbed: Pipeline, server: Server, faults) -> None:
+    """All that must hold once the command has completed after a fault."""
+    summary, expected = run.summary, undisturbed.summary
+    assert {node["state"] for node in summary["nodes"]} <= {"COMPLETE", "CACHED"}
+    assert (summary["gate"]["blessed"], summary["baseline"]) == (True, None)
+    assert summary["evaluation"]["perplexity"] == pytest.approx(expected["evaluation"]["perplexity"], rel=1e-6)
+
+    (version,) = complete_versions(str(run.output / "serving"))
+    assert version == summary["pushed_model"]
+    ours, theirs = weights(version), weights(expected["pushed_model"])
+    assert ours.keys() == theirs.keys()
+    faults.lost([name for name in ours if not np.allclose(ours[name], theirs[name], rtol=0.0, atol=1e-5)])
+    names = [[name for name, _ in files_and_sizes(Path(folder))] for folder in (version, expected["pushed_model"])]
+    assert names[0] == names[1]
+    # Whatever a server saw was the whole version.
+    assert server.seen == {version: {files_and_sizes(Path(version))}}
+
+    states = metadata_store_pb2.Execution
+    executions = run.store().get_executions()
+    assert {each.last_known_state for each in executions} <= {states.COMPLETE, states.CACHED, states.FAILED}
+    failed = {str(each.id) for each in executions if each.last_known_state == states.FAILED}
+    made = [path for pattern in ("*/*/*", "*/.system/*/*") for path in (run.output / "artifacts").glob(pattern)]
+    left = [path for path in made if path.name in failed]
+    left += [*(run.output / "artifacts" / ".running").iterdir(), *run.output.rglob("*.unfinished")]
+    left += [*(run.output / "serving").glob(".pushing-*"), *(run.output.parent / "tmp").glob("tfx-lm-node-*")]
+    left += (run.output / "training_backup").iterdir()
+    assert left == []
+
+
+def complete(run: Pipeline, undisturbed: Pipeline, server: Server, marked: Marked, faults) -> None:
+    """Runs the command again and checks its result, and that the training went on from its backup."""
+    marked.wait_until_gone()
+    before = run.backup()
+    process = run.start()
+    printed = process.communicate(timeout=900)[0]
+    assert process.returncode == 0, printed
+    faults.printed(printed)
+    marked.wait_until_gone()
+    faults.left_behind(marked.alive())
+    if before is not None:
+        newest = max(run.output.rglob("training.json"), key=lambda path: path.stat().st_mtime)
+        history = json.loads(newest.read_text())
+        assert (history["resumed_after_epoch"], history["resumed_after_batch"]) == before
+    check_result(run, undisturbed, server, faults)
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "node", "share"),
+    [(number, *moment) for number, moment in enumerate(MOMENTS)],
+    ids=[f"{number:02}-{what}-{node}-{share}" for number, (what, node, share) in enumerate(MOMENTS)],
+)
+def test_the_whole_group_is_killed(pipeline, undisturbed, faults, marked, number, what, node, share):
+    run, seconds = undisturbed
+    with faults.survived(), Server(pipeline.output / "serving") as server:
+        process = pipeline.start()
+        if what == "push":
+            wait_for(lambda: pipeline.within(PUSH), process, 0.0)
+        elif what == "checkpoint":
+            # The second one, so that there is one to go on from.
+            wait_for(lambda: pipeline.backup() is not None, process)
+            wait_for(lambda: pipeline.within(CHECKPOINT), process, 0.0)
+        else:
+            wait_for(lambda: pipeline.claim(node), process)
+        if what == "node":
+            until = time.monotonic() + share * seconds[node]
+            wait_for(lambda: time.monotonic() >= until, process)
+        elif what == "metadata":
+            wait_for(lambda: pipeline.within(METADATA), process, 0.0)
+        elif what == "between":
+            wait_for(lambda: pipeline.claim(node) is None, process, 0.0)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+        complete(pipeline, run, server, marked, faults)
+
+
+@pytest.mark.parametrize("node", ["TextExampleGen", "Trainer", "Evaluator"])
+def test_only_a_node_is_killed(pipeline, undisturbed, faults, marked, node):
+    run, seconds = undisturbed
+    with faults.survived(), Server(pipeline.output / "serving") as server:
+        process = pipeline.start()
+        wait_for(lambda: pipeline.claim(node), process)
+        until = time.monotonic() + 0.4 * seconds[node]
+        wait_for(lambda: time.monotonic() >= until, process)
+        os.kill(json.loads(pipeline.claim(node).read_text())["process"], signal.SIGKILL)
+        printed = process.communicate(timeout=300)[0]
+        assert process.returncode == 1, printed
+        assert f"{node} failed: its process was killed by SIGKILL" in printed
+        faults.printed(printed)
+        complete(pipeline, run, server, marked, faults)
+
+
+@pytest.mark.parametrize("node", ["Transform", "Trainer"])
+def test_only_the_parent_is_killed(pipeline, undisturbed, faults, marked, node):
+    run, seconds = undisturbed
+    with faults.survived(), Server(pipeline.output / "serving") as server:
+        process = pipeline.start()
+        wait_for(lambda: pipeline.claim(node), process)
+        until = time.monotonic() + 0.4 * seconds[node]
+        wait_for(lambda: time.monotonic() >= until, process)
+        process.kill()
+        process.communicate(timeout=60)
+        complete(pipeline, run, server, marked, faults)
+
+
+def test_signals_in_every_node(pipeline, undisturbed, faults, marked):
+    """The same command again and again, ended in one node after the other, and at last not at all."""
+    run, seconds = undisturbed
+    with Server(pipeline.output / "serving") as server:
+        for node in NODES:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                with faults.survived():
+                    process = pipeline.start()
+                    wait_for(lambda node=node: pipeline.claim(node), process)
+                    until = time.monotonic() + 0.3 * seconds[node]
+                    wait_for(lambda until=until: time.monotonic() >= until, process)
+                    process.send_signal(number)
+                    printed = process.communicate(timeout=60)[0]
+                    assert process.returncode == 128 + number, printed
+                    faults.printed(printed)
+                    marked.wait_until_gone()
+                    faults.left_behind(marked.alive())
+        complete(pipeline, run, server, marked, faults)
