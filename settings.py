@@ -16,6 +16,9 @@ __all__ = ["Number", "Settings", "WholeNumber", "explain", "known_names"]
 Group = TypeVar("Group", bound="Settings")
 
 
+_LARGEST = 2**63 - 1
+
+
 def _no_truth_value(value: Any) -> Any:
     if isinstance(value, bool):
         raise PydanticKnownError("float_type")
@@ -25,6 +28,9 @@ def _no_truth_value(value: Any) -> Any:
 def _no_text(value: Any) -> Any:
     if isinstance(value, bool | str):
         raise PydanticKnownError("int_type")
+    # TensorFlow and ML Metadata keep no larger ones.
+    if isinstance(value, int | float) and value > _LARGEST:
+        raise PydanticKnownError("less_than_equal", {"le": _LARGEST})
     return value
 
 

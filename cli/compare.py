@@ -47,6 +47,9 @@ def command(
     except ValueError as error:
         refuse(error)
     values = compared.as_json(tolerance, slice_tolerance, slice_min_sentences, option_name)
+    if not values["lines"]:
+        name = "standard input" if input_options["file"] == "-" else input_options["file"]
+        refuse(ValueError(f"{name}: no text to compare the models by"))
     if as_json:
         click.echo(json.dumps(values))
     else:

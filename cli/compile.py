@@ -33,6 +33,8 @@ def command(
     kubeflow: the specification (FILE, .yaml) for Kubeflow Pipelines v2 and Vertex AI.
     """
     try:
+        if not file.name:
+            raise ConfigurationError(f"--output {file}: no file; name the file to write")
         config = read_configuration(config_path, data, overrides)
         if runner == "kubeflow":
             _compile_for_kubeflow(config, file)

@@ -35,11 +35,15 @@ def command(
     from ..exported.signatures import NEXT_WORD, SCORE, STEP, TOKENIZE
 
     try:
+        temperature = 0.0 if greedy else temperature
+        # Before the first word is shown.
+        CompletionOptions.parse(
+            {"length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+        )
         loaded = scoring.load_model(model, (SCORE, NEXT_WORD, TOKENIZE, STEP))
         for word, log_probability in completion.candidates(loaded, text, top_k):
             click.echo(f"{math.exp(log_probability):8.4f}  {word}")
         if length:
-            temperature = 0.0 if greedy else temperature
             click.echo(completion.complete(loaded, text, length, temperature, top_k, top_p, seed))
     except ValueError as error:
         refuse(error)

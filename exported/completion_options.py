@@ -17,7 +17,7 @@ class CompletionOptions(Settings):
     # Log-probabilities are divided by it: below 1 the likely words become likelier; 0 always takes the likeliest.
     temperature: Number = Field(1.0, ge=0.0)
     # Number of likeliest words to draw from; null: all.
-    top_k: WholeNumber | None = Field(10, ge=1)
+    top_k: WholeNumber | None = Field(10, ge=1, le=2**31 - 1)
     # Draws from the fewest of these words that have this share of the probability together (Holtzman et al. 2020,
     # https://arxiv.org/abs/1904.09751); 1.0: all.
     top_p: Number = Field(1.0, gt=0.0, le=1.0)

@@ -133,10 +133,12 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
         target = versions[-2] if to is None else to
         withdrawn = []
         # The newest first, so that the highest number only ever goes down to the target.
-        for version in reversed([version for version in versions if version > target]):
-            withdrawn.append((destination / str(version)).rename(destination / f"{WITHDRAWN}{version}"))
+        for folder in reversed(_folders(destination)):
+            if int(folder.name) > target:
+                withdrawn.append(folder.rename(destination / f"{WITHDRAWN}{folder.name}"))
         flush(destination)
-    return destination / str(target), withdrawn
+        newest = _folders(destination)[-1]
+    return newest, withdrawn
 
 
 def is_complete(path: str) -> bool:
@@ -163,28 +165,35 @@ def complete_versions(path: str) -> list[str]:
         return []
     # Object stores list folders with a slash at their end.
     names = [entry.rstrip("/") for entry in tf.io.gfile.listdir(path)]
-    versions = sorted((name for name in names if name.isascii() and name.isdigit()), key=int, reverse=True)
+    versions = sorted(filter(is_version, names), key=int, reverse=True)
     return [folder for folder in (f"{path}/{version}" for version in versions) if is_complete(folder)]
 
 
 def list_versions(destination: Path) -> list[int]:
     """Lists the numbers of the versions that servers see, the oldest first."""
-    return sorted(int(path.name) for path in destination.iterdir() if _is_number(path.name) and path.is_dir())
+    return sorted({int(folder.name) for folder in _folders(destination)})
+
+
+def _folders(destination: Path) -> list[Path]:
+    """Lists the folders of the versions, the oldest first."""
+    folders = (path for path in destination.iterdir() if is_version(path.name) and path.is_dir())
+    return sorted(folders, key=lambda folder: (int(folder.name), folder.name))
 
 
 def _highest_ever(destination: Path) -> int:
     names = [path.name.removeprefix(WITHDRAWN) for path in destination.iterdir()]
-    return max((int(name) for name in names if _is_number(name)), default=0)
+    return max((int(name) for name in names if is_version(name)), default=0)
 
 
-def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdigit()
+def is_version(name: str) -> bool:
+    """Returns whether servers take a folder of this name for a version: digits (`7`, `007`) below 2^63."""
+    return name.isascii() and name.isdigit() and int(name) < 2**63
 
 
 def _prune(destination: Path, keep: int) -> None:
-    numbers = list_versions(destination)
-    complete = [number for number in numbers if is_complete(str(destination / str(number)))]
-    names = [str(number) for number in numbers if len(complete) >= keep and number < complete[-keep]]
+    folders = _folders(destination)
+    complete = [int(folder.name) for folder in folders if is_complete(str(folder))]
+    names = [folder.name for folder in folders if len(complete) >= keep and int(folder.name) < complete[-keep]]
     names += [path.name for path in destination.glob(f"{WITHDRAWN}*")]
     for name in names:
         try:

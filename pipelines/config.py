@@ -91,7 +91,7 @@ class PipelineConfig(Settings):
     """All settings of a pipeline."""
 
     # Name of the pipeline; runs with the same name and output share cache and baseline.
-    name: str = Field("tfx-lm", pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
+    name: str = Field("tfx-lm", pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=63)
     # Folder of artifacts, metadata, logs, the pushed models and summary.json.
     output: str = Field("output", min_length=1)
     # URL of ML Metadata: sqlite:///FILE, postgresql://USER@HOST:PORT/DATABASE or mysql://...; null: the file

@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..components.text_example_gen.inputs import check_inputs
+from ..components.text_example_gen.places import check_place_here
 from ..components.trainer.cluster import cluster_workers
 from ..remote import is_remote
 from ..text_files.errors import InputError
 from .config import PipelineConfig
 from .errors import ConfigurationError
 from .local.terminal import output_to
+from .output_name import check_output_name
 from .setting_names import in_yaml_terms
 
 
@@ -41,7 +43,7 @@ def check_run(config: PipelineConfig) -> None:
     _check_not_made_here(paths, Path(config.output_folder()))
     check_vocabulary(config)
     _check_one_worker(config)
-    _check_output_name(config)
+    check_output_name(f"output={config.output}", config.output_folder())
     _check_writable(Path(config.output))
 
 
@@ -61,7 +63,7 @@ def check_airflow(config: PipelineConfig) -> None:
             "postgresql://USER@HOST/DATABASE"
         )
     check_vocabulary(config)
-    _check_output_name(config)
+    check_output_name(f"output={config.output}", config.output_folder())
 
 
 def _check_data_given(config: PipelineConfig) -> None:
@@ -75,6 +77,10 @@ def check_vocabulary(config: PipelineConfig) -> None:
     file = config.vocabulary.file
     if file is None:
         return
+    try:
+        check_place_here("vocabulary.file", file)
+    except InputError as error:
+        raise ConfigurationError(str(error)) from error
     # Imports TensorFlow, so only if it is needed, and without its start-up messages.
     with output_to(Path(os.devnull)):
         import tensorflow as tf
@@ -122,17 +128,6 @@ def _check_one_worker(config: PipelineConfig) -> None:
         "trainer.distribution=auto to train on this machine alone; for several workers, call "
         "tfx_lm.components.trainer.run_fn.run_fn on each (docs/guide/training.md, Several devices)"
     )
-
-
-def _check_output_name(config: PipelineConfig) -> None:
-    """Raises a `ConfigurationError` if TFX and Beam would take the names of artifacts for patterns."""
-    folder = config.output_folder()
-    found = "".join(letter for letter in "*?[]" if letter in folder)
-    if found:
-        raise ConfigurationError(
-            f"output={config.output}: {folder} contains {' '.join(found)}, which TFX and Beam take for patterns when "
-            "they read what they have written; choose a folder without * ? [ ] in its path"
-        )
 
 
 def _check_writable(output: Path) -> None:

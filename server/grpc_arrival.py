@@ -9,6 +9,8 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
+# Options of gRPC hold no larger number.
+LARGEST_OPTION = 2**31 - 1
 # A connection without calls is closed after this many times the longest time of a message. Clients open another.
 _IDLE_TIMES = 10
 
@@ -19,11 +21,15 @@ def arrival_options(seconds: float) -> list[tuple[str, int]]:
     Args:
         seconds: Longest time of a message, and of the opening of a connection.
     """
-    milliseconds = max(1, round(1000 * seconds))
+    milliseconds = 1000 * seconds
     return [
-        ("grpc.server_handshake_timeout_ms", milliseconds),
-        ("grpc.max_connection_idle_ms", _IDLE_TIMES * milliseconds),
+        ("grpc.server_handshake_timeout_ms", _option(milliseconds)),
+        ("grpc.max_connection_idle_ms", _option(_IDLE_TIMES * milliseconds)),
     ]
+
+
+def _option(value: float) -> int:
+    return max(1, min(LARGEST_OPTION, round(value)))
 
 
 class InTime(grpc.aio.ServerInterceptor):

@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
 )
 
 from .batching import Outputs
-from .grpc_arrival import InTime, arrival_options
+from .grpc_arrival import LARGEST_OPTION, InTime, arrival_options
 from .predict_request import DEFAULT_SIGNATURE, PredictRequest, check_names, predict_request
 from .predictor import Predictor
 from .request_error import RequestError
@@ -62,7 +62,7 @@ async def grpc_server(predictor: Predictor, address: str) -> AsyncIterator[None]
     server = grpc.aio.server(
         interceptors=[gate, InTime(predictor.limits.body_seconds)],
         options=[
-            ("grpc.max_receive_message_length", predictor.limits.body_bytes),
+            ("grpc.max_receive_message_length", min(predictor.limits.body_bytes, LARGEST_OPTION)),
             ("grpc.max_concurrent_streams", _STREAMS),
             *arrival_options(predictor.limits.body_seconds),
             # Otherwise two servers can listen at one port, each with half of the calls.

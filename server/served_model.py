@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ..exported.exported_model import ExportedModel, load_model
 from ..exported.signatures import NEXT_WORD, SCORE, TOKENIZE, signature_definitions
+from ..exported.versions import is_version
 from ..exported.warmup import read_warmup_requests
 from .request_error import RequestError
 
@@ -46,7 +47,7 @@ class ServedModel:
         self._counting = threading.Lock()
         self._model: ExportedModel | None = load_model(folder, (SCORE, NEXT_WORD, TOKENIZE))
         name = PurePosixPath(folder).name
-        self.version = int(name) if name.isascii() and name.isdigit() else 1
+        self.version = int(name) if is_version(name) else 1
         signatures = self._model.loaded.signatures
         self.inputs = {key: dict(signatures[key].structured_input_signature[1]) for key in signatures}
         self.outputs = {key: dict(signatures[key].structured_outputs) for key in signatures}

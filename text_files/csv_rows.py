@@ -29,7 +29,8 @@ def csv_values(file: BinaryIO, text_field: str) -> Iterator[bytes | None]:
     # An unpaired quote is an error: it would silently make one field of the rest of the file.
     rows = csv.reader(_decoded(file), strict=True)
     try:
-        header = next(rows, [])
+        # Blank lines before the header belong to nothing.
+        header = next(filter(None, rows), [])
         if header.count(text_field) > 1:
             raise UnreadableFileError(
                 f"{header.count(text_field)} columns {escape(repr(text_field))}; rename all but one"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 
 from ..errors import escape
 from .binary import HEAD_BYTES, why_not_text
 from .csv_rows import csv_values
 from .errors import UnreadableFileError
-from .file_types import FileType, compression, file_type
+from .file_types import GZIP, ZSTANDARD, FileType, compression, file_type
+from .lines import BYTE_ORDER_MARK
 from .parquet import open_parquet
 from .records_in_text import check_plain
 from .unpacking import content_errors, not_text, text_of
@@ -42,8 +45,27 @@ def look_at(path: str, text_field: str) -> None:
                 check_plain(text.peek(HEAD_BYTES)[:HEAD_BYTES], text_field)
             if kind is FileType.CSV:
                 next(csv_values(text, text_field), None)
-            if kind is FileType.JSON_LINES and text.peek(1024).lstrip().startswith(b"["):
+            if kind is FileType.JSON_LINES and (problem := _not_lines(text.peek(HEAD_BYTES)[:HEAD_BYTES])):
+                what, filter_ = problem
+                jq, name = f"jq -c {filter_}", shlex.quote(path)
+                unpack = {GZIP: "gzip -dc", ZSTANDARD: "zstd -dc"}.get(compression(path))
+                command = f"{unpack} {name} | {jq} > x.jsonl" if unpack else f"{jq} {name} > x.jsonl"
                 raise UnreadableFileError(
-                    "holds a JSON array, and not one JSON object a line; write it as JSON lines: "
-                    f"jq -c .[] {escape(path)} > x.jsonl"
+                    f"holds {what}, and not one JSON object a line; write it as JSON lines: {escape(command)}"
                 )
+
+
+def _not_lines(head: bytes) -> tuple[str, str] | None:
+    """Returns what JSON it is that does not stand in lines, and jq's filter that makes lines of it."""
+    text = head.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "replace").lstrip()
+    if text.startswith("["):
+        return "a JSON array", ".[]"
+    if not text.startswith("{"):
+        return None
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    if "\n" in text[:end] or text[end:].partition("\n")[0].strip():
+        return "JSON objects that run over lines or share one", "."
+    return None

@@ -35,6 +35,10 @@ def open_parquet(file: BinaryIO, text_field: str) -> pyarrow.parquet.ParquetFile
     parquet = _opened(file)
     schema = parquet.schema_arrow
     columns = escape(", ".join(f"{field.name} ({field.type})" for field in schema))
+    if schema.names.count(text_field) > 1:
+        raise UnreadableFileError(
+            f"{schema.names.count(text_field)} columns {escape(repr(text_field))}; rename all but one"
+        )
     kind = _type_of(schema, text_field)
     if kind is None:
         raise UnreadableFileError(

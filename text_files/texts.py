@@ -85,6 +85,8 @@ class Source(NamedTuple):
 
 
 def _check_place(path: str) -> None:
+    if not path:
+        raise InputError("an empty path; give a file, or - for standard input")
     if is_remote(path):
         raise InputError(f"{escape(path)}: not a local file; copy it to this machine first")
     if not Path(path).exists():

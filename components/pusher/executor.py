@@ -19,7 +19,7 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, proto_utils
 
 from ...exported import versions
-from ...exported.versions import complete_versions
+from ...exported.versions import complete_versions, is_version
 from ...progress import report
 from ...remote import is_remote
 from ..artifacts import Artifacts
@@ -125,7 +125,7 @@ def _remove_oldest(destination: str, keep: int) -> None:
         oldest_kept = int(kept[-1].rsplit("/", 1)[1])
         names = [os.fsdecode(name).rstrip("/") for name in fileio.listdir(destination)]
         for name in names:
-            if name.isascii() and name.isdigit() and int(name) < oldest_kept:
+            if is_version(name) and int(name) < oldest_kept:
                 with _failure_is_a_warning(f"{destination}/{name}"):
                     _remove(f"{destination}/{name}")
 

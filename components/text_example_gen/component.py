@@ -13,7 +13,7 @@ from ..kubeflow_run import KUBEFLOW_RUN, KUBEFLOW_RUN_KEY
 from . import executor
 from .input_config import ExecutorOptions, input_base_and_config
 from .options import InputOptions
-from .patterns import has_span
+from .spans import has_span
 
 DEFAULTS = InputOptions()
 

@@ -14,7 +14,8 @@ from ...remote import is_remote
 from ...text_files.errors import InputError
 from ...text_files.file_types import ENDINGS, file_type
 from .distinct_files import check_distinct
-from .patterns import has_span, without_level
+from .patterns import without_level
+from .spans import has_span
 
 
 class Pattern(NamedTuple):

@@ -20,8 +20,9 @@ from ...text_files.problems import Place, has_text, record_problem
 from ...text_files.records import numbered_records
 from ...text_files.unpacking import content_errors
 from .distinct_files import check_distinct
-from .patterns import absolute, at_each_depth, spans_as_wildcards
+from .patterns import absolute, at_each_depth
 from .places import check_place_here
+from .spans import check_markers, check_numbers, spans_as_wildcards
 from .splitting import HashSplit
 
 
@@ -78,6 +79,7 @@ def _checked_files(key: str, patterns: Sequence[str], options: RecordOptions) ->
         raise InputError(f"{key}: no file given")
     for pattern in patterns:
         check_place_here(key, pattern)
+        check_markers(key, pattern)
     matched = {pattern: _matched(key, pattern) for pattern in patterns if not is_remote(pattern)}
     for pattern, found in matched.items():
         # A wildcard that matches nothing beside patterns that match is a warning of the node; a missing file is not.
@@ -90,6 +92,8 @@ def _checked_files(key: str, patterns: Sequence[str], options: RecordOptions) ->
             raise InputError(
                 f"{key}: the name {escape(ascii(path))} is not UTF-8, which ML Metadata cannot keep; rename the file"
             )
+        if "\\" in path:
+            raise InputError(f"{key}: {escape(path)} has a backslash, which TFX takes for part of a pattern; rename it")
         try:
             look_at(path, options.text_field)
         except UnreadableFileError as error:
@@ -121,6 +125,8 @@ def _matched(key: str, pattern: str) -> list[str]:
         found += sorted(glob.glob(spans_as_wildcards(of_depth)))  # noqa: PTH207
     # A folder beside the files that a pattern means is no mistake; a folder alone is.
     paths = [path for path in found if not Path(path).is_dir()]
+    for path in paths:
+        check_numbers(key, absolute(pattern), path)
     if found and not paths:
         raise InputError(
             f"{key}: {escape(pattern)} is a directory; give its files, such as {escape(pattern.rstrip('/'))}/*.txt"

@@ -5,16 +5,13 @@ from __future__ import annotations
 import glob
 import itertools
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ...errors import escape
 from ...remote import SCHEME, is_remote
 from ...text_files.errors import InputError
-
-# TFX replaces these by the newest span, date or version that is there.
-_SPAN_MARKER = re.compile(r"\{(SPAN|VERSION|YYYY|MM|DD)(:[^}]*)?\}")
+from .spans import has_span
 
 
 def absolute(pattern: str) -> str:
@@ -34,16 +31,6 @@ def absolute(pattern: str) -> str:
     home = pattern.startswith("~/")
     path = str((Path(pattern).expanduser() if home else Path(pattern)).absolute())
     return glob.escape(path) if os.path.lexists(path) else path
-
-
-def has_span(pattern: str) -> bool:
-    """Says whether a pattern has `{SPAN}` or its kin, which TFX's driver replaces."""
-    return _SPAN_MARKER.search(pattern) is not None
-
-
-def spans_as_wildcards(pattern: str) -> str:
-    """Replaces `{SPAN}` and its kin by `*`, for those who only want to know which files there may be."""
-    return _SPAN_MARKER.sub("*", pattern)
 
 
 # TFX knows no pattern for folders at any depth, so each depth up to this one becomes a pattern of its own.

@@ -25,6 +25,8 @@ def check_place(key: str, pattern: str) -> None:
     """
     if not pattern:
         raise InputError(f"{key}: an empty path")
+    if "\0" in pattern:
+        raise InputError(f"{key}={escape(ascii(pattern))}: no path has a NUL")
     if pattern == "-":
         raise InputError(f"{key}: standard input is not read; save it to a file first, such as corpus.txt")
     if pattern.lower().startswith(_WEB):

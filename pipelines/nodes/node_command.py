@@ -39,6 +39,8 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str, aga
         ConfigurationError: The file or the node does not exist, the parameters are invalid or differ from earlier
             ones of this run, or the node's inputs do not exist yet.
     """
+    if not run_id.strip():
+        raise ConfigurationError("--run-id: is empty; give the same ID to all nodes of a run")
     ir = read_compiled(file)
     nodes = graph(ir)
     if node_id not in nodes:

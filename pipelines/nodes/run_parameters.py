@@ -9,12 +9,15 @@ from ...components.text_example_gen.places import check_folder
 from ...components.trainer.overrides import check_overrides, property_of
 from ...errors import SettingError
 from ..errors import ConfigurationError
+from ..output_name import check_output_name
 
 DATA_PATH = "data_path"
+# TFX's own.
+PIPELINE_ROOT = "pipeline-root"
 
 
 def check_run_parameters(values: Mapping[str, Any]) -> None:
-    """Checks the data's folder and the options of the trainer.
+    """Checks the folders of the data and of the artifacts, and the options of the trainer.
 
     Args:
         values: Some parameters by name; those of other names are not checked.
@@ -23,9 +26,12 @@ def check_run_parameters(values: Mapping[str, Any]) -> None:
         ConfigurationError: Names the parameters that cannot be used.
     """
     try:
-        if DATA_PATH in values:
-            check_folder(DATA_PATH, values[DATA_PATH])
+        for name in (DATA_PATH, PIPELINE_ROOT):
+            if name in values:
+                check_folder(name, values[name])
         check_overrides(values)
     except SettingError as error:
         lines = error.with_names(property_of).splitlines()
         raise ConfigurationError("\n".join(f"parameter {line}" for line in lines)) from error
+    if PIPELINE_ROOT in values:
+        check_output_name(f"parameter {PIPELINE_ROOT}", values[PIPELINE_ROOT])

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -178,6 +179,80 @@ def test_a_json_array_becomes_lines_as_the_message_says():
     else:
         Path("x.jsonl").write_text("".join(f'{{"text": "a b {number}"}}\n' for number in range(200)))
     runs(*GATE, "--data", "x.jsonl")
+
+
+@pytest.mark.parametrize("name", ["x.json", "x y.json.gz"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_objects_over_lines_become_lines_as_the_message_says(name, indent):
+    objects = "".join(json.dumps({"text": f"a b {number}"}, indent=indent) for number in range(200)).encode()
+    Path(name).write_bytes(gzip.compress(objects) if name.endswith(".gz") else objects)
+    message = refused(*GATE, "--data", name)
+    assert "holds JSON objects that run over lines or share one, and not one JSON object a line" in message
+    if shutil.which("jq"):
+        shell(message.split("JSON lines: ")[1])
+        runs(*GATE, "--data", "x.jsonl")
+        assert len(Path("x.jsonl").read_text().splitlines()) == 200
+
+
+def test_a_parquet_column_that_stands_twice_is_renamed_as_the_message_says():
+    column = pyarrow.array([f"a {number}" for number in range(200)])
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays([column, column], ["text", "text"]), "x.parquet")
+    assert refused(*GATE, "--data", "x.parquet").endswith("x.parquet: 2 columns 'text'; rename all but one")
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays([column, column], ["title", "text"]), "x.parquet")
+    runs(*GATE, "--data", "x.parquet")
+
+
+def test_blank_lines_before_the_header_of_csv():
+    Path("x.csv").write_text(f"\n\r\ntext\n{LINES}")
+    runs(*GATE, "--data", "x.csv")
+
+
+def test_a_backslash_in_a_name_is_removed_as_the_message_says():
+    Path("a\\b.txt").write_text(LINES)
+    message = refused(*GATE, "--data", "a\\b.txt")
+    assert message.endswith("b.txt has a backslash, which TFX takes for part of a pattern; rename it")
+    Path("a\\b.txt").rename("b.txt")
+    runs(*GATE, "--data", "b.txt")
+    assert "output=o\\x: " in refused("--set", "gate.max_perplexity=100", "--data", "b.txt", "--output", "o\\x")
+
+
+def test_a_span_that_is_no_number_is_moved_as_the_message_says():
+    for span in ("1", "old"):
+        Path(f"span-{span}").mkdir()
+        Path(f"span-{span}/x.txt").write_text(LINES)
+    message = refused(*GATE, "--data", "span-{SPAN}/*.txt")
+    assert "span-old/x.txt matches" in message
+    assert "whose markers stand for numbers; move it elsewhere" in message
+    Path("span-old").rename("old")
+    runs(*GATE, "--data", "span-{SPAN}/*.txt")
+    assert "a pattern takes either {SPAN} or {YYYY}, {MM} and {DD}" in refused(*GATE, "--data", "{YYYY}/*.txt")
+
+
+def test_a_name_and_numbers_that_tfx_cannot_keep():
+    Path("a.txt").write_text(LINES)
+    data = (*GATE, "--data", "a.txt", "--set")
+    assert "name='" in (message := refused(*data, f"name={'x' * 64}"))
+    assert message.endswith("string should have at most 63 characters; set name")
+    runs(*data, f"name={'x' * 63}")
+    for key in ("trainer.epochs", "vocabulary.size"):
+        message = refused(*data, f"{key}=9999999999999999999")
+        assert message == f"{key}=9999999999999999999: must be <= 9223372036854775807; set {key}"
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (
+            "https://x.org/v.txt",
+            "vocabulary.file: https://x.org/v.txt is a web address; download it first, with curl -LO",
+        ),
+        ("s3://bucket/v.txt", "vocabulary.file: s3://bucket/v.txt is on S3"),
+        ("''", "vocabulary.file: an empty path"),
+    ],
+)
+def test_a_vocabulary_that_is_on_no_file_system(file, message):
+    Path("a.txt").write_text(LINES)
+    assert refused(*GATE, "--data", "a.txt", "--set", f"vocabulary.file={file}").startswith(message)
 
 
 def test_a_field_of_another_name_is_set_as_the_message_says():

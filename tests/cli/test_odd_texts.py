@@ -152,3 +152,25 @@ def test_output_to_nowhere_is_no_error():
     code = "import sys; from tfx_lm.cli.cli import main; main(['score', 'no', 'model'])"
     done = subprocess.run(["bash", "-c", '"$0" -c "$1" >&- 2>&-', sys.executable, code], timeout=60)
     assert done.returncode == exit_codes.BAD_INPUT
+
+
+def test_a_comparison_without_a_text_is_none(uniform_model):
+    Path("empty.txt").write_bytes(b"\n \n")
+    message = refused("compare", uniform_model, uniform_model, "empty.txt")
+    assert message == "tfx-lm: empty.txt: no text to compare the models by"
+    message = call("compare", uniform_model, uniform_model, text=b"")[1]
+    assert message == "tfx-lm: standard input: no text to compare the models by"
+
+
+def test_options_are_refused_before_a_word_is_shown(uniform_model):
+    message = refused("complete", uniform_model, "w1", "--temperature", "inf")
+    assert message == "tfx-lm: --temperature=inf: input should be a finite number; set --temperature"
+    message = refused("complete", uniform_model, "w1", "--top-k", "99999999999999999999")
+    assert "--top-k" in message
+    assert "is not in the range 1<=x<=2147483647" in message
+
+
+def test_an_empty_path_is_no_file(uniform_model):
+    assert refused("score", uniform_model, "") == "tfx-lm: an empty path; give a file, or - for standard input"
+    message = refused("compile", "--runner", "airflow", "--output", "", "--set", "gate.max_perplexity=100")
+    assert message == "tfx-lm: --output .: no file; name the file to write"

@@ -1,7 +1,16 @@
 import shutil
 
+import pytest
 import tensorflow as tf
-from tfx_lm.exported.versions import complete_versions, is_complete
+from tfx_lm.exported.versions import (
+    RollbackError,
+    complete_versions,
+    is_complete,
+    is_version,
+    list_versions,
+    push,
+    rollback,
+)
 
 
 def test_the_newest_complete_version_comes_first(uniform_model, tmp_path):
@@ -23,3 +32,24 @@ def test_object_storage(uniform_model):
         tf.io.gfile.makedirs("ram://bucket/serving/3/variables")
         tf.io.gfile.copy(f"{uniform_model}/{name}", f"ram://bucket/serving/3/{name}")
     assert complete_versions("ram://bucket/serving") == ["ram://bucket/serving/3"]
+
+
+def test_a_number_that_no_server_can_hold_is_no_version(tmp_path):
+    assert is_version("007")
+    assert is_version("9223372036854775807")
+    for name in ("9223372036854775808", "-1", "1.5", "\uff18", "", "7.tmp"):
+        assert not is_version(name)
+    (tmp_path / "99999999999999999999").mkdir()
+    assert list_versions(tmp_path) == []
+    # Otherwise the next version would be one that TensorFlow Serving does not see.
+    assert int(push(tmp_path, lambda folder: None).name) < 10**12
+
+
+def test_versions_with_zeros_before_their_number_are_rolled_back(tmp_path):
+    for name in ("6", "007"):
+        (tmp_path / name).mkdir()
+    assert rollback(tmp_path) == (tmp_path / "6", [tmp_path / "withdrawn-007"])
+    # One version, and not two.
+    (tmp_path / "06").mkdir()
+    with pytest.raises(RollbackError, match="nothing to roll back to"):
+        rollback(tmp_path)

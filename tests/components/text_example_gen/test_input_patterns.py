@@ -7,9 +7,7 @@ from tfx_lm.components.text_example_gen.patterns import (
     absolute,
     at_each_depth,
     base_and_rests,
-    has_span,
     level_name,
-    spans_as_wildcards,
     without_level,
 )
 from tfx_lm.remote import is_remote
@@ -57,18 +55,6 @@ def test_is_remote():
     assert is_remote("hdfs://host:1/x.txt")
     assert not is_remote("/a/b.txt")
     assert not is_remote("C/x.txt")
-
-
-@pytest.mark.parametrize("marker", ["{SPAN}", "{SPAN:3}", "{VERSION}", "{YYYY}", "{MM}", "{DD}"])
-def test_has_span(marker):
-    assert has_span(f"/a/{marker}/*.txt")
-    assert not has_span("/a/{x}/*.txt")
-
-
-def test_spans_as_wildcards():
-    assert spans_as_wildcards("/a/{SPAN}/v{VERSION:2}/x.txt") == "/a/*/v*/x.txt"
-    assert spans_as_wildcards("/a/{YYYY}-{MM}-{DD}.txt") == "/a/*-*-*.txt"
-    assert spans_as_wildcards("/a/{x}.txt") == "/a/{x}.txt"
 
 
 def test_two_stars_are_folders_at_any_depth():

@@ -290,6 +290,7 @@ def test_parameters_of_the_run(small_pipeline):
         (["--parameters", "[1]"], "--parameters [1]: must be a JSON object"),
         (["--parameters", "{"], "--parameters {: not JSON"),
         (["--node", "Nmber"], "--node Nmber: no such node; the nodes are "),
+        (["--run-id", " "], "--run-id: is empty; give the same ID to all nodes of a run"),
         (["--pipeline", "/nowhere.json"], "--pipeline /nowhere.json: no compiled pipeline"),
     ],
 )

@@ -56,6 +56,7 @@ def test_a_wrong_value_is_refused(compiled):
         ("s3://bucket/corpus", "copy it to this machine first, with aws s3 cp"),
         ("file:///srv/corpus", "give the path alone, without file://"),
         ("", "an empty path"),
+        ("/srv/a\0b", "no path has a NUL"),
         ("-", "standard input is not read"),
         ("corpus", "must be a whole path, such as /srv/corpus"),
         ("~/corpus", "must be a whole path, such as /srv/corpus; ~ is not replaced"),
@@ -68,3 +69,21 @@ def test_folders_that_no_task_could_read(compiled, folder, message):
     assert str(caught.value).startswith("parameter data_path")
     assert message in str(caught.value)
     set_parameters(ir, "run-1", {"data_path": "/srv/corpus"})
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("/srv/a*b", "/srv/a*b contains *, which TFX and Beam take for patterns"),
+        ("", "an empty path"),
+        ("runs", "must be a whole path"),
+        ("https://x.org/runs", "is a web address"),
+    ],
+)
+def test_folders_that_no_task_could_write(compiled, folder, message):
+    ir, _ = compiled
+    with pytest.raises(ConfigurationError) as caught:
+        set_parameters(ir, "run-1", {"pipeline-root": folder})
+    assert str(caught.value).startswith("parameter pipeline-root")
+    assert message in str(caught.value)
+    set_parameters(ir, "run-1", {"pipeline-root": "gs://bucket/runs"})
