@@ -10,8 +10,11 @@ from tfx_lm import progress
 from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.backup import Backup
 from tfx_lm.components.trainer.run_fn import run_fn, train
+from tfx_lm.components.trainer.training import TrainableLanguageModel
+from tfx_lm.components.trainer.training_warnings import training_warnings
+from tfx_lm.model.loss import LossSums
 from tfx_lm.model.options import TrainerOptions
-from tfx_lm.pipelines.setting_names import in_yaml_terms
+from tfx_lm.pipelines.setting_names import in_yaml_terms, yaml_key
 
 
 def training_json(fn_args):
@@ -106,6 +109,53 @@ def test_a_diverging_training_says_so_and_exports_nothing(corpus, tmp_path, opti
     remedy = f"nothing is exported; lower trainer.learning_rate ({rate:g}) or trainer.clip_norm ({norm:g})"
     assert remedy in str(in_yaml_terms(caught.value))
     assert not pathlib.Path(fn_args.serving_model_dir).exists()
+
+
+def break_steps(monkeypatch, first, last):
+    """Makes the losses of some steps, counted from 0, NaN."""
+    sums = TrainableLanguageModel._sums
+
+    def broken(model, *arguments):
+        nll, tokens = sums(model, *arguments)
+        step = model.optimizer.iterations.value
+        return LossSums(nll * tf.where((step >= first) & (step <= last), float("nan"), 1.0), tokens)
+
+    monkeypatch.setattr(TrainableLanguageModel, "_sums", broken)
+
+
+@pytest.mark.slow
+def test_a_step_that_is_not_finite_is_left_out_if_that_is_asked_for(corpus, tmp_path, monkeypatch):
+    break_steps(monkeypatch, 1, 2)
+    fn_args = corpus.fn_args(tmp_path, epochs=2, layers=1, on_nonfinite="skip")
+    run_fn(fn_args)
+    document = training_json(fn_args)
+    assert [epoch["skipped_steps"] for epoch in document["epochs"]] == [2, 0]
+    assert 0 < document["epochs"][0]["tokens"] < document["train"]["tokens"] == document["epochs"][1]["tokens"]
+    assert document["epochs"][1]["validation_loss"] < unigram_entropy(corpus)
+    assert (pathlib.Path(fn_args.serving_model_dir) / "saved_model.pb").exists()
+    steps = 2 * document["train"]["batches"]
+    (warning,) = training_warnings(fn_args.model_run_dir)
+    assert warning.with_names(yaml_key) == (
+        f"2 of the {steps} training steps were skipped (trainer.on_nonfinite=skip), since their loss or gradient was "
+        "not finite; lower trainer.learning_rate or trainer.clip_norm"
+    )
+
+
+@pytest.mark.slow
+def test_the_last_good_weights_survive(corpus, tmp_path, monkeypatch):
+    fn_args = corpus.fn_args(tmp_path, epochs=1, layers=1)
+    fn_args.custom_config["backup_directory"] = str(tmp_path / "backup")
+    run_fn(fn_args)
+    batches = training_json(fn_args)["train"]["batches"]
+    break_steps(monkeypatch, batches, 10**6)
+    fn_args.custom_config["trainer"]["epochs"] = 3
+    expected = rf"^step {batches + 1} \(epoch 2, batch 1 of {batches}\): loss=nan; nothing is exported"
+    with pytest.raises(FloatingPointError, match=expected):
+        run_fn(fn_args)
+    (backup,) = (tmp_path / "backup").iterdir()
+    content = np.load(backup)
+    assert json.loads(content["facts"].tobytes())["epochs_done"] == 1
+    assert all(np.isfinite(content[name]).all() for name in content.files)
 
 
 @pytest.mark.slow

@@ -1,0 +1,30 @@
+"""Warnings of a training that ended well."""
+
+import json
+
+import pytest
+from tfx_lm.components.trainer.training_warnings import training_warnings
+
+
+def training_of(folder, epochs):
+    (folder / "training.json").write_text(json.dumps({"train": {"batches": 40}, "epochs": epochs}))
+
+
+@pytest.mark.parametrize("epochs", [[], [{"loss": 2.0}], [{"skipped_steps": 0}, {"skipped_steps": 0}]])
+def test_no_step_was_skipped(tmp_path, epochs):
+    """Also if an older release wrote the file."""
+    training_of(tmp_path, epochs)
+    assert training_warnings(str(tmp_path)) == []
+
+
+def test_skipped_steps(tmp_path):
+    training_of(tmp_path, [{"skipped_steps": 2}, {"skipped_steps": 1}])
+    (warning,) = training_warnings(str(tmp_path))
+    assert str(warning) == (
+        "3 of the 80 training steps were skipped (on_nonfinite=skip), since their loss or gradient was not finite; "
+        "lower learning_rate or clip_norm"
+    )
+
+
+def test_another_trainer_writes_no_record(tmp_path):
+    assert training_warnings(str(tmp_path)) == []
