@@ -22,9 +22,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from . import rest_format
-from .batching import Outputs
 from .body import json_response, read_body
 from .options import Limits, WatchOptions
+from .padding import Outputs
 from .predict_request import PredictRequest
 from .predictor import Predictor
 from .prometheus import CONTENT_TYPE

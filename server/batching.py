@@ -9,34 +9,18 @@ import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import cast
 
 import numpy as np
 
 from ..exported.batches import batches_by_length
 from ..exported.signatures import NEXT_WORD
+from .padding import Outputs, find_padding
 from .predict_request import K, PredictRequest
 from .request_error import RequestError
 from .served_model import ServedModel
 
 _log = logging.getLogger(__name__)
-
-Outputs = dict[str, np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Padding:
-    """Padding of the rows of a call's outputs.
-
-    Attributes:
-        names: The padded outputs, [batch, time].
-        lengths: The number of values of each row, int [batch].
-        number: The padding of numbers; strings are padded with empty ones.
-    """
-
-    names: frozenset[str]
-    lengths: np.ndarray
-    number: float
 
 
 @dataclasses.dataclass
@@ -212,26 +196,22 @@ def _answer(batch: list[tuple[_Job, int]]) -> None:
             _log.exception("%s failed", jobs[0].request.signature)
         _fail(jobs, error)
         return
-    padding = _padding(batch, outputs)
+    padding = find_padding(outputs, _words(batch))
     for position, (job, row) in enumerate(batch):
-        job.outputs[row] = {
-            name: array[position, : padding.lengths[position]] if name in padding.names else array[position]
-            for name, array in outputs.items()
-        }
+        job.outputs[row] = padding.row(outputs, position)
         job.missing -= 1
-    _finish([job for job in jobs if not job.missing], lambda job: job.future.set_result(_together(job, padding)))
+    _finish(
+        [job for job in jobs if not job.missing],
+        lambda job: job.future.set_result(padding.stacked(cast(list[Outputs], job.outputs))),
+    )
 
 
-def _padding(batch: list[tuple[_Job, int]], outputs: Outputs) -> _Padding:
-    """Returns the padding of a call: outputs of the mask's shape, and the words of `next_word` beyond each row's k."""
-    if "mask" in outputs:
-        shape = outputs["mask"].shape
-        names = frozenset(name for name, array in outputs.items() if array.shape == shape)
-        return _Padding(names, outputs["mask"].sum(axis=1).astype(int), 0.0)
+def _words(batch: list[tuple[_Job, int]]) -> np.ndarray | None:
+    """Returns the number of words that `next_word` proposes for each row; None if it is not given for each row."""
     first = batch[0][0].request
     if first.signature == NEXT_WORD and first.inputs[K].ndim:
-        return _Padding(frozenset(outputs), np.array([job.request.inputs[K][row] for job, row in batch]), -np.inf)
-    return _Padding(frozenset(), np.array([]), 0.0)
+        return np.array([job.request.inputs[K][row] for job, row in batch])
+    return None
 
 
 def _call(batch: list[tuple[_Job, int]]) -> Outputs:
@@ -243,23 +223,6 @@ def _call(batch: list[tuple[_Job, int]]) -> Outputs:
             array = np.array(rows, array.dtype)
         inputs[name] = array
     return first.model.call(first.request.signature, inputs)
-
-
-def _together(job: _Job, padding: _Padding) -> Outputs:
-    """Returns the outputs of a request's rows as arrays [rows, ...]."""
-    by_row: list[Any] = job.outputs
-    outputs = {}
-    for name in by_row[0]:
-        rows = [row[name] for row in by_row]
-        if name in padding.names and len({len(row) for row in rows}) > 1:
-            empty = b"" if rows[0].dtype == object else rows[0].dtype.type(padding.number)
-            array = np.full([len(rows), max(map(len, rows))], empty, rows[0].dtype)
-            for index, row in enumerate(rows):
-                array[index, : len(row)] = row
-            outputs[name] = array
-        else:
-            outputs[name] = np.stack(rows)
-    return outputs
 
 
 def _ending() -> RequestError:

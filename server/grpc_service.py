@@ -17,8 +17,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from .batching import Outputs
 from .grpc_arrival import LARGEST_OPTION, InTime, arrival_options
+from .padding import Outputs
 from .predict_request import DEFAULT_SIGNATURE, PredictRequest, check_names, predict_request
 from .predictor import Predictor
 from .request_error import RequestError

@@ -12,9 +12,10 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from ..errors import SettingError, escape
-from .batching import Batcher, Outputs
+from .batching import Batcher
 from .model_versions import ModelVersions
 from .options import Limits
+from .padding import Outputs
 from .predict_request import PredictRequest
 from .prometheus import ServerMetrics
 from .request_error import RequestError
