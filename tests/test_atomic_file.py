@@ -2,10 +2,10 @@
 
 import fcntl
 import os
-from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from helpers.disk_events import note_disk_events
 from tfx_lm import atomic_file
 
 
@@ -36,19 +36,7 @@ def test_the_umask_decides_who_may_read(tmp_path):
 
 
 def test_content_is_on_disk_before_the_rename_and_the_name_after_it(tmp_path, monkeypatch):
-    events = []
-    fsync, replace = os.fsync, Path.replace
-
-    def note_fsync(descriptor):
-        events.append(os.fstat(descriptor).st_ino)
-        fsync(descriptor)
-
-    def note_replace(self, target):
-        events.append("replace")
-        return replace(self, target)
-
-    monkeypatch.setattr(os, "fsync", note_fsync)
-    monkeypatch.setattr(Path, "replace", note_replace)
+    events = note_disk_events(monkeypatch)
     atomic_file.write_bytes(tmp_path / "a", b"1")
     assert events == [(tmp_path / "a").stat().st_ino, "replace", tmp_path.stat().st_ino]
 

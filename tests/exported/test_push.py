@@ -1,13 +1,13 @@
 """The folder of pushed versions: whatever happens, a server finds whole versions only."""
 
 import concurrent.futures
-import os
 import signal
 import subprocess
 import threading
 import time
 
 import pytest
+from helpers.disk_events import note_disk_events
 from helpers.programs import program
 from tfx_lm.exported import versions
 
@@ -116,19 +116,7 @@ def test_concurrent_pushes_never_mix(tmp_path):
 
 
 def test_files_and_folders_are_on_disk_before_the_rename(tmp_path, monkeypatch):
-    events = []
-    fsync, rename = os.fsync, versions.Path.rename
-
-    def note_fsync(descriptor):
-        events.append(os.fstat(descriptor).st_ino)
-        fsync(descriptor)
-
-    def note_rename(self, target):
-        events.append("rename")
-        return rename(self, target)
-
-    monkeypatch.setattr(os, "fsync", note_fsync)
-    monkeypatch.setattr(versions.Path, "rename", note_rename)
+    events = note_disk_events(monkeypatch)
     version = versions.push(tmp_path, writer("a"))
     flushed, after = events[: events.index("rename")], events[events.index("rename") + 1 :]
     assert sorted(flushed) == sorted(path.stat().st_ino for path in (version, *version.rglob("*")))
