@@ -45,6 +45,15 @@ class Server:
     def predict(self, body, path="/v1/models/model:predict"):
         return self.ask("POST", path, body)
 
+    def version(self):
+        """The version that is served."""
+        return self.ask("GET", "/v1/models/model")[1]["model_version_status"][0]["version"]
+
+    def metric(self, beginning):
+        """The sum of the metrics whose lines begin so."""
+        lines = self.ask("GET", "/metrics")[1].decode().splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(beginning))
+
     def stop(self):
         """Ends the server with SIGTERM; returns its exit code and its standard error.
 

@@ -1,21 +1,14 @@
 """gRPC with the stubs that TensorFlow Serving's own clients use."""
 
 import concurrent.futures
-import json
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
-from pathlib import Path
 
 import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
 from helpers.examples import text_example
+from helpers.grpc_calls import refused, request
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
@@ -35,17 +28,6 @@ Code = grpc.StatusCode
 TEXTS = ["the cat", "", "a dog the cat the cat"]
 
 
-def request(signature="", name="model", version=None, **inputs):
-    made = predict_pb2.PredictRequest()
-    made.model_spec.name = name
-    made.model_spec.signature_name = signature
-    if version is not None:
-        made.model_spec.version.value = version
-    for key, value in inputs.items():
-        made.inputs[key].CopyFrom(value if isinstance(value, tensor_pb2.TensorProto) else tf.make_tensor_proto(value))
-    return made
-
-
 @pytest.fixture(scope="module")
 def grpc_server(start_server, bigram_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("versions")
@@ -62,13 +44,6 @@ def channel(grpc_server):
 @pytest.fixture(scope="module")
 def stub(channel):
     return prediction_service_pb2_grpc.PredictionServiceStub(channel)
-
-
-def refused(call, *arguments, **options):
-    """The status and the message of a call that fails."""
-    with pytest.raises(grpc.RpcError) as caught:
-        call(*arguments, timeout=60, **options)
-    return caught.value.code(), caught.value.details()
 
 
 def arrays(response):
@@ -253,40 +228,12 @@ def test_numbers_may_be_fewer_than_the_shape_says_as_in_tensorflow(stub):
 def test_a_message_that_is_too_large_or_inflates_to_too_much_is_refused(grpc_server, stub):
     large = request(text=["x" * 50_000_000])
     assert refused(stub.Predict, large)[0] == Code.RESOURCE_EXHAUSTED
-    before = memory(grpc_server)
+    before = grpc_server.metric("process_resident_memory_bytes")
     for _ in range(5):
         assert refused(stub.Predict, large, compression=grpc.Compression.Gzip)[0] == Code.RESOURCE_EXHAUSTED
-    assert memory(grpc_server) - before < 100_000_000
+    assert grpc_server.metric("process_resident_memory_bytes") - before < 100_000_000
     answer = stub.Predict(request(text=["the cat"]), timeout=60, compression=grpc.Compression.Gzip)
     assert answer.outputs["tokens"].float_val[0] == 3
-
-
-def memory(server):
-    lines = server.ask("GET", "/metrics")[1].decode().splitlines()
-    return float(next(line for line in lines if line.startswith("process_resident_memory_bytes")).split()[1])
-
-
-def metric(server, name):
-    lines = server.ask("GET", "/metrics")[1].decode().splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
-
-
-def test_a_deadline_ends_a_call_and_the_metrics_count_all(start_server, bigram_model):
-    server = start_server(bigram_model, "--grpc-port", "0", "--max-bytes", "10000000", "--max-rows", "2000")
-    with grpc.insecure_channel(server.grpc_address) as channel:
-        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        stub.Predict(request("score", text=["the"]), timeout=60)
-        refused(stub.Predict, request("score", text=["the"] * 2001))
-        refused(stub.Predict, request("nothing", text=["the"]))
-        with pytest.raises(grpc.RpcError) as caught:
-            stub.Predict(request("score", text=["the cat " * 600] * 2000), timeout=0.3)
-        assert caught.value.code() == Code.DEADLINE_EXCEEDED
-        # The model is free again and the one that is late is not counted as answered.
-        assert stub.Predict(request("score", text=["the"]), timeout=60).outputs["tokens"].float_val[0] == 2
-        for code, signature, count in ((200, "score", 2), (400, "score", 1), (412, "unknown", 1)):
-            name = f'tfx_lm_requests_total{{code="{code}",signature="{signature}"}}'
-            assert metric(server, name) == count, (code, signature)
-        assert metric(server, 'tfx_lm_requests_total{code="504"') == 1
 
 
 def test_the_other_methods_say_what_to_use(channel, stub):
@@ -330,55 +277,3 @@ def test_status_and_metadata(channel, stub, bigram_model):
         asked.metadata_field[:] = fields
         code, details = refused(stub.GetModelMetadata, asked)
         assert (code, "metadata_field: must be signature_def" in details) == (Code.INVALID_ARGUMENT, True)
-
-
-def test_a_new_version_takes_over_and_the_end_drains_without_a_failed_call(start_server, bigram_model, tmp_path):
-    shutil.copytree(bigram_model, tmp_path / "1")
-    server = start_server(tmp_path, "--grpc-port", "0", "--poll-seconds", "0.1")
-    codes, versions, stop = set(), set(), threading.Event()
-
-    def ask():
-        with grpc.insecure_channel(server.grpc_address) as channel:
-            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-            while not stop.is_set():
-                try:
-                    versions.add(stub.Predict(request(text=["the cat"]), timeout=60).model_spec.version.value)
-                    codes.add(Code.OK)
-                except grpc.RpcError as error:
-                    codes.add(error.code())
-                    if error.code() == Code.UNAVAILABLE:
-                        return
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    shutil.copytree(bigram_model, tmp_path / ".2")
-    (tmp_path / ".2").rename(tmp_path / "2")
-    end = time.monotonic() + 60
-    while versions != {1, 2}:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    assert codes == {Code.OK}
-    assert server.stop() == (-signal.SIGTERM, "")
-    stop.set()
-    for thread in threads:
-        thread.join()
-    # What came after the end was told so, and nothing else went wrong.
-    assert codes <= {Code.OK, Code.UNAVAILABLE}
-
-
-def test_a_taken_port_is_said_at_once(grpc_server, tmp_path):
-    port = grpc_server.grpc_address.rpartition(":")[2]
-    # There is no model, so that nothing is served if it is not refused.
-    command = [str(Path(sys.executable).parent / "tfx-lm"), "serve", str(tmp_path), "--port", "0", "--grpc-port", port]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 2
-    assert f"--grpc-port={port}: cannot listen there (Address already in use); set another" in done.stderr
-
-
-def test_without_the_option_there_is_no_grpc(server):
-    assert server.grpc_address is None
-    with socket.create_connection(("127.0.0.1", server.port)) as connection:
-        body = json.dumps({"instances": ["the"]})
-        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + body.encode())
-        assert b"HTTP/1.1 400" in connection.recv(1000)

@@ -5,7 +5,7 @@ import threading
 
 import grpc
 import pytest
-import tensorflow as tf
+from helpers.grpc_calls import refused, request
 from tensorflow_serving.apis import predict_pb2
 
 pytestmark = pytest.mark.slow
@@ -25,16 +25,7 @@ def channel(address):
 
 
 def good() -> bytes:
-    asked = predict_pb2.PredictRequest()
-    asked.model_spec.name = "model"
-    asked.inputs["text"].CopyFrom(tf.make_tensor_proto(["the cat"]))
-    return asked.SerializeToString()
-
-
-def status(call, *arguments):
-    with pytest.raises(grpc.RpcError) as caught:
-        call(*arguments, timeout=60)
-    return caught.value.code(), caught.value.details()
+    return request(text=["the cat"]).SerializeToString()
 
 
 def test_a_message_that_never_arrives_ends_the_call_and_others_are_answered(channel):
@@ -59,8 +50,8 @@ def test_what_is_no_message(channel):
         grpc.StatusCode.INVALID_ARGUMENT,
         "the message is none of this method; use the stubs of tensorflow-serving-api",
     )
-    assert status(channel.unary_unary(PREDICT), b"\xff\xff\xff") == problem
-    assert status(channel.stream_unary(PREDICT), iter(())) == problem
+    assert refused(channel.unary_unary(PREDICT), b"\xff\xff\xff") == problem
+    assert refused(channel.stream_unary(PREDICT), iter(())) == problem
 
 
 @pytest.mark.parametrize(

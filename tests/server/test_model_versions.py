@@ -8,6 +8,7 @@ import weakref
 
 import pytest
 import tensorflow as tf
+from helpers.waiting import wait_for
 from tfx_lm.server import model_versions
 
 
@@ -22,13 +23,6 @@ def versions(bigram_model, tmp_path):
     gc.unfreeze()
 
 
-def until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_a_full_collection_passes_over_what_is_loaded(versions):
     assert gc.get_freeze_count() > 100_000
     assert len(gc.get_objects()) < gc.get_freeze_count() / 10
@@ -40,16 +34,16 @@ def test_the_version_before_is_freed_once_its_last_request_is_answered(versions,
     with watched.in_use() as under_way:
         inner = weakref.ref(under_way._model.loaded)
         shutil.copytree(bigram_model, folder / "2")
-        until(lambda: watched.current.version == 2)
+        wait_for(lambda: watched.current.version == 2)
         time.sleep(0.3)
         assert inner() is under_way._model.loaded
         with under_way.in_use():
             assert under_way.users == 2
         assert under_way.users == 1
     # Only `in_use` counts, not references such as `under_way`.
-    until(lambda: inner() is None)
+    wait_for(lambda: inner() is None)
     assert (under_way.version, under_way.users) == (1, 0)
-    until(lambda: not watched._retired)
+    wait_for(lambda: not watched._retired)
     watched.close()
     # Objects in reference cycles are freed too, and not excluded from collection for ever.
     gc.unfreeze()
@@ -65,13 +59,13 @@ def test_two_versions_before_are_freed_each_once_its_last_request_is_answered(ve
         inner[number] = weakref.ref(watched.current._model.loaded)
         shutil.copytree(bigram_model, folder / f".{number + 1}")
         (folder / f".{number + 1}").rename(folder / str(number + 1))
-        until(lambda number=number: watched.current.version == number + 1)
+        wait_for(lambda number=number: watched.current.version == number + 1)
     assert [model.version for model in watched._retired] == [1, 2]
     under_way[2].close()
-    until(lambda: inner[2]() is None)
+    wait_for(lambda: inner[2]() is None)
     assert inner[1]() is not None
     under_way[1].close()
-    until(lambda: inner[1]() is None)
+    wait_for(lambda: inner[1]() is None)
 
 
 @pytest.mark.slow
@@ -90,11 +84,11 @@ def test_a_file_system_that_does_not_answer_for_a_while_is_looked_at_again(
         raise error
 
     monkeypatch.setattr(model_versions, "newest_version", fail)
-    until(lambda: len(failures) > 2)
+    wait_for(lambda: len(failures) > 2)
     monkeypatch.setattr(model_versions, "newest_version", newest_version)
     shutil.copytree(bigram_model, tmp_path / ".2")
     (tmp_path / ".2").rename(tmp_path / "2")
-    until(lambda: watched.current.version == 2)
+    wait_for(lambda: watched.current.version == 2)
     watched.close()
     gc.unfreeze()
     # Logged once.

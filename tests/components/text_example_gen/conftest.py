@@ -77,3 +77,16 @@ def run_component(tmp_path):
         return Output(artifact)
 
     return run
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A function that writes a file below the test's folder and returns its path."""
+
+    def write(name: str, content: bytes) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    return write

@@ -1,0 +1,12 @@
+"""Waiting for a condition."""
+
+import time
+from collections.abc import Callable
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Polls until a condition is true; the deadline is for a test that hangs."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

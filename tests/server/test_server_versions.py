@@ -1,0 +1,97 @@
+"""Versions of the model that change, and the end of the server, under load."""
+
+import http.client
+import json
+import shutil
+import signal
+import threading
+import time
+
+import pytest
+from helpers.waiting import wait_for
+
+pytestmark = pytest.mark.slow
+
+PREDICT = "/v1/models/model:predict"
+
+
+def copy_version(model, folder, number):
+    """As the Pusher does it: whole, and at once."""
+    shutil.copytree(model, folder / f".pushing-{number}")
+    (folder / f".pushing-{number}").rename(folder / str(number))
+
+
+class Load:
+    """Clients that ask without a pause, until told to stop."""
+
+    def __init__(self, server, clients=4):
+        self.statuses = []
+        self._server = server
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=60)
+        while not self._stop.is_set():
+            connection.request("POST", PREDICT, json.dumps({"instances": ["the cat"]}))
+            response = connection.getresponse()
+            response.read()
+            self.statuses.append(response.status)
+        connection.close()
+
+    def stop(self):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def test_a_new_version_takes_over_under_load_without_a_failed_request(start_server, bigram_model, tmp_path):
+    copy_version(bigram_model, tmp_path, 1)
+    server = start_server(tmp_path, "--poll-seconds", "0.1")
+    load = Load(server)
+    for number in (2, 10):
+        copy_version(bigram_model, tmp_path, number)
+        wait_for(lambda number=number: server.version() == str(number))
+        answered = len(load.statuses)
+        wait_for(lambda answered=answered: len(load.statuses) > answered + 20)
+    # A rollback.
+    (tmp_path / "10").rename(tmp_path / "withdrawn-10")
+    wait_for(lambda: server.version() == "2")
+    load.stop()
+    assert set(load.statuses) == {200}
+    assert len(load.statuses) > 50
+    assert server.metric("tfx_lm_model_version") == 2
+    assert server.stop() == (-signal.SIGTERM, "")
+
+
+def test_a_version_that_cannot_be_loaded_is_passed_over(start_server, bigram_model, tmp_path):
+    copy_version(bigram_model, tmp_path, 1)
+    server = start_server(tmp_path, "--poll-seconds", "0.1")
+    (tmp_path / "2" / "variables").mkdir(parents=True)
+    (tmp_path / "2" / "saved_model.pb").write_bytes(b"damaged")
+    (tmp_path / "2" / "variables" / "variables.index").write_bytes(b"")
+    wait_for(lambda: server.metric("tfx_lm_model_load_failures_total") == 1)
+    assert server.version() == "1"
+    assert server.predict({"instances": ["the cat"]})[0] == 200
+    copy_version(bigram_model, tmp_path, 3)
+    wait_for(lambda: server.version() == "3")
+    _, errors = server.stop()
+    assert "cannot be loaded; version 1 is served on" in errors
+
+
+def test_requests_under_way_are_answered_when_the_server_is_told_to_end(start_server, bigram_model):
+    server = start_server(bigram_model)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.putrequest("POST", PREDICT)
+    body = json.dumps({"instances": ["the cat"]}).encode()
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders()
+    time.sleep(0.5)
+    server.process.terminate()
+    time.sleep(0.5)
+    connection.send(body)
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert server.stop() == (-signal.SIGTERM, "")
