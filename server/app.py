@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import html
 import logging
@@ -24,12 +23,11 @@ from starlette.routing import Route
 from . import rest_format
 from .body import json_response, read_body
 from .options import Limits, WatchOptions
-from .padding import Outputs
-from .predict_request import PredictRequest
 from .predictor import Predictor
 from .prometheus import CONTENT_TYPE
 from .request_error import RequestError
 from .served_model import ServedModel
+from .writing import written
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +36,6 @@ PLAYGROUND = Path(__file__).with_name("playground.html")
 _PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
 )
-# Number of values above which an answer is written in another thread, so that the event loop serves other requests.
-LARGE_ANSWER = 10_000
 _WATCH = WatchOptions()
 _TYPES = {"string": "DT_STRING", "float32": "DT_FLOAT", "int32": "DT_INT32", "int64": "DT_INT64"}
 # Methods of TensorFlow Serving that this server refuses with a remedy.
@@ -132,7 +128,7 @@ class _Server:
             parsed = rest_format.parse(body, model.inputs)
             count.signature = parsed.signature
             outputs = await predictor.predict(model, parsed)
-            return await json_response(request, await _answer(parsed, outputs))
+            return await json_response(request, await written(outputs, lambda: rest_format.answer(parsed, outputs)))
 
     async def not_posted(self, request: Request) -> Response:
         raise HTTPException(405, headers={"Allow": "POST"})
@@ -208,12 +204,6 @@ def _address(request: Request) -> tuple[str, int | None]:
     if not re.fullmatch(r"[0-9]{1,19}", version) or int(version) > _MOST_VERSION:
         raise RequestError(400, f"versions/{version[:40]}: must be a number of 64 bits; name a version, or none")
     return name, int(version)
-
-
-async def _answer(parsed: PredictRequest, outputs: Outputs) -> bytes:
-    if sum(array.size for array in outputs.values()) > LARGE_ANSWER:
-        return await asyncio.to_thread(rest_format.answer, parsed, outputs)
-    return rest_format.answer(parsed, outputs)
 
 
 def _tensor_info(spec: Any) -> dict[str, Any]:

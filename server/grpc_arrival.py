@@ -1,4 +1,4 @@
-"""gRPC: how long a client may take to send a message."""
+"""Time limit of gRPC clients for sending a message."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
-# Options of gRPC hold no larger number.
+# The largest number that an option of gRPC can have.
 LARGEST_OPTION = 2**31 - 1
-# A connection without calls is closed after this many times the longest time of a message. Clients open another.
+# A connection without calls is closed after this multiple of the longest time of a message. Clients then open another.
 _IDLE_TIMES = 10
 
 
 def arrival_options(seconds: float) -> list[tuple[str, int]]:
-    """Returns options of a gRPC server that bound what comes before a call.
+    """Returns options of a gRPC server that limit the time before a call.
 
     Args:
         seconds: Longest time of a message, and of the opening of a connection.
@@ -35,8 +35,8 @@ def _option(value: float) -> int:
 class InTime(grpc.aio.ServerInterceptor):
     """Ends calls whose message does not arrive in time, or cannot be read.
 
-    gRPC waits for a message as long as the client is connected. So each call is taken for a stream of messages, of
-    which one is awaited here: both look alike to a client.
+    gRPC waits for a message as long as the client is connected. So each call is handled as a stream of messages, and
+    the first one is awaited here. To a client both look alike.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -44,7 +44,7 @@ class InTime(grpc.aio.ServerInterceptor):
         self._seconds = seconds
 
     async def intercept_service(self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any) -> Any:
-        """Returns what answers a call."""
+        """Returns the handler of a call."""
         handler = await continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:
             return handler

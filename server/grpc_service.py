@@ -24,14 +24,13 @@ from .predictor import Predictor
 from .request_error import RequestError
 from .served_model import ServedModel
 from .tensor_format import read_tensor, write_tensor
+from .writing import written
 
 _log = logging.getLogger(__name__)
 
-# What takes milliseconds to write is written beside the event loop, for others to be served meanwhile.
-LARGE_ANSWER = 10_000
-# How long calls under way may take when the server is told to end.
+# Seconds that running calls may take when the server ends.
 _GRACE_SECONDS = 30.0
-# How long new calls are refused before that.
+# Seconds before, in which new calls are refused.
 _TURN_AWAY_SECONDS = 0.25
 # Calls that one connection may have open; a client's library waits with the others.
 _STREAMS = 256
@@ -49,10 +48,10 @@ _CODES = {
 
 @contextlib.asynccontextmanager
 async def grpc_server(predictor: Predictor, address: str) -> AsyncIterator[None]:
-    """Answers gRPC calls while the block runs; those under way at its end are still answered.
+    """Answers gRPC calls while the block runs; calls that are running at its end are still answered.
 
     Args:
-        predictor: What answers.
+        predictor: The predictor that answers.
         address: Host and port to listen at.
 
     Raises:
@@ -78,8 +77,8 @@ async def grpc_server(predictor: Predictor, address: str) -> AsyncIterator[None]
     try:
         yield
     finally:
-        # gRPC cancels calls that arrive in the moment of the stop, which clients do not try again elsewhere. So calls
-        # are first refused for a while, until clients have turned away.
+        # gRPC cancels calls that arrive while it stops, and clients do not retry a cancelled call. So new calls are
+        # first refused for a while, until clients have stopped sending them.
         gate.ending = True
         await asyncio.sleep(_TURN_AWAY_SECONDS)
         await server.stop(_GRACE_SECONDS)
@@ -89,13 +88,13 @@ class _Ending(grpc.aio.ServerInterceptor):
     """Refuses new calls once the server is ending.
 
     Attributes:
-        ending: Whether it is.
+        ending: True if the server is ending.
     """
 
     ending = False
 
     async def intercept_service(self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any) -> Any:
-        """Returns what answers a call."""
+        """Returns the handler of a call."""
         return grpc.unary_unary_rpc_method_handler(_refuse) if self.ending else await continuation(handler_call_details)
 
 
@@ -138,9 +137,7 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                     outputs = await predictor.predict(model, parsed)
                     wanted = {name: outputs[name] for name in names}
                     version = model.version
-                if sum(array.size for array in wanted.values()) > LARGE_ANSWER:
-                    return await asyncio.to_thread(_response, predictor.name, version, parsed, wanted)
-                return _response(predictor.name, version, parsed, wanted)
+                return await written(wanted, lambda: _response(predictor.name, version, parsed, wanted))
             except asyncio.CancelledError:
                 remaining = context.time_remaining()
                 count.code = 504 if remaining is not None and remaining <= 0 else 499
@@ -193,7 +190,7 @@ async def _answered(context: Any, answer: Callable[..., Awaitable[Any]], *argume
     except Exception as error:
         _log.error("gRPC: a call failed", exc_info=error)
         code, message = grpc.StatusCode.INTERNAL, "the server failed; its log says why"
-    # Outside of `except`: the frames of the error, which hold the model, end here.
+    # Outside of `except`, so that the frames of the error, which hold the model, are freed.
     await context.abort(code, message)
 
 
@@ -202,7 +199,7 @@ async def _not_there(message: str) -> None:
 
 
 def _address(request: Any) -> tuple[str, int | None, str]:
-    """The model's name, version and label in a request."""
+    """Returns the model's name, version and label in a request."""
     if not request.HasField("model_spec"):
         raise RequestError(400, "model_spec: is missing; name the model there")
     spec = request.model_spec
@@ -213,7 +210,7 @@ def _parse(request: Any, model: ServedModel, most_values: int) -> PredictRequest
     signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
     specs = model.inputs.get(signature)
     if specs is None:
-        # TensorFlow Serving's status for it; over REST it has another one.
+        # TensorFlow Serving has another status for it over REST.
         raise RequestError(
             412, f"signature_name={signature[:40]}: no such signature; the model has {', '.join(sorted(model.inputs))}"
         )
@@ -223,7 +220,7 @@ def _parse(request: Any, model: ServedModel, most_values: int) -> PredictRequest
 
 
 def _output_names(request: Any, outputs: dict[str, Any]) -> Sequence[str]:
-    """The outputs that are asked for, all by default."""
+    """Returns the names of the outputs that are asked for; by default all."""
     names = list(request.output_filter)
     for name in names:
         if name not in outputs or names.count(name) > 1:

@@ -1,4 +1,4 @@
-"""Telling that what is called plain text holds records with fields, such as JSON lines."""
+"""Detection of records with fields, such as JSON lines, in files of plain text."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _SEPARATORS = ",\t;|"
 
 
 def check_plain(head: bytes, text_field: str) -> None:
-    """Refuses records with fields in a file of plain text, whose names and braces would be taken for text.
+    """Refuses records with fields in a file of plain text, since their names and braces would become text.
 
-    Refused is only what is certain: at least two lines, and all of them JSON objects, or a table whose first line
-    names the text's column.
+    Only certain cases are refused: at least two lines that are all JSON objects, or a table whose first line has the
+    column of the text.
 
     Args:
         head: The first bytes of the (decompressed) file, at most `HEAD_BYTES`.
         text_field: The field or column that would hold the text.
 
     Raises:
-        UnreadableFileError: Says what it is, with the remedy.
+        UnreadableFileError: The file has records; the message names their type and the remedy.
     """
     lines = head.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "replace").split("\n")
-    # The last line is empty, or cut.
+    # The last line is empty or cut off.
     lines = lines[:-1] if lines[-1] == "" or len(head) == HEAD_BYTES else lines
     lines = [line.removesuffix("\r") for line in lines if line.strip()]
     if len(lines) < 2:
@@ -56,7 +56,7 @@ def _is_object(line: str) -> bool:
 
 
 def _table_separator(lines: list[str], text_field: str) -> str | None:
-    """Returns what separates the columns of a table with a header that has the column `text_field`."""
+    """Returns the separator of a table whose header has the column `text_field`; None for other text."""
     for separator in _SEPARATORS:
         header = lines[0].split(separator)
         if len(header) > 1 and text_field in (name.strip('"') for name in header):

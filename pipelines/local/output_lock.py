@@ -1,7 +1,7 @@
 """Lock of an output folder: one run at a time works in it.
 
-Two runs would read and replace the same backups, records and summary, and each would push a model that it has not
-compared with the other's.
+Two runs would read and replace the same backups, records and summary, and each would push a model without comparing it
+with the other's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..errors import ConfigurationError
 
 LOCK_FILE = ".run.lock"
 
-# Seconds that nodes have to end after their run was killed; their supervisors need less.
+# Seconds in which nodes end after their run was killed; their supervisors need less.
 _ENDING = 10.0
 
 
@@ -51,8 +51,8 @@ def locked_output(output: Path, waiting: Callable[[str], None] | None = None) ->
 
     Args:
         output: The folder; it is created if missing.
-        waiting: None: a folder that another run holds is refused. Otherwise it is waited for, and this is called
-            once with a sentence that says for whom.
+        waiting: None: a folder that another run holds is refused. Otherwise this waits, and calls `waiting` once
+            with a sentence that names the other run.
 
     Raises:
         ConfigurationError: Another run works in the folder, or it cannot be locked.
@@ -109,7 +109,7 @@ def _holder(file: Path) -> str:
 
 
 def _is_gone(holder: dict[str, Any]) -> bool:
-    """Whether the process that took the lock has ended, so that only its nodes hold it."""
+    """Returns True if the process that took the lock has ended, so that only its nodes hold it."""
     if holder.get("host") != socket.gethostname():
         return False
     try:

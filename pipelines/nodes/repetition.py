@@ -1,4 +1,4 @@
-"""Repetitions: a node that a run does again, although it had done it.
+"""Repetitions of nodes that a run has done already.
 
 TFX's launcher looks up a node's execution by its contexts (pipeline, run, node), and does nothing if it succeeded. A
 repetition is one more context, in which the launcher finds no execution yet. The nodes that read the output ask for
@@ -16,21 +16,21 @@ _RUN_CONTEXT = "pipeline_run"
 
 
 def must_repeat(ir: pipeline_pb2.Pipeline, node_id: str, records: RunRecords) -> bool:
-    """Tells whether one of the nodes whose output a node reads was done again since the run did, or tried, the node."""
+    """Returns True if a node whose output this node reads was done again since the run did, or tried, this node."""
     newest = records.newest_id(node_id)
     producers = [records.newest_id(channel.producer_node_query.id) for channel in _channels_of_run(ir, node_id)]
     return newest is not None and any(each is not None and each > newest for each in producers)
 
 
 def prepare(ir: pipeline_pb2.Pipeline, node_id: str, run_id: str, records: RunRecords) -> None:
-    """Lets a node read what the newest repetitions have made, and be repeated itself if the run has done it.
+    """Makes a node read the outputs of the newest repetitions, and repeat itself if the run has done it.
 
-    What failed goes on in the same execution, unless its inputs are others now, which the launcher would not record.
+    A failed node goes on in the same execution, unless its inputs have changed, which the launcher would not record.
     A repetition never ends with a result from the cache.
 
     Args:
         ir: A pipeline with the run's id; its node is changed in place.
-        node_id: The node that is to run.
+        node_id: The node to run.
         run_id: The run's id.
         records: The run's records.
     """

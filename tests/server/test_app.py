@@ -11,7 +11,7 @@ import weakref
 import numpy as np
 import pytest
 from tfx_lm.server import app as model_server
-from tfx_lm.server import predictor, rest_format
+from tfx_lm.server import predictor, rest_format, writing
 from tfx_lm.server.batching import Batcher
 from tfx_lm.server.options import Limits
 
@@ -59,7 +59,7 @@ def test_an_answer_of_too_many_values_is_refused(bigram_model):
 
 @pytest.mark.parametrize(("size", "beside"), [(10, True), (100, False)])
 def test_a_large_answer_is_written_beside_the_event_loop(bigram_model, monkeypatch, size, beside):
-    monkeypatch.setattr(model_server, "LARGE_ANSWER", size)
+    monkeypatch.setattr(writing, "LARGE_ANSWER", size)
     threads = []
     answer = rest_format.answer
 

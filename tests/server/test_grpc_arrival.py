@@ -1,4 +1,4 @@
-"""gRPC clients that send nothing, too slowly, or what is no message."""
+"""gRPC clients that send nothing, send too slowly, or send invalid messages."""
 
 import socket
 import threading
