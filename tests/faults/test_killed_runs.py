@@ -38,6 +38,7 @@ trainer: {embedding_units: 16, units: 16, layers: 1, epochs: 4, batch_tokens: 25
 gate: {max_perplexity: 60, tolerance: 0.5}
 """
 
+BACKUP = "training_backup/training-*.npz"
 # What is there only while something is written.
 CHECKPOINT, PUSH, METADATA = "training_backup/.*.unfinished", "serving/.pushing-*", "metadata.sqlite-journal"
 
@@ -91,6 +92,10 @@ class Pipeline:
     def within(self, pattern: str) -> bool:
         return next(self.output.glob(pattern), None) is not None
 
+    def written(self, pattern: str) -> list[int]:
+        """When the files were written."""
+        return [path.stat().st_mtime_ns for path in self.output.glob(pattern)]
+
     @property
     def summary(self) -> dict:
         return json.loads((self.output / "summary.json").read_text())
@@ -100,7 +105,7 @@ class Pipeline:
 
     def backup(self) -> tuple[int, int] | None:
         """The epochs and batches that the backup of a training has, if there is one."""
-        for file in (self.output / "training_backup").glob("training-*.npz"):
+        for file in self.output.glob(BACKUP):
             with np.load(file) as content:
                 facts = json.loads(content["facts"].tobytes())
             return facts["epochs_done"], facts["batches_done"]
@@ -227,8 +232,10 @@ def test_the_whole_group_is_killed(pipeline, undisturbed, faults, marked, number
             wait_for(lambda: pipeline.within(PUSH), process, 0.0)
         elif what == "checkpoint":
             # The second one, so that there is one to go on from.
-            wait_for(lambda: pipeline.backup() is not None, process)
-            wait_for(lambda: pipeline.within(CHECKPOINT), process, 0.0)
+            wait_for(lambda: pipeline.within(BACKUP), process)
+            first = pipeline.written(BACKUP)
+            # Within its writing, or at the latest right after it.
+            wait_for(lambda: pipeline.within(CHECKPOINT) or pipeline.written(BACKUP) != first, process, 0.0)
         else:
             wait_for(lambda: pipeline.claim(node), process)
         if what == "node":
