@@ -24,6 +24,7 @@ from ..settings import Number, Settings, WholeNumber, explain
 from ..transform.options import AUTO, LineOptions, TextOptions, VocabularyOptions
 from .errors import ConfigurationError
 from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
+from .output_name import pattern_letters
 from .setting_names import yaml_key
 from .unique_keys import DuplicateKeyError, UnclearNumberError, read_yaml
 
@@ -116,8 +117,14 @@ class PipelineConfig(Settings):
         return str(Path(value).expanduser()) if value.startswith("~/") else value
 
     def output_folder(self) -> str:
-        """`output` as an absolute path, or unchanged if it is on object storage."""
-        return self.output.rstrip("/") if is_remote(self.output) else str(Path(self.output).resolve())
+        """`output` as an absolute path, or unchanged if it is on object storage.
+
+        Links are followed, unless one leads to a name that TFX and Beam would take for a pattern.
+        """
+        if is_remote(self.output):
+            return self.output.rstrip("/")
+        given, resolved = str(Path(self.output).absolute()), str(Path(self.output).resolve())
+        return given if pattern_letters(resolved) and not pattern_letters(given) else resolved
 
     @model_validator(mode="after")
     def _a_line_fits_into_a_batch(self) -> PipelineConfig:

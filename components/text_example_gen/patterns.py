@@ -15,10 +15,11 @@ from .spans import has_span
 
 
 def absolute(pattern: str) -> str:
-    """Makes a local path or pattern absolute, and the path of a file that is there a pattern for just that file.
+    """Makes a local path or pattern absolute, and what is there as it is written a pattern for just that.
 
-    `data[1].txt` is the file of that name if there is one, and the pattern for `data1.txt` elsewhere. `~` is the
-    home folder. Remote patterns stay as they are.
+    `data[1].txt` is the file of that name if there is one, and the pattern for `data1.txt` elsewhere. So is each
+    leading folder: with a folder `run[1]`, in which a user may work, `run[1]/*.txt` are its files. `~` is the home
+    folder. Remote patterns stay as they are.
 
     Args:
         pattern: A path or a glob.
@@ -29,8 +30,9 @@ def absolute(pattern: str) -> str:
     if is_remote(pattern):
         return pattern
     home = pattern.startswith("~/")
-    path = str((Path(pattern).expanduser() if home else Path(pattern)).absolute())
-    return glob.escape(path) if os.path.lexists(path) else path
+    path = (Path(pattern).expanduser() if home else Path(pattern)).absolute()
+    there = next((place for place in (path, *path.parents) if os.path.lexists(place)), Path(path.anchor))
+    return str(Path(glob.escape(str(there)), path.relative_to(there)))
 
 
 # TFX knows no pattern for folders at any depth, so each depth up to this one becomes a pattern of its own.

@@ -48,7 +48,7 @@ def push_again(output: Path) -> Path:
         lock.acquire()
         try:
             records = RunRecords(open_store(connection), config.name, run_id)
-            return _push(output.resolve(), config, summary, records)
+            return _push(Path(config.output_folder()), config, summary, records)
         finally:
             lock.release()
 

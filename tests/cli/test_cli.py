@@ -7,6 +7,8 @@ import pytest
 from click.testing import CliRunner
 from tfx_lm import exit_codes
 from tfx_lm.cli import cli
+from tfx_lm.pipelines.config import load_config
+from tfx_lm.pipelines.preflight import check_run
 
 GATE = ("--set", "gate.max_perplexity=100")
 
@@ -80,7 +82,16 @@ def test_a_pinned_vocabulary_without_the_reserved_tokens(tmp_path, corpus):
 def test_an_output_that_is_a_pattern(tmp_path, corpus, name, found):
     text = refused(*GATE, "--data", str(corpus), "--output", str(tmp_path / name / "o"))
     assert f"contains {found}, which TFX and Beam take for patterns" in text
+    assert "make a symbolic link to it, with ln -s, whose path has none" in text
     assert not (tmp_path / name).exists()
+    # As the message says; every other link is followed.
+    (tmp_path / name / "o").mkdir(parents=True)
+    (tmp_path / "plain").symlink_to(tmp_path / name / "o")
+    (tmp_path / "other").symlink_to(tmp_path)
+    config = load_config(None, [GATE[1], f"data.files=[{corpus}]", f"output={tmp_path / 'plain'}"])
+    check_run(config)
+    assert config.output_folder() == str(tmp_path / "plain")
+    assert config.model_copy(update={"output": str(tmp_path / "other")}).output_folder() == str(tmp_path)
 
 
 @pytest.mark.parametrize("distribution", ["auto", "multi_worker"])

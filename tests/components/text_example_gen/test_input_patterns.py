@@ -47,6 +47,11 @@ def test_absolute(tmp_path, monkeypatch):
     assert absolute("~/x.txt") == "/home/somebody/x.txt"
     assert absolute("data[1].txt") == f"{tmp_path}/data[[]1].txt"
     assert absolute("data[2].txt") == f"{tmp_path}/data[2].txt"
+    (tmp_path / "run[1]").mkdir()
+    assert absolute("run[1]/*.txt") == f"{tmp_path}/run[[]1]/*.txt"
+    assert absolute("run[1]/d?/x[2].txt") == f"{tmp_path}/run[[]1]/d?/x[2].txt"
+    monkeypatch.chdir("run[1]")
+    assert absolute("**/*.txt") == f"{tmp_path}/run[[]1]/**/*.txt"
     assert absolute("gs://bucket/x.txt") == "gs://bucket/x.txt"
 
 

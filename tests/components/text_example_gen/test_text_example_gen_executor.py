@@ -63,6 +63,17 @@ def test_hidden_folders_that_a_wildcard_matches_are_left_out(run_component, tmp_
     assert output.texts("eval") == [b"in .asked"]
 
 
+def test_folders_whose_names_are_patterns(run_component, tmp_path, monkeypatch):
+    for folder in ("run[1]", "run1", "why?", "whys", "a*b", "a_b"):
+        (tmp_path / folder / "of").mkdir(parents=True)
+        (tmp_path / folder / "of" / "x[1].txt").write_text(f"in {folder}\n")
+    monkeypatch.chdir(tmp_path / "a*b")
+    train = [str(tmp_path / "run[1]" / "*" / "*.txt"), "**/*.txt"]
+    output = run_component(splits={"train": train, "eval": [str(tmp_path / "why?" / "of" / "x[1].txt")]})
+    assert output.texts("train") == [b"in run[1]", b"in a*b"]
+    assert output.texts("eval") == [b"in why?"]
+
+
 def test_content_split_of_several_files(run_component, tmp_path):
     lines = [f"line number {number}" for number in range(1500)]
     (tmp_path / "one").mkdir()
