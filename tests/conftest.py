@@ -20,6 +20,7 @@ pytest_plugins = [
     "helpers.build_once",
     "helpers.fault_table",
     "helpers.made_up_corpus",
+    "helpers.local_run",
     "helpers.process_marks",
     "helpers.small_pipelines",
     "helpers.table_models",

@@ -2,7 +2,6 @@
 
 import json
 import math
-import random
 import re
 import subprocess
 import sys
@@ -11,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from helpers.local_run import CONFIG, Run, made_up_corpus, run_pipeline, tfx_lm
+from tfx_lm.cli.cli import main
 
 pytestmark = pytest.mark.slow
 
@@ -28,78 +30,25 @@ NODES = [
     "Pusher",
 ]
 
-CONFIG = """
-name: small
-data: {tokenizer: word, max_length: auto, eval_percent: 20}
-vocabulary: {size: 40}
-trainer: {embedding_units: 16, units: 16, layers: 1, epochs: 2, batch_tokens: 512, learning_rate: 0.02}
-gate: {max_perplexity: 45, tolerance: 0.5}
-"""
 
-
-def made_up_corpus(lines: int = 1500, seed: int = 7) -> str:
-    """Sentences of a tiny grammar, so that there is something to learn; some lines are odd on purpose."""
-    choose = random.Random(seed).choice
-    animals, verbs = ["cat", "dog", "bird", "fox", "owl"], ["sees", "likes", "chases", "hears"]
-    adjectives, places = ["old", "small", "red", "quick"], ["in the garden", "near the river", "at night", ""]
-    text = []
-    for number in range(lines):
-        sentence = (
-            f"The {choose(adjectives)} {choose(animals)} {choose(verbs)} a {choose(adjectives)} {choose(animals)}"
-        )
-        text.append(f"{sentence} {choose(places)} {number % 97}.")
-    text += [
-        "",
-        "   ",
-        "a <pad> in the text </s> and <s>.",
-        "猫は犬が好き。",
-        "owl 🦉 owl",
-        "nul\0inside",
-        "crlf line\r",
-    ]
-    text.append("long " * 300)
-    return "\n".join(text) + "\n"
-
-
-def tfx_lm(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess:
-    command = [str(Path(sys.executable).parent / "tfx-lm"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=600)
-
-
-class Run:
-    def __init__(self, folder: Path, *overrides: str) -> None:
-        self.output = folder / "output"
-        options = [part for override in overrides for part in ("--set", override)]
-        self.done = tfx_lm(
-            "run", "--config", str(folder / "small.yaml"), "--data", str(folder / "corpus.txt"),
-            "--output", str(self.output), *options,
-        )  # fmt: skip
-        assert self.done.returncode == 0, self.done.stdout + self.done.stderr
-        self.summary = json.loads((self.output / "summary.json").read_text())
-        self.states = {node["id"]: node["state"] for node in self.summary["nodes"]}
+@pytest.fixture(scope="module")
+def first(local_run) -> Run:
+    return local_run
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("local_run")
-    (folder / "corpus.txt").write_text(made_up_corpus(), encoding="utf-8", newline="")
-    (folder / "small.yaml").write_text(CONFIG)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def first(folder) -> Run:
-    return Run(folder)
+def folder(first) -> Path:
+    return first.output.parent
 
 
 @pytest.fixture(scope="module")
 def second(first, folder) -> Run:
-    return Run(folder)
+    return run_pipeline(folder)
 
 
 @pytest.fixture(scope="module")
 def changed(second, folder) -> Run:
-    return Run(folder, "trainer.learning_rate=0.03")
+    return run_pipeline(folder, "trainer.learning_rate=0.03")
 
 
 def test_every_node_completes_and_the_model_is_pushed(first):
@@ -128,6 +77,13 @@ def test_the_terminal_shows_progress_and_results_only(first):
     assert len(first.done.stdout.splitlines()) < 60
     (log,) = (first.output / "logs").glob("*.log")
     assert log.stat().st_size > 1000
+
+
+def output_of(*arguments: object) -> str:
+    """What a command prints, in this process; `test_readme.py` starts one for each."""
+    done = CliRunner().invoke(main, list(map(str, arguments)))
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 def eval_lines(run: Run) -> list[bytes]:
@@ -167,9 +123,7 @@ def test_training_evaluation_and_scoring_agree(first, folder):
 
     text = folder / "eval.txt"
     text.write_bytes(b"".join(line + b"\n" for line in eval_lines(first)))
-    done = tfx_lm("score", first.summary["pushed_model"], str(text))
-    assert done.returncode == 0, done.stderr
-    corpus = json.loads(done.stdout.splitlines()[-1])
+    corpus = json.loads(output_of("score", first.summary["pushed_model"], text).splitlines()[-1])
     for key in ("tokens", "oov_tokens", "truncated_tokens", "bytes"):
         assert corpus[key] == evaluation[key]
     assert corpus["perplexity"] == pytest.approx(evaluation["perplexity"], rel=1e-4)
@@ -177,9 +131,9 @@ def test_training_evaluation_and_scoring_agree(first, folder):
 
 
 def test_the_model_completes_text_from_any_folder_above_it(first):
-    done = tfx_lm("complete", str(first.output / "serving"), "the old", "--top-k", "3", "--length", "4")
-    assert done.returncode == 0, done.stderr
-    *candidates, text = done.stdout.splitlines()
+    *candidates, text = output_of(
+        "complete", first.output / "serving", "the old", "--top-k", 3, "--length", 4
+    ).splitlines()
     assert len(candidates) == 3
     assert all(0.0 < float(line.split()[0]) < 1.0 for line in candidates)
     assert text.startswith("the old ")
@@ -229,17 +183,15 @@ def test_a_changed_hyperparameter_runs_the_trainer_and_what_follows(changed, fir
 
 
 def test_two_pushed_models_are_compared(changed, first, folder):
-    done = tfx_lm("compare", changed.summary["pushed_model"], first.summary["pushed_model"], str(folder / "corpus.txt"))
-    assert done.returncode == 0, done.stderr
-    assert "MODEL_A would" in done.stdout
-    assert "sentence_length: 0 to 10" in done.stdout
+    models = (run.summary["pushed_model"] for run in (changed, first))
+    table = output_of("compare", *models, folder / "corpus.txt")
+    assert "MODEL_A would" in table
+    assert "sentence_length: 0 to 10" in table
 
 
 def test_a_rollback_goes_back_to_the_first_model(changed, first):
     serving = first.output / "serving"
-    done = tfx_lm("rollback", str(serving))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith(f"The newest version is now {first.summary['pushed_model']}\n")
+    assert output_of("rollback", serving).endswith(f"The newest version is now {first.summary['pushed_model']}\n")
     withdrawn = serving / f"withdrawn-{Path(changed.summary['pushed_model']).name}"
     assert (withdrawn / "saved_model.pb").exists()
     withdrawn.rename(changed.summary["pushed_model"])
@@ -279,7 +231,7 @@ def test_part_of_the_pipeline(folder, changed):
 
 def test_a_model_that_does_not_serve_is_not_pushed_and_the_summary_says_why(folder, changed):
     versions = set((folder / "output" / "serving").iterdir())
-    run = Run(folder, "trainer.learning_rate=0.03", "serving_check.timeout_seconds=0.1")
+    run = run_pipeline(folder, "trainer.learning_rate=0.03", "serving_check.timeout_seconds=0.1")
     assert run.summary["gate"]["blessed"] is True
     (reason,) = run.summary["serving_check"]["reasons"]
     assert "did not end within 0.1 s (timeout_seconds)" in reason
