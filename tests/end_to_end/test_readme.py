@@ -60,10 +60,10 @@ class Reader:
         self.folder = folder
         (folder / "corpus").mkdir()
         (folder / "dags").mkdir()
-        (folder / "corpus" / "mine.txt").write_text(corpus(1500, 1))
+        (folder / "corpus" / "mine.txt").write_text(corpus(200, 1))
         with gzip.open(folder / "corpus" / "train-1.txt.gz", "wt") as file:
-            file.write(corpus(1500, 2))
-        (folder / "corpus" / "valid.txt").write_text(corpus(300, 3))
+            file.write(corpus(200, 2))
+        (folder / "corpus" / "valid.txt").write_text(corpus(60, 3))
         (folder / "text.txt").write_text(corpus(20, 4))
         (folder / "my-model.yaml").write_text(next(block for block in blocks("yaml") if "vocabulary:" in block))
         self.commands = [line for block in blocks("") for line in block.splitlines() if is_command(line)]

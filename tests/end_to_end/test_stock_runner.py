@@ -18,7 +18,7 @@ STOCK_RUNNER = Path(__file__).resolve().parents[1] / "helpers" / "on_path" / "st
 
 
 def test_stock_local_runner_on_a_fresh_folder(tmp_path):
-    (tmp_path / "corpus.txt").write_text("".join(f"{line}\n" for line in made_up_lines(300, 5)))
+    (tmp_path / "corpus.txt").write_text("".join(f"{line}\n" for line in made_up_lines(100, 5)))
     output = tmp_path / "fresh" / "output"
     config = {
         "output": str(output),

@@ -38,7 +38,7 @@ def test_no_outputs_are_stored():
 def test_the_cells_show_the_results(tmp_path):
     (tmp_path / "data").mkdir()
     with (tmp_path / "data" / "lines.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["text"], *([line] for line in made_up_lines(600, seed=1))])
+        csv.writer(file).writerows([["text"], *([line] for line in made_up_lines(150, seed=1))])
     notebook = read_notebook()
     NotebookClient(notebook, timeout=500, resources={"metadata": {"path": str(tmp_path)}}).execute()
     cells = code_cells(notebook)

@@ -21,7 +21,7 @@ def test_it_is_short():
 def test_it_pushes_a_model(tmp_path):
     (tmp_path / "data").mkdir()
     with (tmp_path / "data" / "lines.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["text"], *([line] for line in made_up_lines(600, seed=1))])
+        csv.writer(file).writerows([["text"], *([line] for line in made_up_lines(150, seed=1))])
     done = subprocess.run(
         [sys.executable, EXAMPLE, tmp_path / "data", tmp_path / "output"], capture_output=True, text=True, timeout=550
     )
