@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from tfx.components import ExampleValidator, SchemaGen, StatisticsGen
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.schema_gen.component import SchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2
 

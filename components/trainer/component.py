@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx import types
-from tfx.components import Trainer
+from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import trainer_pb2
 
