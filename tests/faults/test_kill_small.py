@@ -12,6 +12,7 @@ import pytest
 from helpers.programs import program
 from ml_metadata.proto import metadata_store_pb2
 from tfx_lm import atomic_file
+from tfx_lm.components.serving_check.process import PROBE
 from tfx_lm.exported import versions
 from tfx_lm.exported.versions import complete_versions
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
@@ -108,3 +109,21 @@ def test_a_run_that_is_killed_within_a_node_goes_on(small_nodes, tmp_path, fault
     made = tmp_path / "artifacts" / "Sleep" / "made"
     assert [folder.name for folder in made.iterdir()] == [str(executions[-1].id)]
     assert list((tmp_path / "artifacts" / ".running").iterdir()) == []
+
+
+def test_the_process_of_the_serving_check_ends_with_a_caller_that_is_killed(tmp_path, faults, marked):
+    wait = f"    Path({str(tmp_path / 'started')!r}).touch()\n    time.sleep(300)\n    result = probe("
+    probe = tmp_path / "probe.py"
+    probe.write_text(PROBE.read_text().replace("    result = probe(", wait))
+    with faults.survived():
+        process = subprocess.Popen(program("wait_for_probe", probe))
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "started").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert len(marked.alive()) == 2
+        process.kill()
+        process.wait()
+        marked.wait_until_gone()
+        faults.left_behind(marked.alive())
