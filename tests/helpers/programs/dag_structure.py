@@ -2,8 +2,17 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
+from jinja2 import Template
 from tfx_lm.pipelines.airflow import create_dag
+
+
+def on_try(number):
+    """What the nodes' tasks add to their commands in a try."""
+    texts = {task.env["TFX_LM_AGAIN"] for task in dag.tasks if "TFX_LM_AGAIN" in task.env}
+    return [Template(text).render(ti=SimpleNamespace(try_number=number)) for text in texts]
+
 
 dag = create_dag(sys.argv[1], environment={"COLOUR": "blue"}, schedule="@daily")
 print(
@@ -16,6 +25,7 @@ print(
             "retries": [task.retries for task in dag.tasks],
             "skips_on": list({code for task in dag.tasks for code in task.skip_on_exit_code}),
             "colours": list({task.env["COLOUR"] for task in dag.tasks}),
+            "tries": [on_try(1), on_try(2)],
             "tfx": "tfx" in sys.modules,
         }
     )

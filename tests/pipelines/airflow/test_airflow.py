@@ -118,6 +118,7 @@ def test_the_dag_has_the_shape_of_the_pipeline(airflow_programs, tmp_path):
         "retries": [0] * 6,
         "skips_on": [99],
         "colours": ["blue"],
+        "tries": [[""], ["--again"]],
         "tfx": False,
     }
 
