@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from ..pipelines.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ..pipelines.config import PipelineConfig
@@ -42,6 +45,11 @@ def read_configuration(
     """
     from ..pipelines.config import load_config
 
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        # Every relative path begins there.
+        raise ConfigurationError("the folder of this shell was deleted; change to another one, with cd") from error
     values: dict[str, Any] = {}
     if files := tuple(data):
         values.update({"data.files": files, "data.splits": {}})

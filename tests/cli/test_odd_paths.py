@@ -121,3 +121,14 @@ def test_standard_input_becomes_a_file_as_the_message_says(monkeypatch):
     assert refused(*GATE, "--data", "-").endswith("save it to a file first, such as corpus.txt")
     Path("corpus.txt").write_text(LINES)
     runs(*GATE, "--data", "corpus.txt")
+
+
+def test_a_shell_whose_folder_was_deleted(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text(LINES)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    message = refused(*GATE, "--data", str(tmp_path / "a.txt"))
+    assert message == "the folder of this shell was deleted; change to another one, with cd"
+    monkeypatch.chdir(tmp_path)
+    runs(*GATE, "--data", str(tmp_path / "a.txt"))
