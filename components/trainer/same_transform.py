@@ -37,26 +37,27 @@ def check_same_transform(graph: TransformGraph, options: TextOptions) -> None:
     told = (options.tokenizer, options.lowercase)
     if not _same(found, texts, table, *told):
         fitting = [
-            f"tokenizer={kind}, lowercase={lowercase}"
+            f"{{tokenizer}}={kind}, {{lowercase}}={lowercase}"
             for kind, lowercase in itertools.product(get_args(TokenizerKind), (True, False))
             if _same(found, texts, table, kind, lowercase)
         ]
         used = f"Transform used {' or '.join(fitting)}" if fitting else "Transform split the lines otherwise"
-        raise _mismatch(f"tokenizer={told[0]}, lowercase={told[1]}", used)
+        raise _mismatch(f"{{tokenizer}}={told[0]}, {{lowercase}}={told[1]}", used)
     _check_length(graph, options)
     words = read_vocabulary(graph.vocabulary_path)
     vocabulary = options.vocabulary
     if vocabulary.file is not None:
         if tf.io.gfile.exists(vocabulary.file) and read_vocabulary(vocabulary.file) != words:
-            raise _mismatch(f"vocabulary file={vocabulary.file}", "Transform used another vocabulary")
+            raise _mismatch(f"{{vocabulary_file}}={escape(vocabulary.file)}", "Transform used another vocabulary")
     elif vocabulary.size is not None and len(words) - len(RESERVED) > vocabulary.size:
         raise _mismatch(
-            f"vocabulary size={vocabulary.size}", f"the vocabulary of Transform has {len(words) - len(RESERVED)} words"
+            f"{{vocabulary_size}}={vocabulary.size}",
+            f"the vocabulary of Transform has {len(words) - len(RESERVED)} words",
         )
 
 
 def _mismatch(told: str, used: str) -> SettingError:
-    return SettingError(f"{escape(told)}: {escape(used)}; give the Trainer the options of its Transform")
+    return SettingError(f"{told}: {used}; give the Trainer the options of its Transform")
 
 
 def _texts(vocabulary_path: str) -> list[bytes]:
@@ -82,6 +83,6 @@ def _check_length(graph: TransformGraph, options: TextOptions) -> None:
         return
     length = len(graph.ids(tf.constant([b"a " * (limit + 1)])).to_list()[0])
     if length > limit or (length < limit and options.max_length != AUTO):
-        told = "auto_limit" if options.max_length == AUTO else "max_length"
+        told = "{auto_limit}" if options.max_length == AUTO else "{max_length}"
         used = f"at most {length}" if length < limit else f"more than {limit}"
         raise _mismatch(f"{told}={limit}", f"the lines of Transform have {used} tokens")

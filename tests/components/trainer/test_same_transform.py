@@ -45,7 +45,7 @@ def test_options_that_fit(graph, other):
             {"max_length": "auto", "auto_limit": 11},
             "auto_limit=11: the lines of Transform have more than 11 tokens",
         ),
-        ({"vocabulary": {"size": 21}}, "vocabulary size=21: the vocabulary of Transform has 22 words"),
+        ({"vocabulary": {"size": 21}}, "vocabulary_size=21: the vocabulary of Transform has 22 words"),
     ],
 )
 def test_options_of_another_transform_are_refused_with_what_it_used(graph, other, message):
