@@ -205,7 +205,8 @@ def test_a_program_that_has_the_store_locked_is_waited_for(tmp_path):
     assert locker.stdout.readline() == b"locked\n"
     done = subprocess.run(program("write_metadata", file, "late"), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert locker.wait(timeout=60) == 0
+    locker.communicate(timeout=60)
+    assert locker.returncode == 0
     assert len(mlmd.MetadataStore(connection_config(f"sqlite:///{file}")).get_artifacts()) == 25
 
 
