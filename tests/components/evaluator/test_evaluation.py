@@ -1,4 +1,7 @@
-"""The component's own executor on raw examples, with models whose scores are known."""
+"""The component's own executor on raw examples, with models whose scores are known.
+
+What TFMA's own functions read of an evaluation agrees with the gate; `Evaluation` asserts it of every run.
+"""
 
 import math
 import shutil
@@ -124,18 +127,28 @@ def test_a_worse_model_is_refused(tmp_path, uniform_model, save_uniform_model):
     (reason,) = run.gate["reasons"]
     assert "above the baseline's" in reason
     assert reason.endswith("tolerance allows 0.5 %")
+    ((name, failure),) = run.failures()
+    assert (name, failure.metric_key.name) == ("", "bits_per_byte_change_upper95")
+    assert failure.metric_threshold.value_threshold.upper_bound.value == 0.005
+    assert failure.metric_value.double_value.value > 0.046
 
 
-def test_an_equal_model_is_blessed(tmp_path, bigram_model):
+def test_a_model_above_the_bound_is_refused(tmp_path, uniform_model):
+    run = Evaluation(tmp_path, uniform_model, max_perplexity=15.0)
+    ((name, failure),) = run.failures()
+    assert (name, failure.metric_key.name, failure.message) == ("", "perplexity", "perplexity 16 > max_perplexity 15")
+    assert failure.metric_threshold.value_threshold.upper_bound.value == 15
+    assert failure.metric_value.double_value.value == pytest.approx(16, rel=1e-6)
+    assert run.eval_result()["perplexity"] == pytest.approx(16, rel=1e-6)
+
+
+def test_an_equal_model_is_blessed_and_not_better(tmp_path, bigram_model):
     run = Evaluation(tmp_path, bigram_model, bigram_model, [b"the cat", b"cat", b"dog"] * 10)
     assert run.scores == run.baseline
     assert run.gate["blessed"] is True
     assert "is equal to the baseline's" in run.gate["reasons"][1]
-
-
-def test_an_equal_model_is_not_better(tmp_path, bigram_model):
-    run = Evaluation(tmp_path, bigram_model, bigram_model, [b"the cat", b"cat", b"dog"] * 10, tolerance=0.0)
-    assert run.gate["blessed"] is False
+    strict = gate_properties.gate_of_run({**run.component.exec_properties, "tolerance": 0.0})
+    assert results.decide_by_results(strict, run.uri)[0].blessed is False
 
 
 def test_a_better_model_is_blessed(tmp_path, uniform_model, save_uniform_model):
@@ -227,6 +240,10 @@ def test_a_broken_model_is_refused(tmp_path, nan_model):
     assert run.scores["tokens"] == 220
     assert run.gate["blessed"] is False
     assert run.gate["reasons"][0].startswith("perplexity is NaN")
+    # A score that does not exist is no property.
+    assert not run.evaluation.has_custom_property("perplexity")
+    assert run.evaluation.get_int_custom_property("blessed") == 0
+    assert run.blessing.get_int_custom_property("tokens") == 220
 
 
 def test_an_empty_split_is_refused(tmp_path, uniform_model):
@@ -273,4 +290,4 @@ def test_calls_of_the_model_are_bounded(bigram_model):
 def test_examples_without_compression(tmp_path, uniform_model):
     run = Evaluation(tmp_path, uniform_model, compressed=False)
     assert run.scores["tokens"] == 220
-    assert run.scores["perplexity"] == pytest.approx(16, rel=1e-6)
+    assert run.scores["perplexity"] == run.eval_result()["perplexity"] == pytest.approx(16, rel=1e-6)

@@ -26,10 +26,3 @@ def test_ml_metadata_knows_which_run_was_the_best(tmp_path, uniform_model, save_
         assert best.custom_properties["perplexity"].double_value == pytest.approx(16, rel=1e-6)
         assert best.custom_properties["tokens"].int_value == 220
         assert best.custom_properties["blessed"].int_value == 1
-
-
-def test_a_score_that_does_not_exist_is_no_property(tmp_path, nan_model):
-    run = Evaluation(tmp_path, nan_model)
-    assert not run.evaluation.has_custom_property("perplexity")
-    assert run.evaluation.get_int_custom_property("blessed") == 0
-    assert run.blessing.get_int_custom_property("tokens") == 220
