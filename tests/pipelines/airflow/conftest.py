@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.programs import program
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -29,10 +30,17 @@ def airflow_environment(version: int, uv) -> Path:
         return folder / "bin"
     python = folder / "bin" / "python"
     uv("venv", "--clear", "--python", getattr(sys, "_base_executable", sys.executable), folder)
-    uv("pip", "install", "--compile-bytecode", "--python", python, "-r", requirements)
+    # What is imported is compiled when it is, a quarter of all.
+    uv("pip", "install", "--no-compile-bytecode", "--python", python, "-r", requirements)
     uv("pip", "install", "--python", python, "--no-deps", "-e", ROOT)
     stamp.write_text(wanted)
     return folder / "bin"
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment, without what concerns another Airflow, and with byte code kept."""
+    others = ("AIRFLOW", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(others)}
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +59,34 @@ class Airflow:
     database: str
     postgresql: Any
     environment: dict[str, str]
+    commands: subprocess.Popen[str]
+    port: int
     services: list[tuple[subprocess.Popen, Path]] = field(default_factory=list)
 
     def command(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [self.programs / "airflow", *arguments], env=self.environment, cwd=self.home, capture_output=True,
-            text=True, timeout=3000,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        """Runs a command of Airflow's command line; returns what it prints."""
+        assert self.commands.stdin is not None
+        assert self.commands.stdout is not None
+        self.commands.stdin.write(json.dumps(arguments) + "\n")
+        self.commands.stdin.flush()
+        code, printed = json.loads(self.commands.stdout.readline())
+        assert code == 0, printed
+        return printed
+
+    def serve(self) -> None:
+        """Starts what runs the DAGs."""
+        self.start("scheduler", "--skip-serve-logs")
+        if self.version >= 3:
+            # The tasks' part of the server, without pages and users.
+            self.start("api-server", "--port", str(self.port), "--host", "127.0.0.1", "--apps", "execution")
+            self.start("dag-processor")
+
+    def wait_for_dags(self, dags: set[str], seconds: float = 600.0) -> None:
+        """Waits until Airflow knows these DAGs."""
+        deadline = time.monotonic() + seconds
+        while dags - {dag for (dag,) in self.postgresql.query(self.database, "select dag_id from serialized_dag")}:
+            assert time.monotonic() < deadline, [log.read_text()[-2000:] for _, log in self.services]
+            time.sleep(0.5)
 
     def start(self, *arguments: str) -> None:
         log = self.home / f"{arguments[0]}.out"
@@ -71,14 +98,15 @@ class Airflow:
         self.services.append((process, log))
 
     def stop(self) -> None:
-        for process, _ in self.services:
+        processes = [self.commands, *(process for process, _ in self.services)]
+        for process in processes:
             process.terminate()
-        for process, _ in self.services:
+        for process in processes:
             try:
-                process.wait(30)
+                process.communicate(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
+                process.communicate()
 
     def trigger(self, dag: str, run_id: str, **conf: str) -> None:
         self.command("dags", "trigger", dag, "--run-id", run_id, "--conf", json.dumps(conf))
@@ -112,7 +140,7 @@ class Airflow:
             f"where dag_id = '{dag}' and run_id = '{run_id}'"
         )
         times = {task: (float(start), float(end)) for task, start, end in self.postgresql.query(self.database, sql)}
-        graph = json.loads(next((self.home / "dags").glob("*.dag.json")).read_text())
+        graph = json.loads((self.home / "dags" / f"{dag}.dag.json").read_text())
         timing = {}
         for node in graph["nodes"]:
             ready = max(times[name][1] for name in node["upstream"] or ["init_metadata"])
@@ -130,14 +158,13 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="module")
 def airflow(request, postgresql, uv, tmp_path_factory):
-    """A running Airflow whose folder of DAGs is empty, with a database `mlmd` for ML Metadata beside its own."""
+    """An Airflow whose folder of DAGs is empty; `serve` starts its services, best when the DAGs are there."""
     version = request.param
     programs = airflow_environment(version, uv)
     home = tmp_path_factory.mktemp(f"airflow{version}")
     (home / "dags").mkdir()
     database = f"airflow{version}"
-    for name in (database, f"mlmd{version}"):
-        postgresql.query("postgres", f"create database {name}")
+    postgresql.query("postgres", f"create database {database}")
     port = postgresql.free_port()
     settings = {
         "CORE__DAGS_FOLDER": str(home / "dags"),
@@ -157,23 +184,25 @@ def airflow(request, postgresql, uv, tmp_path_factory):
         "API__HOST": "127.0.0.1",
         "API__WORKERS": "1",
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        # On a busy machine, the first answer takes longer than 5 s, after which tasks would give up.
+        "WORKERS__EXECUTION_API_TIMEOUT": "120",
         "API_AUTH__JWT_SECRET": secrets.token_hex(32),
     }
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "VIRTUAL_ENV"))}
     environment = {
-        **kept,
+        **clean_environment(),
         "AIRFLOW_HOME": str(home),
         **{f"AIRFLOW__{name}": value for name, value in settings.items()},
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "TFX_LM_METADATA_PASSWORD": postgresql.password,
     }
-    running = Airflow(version, programs, home, database, postgresql, environment)
-    running.command("db", "migrate")
+    with (home / "commands.out").open("w") as errors:
+        commands = subprocess.Popen(
+            program("airflow_commands", python=programs / "python"), env=environment, cwd=home, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+        )  # fmt: skip
+    running = Airflow(version, programs, home, database, postgresql, environment, commands, port)
     try:
-        running.start("scheduler", "--skip-serve-logs")
-        if version >= 3:
-            running.start("api-server", "--port", str(port), "--host", "127.0.0.1")
-            running.start("dag-processor")
+        running.command("db", "migrate")
         yield running
     finally:
         running.stop()

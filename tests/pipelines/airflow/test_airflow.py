@@ -1,21 +1,25 @@
-"""The pipeline on a real Airflow: killed, failed, resumed, and at last the same model as a local run's."""
+"""Pipelines on a real Airflow: a small one that fails, is killed and goes on; ours, whose model is a local run's."""
 
 import json
 import os
-import random
+import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import ml_metadata
 import pytest
+from click.testing import CliRunner
 from helpers.programs import program
 from ml_metadata.proto import metadata_store_pb2
+from tfx_lm.cli.cli import main
 from tfx_lm.components.evaluator import results
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 from tfx_lm.pipelines.metadata.run_records import RunRecords
+from tfx_lm.pipelines.nodes.compiled_pipeline import compile_pipeline, write_compiled
 
 pytestmark = pytest.mark.slow
 
@@ -23,73 +27,98 @@ TFX_LM = Path(sys.executable).parent / "tfx-lm"
 DAG = """
 from tfx_lm.pipelines.airflow import create_dag
 
-dag = create_dag({pipeline!r}, command={command!r})
+dag = create_dag({pipeline!r}, command={command!r}, dag_id={dag!r}, environment={environment!r})
 """
-CONFIG = """
-name: small
-data: {tokenizer: word, eval_percent: 20}
-vocabulary: {size: 40}
-trainer: {embedding_units: 16, units: 16, layers: 1, epochs: 2, batch_tokens: 512, learning_rate: 0.02}
-gate: {max_perplexity: 45, tolerance: 0.5}
-"""
+
+
+def compiled(airflow, dag: str) -> Path:
+    """The file of the compiled pipeline of a DAG."""
+    return airflow.home / "dags" / f"{dag}.json"
+
+
+def add_dag(airflow, dag: str, command: str, environment: dict[str, str]) -> None:
+    text = DAG.format(pipeline=str(compiled(airflow, dag)), command=command, dag=dag, environment=environment)
+    compiled(airflow, dag).with_suffix(".py").write_text(text)
+
+
+def new_metadata(airflow, dag: str) -> str:
+    """A new database for the ML Metadata of a DAG; returns its URL, without the password."""
+    name = f"mlmd{airflow.version}_{dag}"
+    airflow.postgresql.query("postgres", f"create database {name}")
+    return airflow.postgresql.url(name, password=False)
+
+
+def open_metadata(airflow, dag: str) -> ml_metadata.MetadataStore:
+    return ml_metadata.MetadataStore(connection_config(airflow.postgresql.url(f"mlmd{airflow.version}_{dag}")))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """A corpus with something to learn, and a configuration."""
-    folder = tmp_path_factory.mktemp("small")
-    choose = random.Random(7).choice
-    nouns, verbs, places = ["cat", "dog", "bird", "owl"], ["sees", "hears"], ["at night", "in the garden"]
-    lines = [
-        f"The {choose(nouns)} {choose(verbs)} a {choose(nouns)} {choose(places)} {number % 97}.\n"
-        for number in range(1200)
-    ]
-    (folder / "corpus.txt").write_text("".join(lines))
-    (folder / "small.yaml").write_text(CONFIG)
+def interrupted(airflow, small_nodes, tmp_path_factory) -> Path:
+    """The DAG `interrupted`, of small nodes; returns their folder."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    pipeline = small_nodes.interrupted_pipeline(folder, connection_config(new_metadata(airflow, "interrupted")))
+    write_compiled(compile_pipeline(pipeline), compiled(airflow, "interrupted"))
+    # The nodes are imported by name.
+    add_dag(airflow, "interrupted", str(TFX_LM), {"PYTHONPATH": os.environ["PYTHONPATH"]})
     return folder
 
 
-def tfx_lm(*arguments: object) -> str:
-    done = subprocess.run([TFX_LM, *map(str, arguments)], capture_output=True, text=True, timeout=1200)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+@pytest.fixture(scope="module")
+def command(airflow):
+    """What starts `tfx-lm` for the DAG `complete`: on Airflow 2 in forks of a process that has imported TFX."""
+    if airflow.version >= 3:
+        yield str(TFX_LM)
+        return
+    # Not below the folder of the tests, whose path may be too long for a socket.
+    with tempfile.TemporaryDirectory(prefix="tfx-lm-") as folder:
+        address = f"{folder}/socket"
+        server = subprocess.Popen(program("forked_tfx_lm", "serve", address), stdout=subprocess.PIPE, text=True)
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == "ready\n"
+            yield shlex.join(program("forked_tfx_lm", "call", address))
+        finally:
+            server.terminate()
+            server.communicate()
 
 
 @pytest.fixture(scope="module")
-def local_perplexity(folder) -> float:
-    output = folder / "local"
-    tfx_lm("run", "--config", folder / "small.yaml", "--data", folder / "corpus.txt", "--output", output)
-    return json.loads((output / "summary.json").read_text())["evaluation"]["perplexity"]
-
-
-@pytest.fixture(scope="module")
-def output(airflow, folder) -> Path:
-    """Compiles the pipeline for Airflow, and waits until Airflow knows it; returns the pipeline's output folder."""
-    output = folder / f"airflow{airflow.version}"
-    pipeline = airflow.home / "dags" / "small.json"
-    tfx_lm(
-        "compile", "--runner", "airflow", "--output", pipeline, "--config", folder / "small.yaml",
-        "--data", folder / "corpus.txt", "--set", f"output={output}",
-        "--set", f"metadata={airflow.postgresql.url(f'mlmd{airflow.version}', password=False)}",
+def complete(airflow, local_run, command) -> Path:
+    """The DAG `complete`, of the configuration and the corpus of the local run; returns the output folder."""
+    folder, output = local_run.output.parent, airflow.home / "output"
+    arguments = (
+        "compile", "--runner", "airflow", "--output", compiled(airflow, "complete"),
+        "--config", folder / "small.yaml", "--data", folder / "corpus.txt",
+        "--set", f"output={output}", "--set", f"metadata={new_metadata(airflow, 'complete')}",
     )  # fmt: skip
-    (airflow.home / "dags" / "small.py").write_text(DAG.format(pipeline=str(pipeline), command=str(TFX_LM)))
-    deadline = time.monotonic() + 300
-    while not airflow.postgresql.query(airflow.database, "select dag_id from serialized_dag"):
-        assert time.monotonic() < deadline, [log.read_text()[-2000:] for _, log in airflow.services]
-        time.sleep(0.5)
+    done = CliRunner().invoke(main, list(map(str, arguments)))
+    assert done.exit_code == 0, done.output
+    add_dag(airflow, "complete", command, {})
     return output
 
 
-def process_of(node: str, run_id: str) -> int | None:
-    """The process that runs a node of a run."""
+@pytest.fixture(scope="module")
+def running(airflow, interrupted, complete):
+    """Airflow, which knows both DAGs and runs `complete`, while tests look at `interrupted`."""
+    airflow.serve()
+    airflow.wait_for_dags({"interrupted", "complete"})
+    airflow.trigger("complete", "only", **{"pipeline-root": str(complete / "elsewhere")})
+    return airflow
+
+
+def process_of(pipeline: Path, node: str, run_id: str) -> int:
+    """The process that Airflow started for a node of a run, not the one that it forks for the work."""
+    wanted, found = {"run-node", str(pipeline), node, run_id}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             arguments = (folder / "cmdline").read_bytes().decode().split("\0")
-        except OSError:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:  # It has just ended.
             continue
-        if "run-node" in arguments and node in arguments and run_id in arguments:
-            return int(folder.name)
-    return None
+        if wanted <= set(arguments):
+            found[int(folder.name)] = parent
+    (process,) = [process for process, parent in found.items() if parent not in found]
+    return process
 
 
 def states_in_metadata(store: ml_metadata.MetadataStore, node: str) -> list[str]:
@@ -101,7 +130,8 @@ def states_in_metadata(store: ml_metadata.MetadataStore, node: str) -> list[str]
     ]
 
 
-def test_the_dag_has_the_shape_of_the_pipeline(airflow_programs, tmp_path):
+def test_the_dag_has_the_shape_of_the_pipeline(airflow_programs, tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     upstream = {"A": [], "B": [], "C": ["A", "B"], "D": ["A"], "E": ["C", "D"]}
     nodes = [{"id": node, "upstream": before} for node, before in upstream.items()]
     (tmp_path / "my.dag.json").write_text(json.dumps({"schema": 1, "pipeline": "my-model", "nodes": nodes}))
@@ -123,53 +153,69 @@ def test_the_dag_has_the_shape_of_the_pipeline(airflow_programs, tmp_path):
     }
 
 
-def test_failures_are_mended_and_the_model_is_that_of_a_local_run(airflow, folder, output, local_perplexity, capsys):
-    store = ml_metadata.MetadataStore(connection_config(airflow.postgresql.url(f"mlmd{airflow.version}")))
-    # A line that cannot be read: the first node fails, and with it the run.
-    corpus = folder / "corpus.txt"
-    text = corpus.read_bytes()
-    corpus.write_bytes(text + b"broken \xff line\n")
-    airflow.trigger("small", "first")
-    assert airflow.wait_for("small", "first") == "failed"
-    states = airflow.task_states("small", "first")
-    assert (states["TextExampleGen"], states["Trainer"]) == ("failed", "upstream_failed")
-    assert "tfx-lm: TextExampleGen failed: " in airflow.log("small", "first", "TextExampleGen")
-    assert states_in_metadata(store, "TextExampleGen") == ["FAILED"]
+def test_failures_are_mended_and_cleared_tasks_done_again(running, interrupted):
+    store = open_metadata(running, "interrupted")
+    # The first node fails, and with it the run.
+    running.trigger("interrupted", "first")
+    assert running.wait_for("interrupted", "first") == "failed"
+    states = running.task_states("interrupted", "first")
+    assert states == {
+        "init_metadata": "success",
+        "Begin": "failed",
+        "Wait": "upstream_failed",
+        "Double": "upstream_failed",
+    }
+    assert "tfx-lm: Begin failed: ValueError: nothing begins" in running.log("interrupted", "first", "Begin")
+    assert states_in_metadata(store, "Begin") == ["FAILED"]
 
-    # The line is gone; the same run, its failed tasks cleared, goes on, until the Trainer is killed while it works.
-    corpus.write_bytes(text)
-    airflow.command("tasks", "clear", "small", "--only-failed", "--downstream", "--yes")
+    # The cause is gone; the same run, its failed tasks cleared, goes on, until the second node is killed as it works.
+    (interrupted / "mended").touch()
+    running.command("tasks", "clear", "interrupted", "--only-failed", "--downstream", "--yes")
     deadline = time.monotonic() + 1200
-    while "RUNNING" not in states_in_metadata(store, "Trainer"):
-        assert time.monotonic() < deadline, airflow.task_states("small", "first")
+    while not (interrupted / "started").exists():
+        assert time.monotonic() < deadline, running.task_states("interrupted", "first")
         time.sleep(0.2)
-    process = process_of("Trainer", "first")
-    assert process is not None
-    os.kill(process, signal.SIGKILL)
-    assert airflow.wait_for("small", "first") == "failed"
-    states = airflow.task_states("small", "first")
-    assert (states["Transform"], states["Trainer"], states["Pusher"]) == ("success", "failed", "upstream_failed")
-    assert states_in_metadata(store, "TextExampleGen") == ["COMPLETE"]
-    assert states_in_metadata(store, "Trainer") == ["RUNNING"]
+    os.kill(process_of(compiled(running, "interrupted"), "Wait", "first"), signal.SIGKILL)
+    assert running.wait_for("interrupted", "first") == "failed"
+    states = running.task_states("interrupted", "first")
+    assert (states["Begin"], states["Wait"], states["Double"]) == ("success", "failed", "upstream_failed")
+    assert states_in_metadata(store, "Begin") == ["COMPLETE"]
+    assert states_in_metadata(store, "Wait") == ["RUNNING"]
 
-    # The next run takes what was done from the cache, and trains; what it makes goes where its parameter says.
-    airflow.trigger("small", "second", **{"pipeline-root": str(output / "elsewhere")})
-    assert airflow.wait_for("small", "second") == "success"
-    assert "Transform: CACHED after" in airflow.log("small", "second", "Transform")
-    assert "Trainer: COMPLETE after" in airflow.log("small", "second", "Trainer")
-    (version,) = (output / "serving").glob("[0-9]*")  # Beside it lies the lock of the Pusher.
+    # The next run takes what was done from the cache, and works; what it makes goes where its parameter says.
+    (interrupted / "hurry").touch()
+    running.trigger("interrupted", "second", **{"pipeline-root": str(interrupted / "elsewhere")})
+    assert running.wait_for("interrupted", "second") == "success"
+    assert "Begin: CACHED after" in running.log("interrupted", "second", "Begin")
+    assert "Wait: COMPLETE after" in running.log("interrupted", "second", "Wait")
+    made = RunRecords(store, "small", "second").output("Double", "made")
+    assert made is not None
+    assert made.uri.startswith(str(interrupted / "elsewhere"))
+
+    # A task that succeeded is done again if it is cleared; in the first run it cannot be, since the one before failed.
+    running.command("tasks", "clear", "interrupted", "--task-regex", "Double", "--yes")
+    assert running.wait_for("interrupted", "second") == "success"
+    assert running.log("interrupted", "second", "Double").count("Double: COMPLETE after") == 2
+    assert states_in_metadata(store, "Double") == ["COMPLETE", "COMPLETE"]
+
+
+def test_the_model_is_that_of_a_local_run(running, complete, local_run, capsys):
+    assert running.wait_for("complete", "only") == "success"
+    (version,) = (complete / "serving").glob("[0-9]*")  # Beside it lies the lock of the Pusher.
     assert (version / "saved_model.pb").exists()
 
     # The same configuration, the same perplexity.
-    records = RunRecords(store, "small", "second")
-    evaluation = records.output("Evaluator", "evaluation")
+    evaluation = RunRecords(open_metadata(running, "complete"), "small", "only").output("Evaluator", "evaluation")
     assert evaluation is not None
-    assert evaluation.uri.startswith(str(output / "elsewhere"))
-    scores = results.summarize_evaluation(evaluation.uri)
-    assert scores["evaluation"]["perplexity"] == pytest.approx(local_perplexity, rel=1e-6)
+    assert evaluation.uri.startswith(str(complete / "elsewhere"))
+    perplexity = results.summarize_evaluation(evaluation.uri)["evaluation"]["perplexity"]
+    assert perplexity == pytest.approx(local_run.summary["evaluation"]["perplexity"], rel=1e-6)
 
-    timing = airflow.timing("small", "second")
-    with capsys.disabled():
-        print(f"\nAirflow {airflow.command('version').strip()}, seconds{'waiting and starting':>34}{'own work':>10}")
-        for node, (seconds, own) in timing.items():
-            print(f"    {node:<30}{seconds - own:>26.1f}{own:>10.1f}")
+    if running.version >= 3:  # Elsewhere, processes start sooner than a user's.
+        timing = running.timing("complete", "only")
+        with capsys.disabled():
+            print(
+                f"\nAirflow {running.command('version').strip()}, seconds{'waiting and starting':>34}{'own work':>10}"
+            )
+            for node, (seconds, own) in timing.items():
+                print(f"    {node:<30}{seconds - own:>26.1f}{own:>10.1f}")
