@@ -2,8 +2,10 @@
 
 `Cluster` plays the part of Kubeflow Pipelines' driver and launcher (backend/src/v2 of kubeflow/pipelines): it walks the
 specification in the order of its DAG, resolves inputs and placeholders, runs each container's own command and arguments
-as a local process, and records what the process wrote to its output file. What it does not play: Kubernetes (the image,
-the resources) and object storage, which is a folder; `gs://bucket` is replaced by its path throughout.
+as a local process, and records what the process wrote to its output file. The processes of `fresh` tasks are new ones;
+the others are forked from one that has imported TFX (`helpers/programs/fork_containers.py`). What it does not play:
+Kubernetes (the image, the resources) and object storage, which is a folder; `gs://bucket` is replaced by its path
+throughout.
 """
 
 import graphlib
@@ -14,6 +16,7 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,21 +24,17 @@ import numpy as np
 import pytest
 import tfx_lm
 import yaml
+from helpers.local_run import CONFIG
+from helpers.programs import program
 
 BUCKET = "gs://bucket"
-CONFIG = """
-name: small
-data: {files: "gs://bucket/corpus/*.txt", eval_percent: 20}
-vocabulary: {size: 40}
-trainer: {embedding_units: 16, units: 16, layers: 1, epochs: 2, batch_tokens: 512, learning_rate: 0.02}
-gate: {max_perplexity: 45, tolerance: 0.5, slice_tolerance: null}
-kubeflow:
-  image: registry.example.com/tfx-lm:0.1.0
-  pipeline_root: gs://bucket/small
-  cache: true
-  trainer: {cpu: 4, memory_gb: 16, accelerator: nvidia.com/gpu, accelerator_count: 2}
-  nodes: {memory_gb: 4}
-"""
+KUBEFLOW = {
+    "image": "registry.example.com/tfx-lm:0.1.0",
+    "pipeline_root": "gs://bucket/small",
+    "cache": True,
+    "trainer": {"cpu": 4, "memory_gb": 16, "accelerator": "nvidia.com/gpu", "accelerator_count": 2},
+    "nodes": {"memory_gb": 4},
+}
 
 
 @dataclass
@@ -72,13 +71,32 @@ class Cluster:
         self._ids = itertools.count(1)
         self._runs = itertools.count(1)
         self._cache = {}
+        self._workdir, self._home = folder / "workdir", folder / "home"
+        for each in (folder / "logs", self._workdir, self._home):
+            each.mkdir()
+        # As in a container: nothing of this process's environment, and an empty folder.
+        self._environment = {
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "HOME": str(self._home),
+            "PYTHONPATH": str(Path(tfx_lm.__file__).parent.parent),
+        }
+        self._forking = subprocess.Popen(
+            program("fork_containers"), cwd=self._workdir, env=self._environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        self._forking.communicate(timeout=60)
 
     def artifact(self, folder) -> Artifact:
         """What some task has made before."""
         return Artifact(next(self._ids), str(folder), {})
 
-    def run(self, specification: Path, parameters=None, only=None, given=None) -> Run:
-        """Runs a specification; `only` names the tasks to run, if not all, and `given` has the outputs of others."""
+    def run(self, specification: Path, parameters=None, only=None, given=None, fresh: Collection[str] = ()) -> Run:
+        """Runs a specification; `only` names the tasks to run, if not all, and `given` has the outputs of others.
+
+        `fresh` names the tasks whose processes are new ones.
+        """
         spec = yaml.safe_load(specification.read_text().replace(BUCKET, str(self.bucket)))
         assert spec["schemaVersion"] == "2.1.0"
         declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
@@ -91,10 +109,11 @@ class Cluster:
         order = graphlib.TopologicalSorter({name: task.get("dependentTasks", []) for name, task in tasks.items()})
         for name in order.static_order():
             if only is None or name in only:
-                self._run_task(name, tasks[name], spec, values, f"{root}/{name}/{random.randrange(10**9)}", run)
+                task_root = f"{root}/{name}/{random.randrange(10**9)}"
+                self._run_task(name, tasks[name], spec, values, task_root, run, name in fresh)
         return run
 
-    def _run_task(self, name, task, spec, values, task_root, run) -> None:
+    def _run_task(self, name, task, spec, values, task_root, run, fresh: bool) -> None:
         component = spec["components"][task["componentRef"]["name"]]
         # A component may make nothing.
         component = {"outputDefinitions": {"artifacts": {}}, **component}
@@ -130,7 +149,7 @@ class Cluster:
         command = [_resolve(part, invocation) for part in [*container["command"], *container["args"]]]
         # The launcher makes the folder above an output, and not the output's own.
         Path(task_root).mkdir(parents=True)
-        self._run_process(name, command, run)
+        self._run_process(name, command, run, fresh)
         output = json.loads(Path(invocation["outputs"]["outputFile"]).read_text())
         run.outputs[name] = {
             key: self._record(of["artifacts"][0], output.get("artifacts", {}).get(key, {}).get("artifacts", [{}])[0])
@@ -171,24 +190,24 @@ class Cluster:
             }
         return {"parameterValues": parameters, "artifacts": artifacts}
 
-    def _run_process(self, name, command, run) -> None:
+    def _run_process(self, name, command, run, fresh: bool) -> None:
         log = self._folder / "logs" / f"{next(self._ids)}-{name}.log"
-        workdir, home = self._folder / "workdir", self._folder / "home"
-        for folder in (log.parent, workdir, home):
-            folder.mkdir(exist_ok=True)
-        # As in a container: nothing of this process's environment, and an empty folder.
-        environment = {
-            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-            "HOME": str(home),
-            "PYTHONPATH": str(Path(tfx_lm.__file__).parent.parent),
-        }
-        with log.open("wb") as stream:
-            done = subprocess.run(
-                command, cwd=workdir, env=environment, stdout=stream, stderr=subprocess.STDOUT, timeout=600
-            )
+        code = self._run_fresh(command, log) if fresh else self._run_forked(command, log)
         run.logs[name] = log.read_text(errors="replace")
-        if done.returncode:
-            raise TaskFailedError(f"{name} ended with {done.returncode}:\n{run.logs[name][-6000:]}")
+        if code:
+            raise TaskFailedError(f"{name} ended with {code}:\n{run.logs[name][-6000:]}")
+
+    def _run_fresh(self, command, log) -> int:
+        with log.open("wb") as stream:
+            return subprocess.run(
+                command, cwd=self._workdir, env=self._environment, stdout=stream, stderr=subprocess.STDOUT, timeout=600
+            ).returncode
+
+    def _run_forked(self, command, log) -> int:
+        asked = {"command": command, "log": str(log), "folder": str(self._workdir), "environment": self._environment}
+        self._forking.stdin.write(json.dumps(asked) + "\n")
+        self._forking.stdin.flush()
+        return int(self._forking.stdout.readline())
 
     def _record(self, provisioned, written) -> Artifact:
         """What the process wrote wins over what it was given; then everything passes through ML Metadata."""
@@ -227,26 +246,19 @@ def _resolve(part: str, invocation) -> str:
     return resolved
 
 
-def made_up_corpus(lines: int = 1500, seed: int = 7) -> str:
-    choose = random.Random(seed).choice
-    animals, verbs, places = ["cat", "dog", "fox", "owl"], ["sees", "likes", "hears"], ["at night", "in the garden", ""]
-    return "".join(
-        f"The {choose(animals)} {choose(verbs)} a {choose(animals)} {choose(places)} {number % 97}.\n"
-        for number in range(lines)
-    )
-
-
 @pytest.fixture(scope="session")
 def small_config(tmp_path_factory) -> Path:
-    """The YAML file of a small model on Kubeflow; its data is below `gs://bucket/corpus`."""
+    """The YAML file of the local run's model on Kubeflow; its data is below `gs://bucket/corpus`."""
+    config = yaml.safe_load(CONFIG)
+    config["data"]["files"] = "gs://bucket/corpus/*.txt"
+    config["gate"]["slice_tolerance"] = None
     path = tmp_path_factory.mktemp("config") / "small.yaml"
-    path.write_text(CONFIG)
+    path.write_text(yaml.safe_dump({**config, "kubeflow": KUBEFLOW}))
     return path
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory) -> Cluster:
+def cluster(tmp_path_factory):
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
-    (cluster.bucket / "corpus").mkdir()
-    (cluster.bucket / "corpus" / "animals.txt").write_text(made_up_corpus())
-    return cluster
+    yield cluster
+    cluster.stop()

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from helpers.programs import program
+from tfx_lm import exit_codes
+from tfx_lm.cli.cli import main
 from tfx_lm.pipelines.code_digest import code_digest
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
@@ -159,20 +162,16 @@ def test_a_file_of_another_kind_is_refused(config, tmp_path):
         kubeflow_runner.compile_pipeline(config, tmp_path / "pipeline.py")
 
 
-@pytest.mark.slow
-def test_the_command(small_config, tmp_path, spec):
-    command = [SCRIPTS / "tfx-lm", "compile", "--runner", "kubeflow", "--config", small_config]
-    done = subprocess.run([*command, "--output", "small-kubeflow.yaml"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_command(small_config, tmp_path, spec, monkeypatch):
+    """In this process; `tests/end_to_end/test_readme.py` starts one."""
+    monkeypatch.chdir(tmp_path)
+    command = ["compile", "--runner", "kubeflow", "--config", str(small_config)]
+    done = CliRunner().invoke(main, [*command, "--output", "small-kubeflow.yaml"])
+    assert done.exit_code == 0, done.output
     assert yaml.safe_load((tmp_path / "small-kubeflow.yaml").read_text()) == spec
-    refused = subprocess.run(
-        [*command, "--set", "kubeflow.image=null", "--output", "other.yaml"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert refused.returncode == 2
-    assert refused.stderr.startswith("tfx-lm: kubeflow.image: not set")
+    refused = CliRunner().invoke(main, [*command, "--set", "kubeflow.image=null", "--output", "other.yaml"])
+    assert refused.exit_code == exit_codes.BAD_INPUT
+    assert refused.output.startswith("tfx-lm: kubeflow.image: not set")
     assert not (tmp_path / "other.yaml").exists()
 
 

@@ -1,27 +1,20 @@
 """The compiled specification, run without a cluster, to the pushed model."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers.local_run import made_up_corpus
+from tfx_lm.exported import load, score
 from tfx_lm.exported.versions import complete_versions
+from tfx_lm.pipelines.config import load_config
+from tfx_lm.pipelines.kubeflow import kubeflow_runner
 
 pytestmark = pytest.mark.slow
 
-TFX_LM = Path(sys.executable).parent / "tfx-lm"
-
-
-def tfx_lm(*arguments) -> str:
-    done = subprocess.run([TFX_LM, *arguments], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
 
 def compiled(config: Path, output: Path, *overrides: str) -> Path:
-    options = [part for override in overrides for part in ("--set", override)]
-    tfx_lm("compile", "--runner", "kubeflow", "--config", config, "--output", output, *options)
+    kubeflow_runner.compile_pipeline(load_config(config, overrides), output)
     return output
 
 
@@ -32,21 +25,15 @@ def specification(small_config, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def first(cluster, specification):
-    return cluster.run(specification)
+    (cluster.bucket / "corpus").mkdir()
+    (cluster.bucket / "corpus" / "animals.txt").write_text(made_up_corpus(), encoding="utf-8", newline="")
+    return cluster.run(specification, fresh=("TextExampleGen", "Trainer"))
 
 
 @pytest.fixture(scope="module")
 def second(cluster, specification, first):
     """Another learning rate, given when the run is started."""
     return cluster.run(specification, {"trainer_learning_rate": 0.03})
-
-
-@pytest.fixture(scope="module")
-def local(cluster, small_config, tmp_path_factory) -> dict:
-    """The summary of the same configuration, run on this machine."""
-    output = tmp_path_factory.mktemp("local") / "output"
-    tfx_lm("run", "--config", small_config, "--data", f"{cluster.bucket}/corpus/*.txt", "--output", output)
-    return json.loads((output / "summary.json").read_text())
 
 
 def evaluation(run) -> dict:
@@ -63,11 +50,13 @@ def test_the_model_is_pushed(first, cluster):
     assert first.cached == []
     assert first.outputs["Pusher"]["pushed_model"].properties["pushed"] == 1
     (version,) = complete_versions(f"{cluster.bucket}/small/serving")
-    assert json.loads(tfx_lm("score", version, cluster.bucket / "corpus" / "animals.txt").splitlines()[-1])["corpus"]
+    (scored,) = score(load(version), [b"The old cat sees a dog"])
+    assert scored.sums.tokens == 7
+    assert 1 < scored.sums.perplexity < 1000
 
 
-def test_the_perplexity_is_that_of_a_local_run(first, local):
-    here, there = evaluation(first), local
+def test_the_perplexity_is_that_of_a_local_run(first, local_run):
+    here, there = evaluation(first), local_run.summary
     for key in ("perplexity", "bits_per_byte", "nll_nats"):
         assert here["evaluation"][key] == pytest.approx(there["evaluation"][key], rel=1e-6)
     assert here["evaluation"]["tokens"] == there["evaluation"]["tokens"]
@@ -94,7 +83,7 @@ def test_the_report_is_the_page_that_kubeflow_shows(second):
 
 def test_what_a_node_reads_on_the_way_is_typed_and_annotated(first):
     examples = first.outputs["TextExampleGen"]["examples"].properties
-    assert examples["lines"] == 1500
+    assert examples["lines"] == 1508
     assert examples["input_fingerprint"].startswith("split:files,num_files:1")
 
 
