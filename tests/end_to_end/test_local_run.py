@@ -234,7 +234,7 @@ def test_a_model_that_does_not_serve_is_not_pushed_and_the_summary_says_why(fold
     run = run_pipeline(folder, "trainer.learning_rate=0.03", "serving_check.timeout_seconds=0.1")
     assert run.summary["gate"]["blessed"] is True
     (reason,) = run.summary["serving_check"]["reasons"]
-    assert "did not end within 0.1 s (timeout_seconds)" in reason
+    assert "did not end within 0.1 s (serving_check.timeout_seconds)" in reason
     assert "Does not serve" in run.done.stdout
     assert run.summary["pushed_model"] is None
     assert set((folder / "output" / "serving").iterdir()) == versions
