@@ -30,8 +30,7 @@ def airflow_environment(version: int, uv) -> Path:
         return folder / "bin"
     python = folder / "bin" / "python"
     uv("venv", "--clear", "--python", getattr(sys, "_base_executable", sys.executable), folder)
-    # What is imported is compiled when it is, a quarter of all.
-    uv("pip", "install", "--no-compile-bytecode", "--python", python, "-r", requirements)
+    uv("pip", "install", "--python", python, "-r", requirements)
     uv("pip", "install", "--python", python, "--no-deps", "-e", ROOT)
     stamp.write_text(wanted)
     return folder / "bin"
