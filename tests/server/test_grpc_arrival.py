@@ -14,44 +14,44 @@ PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
 
 @pytest.fixture(scope="module")
-def address(start_server, bigram_model):
-    return start_server(bigram_model, "--grpc-port", "0", "--body-seconds", "0.5").grpc_address
+def start(start_server, bigram_model):
+    """A function that starts a server with other options and returns where it listens."""
+    return lambda *options: start_server(bigram_model, "--grpc-port", "0", *options).grpc_address
 
 
-@pytest.fixture
-def channel(address):
-    with grpc.insecure_channel(address) as made:
-        yield made
+@pytest.fixture(scope="module")
+def hasty_address(start):
+    # So short that on a busy machine a good message may arrive too late.
+    return start("--body-seconds", "0.5")
 
 
-def good() -> bytes:
-    return request(text=["the cat"]).SerializeToString()
-
-
-def test_a_message_that_never_arrives_ends_the_call_and_others_are_answered(channel):
+def test_a_message_that_never_arrives_ends_the_call_and_others_are_answered(start):
     never = threading.Event()
+    good = request(text=["the cat"]).SerializeToString()
 
     def nothing():
         never.wait(60)
         yield b""
 
-    calls = [channel.stream_unary(PREDICT).future(nothing(), timeout=60) for _ in range(20)]
-    assert predict_pb2.PredictResponse.FromString(channel.unary_unary(PREDICT)(good(), timeout=60)).outputs
-    for call in calls:
-        assert (call.code(), call.details()) == (
-            grpc.StatusCode.DEADLINE_EXCEEDED,
-            "the message did not arrive within 0.5 s",
-        )
-    never.set()
+    with grpc.insecure_channel(start("--body-seconds", "5")) as channel:
+        calls = [channel.stream_unary(PREDICT).future(nothing(), timeout=60) for _ in range(20)]
+        assert predict_pb2.PredictResponse.FromString(channel.unary_unary(PREDICT)(good, timeout=60)).outputs
+        for call in calls:
+            assert (call.code(), call.details()) == (
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                "the message did not arrive within 5 s",
+            )
+        never.set()
 
 
-def test_what_is_no_message(channel):
+def test_what_is_no_message(start):
     problem = (
         grpc.StatusCode.INVALID_ARGUMENT,
         "the message is none of this method; use the stubs of tensorflow-serving-api",
     )
-    assert refused(channel.unary_unary(PREDICT), b"\xff\xff\xff") == problem
-    assert refused(channel.stream_unary(PREDICT), iter(())) == problem
+    with grpc.insecure_channel(start()) as channel:
+        assert refused(channel.unary_unary(PREDICT), b"\xff\xff\xff") == problem
+        assert refused(channel.stream_unary(PREDICT), iter(())) == problem
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_what_is_no_message(channel):
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" + b"\0\0\x64\1\0\0\0\0\1x",
     ],
 )
-def test_a_connection_without_a_call_is_closed(address, sent):
-    host, port = address.split(":")
+def test_a_connection_without_a_call_is_closed(hasty_address, sent):
+    host, port = hasty_address.split(":")
     with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(sent)
         # An empty answer: the server has closed it. A test that waits for it longer ends with TimeoutError.
