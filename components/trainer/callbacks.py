@@ -14,6 +14,7 @@ from ... import atomic_file
 from ...model.options import TrainerOptions
 from ...progress import report
 from .backup import Backup, TrainingState
+from .divergence import Divergence
 
 # `report` is called this often, seconds.
 REPORT_EVERY = 1.0
@@ -211,26 +212,30 @@ class SaveBackup(keras.callbacks.Callback):
         backup: The backup to save to.
         batches: Batches of an epoch.
         state: The state to save with the model.
+        divergence: Checks before a save within an epoch: no retry could go on from the backup of a breakdown.
     """
 
-    def __init__(self, backup: Backup, batches: int, state: TrainingState):
+    def __init__(self, backup: Backup, batches: int, state: TrainingState, divergence: Divergence):
         super().__init__()
         self.backup = backup
         self.batches = batches
         self.state = state
+        self.divergence = divergence
         self.saved = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         """Saves, if the last time is long enough ago."""
         # Not after the last batch: `fit` cannot resume with no batches left. The validation follows.
         if self.state.batches_done < self.batches and time.monotonic() - self.saved >= BACKUP_EVERY:
+            # It looks once a second by itself, and a step of this second may have broken down.
+            self.divergence.check(logs)
             self.state.epoch_nll = float(self.model.perplexity.nll)
             self.state.epoch_tokens = float(self.model.perplexity.tokens)
             self.state.epoch_skipped = int(self.model.skipped.count)
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        """Saves."""
+        """Saves; `Divergence`, an earlier callback, has checked the epoch."""
         self._save()
 
     def _save(self) -> None:

@@ -66,6 +66,17 @@ class Divergence(keras.callbacks.Callback):
         if now - self.checked < CHECK_EVERY:
             return
         self.checked = now
+        self.check(logs)
+
+    def check(self, logs: dict[str, Any]) -> None:
+        """Checks the epoch as far as it has come; `SaveBackup` calls this too, right before it saves.
+
+        Args:
+            logs: Those of the last batch.
+
+        Raises:
+            DivergenceError: The training has broken down.
+        """
         self._check(logs, f"after batch {self.state.batches_done} of {self.batches}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
@@ -89,8 +100,11 @@ class Divergence(keras.callbacks.Callback):
 
     def _nonfinite(self, skipped: int, where: str) -> DivergenceError:
         first = self.model.skipped.first()
-        batch = (first.step - 1) % self.batches + 1
-        at = f"step {first.step} (epoch {self.epoch + 1}, batch {batch} of {self.batches}): {first.cause()}"
+        if first is None:
+            at = f"epoch {self.epoch + 1}: the loss or the gradient of a step before the resume was not finite"
+        else:
+            batch = (first.step - 1) % self.batches + 1
+            at = f"step {first.step} (epoch {self.epoch + 1}, batch {batch} of {self.batches}): {first.cause()}"
         if self.options.on_nonfinite == "skip":
             return self._error(
                 f"{at}; {skipped} steps of the epoch are skipped {where}, and {self.most_skipped} may be"

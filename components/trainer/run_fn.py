@@ -131,15 +131,16 @@ def train(
         "resumed_after_batch": state.batches_done,
     }
     batches = train_buckets.batches
+    divergence = Divergence(options, batches, vocabulary_size, train_counts.tokens, state)
     callbacks = [
         Position(state),
-        Divergence(options, batches, vocabulary_size, train_counts.tokens, state),
+        divergence,
         Progress(options, batches, state),
         Schedule(options, state),
     ]
     if is_chief(strategy):
         records = Records(directory, facts, state)
-        callbacks += [records, SaveBackup(backup, batches, state)]
+        callbacks += [records, SaveBackup(backup, batches, state, divergence)]
 
     def fit(last_epoch: int) -> None:
         """Trains from the current state to the end of that epoch."""

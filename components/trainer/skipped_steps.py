@@ -70,7 +70,12 @@ class SkippedSteps(keras.metrics.Metric):
         """Returns the mapping described in the class."""
         return {"skipped": tf.convert_to_tensor(self.count)}
 
-    def first(self) -> SkippedStep:
-        """Returns the first skipped step since the start of the epoch, or since a resume; waits for the device."""
+    def first(self) -> SkippedStep | None:
+        """Returns the first skipped step since the start of the epoch, or since a resume; waits for the device.
+
+        None if there is none: those before a resume are only counted.
+        """
         step, tokens, nll = (float(value) for value in tf.convert_to_tensor(self.kept))
+        if step == 0.0:
+            return None
         return SkippedStep(int(step), tokens, nll / tokens if tokens else float("nan"))

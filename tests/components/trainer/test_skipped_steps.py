@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx_lm.components.trainer.backup import TrainingState
+from tfx_lm.components.trainer import callbacks
+from tfx_lm.components.trainer.backup import Backup, TrainingState
 from tfx_lm.components.trainer.divergence import Divergence, DivergenceError
 from tfx_lm.components.trainer.run_fn import build_model
 from tfx_lm.model import loss
@@ -153,6 +154,70 @@ def test_skipped_steps_are_bounded(monkeypatch, batches, most):
     )
     with pytest.raises(DivergenceError, match=expected):
         check(model, {"skipped": most + 1.0}, batches, ended=True, on_nonfinite="skip")
+
+
+@pytest.fixture
+def training(tmp_path, monkeypatch):
+    """A function that makes a training that saves after each batch and has just looked for a breakdown.
+
+    It returns the model, a function that trains one batch of the first epoch, and the backup, saved before the epoch.
+    """
+    monkeypatch.setattr(callbacks, "BACKUP_EVERY", 0.0)
+
+    def training(skipped=0, **options):
+        options, model = TrainerOptions(**options), model_of()
+        state = TrainingState(epoch_skipped=skipped)
+        divergence = Divergence(options, batches=40, vocabulary_size=12, train_tokens=500, state=state)
+        backup = Backup(str(tmp_path), {})
+        backup.save(model, TrainingState(best_perplexity=7.0))
+        called = [callbacks.Position(state), divergence, callbacks.SaveBackup(backup, 40, state, divergence)]
+        for callback in called:
+            callback.set_model(model)
+            callback.on_epoch_begin(0, {})
+        divergence.checked = math.inf
+
+        def train_batch():
+            batch, logs = state.batches_done, model.train_step(BATCH)
+            for callback in called:
+                callback.on_train_batch_end(batch, logs)
+
+        return model, train_batch, backup
+
+    return training
+
+
+@pytest.mark.parametrize(
+    ("skipped", "options", "cause"),
+    [(0, {}, r"loss=nan; nothing is exported; lower .*, or set on_nonfinite=skip"),
+     (10, {"on_nonfinite": "skip"}, r"loss=nan; 11 steps of the epoch are skipped after batch 1 of 40, and 10 may be")],
+    ids=["stop", "skip"],
+)  # fmt: skip
+def test_a_training_that_has_broken_down_is_not_saved(monkeypatch, training, skipped, options, cause):
+    model, train_batch, backup = training(skipped, **options)
+    break_loss(monkeypatch, model, math.nan)
+    with pytest.raises(DivergenceError, match=rf"^step 1 \(epoch 1, batch 1 of 40\): {cause}"):
+        train_batch()
+    assert backup.restore(model).best_perplexity == 7.0
+
+
+def test_a_resumed_training_counts_the_steps_that_were_skipped_before(monkeypatch, training):
+    model, train_batch, backup = training(8, on_nonfinite="skip")
+    break_loss(monkeypatch, model, math.nan, number=2)
+    train_batch()
+    assert backup.restore(model).epoch_skipped == 9
+    model, train_batch, backup = training(backup.restore(model).epoch_skipped, on_nonfinite="skip")
+    train_batch()
+    assert backup.restore(model).epoch_skipped == 9
+
+
+def test_a_backup_with_more_skipped_steps_than_may_be_is_not_said_to_be_step_0(training):
+    _, train_batch, _ = training(1)
+    cause = "^epoch 1: the loss or the gradient of a step before the resume was not finite; nothing is exported; lower"
+    with pytest.raises(DivergenceError, match=cause):
+        train_batch()
+    _, train_batch, _ = training(11, on_nonfinite="skip")
+    with pytest.raises(DivergenceError, match=r"^epoch 1: .*; 11 steps of the epoch are skipped .*, and 10 may be"):
+        train_batch()
 
 
 def test_a_loss_far_above_a_uniform_guess_ends_the_training():
