@@ -7,12 +7,13 @@ from typing import Any
 import tensorflow as tf
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
+from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, path_utils
 
 from ...progress import report
 from ..artifacts import Artifacts
 from .driver import find_served
-from .served import SERVED_MODEL_KEY
+from .served import SERVED_DESTINATION_KEY, SERVED_MODEL_KEY, absolute
 
 BASELINE_KEY = "baseline"
 
@@ -41,6 +42,8 @@ class Executor(base_executor.BaseExecutor):
             tf.io.gfile.rmtree(baseline.uri)
         tf.io.gfile.makedirs(baseline.uri)
         baseline.set_string_custom_property(SERVED_MODEL_KEY, served)
+        destination = absolute(exec_properties[specs.PUSH_DESTINATION_KEY])
+        baseline.set_string_custom_property(SERVED_DESTINATION_KEY, destination)
         if served:
             io_utils.copy_dir(served, path_utils.serving_model_dir(baseline.uri))
         report(f"compare with {served}" if served else "no model is served yet")

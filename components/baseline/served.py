@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import tensorflow as tf
 
 from ...exported.versions import complete_versions
+from ...remote import is_remote
 
 # Execution property of Baseline, and custom property of its artifact and of the Evaluator's blessing: the version's
 # folder, "" if no model is served.
 SERVED_MODEL_KEY = "served_model"
+# Custom property of the same two artifacts: the folder of versions in which Baseline looked, also if none is served.
+SERVED_DESTINATION_KEY = "served_destination"
 
 # Together they identify a model: the graph, and the checksum of every variable.
 _IDENTITY = ("saved_model.pb", "variables/variables.index")
@@ -56,7 +59,8 @@ def check_compared(destination: str, candidate: str, compared: str) -> None:
     | 1 | nothing | may be pushed: it replaces no model |
 
     Args:
-        destination: The folder of all pushed versions.
+        destination: The folder of all pushed versions, the one in which the compared version was found; see
+            `same_folder`.
         candidate: The folder of the candidate's SavedModel.
         compared: The version's folder that it was compared with; "" if none was served.
 
@@ -64,12 +68,31 @@ def check_compared(destination: str, candidate: str, compared: str) -> None:
         NotComparedError: The served model is another one.
     """
     served = served_model(destination, candidate)
-    # The same folder may be written with a slash at its end, or without.
-    if served and os.path.normpath(served) != os.path.normpath(compared):
+    # The folder of both is one, but may be written in two ways.
+    if served and _name(served) != _name(compared):
         raise NotComparedError(
             f"{served} is served now, but the model was compared with {compared or 'none'}; nothing was pushed. Run "
             "the pipeline again: it compares with the served model, and takes all that did not change from the cache"
         )
+
+
+def absolute(folder: str) -> str:
+    """Returns a folder's path such that a process with another working folder finds it too."""
+    return folder if is_remote(folder) else str(Path(folder).absolute())
+
+
+def same_folder(first: str, second: str) -> bool:
+    """Returns whether two paths lead to the same folder, which need not exist; symbolic links are followed."""
+    return _resolved(first) == _resolved(second)
+
+
+def _resolved(folder: str) -> str:
+    local = folder.removeprefix("file://")
+    return folder.rstrip("/") if is_remote(local) else str(Path(local).resolve())
+
+
+def _name(version: str) -> str:
+    return version.rstrip("/").rpartition("/")[2]
 
 
 def _is_copy(version: str, candidate: str) -> bool:

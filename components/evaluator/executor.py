@@ -20,7 +20,7 @@ from ...exported.signatures import check_evaluation
 from ...exported.token_identity import check_same_tokens, same_tokens
 from ...progress import report
 from ..artifacts import Artifacts
-from ..baseline.served import SERVED_MODEL_KEY
+from ..baseline.served import SERVED_DESTINATION_KEY, SERVED_MODEL_KEY
 from ..examples import read_records, split_files
 from ..lineage import record_scores
 from ..model_path import holds_model, model_path
@@ -86,10 +86,9 @@ class Executor(tfx_executor.Executor):
         _bless(blessing, verdict, model, baselines)
         for baseline in input_dict.get(specs.BASELINE_MODEL_KEY, []):
             # The Pusher checks that this one is still served; TFX's own resolvers do not say which one is.
-            if baseline.has_custom_property(SERVED_MODEL_KEY):
-                blessing.set_string_custom_property(
-                    SERVED_MODEL_KEY, baseline.get_string_custom_property(SERVED_MODEL_KEY)
-                )
+            for key in (SERVED_MODEL_KEY, SERVED_DESTINATION_KEY):
+                if baseline.has_custom_property(key):
+                    blessing.set_string_custom_property(key, baseline.get_string_custom_property(key))
 
 
 def _bless(

@@ -23,7 +23,7 @@ from ...exported.versions import complete_versions, is_version
 from ...progress import report
 from ...remote import is_remote
 from ..artifacts import Artifacts
-from ..baseline.served import SERVED_MODEL_KEY, check_compared
+from ..baseline.served import SERVED_DESTINATION_KEY, SERVED_MODEL_KEY, check_compared, same_folder, served_model
 from ..lineage import copy_scores
 from .options import PusherOptions
 
@@ -46,7 +46,8 @@ class Executor(executor.Executor):
 
         Raises:
             SettingError: If `keep_versions` is below 1.
-            NotComparedError: If another model is served by now than the one that the blessing was given against.
+            NotComparedError: If another model is served by now than the one that the blessing was given against; in
+                a folder that Baseline did not read, that is a warning in the log.
         """
         # A RuntimeParameter's value has not been checked yet; TFX leaves out what is None.
         keep = PusherOptions.parse({KEEP_VERSIONS_KEY: exec_properties.get(KEEP_VERSIONS_KEY)}).keep_versions
@@ -85,9 +86,19 @@ class Executor(executor.Executor):
     def _check_compared(self, input_dict: Artifacts, destination: str) -> None:
         for blessing in input_dict.get(specs.MODEL_BLESSING_KEY) or []:
             # A blessing of another Evaluator, or without a Baseline, does not say what it compared with.
-            if blessing.has_custom_property(SERVED_MODEL_KEY):
-                compared = blessing.get_string_custom_property(SERVED_MODEL_KEY)
-                check_compared(destination, self.GetModelPath(input_dict), compared)
+            if not blessing.has_custom_property(SERVED_MODEL_KEY):
+                continue
+            model = self.GetModelPath(input_dict)
+            compared_in = blessing.get_string_custom_property(SERVED_DESTINATION_KEY)
+            # Older blessings do not name the folder.
+            if not compared_in or same_folder(destination, compared_in):
+                check_compared(destination, model, blessing.get_string_custom_property(SERVED_MODEL_KEY))
+            elif served := served_model(destination, model):
+                _log.warning(
+                    "%s, which is served now, was not compared with the model: Baseline's push_destination is %s",
+                    served,
+                    compared_in,
+                )
 
 
 def _copy_into(model: str, folder: Path) -> None:

@@ -60,9 +60,9 @@ class Evaluation:
         inputs: dict[str, Any] = {"examples": [examples], "model": [model_artifact(saved_model, folder / "candidate")]}
         if baseline:
             inputs["baseline_model"] = [model_artifact(baseline, folder / "baseline")]
-            inputs["baseline_model"][0].set_string_custom_property(
-                "served_model", "" if empty_baseline else "serving/7"
-            )
+            served = {"served_model": "" if empty_baseline else "/serving/7", "served_destination": "/serving"}
+            for key, value in served.items():
+                inputs["baseline_model"][0].set_string_custom_property(key, value)
         if empty_baseline:
             (folder / "baseline" / "Format-Serving").unlink()
         channels: dict[str, Any] = {key: channel_utils.as_channel(value) for key, value in inputs.items()}
@@ -81,7 +81,7 @@ class Evaluation:
         assert self.gate["blessed"] == (self.blessing.get_int_custom_property("blessed") == 1)
         if baseline:
             # What the Pusher compares with what is served.
-            assert self.blessing.get_string_custom_property("served_model") == ("" if empty_baseline else "serving/7")
+            assert {key: self.blessing.get_string_custom_property(key) for key in served} == served
         assert self.blessing.has_custom_property("served_model") is bool(baseline)
         files = {file.name for file in (folder / "blessing").iterdir()}
         assert files == {"BLESSED" if self.gate["blessed"] else "NOT_BLESSED", "verdict.json"}

@@ -11,7 +11,7 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from tfx_lm.components.baseline.component import Baseline
 from tfx_lm.components.baseline.driver import Driver
 from tfx_lm.components.baseline.executor import Executor
-from tfx_lm.components.baseline.served import NotComparedError, check_compared, served_model
+from tfx_lm.components.baseline.served import NotComparedError, check_compared, same_folder, served_model
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,15 @@ def test_a_candidate_must_have_been_compared_with_what_is_served(push, models, s
     )
     with pytest.raises(NotComparedError, match=expected):
         check_compared(str(destination), models[candidate], folder)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [("gs://bucket/a", "gs://bucket/a/", True), ("gs://bucket/a", "gs://bucket/b", False),
+     ("gs://bucket/a", "/bucket/a", False), ("/a/b/", "/a//b", True), ("/a/b", "/a/c", False)],
+)  # fmt: skip
+def test_folders_that_are_the_same(first, second, same):
+    assert same_folder(first, second) is same_folder(second, first) is same
 
 
 def test_an_incomplete_version_is_not_served(push, models):
@@ -132,10 +141,13 @@ def test_the_artifact_is_a_copy_with_or_without_the_driver(push, models, tmp_pat
     assert outputs["baseline"][0].get_string_custom_property("served_model") == str(tmp_path / "serving" / "1")
 
 
-def test_without_a_served_model_the_folder_is_empty(models, tmp_path):
+def test_without_a_served_model_the_folder_is_empty(models, tmp_path, monkeypatch):
     inputs, outputs = candidate_in(tmp_path, models["A"]), output_in(tmp_path)
     left_over = tmp_path / "baseline" / "Format-Serving"
     left_over.mkdir(parents=True)
-    Executor().Do(inputs, outputs, {"push_destination": str(tmp_path / "serving")})
+    monkeypatch.chdir(tmp_path)
+    Executor().Do(inputs, outputs, {"push_destination": "serving"})
     assert list((tmp_path / "baseline").iterdir()) == []
     assert outputs["baseline"][0].get_string_custom_property("served_model") == ""
+    # The Pusher may run in another working folder.
+    assert outputs["baseline"][0].get_string_custom_property("served_destination") == str(tmp_path / "serving")

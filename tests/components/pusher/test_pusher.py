@@ -31,7 +31,7 @@ def model(tmp_path):
     return artifact
 
 
-def push(folder, model, blessed=1, keep=None, serving=None, compared=None):
+def push(folder, model, blessed=1, keep=None, serving=None, compared=None, compared_in=None):
     serving = serving or destination(folder)
     component = AtomicPusher(serving, model=channel.Channel(type=standard_artifacts.Model), keep_versions=keep)
     blessing = standard_artifacts.ModelBlessing()
@@ -41,6 +41,7 @@ def push(folder, model, blessed=1, keep=None, serving=None, compared=None):
     blessing.set_int_custom_property("tokens", 900)
     if compared is not None:
         blessing.set_string_custom_property("served_model", compared)
+        blessing.set_string_custom_property("served_destination", str(compared_in or serving.filesystem.base_directory))
     pushed = standard_artifacts.PushedModel()
     pushed.uri = str(folder / "pushed")
     properties = {
@@ -125,6 +126,59 @@ def test_a_model_that_was_not_compared_with_the_served_one_is_not_pushed(model, 
     with pytest.raises(NotComparedError, match=f"^{serving}/7 is served now, but the model was compared with "):
         push(tmp_path, model, compared=f"{serving}/{compared}" if compared else "")
     assert sorted(path.name for path in serving.iterdir()) == [".lock", "5", "7"]
+
+
+@pytest.mark.parametrize("way", ["link", "link to the folder above", "relative", "file"])
+@pytest.mark.parametrize("baselines", [False, True], ids=["of the Pusher", "of Baseline"])
+def test_the_folder_may_be_written_in_two_ways(model, tmp_path, monkeypatch, way, baselines):
+    """The Pusher's `push_destination` is another way to write that of Baseline, or the other way round."""
+    monkeypatch.chdir(tmp_path)
+    Path("linked").symlink_to("serving")
+    Path("above").symlink_to(".")
+    folders = {"link": f"{tmp_path}/linked", "link to the folder above": f"{tmp_path}/above/serving/",
+               "relative": "serving", "file": f"file://{tmp_path}/serving"}  # fmt: skip
+    pushers, baselines = (f"{tmp_path}/serving", folders[way])[:: -1 if baselines else 1]
+    serving = pusher_pb2.PushDestination(filesystem={"base_directory": pushers})
+    other_version(tmp_path / "serving", "5")
+    pushed = push(tmp_path, model, serving=serving, compared=f"{baselines}/5", compared_in=baselines)
+    assert pushed.get_int_custom_property("pushed") == 1
+
+    other_version(tmp_path / "serving", "99999999999")
+    with pytest.raises(
+        NotComparedError, match=r"^\S+/99999999999 is served now, but the model was compared with \S+/5;"
+    ):
+        push(tmp_path, model, serving=serving, compared=f"{baselines}/5", compared_in=baselines)
+
+
+def test_two_pushers_share_a_blessing(model, tmp_path, caplog):
+    """Baseline looks at `serving`, and each run pushes to `staging` too; nothing is served before the first run."""
+    serving, staging = tmp_path / "serving", tmp_path / "staging"
+    compared, in_staging = "", ""
+    for graph in ("first", "second", "third"):
+        Path(model.uri, "Format-Serving", "saved_model.pb").write_text(graph)
+        caplog.clear()
+        to_staging = pusher_pb2.PushDestination(filesystem={"base_directory": str(staging)})
+        pushed = push(tmp_path, model, serving=to_staging, compared=compared, compared_in=serving)
+        if in_staging:
+            warning = f"{in_staging}, which is served now, was not compared with the model: "
+            assert f"{warning}Baseline's push_destination is {serving}" in caplog.text
+        in_staging = pushed.get_string_custom_property("pushed_destination")
+
+        caplog.clear()
+        pushed = push(tmp_path, model, compared=compared, compared_in=serving)
+        assert caplog.text == ""
+        compared = pushed.get_string_custom_property("pushed_destination")
+    assert len(versions.list_versions(staging)) == len(versions.list_versions(serving)) == 3
+
+
+def test_a_first_push_beside_a_folder_that_baseline_does_not_read(model, tmp_path, caplog):
+    other_version(tmp_path / "serving", "4")
+    pushed = push(tmp_path, model, compared="", compared_in=tmp_path / "production")
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert (
+        f"{tmp_path}/serving/4, which is served now, was not compared with the model: Baseline's push_destination is "
+        f"{tmp_path}/production"
+    ) in caplog.text
 
 
 @pytest.mark.parametrize("rolled_back", [False, True])
