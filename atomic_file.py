@@ -98,9 +98,11 @@ def _open_unfinished(path: Path) -> tuple[Path, BinaryIO]:
 def _remove_abandoned(folder: Path) -> None:
     for path in folder.glob(f".*{_UNFINISHED}"):
         with contextlib.suppress(OSError):  # Somebody writes it.
-            descriptor = lock(path, wait=False)
-            path.unlink()
-            os.close(descriptor)
+            descriptor = lock(path, wait=False, create=False)
+            try:
+                path.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def _write_remote(path: str, content: bytes) -> None:

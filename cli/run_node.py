@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -33,15 +34,15 @@ def command(file: Path, node_id: str, run_id: str, parameters: str, again: bool)
     was done again since.
 
     Exit codes: 0 done, or cached; 1 failed, and recorded as failed in ML Metadata; 2 bad input, found before any work;
-    99 skipped; 130 and 143 ended by Ctrl-C or SIGTERM, and recorded as failed. A node that was killed outright is done
-    again by the next run.
+    99 skipped; 130 and 143 ended by Ctrl-C or SIGTERM, and recorded as failed if its work had begun. A node that was
+    killed outright is done again by the next run.
     """
     ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     # Ignored signals, as with nohup, stay ignored.
     signals = {number for number in ending if signal.getsignal(number) is not signal.SIG_IGN}
     ended = supervise(lambda: _run(file, node_id, run_id, parameters, again), signals)
     if ended.code < 0:
-        _record(file, node_id, run_id, ended)
+        _record(file, node_id, run_id, parameters, ended)
         click.echo(f"tfx-lm: {node_id} failed: {ended.reason()}", err=True)
     if ended.asked is not None and ended.code != 0:
         sys.exit(128 + ended.asked)
@@ -73,7 +74,7 @@ def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool) ->
     return NODE_SKIPPED if result.state == "SKIPPED" else 0
 
 
-def _record(file: Path, node_id: str, run_id: str, ended: Ended) -> None:
+def _record(file: Path, node_id: str, run_id: str, parameters: str, ended: Ended) -> None:
     """Records a node that was killed as failed."""
     from ..pipelines.metadata.metadata_store import (
         compiled_connection,
@@ -81,8 +82,13 @@ def _record(file: Path, node_id: str, run_id: str, ended: Ended) -> None:
         compiled_root,
         resolve_connection,
     )
-    from ..pipelines.nodes.claim import NodeOfRun
+    from ..pipelines.nodes.claim import NodeOfRun, close_ended
+    from ..pipelines.nodes.run_parameters import PIPELINE_ROOT
 
-    connection = resolve_connection(compiled_connection(file))
-    node = NodeOfRun(compiled_root(file), compiled_name(file), run_id, node_id, connection)
-    node.close(ended.reason())
+    try:
+        root = str(json.loads(parameters).get(PIPELINE_ROOT, compiled_root(file)))
+        connection = resolve_connection(compiled_connection(file))
+        node = NodeOfRun(root, compiled_name(file), run_id, node_id, connection)
+    except (ConfigurationError, ValueError, AttributeError):  # Bad input, which it was killed before it could refuse.
+        return
+    close_ended(node, ended)

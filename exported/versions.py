@@ -2,7 +2,8 @@
 
 serving/1764000000           a version; servers load the highest number
 serving/withdrawn-1764009999 a version that was rolled back; servers ignore it, since its name is no number
-serving/.pushing-x7c2        a push under way; left behind only if it was killed, and removed by the next one
+serving/.pushing-1b9e4f07-x7 a push under way on the host of that mark; left behind only if it was killed, and removed
+                             by the next push on that host, or a day later on any
 serving/.lock                locked while names change
 """
 
@@ -19,13 +20,15 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..atomic_file import flush
-from ..file_lock import lock
+from ..file_lock import host_mark, lock
 
 _log = logging.getLogger(__name__)
 
 WITHDRAWN = "withdrawn-"
 _PUSHING = ".pushing-"
 _REMOVING = ".removing-"
+# Seconds without a new file after which a push of another host, whose lock may not be seen here, is taken for killed.
+_ABANDONED = 24 * 3600.0
 
 
 class RollbackError(ValueError):
@@ -63,9 +66,9 @@ def push(
     destination.mkdir(parents=True, exist_ok=True)
     with _locked(destination):
         _remove_leftovers(destination)
-        temporary = Path(tempfile.mkdtemp(prefix=_PUSHING, dir=destination))
+        temporary = Path(tempfile.mkdtemp(prefix=f"{_PUSHING}{host_mark()}-", dir=destination))
         # Held until the folder has its number, so that others can tell it from leftovers of a killed push.
-        holder = lock(temporary)
+        holder = lock(temporary, create=False)
     try:
         copy(temporary)
         # A server that runs as another user cannot read a folder of mkdtemp.
@@ -208,10 +211,15 @@ def _prune(destination: Path, keep: int) -> None:
 def _remove_leftovers(destination: Path) -> None:
     """Removes the leftovers of killed pushes; a push under way holds a lock on its folder."""
     for path in destination.glob(f"{_PUSHING}*"):
-        with contextlib.suppress(BlockingIOError):
-            descriptor = lock(path, wait=False)
-            shutil.rmtree(path, ignore_errors=True)
-            os.close(descriptor)
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):  # At work, or it has just got its number.
+            of_this_host = path.name.startswith(f"{_PUSHING}{host_mark()}-")
+            if not of_this_host and time.time() - path.stat().st_mtime < _ABANDONED:
+                continue
+            descriptor = lock(path, wait=False, create=False)
+            try:
+                shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(descriptor)
     for path in destination.glob(f"{_REMOVING}*"):
         shutil.rmtree(path, ignore_errors=True)
 

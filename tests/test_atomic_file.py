@@ -66,6 +66,23 @@ def test_what_killed_writers_left_is_removed_and_what_others_write_stays(tmp_pat
     assert names(tmp_path) == [".b.json.0011aabb.unfinished", ".hidden", "a.json"]
 
 
+def test_a_leftover_that_cannot_be_removed_stays_and_is_not_locked(tmp_path, monkeypatch):
+    left = tmp_path / ".a.json.0011aabb.unfinished"
+    left.touch()
+    unlink = atomic_file.Path.unlink
+
+    def refuse(path, **options):
+        if path == left:
+            raise PermissionError("not yours")
+        unlink(path, **options)
+
+    monkeypatch.setattr(atomic_file.Path, "unlink", refuse)
+    atomic_file.write_text(tmp_path / "a.json", "1")
+    assert names(tmp_path) == [left.name, "a.json"]
+    with left.open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def test_a_uri_is_replaced_and_nothing_else_is_left():
     atomic_file.write_bytes("ram://atomic/folder/a", b"first")
     atomic_file.write_text("ram://atomic/folder/a", "second")

@@ -33,6 +33,23 @@ def test_folders_can_be_locked(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_missing_is_created_only_if_asked_for(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        file_lock.lock(tmp_path / "folder", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_descriptor_tells_whether_its_file_has_the_name(tmp_path):
+    file = tmp_path / "lock"
+    held = file_lock.lock(file)
+    assert file_lock.is_named(held, file)
+    file.unlink()
+    assert not file_lock.is_named(held, file)
+    file.touch()
+    assert not file_lock.is_named(held, file)
+    file_lock.unlock(held)
+
+
 @pytest.fixture
 def no_locks(monkeypatch):
     def refuse(descriptor, operation):

@@ -14,6 +14,7 @@ from pathlib import Path
 from tfx.proto.orchestration import pipeline_pb2
 
 from ... import progress
+from ..nodes.claim import close_ended
 from ..nodes.node_result import NodeResult
 from ..nodes.node_run import node_of_run, run_node
 from ..nodes.supervisor import supervise
@@ -42,7 +43,7 @@ def run_node_in_process(pipeline: bytes, node_id: str, log_file: Path, runner: C
     ir = pipeline_pb2.Pipeline.FromString(pipeline)
     with output_to(log_file):
         print(f"{node_id}: {ended.reason()}", flush=True)
-        node_of_run(ir, node_id).close(ended.reason())
+        close_ended(node_of_run(ir, node_id), ended)
     with contextlib.suppress(OSError):
         runner.send(NodeResult(node_id, "FAILED", time.monotonic() - begin, ended.reason()))
 

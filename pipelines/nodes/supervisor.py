@@ -37,10 +37,12 @@ class Ended:
     Attributes:
         code: Its exit code, or the negative number of the signal that killed it.
         asked: The signal that made the supervisor end it; None if it ended by itself.
+        process: Its process id; None if it is not known.
     """
 
     code: int
     asked: int | None
+    process: int | None = None
 
     def reason(self) -> str:
         """Returns the reason of the end of a process that did not end by itself."""
@@ -122,7 +124,7 @@ def _wait(process: int, received: list[int], wake: int, parent: int | None) -> E
         if done:
             with suppress(ProcessLookupError, PermissionError):  # Its session has no other processes.
                 os.killpg(process, signal.SIGKILL)
-            return Ended(os.waitstatus_to_exitcode(status), asked)
+            return Ended(os.waitstatus_to_exitcode(status), asked, process)
         if received and asked is None:
             asked, kill_at = received[0], time.monotonic() + GRACE
             os.kill(process, signal.SIGTERM)

@@ -1,6 +1,7 @@
 """The folder of pushed versions: whatever happens, a server finds whole versions only."""
 
 import concurrent.futures
+import os
 import signal
 import subprocess
 import threading
@@ -76,6 +77,15 @@ def test_a_push_that_is_killed_leaves_nothing_that_a_server_loads_and_the_next_o
     assert len([name for name in names(tmp_path) if name.startswith(".pushing-")]) == 1
     version = versions.push(tmp_path, writer("whole"))
     assert names(tmp_path) == [".lock", version.name]
+
+
+@pytest.mark.parametrize(("seconds", "stays"), [(3600.0, True), (48 * 3600.0, False)])
+def test_a_push_of_another_host_whose_lock_is_not_seen_here_stays_for_a_day(tmp_path, seconds, stays):
+    other = tmp_path / ".pushing-another0-x7c2"
+    other.mkdir()
+    os.utime(other, (time.time() - seconds,) * 2)
+    versions.push(tmp_path, writer("a"))
+    assert other.exists() == stays
 
 
 def test_a_push_leaves_another_that_is_still_at_work_alone(tmp_path):

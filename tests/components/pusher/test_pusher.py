@@ -14,6 +14,7 @@ from tfx_lm.components.baseline.served import NotComparedError
 from tfx_lm.components.pusher.component import AtomicPusher
 from tfx_lm.components.pusher.executor import Executor
 from tfx_lm.exported import versions
+from tfx_lm.file_lock import host_mark
 
 
 def destination(folder):
@@ -82,7 +83,7 @@ def test_the_newest_versions_are_kept(model, tmp_path):
 
 def test_a_push_that_was_killed_before_its_record_is_not_done_twice(model, tmp_path):
     first = push(tmp_path, model)
-    left = tmp_path / "serving" / ".pushing-0000"
+    left = tmp_path / "serving" / f".pushing-{host_mark()}-0000"
     left.mkdir()
     again = push(tmp_path, model)
     for name in ("pushed_version", "pushed_destination"):

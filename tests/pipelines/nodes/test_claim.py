@@ -3,18 +3,22 @@
 import json
 import os
 import signal
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import ml_metadata as mlmd
 import pytest
 from helpers.programs import program
 from ml_metadata.proto import metadata_store_pb2
+from tfx_lm import file_lock
 from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 from tfx_lm.pipelines.metadata.run_records import RunRecords
 from tfx_lm.pipelines.nodes import claim
-from tfx_lm.pipelines.nodes.claim import NodeOfRun, claimed, close_killed
+from tfx_lm.pipelines.nodes.claim import NodeOfRun, claimed, close_ended, close_killed
+from tfx_lm.pipelines.nodes.supervisor import Ended
 
 RUNNING, COMPLETE, FAILED = (
     getattr(metadata_store_pb2.Execution, state) for state in ("RUNNING", "COMPLETE", "FAILED")
@@ -150,7 +154,118 @@ def test_a_claim_of_another_store_and_one_without_content(node, tmp_path, holder
 
 
 def test_without_a_place_for_the_claim_the_node_works(tmp_path):
-    (tmp_path / "artifacts").write_text("a file where the folder should be")
+    file = tmp_path / "artifacts"
+    file.write_text("a file where the folder should be")
+    worked = []
     for node in (node_of(tmp_path, "first"), NodeOfRun("gs://bucket/a", "small", "1", "Trainer", None)):
         with claimed(node):
-            pass
+            worked.append(node.root)
+    assert worked == [str(file), "gs://bucket/a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["artifacts"]
+    assert file.read_text() == "a file where the folder should be"
+
+
+def test_the_end_of_a_process_closes_only_the_node_that_it_had_claimed(node, holder):
+    process = holder(node)
+    number = register(node, RUNNING)
+    # A second process of the same command, killed while it waited, and the first one's supervisor too early.
+    for pid in (process.pid + 1, process.pid, None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(claim, "PATIENCE", 0.0)
+            close_ended(node, Ended(-signal.SIGKILL, None, pid))
+        assert (state_and_error(node), folders(node)) == ((RUNNING, None), ([str(number)], [str(number)]))
+        assert node.file().exists()
+    process.kill()
+    process.wait()
+    close_ended(node, Ended(-signal.SIGKILL, None, process.pid + 1))
+    assert state_and_error(node) == (RUNNING, None)
+    ended = Ended(-signal.SIGKILL, None, process.pid)
+    close_ended(node, ended)
+    assert (state_and_error(node), folders(node)) == ((FAILED, ended.reason()), ([], []))
+    assert not node.file().exists()
+    close_ended(node, ended)
+    assert not node.file().exists()
+
+
+def of_another_host(node, silent):
+    """Writes the claim that a process of another host has, with its last sign of life some seconds ago."""
+    node.file().parent.mkdir(parents=True, exist_ok=True)
+    node.file().write_text(json.dumps({**node.content(), "host": "elsewhere", "process": 7}) + " " * 300)
+    os.utime(node.file(), (time.time() - silent,) * 2)
+
+
+def test_a_node_of_another_host_is_left_alone_while_it_gives_signs_of_life(node, tmp_path, monkeypatch):
+    """Locks may hold on one host only, so that the other's claim looks free here."""
+    monkeypatch.setattr(claim, "PATIENCE", 0.0)
+    number = register(node, RUNNING)
+    of_another_host(node, claim.SILENCE - 60.0)
+    with claimed(node_of(tmp_path, "second")):
+        assert state_and_error(node) == (RUNNING, None)
+    refused = pytest.raises(
+        ConfigurationError,
+        match=r"process 7 of elsewhere does it for run first now; .* \(if it was killed, try again after 5 minutes\)",
+    )
+    with refused, claimed(node):
+        pass
+    close_ended(node, Ended(-signal.SIGKILL, None, 7))
+    assert (state_and_error(node), folders(node)) == ((RUNNING, None), ([str(number)], [str(number)]))
+    assert json.loads(node.file().read_text())["host"] == "elsewhere"
+
+    of_another_host(node, claim.SILENCE + 60.0)
+    with claimed(node):
+        assert (state_and_error(node), folders(node)) == ((FAILED, claim.KILLED), ([], []))
+        assert json.loads(node.file().read_text())["host"] == socket.gethostname()
+
+
+def test_a_claim_gives_signs_of_life(node, monkeypatch):
+    monkeypatch.setattr(claim, "_BEAT", 0.01)
+    with claimed(node):
+        os.utime(node.file(), (0, 0))
+        deadline = time.monotonic() + 60
+        while node.file().stat().st_mtime == 0:
+            assert time.monotonic() < deadline
+
+
+def test_a_claim_whose_file_was_removed_and_made_anew_is_left_to_its_new_holder(node):
+    with claimed(node):
+        node.file().unlink()
+        node.file().write_text("another's")
+    assert node.file().read_text() == "another's"
+
+
+def test_a_file_that_is_removed_before_its_lock_is_not_closed_and_not_taken(node, monkeypatch):
+    of_another_host(node, 2 * claim.SILENCE)
+    register(node, RUNNING)
+
+    def lock(file, *arguments, **options):
+        descriptor = file_lock.lock(file, *arguments, **options)
+        if file.exists() and "elsewhere" in file.read_text():  # Its holder ends between the opening and the lock.
+            file.unlink()
+        return descriptor
+
+    monkeypatch.setattr(claim, "lock", lock)
+    close_killed(node.root, node.connection)
+    assert state_and_error(node) == (RUNNING, None)
+    of_another_host(node, 2 * claim.SILENCE)
+    with claimed(node):
+        assert state_and_error(node) == (RUNNING, None)
+        assert json.loads(node.file().read_text())["process"] == os.getpid()
+
+
+def test_a_claim_that_cannot_be_closed_is_replaced_as_a_whole(node, monkeypatch):
+    def refuse(*arguments):
+        raise OSError("no database")
+
+    of_another_host(node, 2 * claim.SILENCE)
+    monkeypatch.setattr(claim, "fail_unfinished", refuse)
+    with claimed(node):
+        assert json.loads(node.file().read_text()) == node.content()
+        assert len(node.file().read_bytes()) == len(json.dumps(node.content()))
+
+
+@pytest.mark.parametrize(("code", "closed"), [(-signal.SIGTERM, 0), (-signal.SIGKILL, 1)])
+def test_on_an_object_store_a_process_that_had_not_begun_closes_nothing(monkeypatch, code, closed):
+    seen = []
+    monkeypatch.setattr(claim, "fail_unfinished", lambda *arguments: seen.append(arguments) or [])
+    close_ended(NodeOfRun("gs://bucket/a", "small", "1", "Trainer", None), Ended(code, None, 7))
+    assert len(seen) == closed

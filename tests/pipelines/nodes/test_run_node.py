@@ -14,6 +14,7 @@ from tfx_lm.cli import cli
 from tfx_lm.cli import run_node as run_node_command
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 from tfx_lm.pipelines.metadata.run_records import RunRecords, open_records
+from tfx_lm.pipelines.nodes import claim
 from tfx_lm.pipelines.nodes.supervisor import Ended
 
 RUNNING, COMPLETE, FAILED = (
@@ -301,15 +302,38 @@ def test_bad_input_is_refused_before_any_work(small_pipeline, options, expected)
     assert not (small_pipeline.parent / "metadata.sqlite").exists()
 
 
-def started_node(file: Path, run_id: str, node: str = "Wait") -> subprocess.Popen:
-    """Starts a process with a waiting node, and returns as soon as its executor runs."""
-    started = file.parent / "started"
-    started.unlink(missing_ok=True)
-    process = subprocess.Popen(
+@pytest.mark.parametrize(
+    ("options", "roots"),
+    [
+        ([], ["artifacts"]),
+        (["--parameters", '{"pipeline-root": "elsewhere"}'], ["elsewhere"]),
+        (["--parameters", "{"], []),
+        (["--parameters", "[1]"], []),
+        (["--pipeline", "/nowhere.json"], []),
+    ],
+)
+def test_a_process_that_is_killed_is_looked_for_where_it_worked(small_pipeline, monkeypatch, options, roots):
+    closed = []
+    monkeypatch.setattr(run_node_command, "supervise", lambda work, signals: Ended(-signal.SIGKILL, None, 7))
+    monkeypatch.setattr(claim, "close_ended", lambda node, ended: closed.append((Path(node.root).name, ended.process)))
+    result = run_node(small_pipeline, "Number", *options)
+    assert (result.exit_code, closed) == (exit_codes.NODE_FAILED, [(root, 7) for root in roots])
+    assert "tfx-lm: Number failed: its process was killed by SIGKILL" in result.output
+
+
+def start_node(file: Path, run_id: str, node: str) -> subprocess.Popen:
+    return subprocess.Popen(
         [sys.executable, "-c", "from tfx_lm.cli.cli import main; main()", "run-node", "--pipeline", str(file),
          "--node", node, "--run-id", run_id],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
+
+
+def started_node(file: Path, run_id: str, node: str = "Wait") -> subprocess.Popen:
+    """Starts a process with a waiting node, and returns as soon as its executor runs."""
+    started = file.parent / "started"
+    started.unlink(missing_ok=True)
+    process = start_node(file, run_id, node)
     deadline = time.monotonic() + 120
     while not started.exists():
         assert process.poll() is None, process.communicate()[0]
@@ -347,6 +371,30 @@ def test_sigterm_is_a_recorded_failure_and_sigkill_is_mended_by_the_next_run(sma
     assert last_known_state(small_pipeline, "Wait") == COMPLETE
     # The killed run can go on, too.
     assert run_node(small_pipeline, "Wait", run_id="second").exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_second_process_of_the_same_node_that_is_ended_leaves_the_first_one_alone(small_pipeline):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    working = started_node(small_pipeline, "first")
+    try:
+        second = start_node(small_pipeline, "first", "Wait")
+        children = Path(f"/proc/{second.pid}/task/{second.pid}/children")
+        deadline = time.monotonic() + 120
+        while not children.read_text():  # Its process of the node; from then on it minds signals.
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        second.send_signal(signal.SIGTERM)
+        output, _ = second.communicate(timeout=60)
+        assert (second.returncode, "tfx-lm: Wait failed: ended by SIGTERM" in output) == (128 + signal.SIGTERM, True)
+        assert last_known_state(small_pipeline, "Wait") == RUNNING
+        artifacts = small_pipeline.parent / "artifacts"
+        assert len(list((artifacts / "Wait" / "made").iterdir())) == 1
+        assert len(list((artifacts / ".running").iterdir())) == 1
+    finally:
+        working.send_signal(signal.SIGTERM)
+        output, _ = working.communicate(timeout=60)
+    assert "tfx-lm: Wait failed: Terminated: ended by SIGTERM" in output
 
 
 @pytest.mark.slow
