@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from pathlib import Path
 from typing import BinaryIO
 
-from .file_lock import NoLocksError, lock
+from .file_lock import NoLocksError, host_mark, lock
 from .remote import is_remote
 
 _UNFINISHED = ".unfinished"
+# Seconds without a write after which a writer of another host, whose lock may not be seen here, is taken for killed.
+_ABANDONED = 24 * 3600.0
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
@@ -98,6 +101,9 @@ def _open_unfinished(path: Path) -> tuple[Path, BinaryIO]:
 def _remove_abandoned(folder: Path) -> None:
     for path in folder.glob(f".*{_UNFINISHED}"):
         with contextlib.suppress(OSError):  # Somebody writes it.
+            of_this_host = path.name.split(".")[-2].startswith(f"{host_mark()}-")
+            if not of_this_host and time.time() - path.stat().st_mtime < _ABANDONED:
+                continue
             descriptor = lock(path, wait=False, create=False)
             try:
                 path.unlink()
@@ -117,4 +123,4 @@ def _write_remote(path: str, content: bytes) -> None:
 
 
 def _unfinished(name: str) -> str:
-    return f".{name}.{secrets.token_hex(4)}{_UNFINISHED}"
+    return f".{name}.{host_mark()}-{secrets.token_hex(4)}{_UNFINISHED}"

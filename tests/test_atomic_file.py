@@ -2,11 +2,13 @@
 
 import fcntl
 import os
+import time
 
 import pytest
 import tensorflow as tf
 from helpers.disk_events import note_disk_events
 from tfx_lm import atomic_file
+from tfx_lm.file_lock import host_mark
 
 
 def names(folder):
@@ -58,16 +60,26 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path, monkeypatch):
 
 
 def test_what_killed_writers_left_is_removed_and_what_others_write_stays(tmp_path):
-    (tmp_path / ".a.json.0011aabb.unfinished").write_text("half of")
+    (tmp_path / f".a.json.{host_mark()}-0011aabb.unfinished").write_text("half of")
     (tmp_path / ".hidden").touch()
-    with (tmp_path / ".b.json.0011aabb.unfinished").open("wb") as other:
+    locked = f".b.json.{host_mark()}-0011aabb.unfinished"
+    with (tmp_path / locked).open("wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         atomic_file.write_text(tmp_path / "a.json", "1")
-    assert names(tmp_path) == [".b.json.0011aabb.unfinished", ".hidden", "a.json"]
+    assert names(tmp_path) == [locked, ".hidden", "a.json"]
+
+
+@pytest.mark.parametrize(("seconds", "stays"), [(3600.0, True), (48 * 3600.0, False)])
+def test_what_a_writer_of_another_host_left_stays_for_a_day(tmp_path, seconds, stays):
+    other = tmp_path / ".b.json.another0-0011aabb.unfinished"
+    other.touch()
+    os.utime(other, (time.time() - seconds,) * 2)
+    atomic_file.write_text(tmp_path / "a.json", "1")
+    assert other.exists() == stays
 
 
 def test_a_leftover_that_cannot_be_removed_stays_and_is_not_locked(tmp_path, monkeypatch):
-    left = tmp_path / ".a.json.0011aabb.unfinished"
+    left = tmp_path / f".a.json.{host_mark()}-0011aabb.unfinished"
     left.touch()
     unlink = atomic_file.Path.unlink
 
