@@ -1,9 +1,13 @@
 """Delayed modules run at their first use, and behave as imported ones from then on."""
 
 import importlib
+import importlib.util
+import pickle
 import subprocess
 import sys
 
+import cloudpickle
+import dill
 import pytest
 from helpers.programs import program
 from tfx_lm import lazy_imports
@@ -58,6 +62,49 @@ def test_a_submodule_runs_a_whole_package_and_is_itself_run_once(packages):
     assert whole.answer is whole.part.answer
     assert whole.part.runs == [1]
     assert whole.part.__spec__.loader.name == "whole.part"
+
+
+def test_a_submodule_has_its_own_files_before_the_package_runs(packages):
+    importlib.import_module("whole")
+    spec = importlib.util.find_spec("whole.part")
+    assert (spec.origin, spec.loader.get_filename("whole.part")) == (str(packages / "whole" / "part.py"),) * 2
+    assert importlib.util.find_spec("whole.missing") is None
+    assert delayed("whole")
+
+
+def test_a_submodule_that_its_package_does_not_import(packages):
+    (packages / "whole" / "other.py").write_text("from whole import answer\n")
+    importlib.import_module("whole")
+    other = importlib.import_module("whole.other")
+    assert not delayed("whole")
+    assert (other.answer(), type(other.__loader__), other.__spec__.loader) == (
+        42,
+        type(sys.modules["whole.part"].__loader__),
+        other.__loader__,
+    )
+
+
+def test_threads_that_use_a_package_and_its_submodule_do_not_wait_for_each_other(packages):
+    (packages / "whole" / "__init__.py").write_text(
+        "import between_threads\nbetween_threads.meet()\nfrom .part import answer\n"
+    )
+    done = subprocess.run(program("use_delayed_in_threads", packages), capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("42 [1]\n", 0), done.stderr
+
+
+@pytest.mark.parametrize("package", ["gathering", "whole"])
+@pytest.mark.parametrize("pickler", [pickle, cloudpickle, dill])
+def test_a_delayed_module_is_pickled_by_its_name(packages, package, pickler):
+    module = importlib.import_module(package)
+    pickled = pickler.dumps(module)
+    assert delayed(package)
+    assert pickler.loads(pickled) is module
+
+
+def test_a_function_that_uses_a_delayed_module_is_pickled_by_its_code(packages):
+    names = {"whole": importlib.import_module("whole"), "__name__": "__main__"}
+    exec("def use():\n    return whole.answer()\n", names)
+    assert cloudpickle.loads(cloudpickle.dumps(names["use"]))() == 42
 
 
 def test_what_is_not_installed_is_still_missing(packages):
