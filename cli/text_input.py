@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,10 +55,17 @@ def texts_of(file: str, format: str | None, **options: str) -> Iterator[Text]:
     """
     record_options = RecordOptions.parse(options)
     kind = FORMATS[format] if format else None
-    if file != "-" and (Path(file).is_file() or not Path(file).exists()):
+    if file != "-" and not _is_pipe(file):
         for _ in read_texts(file, record_options, kind):
             pass
     return read_texts(file, record_options, kind)
+
+
+def _is_pipe(file: str) -> bool:
+    try:
+        return not stat.S_ISREG(Path(file).stat().st_mode)
+    except OSError:
+        return False  # It cannot be read: `read_texts` says why.
 
 
 class UntilError:

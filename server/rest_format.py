@@ -29,6 +29,9 @@ from ..exported.json_values import DuplicateKeyError, unique_object
 from .predict_request import DEFAULT_SIGNATURE, PredictRequest, Specs, check_names, may_be_scalar, predict_request
 from .request_error import RequestError
 
+# Of a body whose keys are looked for one by one; the parser of Protocol Buffers has the same bound.
+_MAX_DEPTH = 100
+
 
 def parse(body: bytes, signatures: Mapping[str, Specs]) -> PredictRequest:
     """Reads a request.
@@ -93,13 +96,25 @@ def _refuse_repeated_keys(body: bytes, tree: dict[str, Any]) -> None:
     # slower check decides: a string may look like a key, and an object may stand deeper than the keys are counted.
     if len(_KEY_ENDS.findall(body)) == _count_keys(tree):
         return
+    # Python's parser stops at a depth that differs between its versions.
+    if _is_nested_deeper(tree, _MAX_DEPTH):
+        raise RequestError(
+            400,
+            f"the body is not JSON that can be read: nested too deeply, in more than {_MAX_DEPTH} lists and objects",
+        )
     try:
         # Numbers are not parsed: `int` raises an error for thousands of digits.
         json.loads(body, object_pairs_hook=unique_object, parse_int=len, parse_float=len)
     except DuplicateKeyError as error:
         raise RequestError(400, f"the body: {error}") from error
-    except RecursionError as error:
-        raise RequestError(400, "the body is not JSON that can be read: nested too deeply") from error
+
+
+def _is_nested_deeper(tree: Any, depth: int) -> bool:
+    level = [tree]
+    for _ in range(depth):
+        parts = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list)]
+        level = [inner for part in parts for inner in part]
+    return any(isinstance(part, dict | list) for part in level)
 
 
 def _count_keys(tree: dict[str, Any]) -> int:

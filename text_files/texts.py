@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,9 +90,14 @@ def _check_place(path: str) -> None:
         raise InputError("an empty path; give a file, or - for standard input")
     if is_remote(path):
         raise InputError(f"{escape(path)}: not a local file; copy it to this machine first")
-    if not Path(path).exists():
-        raise InputError(f"{escape(path)}: no such file")
-    if Path(path).is_dir():
+    try:
+        mode = Path(path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{escape(path)}: no such file") from error
+    except OSError as error:
+        problem = error.strerror or error
+        raise InputError(f"{escape(path)}: cannot be read ({problem}); give a file, or - for standard input") from error
+    if stat.S_ISDIR(mode):
         raise InputError(f"{escape(path)}: a directory; give one of its files")
 
 

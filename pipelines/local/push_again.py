@@ -35,22 +35,30 @@ def push_again(output: Path) -> Path:
         ConfigurationError: The newest run pushed nothing, its version still exists, the run compared its model with
             another baseline than the model that is served now, or a run works in the folder.
     """
+    # Before the lock, which makes the folder and its file.
+    _newest_run(output)
+    with locked_output(output):
+        # Again, since a run may have ended meanwhile.
+        summary, config = _newest_run(output)
+        connection = resolve_connection(connection_config(config.metadata_url()))
+        lock = SerialSqlite(connection)
+        lock.acquire()
+        try:
+            records = RunRecords(open_store(connection), config.name, str(summary["run_id"]))
+            return _push(Path(config.output_folder()), config, summary, records)
+        finally:
+            lock.release()
+
+
+def _newest_run(output: Path) -> tuple[dict[str, Any], PipelineConfig]:
     file = output / "summary.json"
     try:
         summary = json.loads(file.read_text(encoding="utf-8"))
         config = PipelineConfig.model_validate({**summary["config"], "output": str(output)})
-        run_id = str(summary["run_id"])
+        str(summary["run_id"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ConfigurationError(f"{file}: no summary of a run ({error}); give the output folder of a run") from error
-    connection = resolve_connection(connection_config(config.metadata_url()))
-    lock = SerialSqlite(connection)
-    with locked_output(output):
-        lock.acquire()
-        try:
-            records = RunRecords(open_store(connection), config.name, run_id)
-            return _push(Path(config.output_folder()), config, summary, records)
-        finally:
-            lock.release()
+    return summary, config
 
 
 def _push(output: Path, config: PipelineConfig, summary: dict[str, Any], records: RunRecords) -> Path:

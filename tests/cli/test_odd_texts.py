@@ -70,6 +70,12 @@ def test_latin_1_is_dropped_or_converted_as_the_message_says(uniform_model):
     assert corpus(uniform_model, Path("in.txt").read_bytes(), "in.txt", "--invalid-utf8", "drop")["lines"] == 2
 
 
+def test_a_text_in_place_of_a_file_is_refused(uniform_model):
+    text = "the cat " * 40
+    problem = "cannot be read (File name too long); give a file, or - for standard input"
+    assert refused("score", uniform_model, text) == f"tfx-lm: {text}: {problem}"
+
+
 def test_of_a_file_with_a_bad_line_nothing_is_scored(uniform_model):
     Path("in.txt").write_bytes(b"w1\n" * 1500 + b"\xff\n")
     for command in (("score", uniform_model), ("compare", uniform_model, uniform_model)):

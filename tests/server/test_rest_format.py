@@ -175,9 +175,14 @@ def test_what_looks_like_a_key_that_stands_twice_is_none(body):
 
 
 def test_what_is_nested_too_deeply_to_look_for_keys_is_refused():
-    body = '{"instances": [":"], "other": ' + "[" * 1010 + "]" * 1010 + "}"
-    with pytest.raises(RequestError, match="the body is not JSON that can be read: nested too deeply"):
-        parse(body.encode(), SIGNATURES)
+    # A string looks like a key, and the object around the lists is one level.
+    body = '{"instances": ["\\":"], "other": %s%s}'
+    assert parse((body % ("[" * 99, "]" * 99)).encode(), SIGNATURES).rows == 1
+    with pytest.raises(
+        RequestError,
+        match="the body is not JSON that can be read: nested too deeply, in more than 100 lists and objects",
+    ):
+        parse((body % ("[" * 100, "]" * 100)).encode(), SIGNATURES)
 
 
 def test_a_number_that_is_too_large_for_float32_is_infinite():

@@ -65,6 +65,8 @@ def test_a_format_stands_for_an_ending(tmp_path):
 def test_what_is_refused(tmp_path):
     assert _refused(tmp_path / "x.txt") == f"{tmp_path}/x.txt: no such file"
     assert _refused(tmp_path) == f"{tmp_path}: a directory; give one of its files"
+    problem = "cannot be read (File name too long); give a file, or - for standard input"
+    assert _refused("the cat " * 40) == f"{'the cat ' * 40}: {problem}"
     assert "not a local file" in _refused("gs://bucket/x.txt")
     (tmp_path / "x.txt").write_bytes("the cat\n".encode("utf-16"))
     assert "not text but UTF-16 text (convert it: iconv -f UTF-16 -t UTF-8)" in _refused(tmp_path / "x.txt")

@@ -17,7 +17,7 @@ lazy_imports._WHOLE = frozenset({"whole"})
 lazy_imports.install()
 package = importlib.import_module("whole")
 runs, waits = threading.Event(), threading.Event()
-results = {}
+results: dict[str, object] = {}
 run = lazy_imports._Delayed.run
 
 
@@ -42,8 +42,10 @@ def import_submodule():
     results["runs"] = importlib.import_module("whole.part").runs
 
 
-sys.modules["between_threads"] = types.SimpleNamespace(meet=between_threads)
-lazy_imports._Delayed.run = told_run
+stand_in = types.ModuleType("between_threads")
+setattr(stand_in, "meet", between_threads)  # noqa: B010
+sys.modules["between_threads"] = stand_in
+setattr(lazy_imports._Delayed, "run", told_run)  # noqa: B010
 threads = [threading.Thread(target=use_package), threading.Thread(target=import_submodule)]
 for thread in threads:
     thread.start()

@@ -1,5 +1,6 @@
 """`tfx-lm push`: pushes the newest run's model again, and its refusals."""
 
+import contextlib
 import json
 
 import pytest
@@ -9,6 +10,7 @@ from tfx_lm import exit_codes
 from tfx_lm.cli import cli
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
+from tfx_lm.pipelines.local import push_again
 from tfx_lm.pipelines.local.push_again import _push
 
 
@@ -90,7 +92,27 @@ def test_a_run_that_pushed_nothing(output):
         push(output, records)
 
 
+def test_a_run_that_ended_before_the_lock_was_had_is_the_newest(output, monkeypatch):
+    config = {"gate": {"max_perplexity": 100}}
+
+    def write_summary(run_id):
+        (output / "summary.json").write_text(json.dumps({"config": config, "run_id": run_id}))
+
+    @contextlib.contextmanager
+    def locked_output(folder):
+        write_summary("newer")
+        yield
+
+    monkeypatch.setattr(push_again, "locked_output", locked_output)
+    monkeypatch.setattr(push_again, "open_store", lambda connection: None)
+    monkeypatch.setattr(push_again, "RunRecords", lambda store, pipeline, run_id: run_id)
+    monkeypatch.setattr(push_again, "_push", lambda output, config, summary, records: (summary["run_id"], records))
+    write_summary("older")
+    assert push_again.push_again(output) == ("newer", "newer")
+
+
 def test_a_folder_that_is_no_output(tmp_path):
     result = CliRunner().invoke(cli.main, ["push", str(tmp_path)])
     assert result.exit_code == exit_codes.BAD_INPUT
     assert f"{tmp_path}/summary.json: no summary of a run" in result.output
+    assert list(tmp_path.iterdir()) == []
