@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -28,8 +29,8 @@ def _no_truth_value(value: Any) -> Any:
 def _no_text(value: Any) -> Any:
     if isinstance(value, bool | str):
         raise PydanticKnownError("int_type")
-    # TensorFlow and ML Metadata keep no larger ones.
-    if isinstance(value, int | float) and value > _LARGEST:
+    # TensorFlow and ML Metadata keep no larger ones. pydantic refuses infinity in words that say more.
+    if isinstance(value, int | float) and _LARGEST < value != math.inf:
         raise PydanticKnownError("less_than_equal", {"le": _LARGEST})
     return value
 

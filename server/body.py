@@ -82,12 +82,15 @@ def inflate(body: bytes, limits: Limits) -> bytes:
         limits: The limit of the result's bytes; decompression stops there.
 
     Raises:
-        RequestError: With status 413 if the result is larger, 400 if the data is not gzip or is cut off.
+        RequestError: With status 413 if the result is larger; 400 if the data is not gzip, is cut off or has more
+            behind it.
     """
     parts: list[bytes] = []
     size = position = 0
     try:
         while position < len(body):
+            if position and not _GZIP_MAGIC.startswith(body[position : position + len(_GZIP_MAGIC)]):
+                raise RequestError(400, "the body has more behind its gzip stream; send the stream alone")
             decompressor = zlib.decompressobj(_WITH_GZIP_HEADER)
             while not decompressor.eof:
                 chunk = body[position : position + _STEP]

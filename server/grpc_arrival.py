@@ -32,6 +32,12 @@ def _option(value: float) -> int:
     return max(1, min(LARGEST_OPTION, round(value)))
 
 
+def status_of_cancelled(context: Any) -> int:
+    """Returns the HTTP status of a cancelled call: 504 if its deadline has passed, 499 if the client went away."""
+    remaining = context.time_remaining()
+    return 504 if remaining is not None and remaining <= 0 else 499
+
+
 class InTime(grpc.aio.ServerInterceptor):
     """Ends calls whose message does not arrive in time, or cannot be read.
 
@@ -39,9 +45,15 @@ class InTime(grpc.aio.ServerInterceptor):
     the first one is awaited here. To a client both look alike.
     """
 
-    def __init__(self, seconds: float) -> None:
-        """Sets the longest time in which a message must arrive."""
+    def __init__(self, seconds: float, count: Callable[[int], None]) -> None:
+        """Makes the interceptor.
+
+        Args:
+            seconds: Longest time in which a message must arrive.
+            count: Called with the HTTP status of each call of Predict that ends here.
+        """
         self._seconds = seconds
+        self._count = count
 
     async def intercept_service(self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any) -> Any:
         """Returns the handler of a call."""
@@ -49,17 +61,26 @@ class InTime(grpc.aio.ServerInterceptor):
         if handler is None or handler.unary_unary is None:
             return handler
 
+        count = self._count if handler_call_details.method.endswith("/Predict") else lambda status: None
+
         async def answer(messages: AsyncIterator[Any], context: Any) -> Any:
+            problem = "the message is none of this method; use the stubs of tensorflow-serving-api"
             try:
                 request = await asyncio.wait_for(anext(messages), self._seconds)
+            except asyncio.CancelledError:
+                count(status_of_cancelled(context))
+                raise
             except asyncio.TimeoutError:
-                code = grpc.StatusCode.DEADLINE_EXCEEDED
+                status, code = 408, grpc.StatusCode.DEADLINE_EXCEEDED
                 problem = f"the message did not arrive within {self._seconds:g} s"
-            except (StopAsyncIteration, DecodeError):
-                code = grpc.StatusCode.INVALID_ARGUMENT
-                problem = "the message is none of this method; use the stubs of tensorflow-serving-api"
+            except StopAsyncIteration:
+                # Also if the client cancelled the call, or gRPC refused the size of its message; it tells neither.
+                status, code = status_of_cancelled(context), grpc.StatusCode.INVALID_ARGUMENT
+            except DecodeError:
+                status, code = 400, grpc.StatusCode.INVALID_ARGUMENT
             else:
                 return await handler.unary_unary(request, context)
+            count(status)
             await context.abort(code, problem)
 
         return grpc.stream_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)

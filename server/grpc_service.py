@@ -17,7 +17,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from .grpc_arrival import LARGEST_OPTION, InTime, arrival_options
+from .grpc_arrival import LARGEST_OPTION, InTime, arrival_options, status_of_cancelled
 from .padding import Outputs
 from .predict_request import DEFAULT_SIGNATURE, PredictRequest, check_names, predict_request
 from .predictor import Predictor
@@ -59,7 +59,7 @@ async def grpc_server(predictor: Predictor, address: str) -> AsyncIterator[None]
     """
     gate = _Ending()
     server = grpc.aio.server(
-        interceptors=[gate, InTime(predictor.limits.body_seconds)],
+        interceptors=[gate, InTime(predictor.limits.body_seconds, predictor.count_unread)],
         options=[
             ("grpc.max_receive_message_length", min(predictor.limits.body_bytes, LARGEST_OPTION)),
             ("grpc.max_concurrent_streams", _STREAMS),
@@ -139,8 +139,7 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                     version = model.version
                 return await written(wanted, lambda: _response(predictor.name, version, parsed, wanted))
             except asyncio.CancelledError:
-                remaining = context.time_remaining()
-                count.code = 504 if remaining is not None and remaining <= 0 else 499
+                count.code = status_of_cancelled(context)
                 raise
 
     async def _metadata(self, request: Any) -> get_model_metadata_pb2.GetModelMetadataResponse:

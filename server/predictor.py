@@ -116,6 +116,10 @@ class Predictor:
             if seconds is not None:
                 self.metrics.seconds.labels(count.signature).observe(seconds)
 
+    def count_unread(self, code: int) -> None:
+        """Counts a predict request that ended with an HTTP status before it was read."""
+        self.metrics.requests.labels(RequestCount().signature, code).inc()
+
     async def predict(self, model: ServedModel, request: PredictRequest) -> Outputs:
         """Answers a request.
 

@@ -13,16 +13,17 @@ from .errors import UnreadableFileError
 from .file_types import GZIP, ZSTANDARD, FileType, compression, file_type
 from .lines import BYTE_ORDER_MARK
 from .parquet import open_parquet
-from .records_in_text import check_plain
+from .records_in_text import check_plain, is_object
 from .unpacking import content_errors, not_text, text_of
 
 
-def look_at(path: str, text_field: str) -> None:
+def look_at(path: str, text_field: str, as_lines: str | None = None) -> None:
     """Checks a file.
 
     Args:
         path: A local file.
         text_field: The field or column that holds the text.
+        as_lines: See `check_plain`.
 
     Raises:
         InputError: The ending is not known.
@@ -42,7 +43,7 @@ def look_at(path: str, text_field: str) -> None:
             if what := why_not_text(text.peek(HEAD_BYTES)[:HEAD_BYTES]):
                 raise not_text(what)
             if kind is FileType.TEXT:
-                check_plain(text.peek(HEAD_BYTES)[:HEAD_BYTES], text_field)
+                check_plain(text.peek(HEAD_BYTES)[:HEAD_BYTES], text_field, as_lines)
             if kind is FileType.CSV:
                 next(csv_values(text, text_field), None)
             if kind is FileType.JSON_LINES and (problem := _not_lines(text.peek(HEAD_BYTES)[:HEAD_BYTES])):
@@ -56,16 +57,28 @@ def look_at(path: str, text_field: str) -> None:
 
 
 def _not_lines(head: bytes) -> tuple[str, str] | None:
-    """Returns what JSON it is that does not stand in lines, and jq's filter that makes lines of it."""
+    """Returns what JSON it is that does not stand in lines, and jq's filter that makes lines of it.
+
+    A first line that is not valid alone is no such case: `RecordOptions.invalid_records` decides about it.
+    """
     text = head.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "replace").lstrip()
+    end = _end_of_json(text)
     if text.startswith("["):
-        return "a JSON array", ".[]"
-    if not text.startswith("{"):
+        # Without an end, the array goes on beyond the head, or the line is not valid.
+        whole = bool(end) and text[end:].lstrip()[:1] in ("", "[")
+        second = text.partition("\n")[2].lstrip().partition("\n")[0]
+        return ("a JSON array", ".[]") if whole or not is_object(second) else None
+    if not text.startswith("{") or not end:
         return None
-    try:
-        _, end = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError):
-        return None
-    if "\n" in text[:end] or text[end:].partition("\n")[0].strip():
+    behind = text[end:].lstrip(" \t\r")
+    if "\n" in text[:end] or (behind.startswith("{") and _end_of_json(behind)):
         return "JSON objects that run over lines or share one", "."
     return None
+
+
+def _end_of_json(text: str) -> int:
+    """Returns the length of the JSON value with which a text begins; 0 if it begins with none."""
+    try:
+        return json.JSONDecoder().raw_decode(text)[1]
+    except (ValueError, RecursionError):
+        return 0

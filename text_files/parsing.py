@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -81,8 +82,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Makes a JSON object, in which a repeated name has the value `_TWICE`."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        fields.update((name, _TWICE) for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        fields.update((name, _TWICE) for name, count in counts.items() if count > 1)
     return fields
 
 

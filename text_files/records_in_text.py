@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 
 from ..errors import escape
 from .binary import HEAD_BYTES
@@ -13,7 +14,7 @@ from .lines import BYTE_ORDER_MARK
 _SEPARATORS = ",\t;|"
 
 
-def check_plain(head: bytes, text_field: str) -> None:
+def check_plain(head: bytes, text_field: str, as_lines: str | None = None) -> None:
     """Refuses records with fields in a file of plain text, since their names and braces would become text.
 
     Only certain cases are refused: at least two lines that are all JSON objects, or a table whose first line has the
@@ -22,6 +23,7 @@ def check_plain(head: bytes, text_field: str) -> None:
     Args:
         head: The first bytes of the (decompressed) file, at most `HEAD_BYTES`.
         text_field: The field or column that would hold the text.
+        as_lines: How the reader's command takes each line as it is, a template; by default a command of jq.
 
     Raises:
         UnreadableFileError: The file has records; the message names their type and the remedy.
@@ -33,20 +35,29 @@ def check_plain(head: bytes, text_field: str) -> None:
     if len(lines) < 2:
         return
     what, remedy = "", "rename it to .jsonl"
-    if all(map(_is_object, lines)):
+    if all(map(is_object, lines)):
         what = "JSON lines"
     elif separator := _table_separator(lines, text_field):
         what, remedy = "a CSV file with a header", "rename it to .csv"
         if separator != ",":
             what, remedy = f"a table separated by {separator!r}", "save it as .csv with a header"
     if what:
-        command = escape(f"jq -Rc '{{{text_field}: .}}' < OLD.txt > NEW.jsonl")
+        as_lines = as_lines or escape(f"jq -Rc {shlex.quote(_jq_record(text_field))} < OLD.txt > NEW.jsonl")
         raise UnreadableFileError(
-            f"called plain text, but holds {what}; {remedy}, or, to take each line as it is: {command}"
+            f"called plain text, but holds {what}; {remedy}, or, to take each line as it is: {as_lines}"
         )
 
 
-def _is_object(line: str) -> bool:
+def _jq_record(text_field: str) -> str:
+    """Returns jq's filter that makes a record of a line: `{"a": {"b": .}}` for the field `a.b`."""
+    record = "."
+    for name in reversed(text_field.split(".")):
+        record = f"{{{json.dumps(name, ensure_ascii=False)}: {record}}}"
+    return record
+
+
+def is_object(line: str) -> bool:
+    """Returns whether a line is one JSON object that has fields."""
     if not line.lstrip().startswith("{"):
         return False
     try:

@@ -65,7 +65,7 @@ def read_texts(path: str, options: RecordOptions, kind: FileType | None = None) 
                 return
             if kind is None:
                 kind = file_type(path)
-                look_at(path, options.text_field)
+                look_at(path, options.text_field, as_lines="set {format} to txt")
             yield from _texts(file, Source(name, kind, compression(path)), options)
     except UnreadableFileError as error:
         raise InputError(f"{escape(name)}: {error.template}") from error

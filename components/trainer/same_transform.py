@@ -1,7 +1,9 @@
 """A Transform graph's own options, told from what it makes of a few texts.
 
-TFX records the options of a Transform nowhere that a Trainer sees. The exported model takes its ids from the graph and
-its words from the options, so options that differ would give it words that are not those it was trained on.
+TFX records the options of a Transform nowhere that a Trainer sees. The exported model takes its ids and its vocabulary
+from the graph, and tokenizer, lower case and `max_length` from the options. So options that differ would give it words
+that are not those it was trained on. The options of the vocabulary are not compared: only Transform uses them, and a
+pinned file may have changed since it ran.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import Any, get_args
 
 import tensorflow as tf
 
-from ...errors import SettingError, escape
+from ...errors import SettingError
 from ...model.transform_graph import TransformGraph
 from ...transform.options import AUTO, TextOptions, TokenizerKind
 from ...transform.tokenizer import tokenize
@@ -19,10 +21,12 @@ from ...transform.vocabulary import END_ID, RESERVED, lookup_table, read_vocabul
 
 # Words of the vocabulary that are tried.
 _WORDS = 1000
+# Words of the longest line that is tried. A larger limit is compared only as far as this line shows it.
+_LONGEST = 2**14
 
 
 def check_same_transform(graph: TransformGraph, options: TextOptions) -> None:
-    """Checks that a Transform graph was made with some options, as far as texts and vocabulary show.
+    """Checks that a Transform graph was made with some options, as far as a few texts show.
 
     Args:
         graph: What Transform made.
@@ -44,16 +48,6 @@ def check_same_transform(graph: TransformGraph, options: TextOptions) -> None:
         used = f"Transform used {' or '.join(fitting)}" if fitting else "Transform split the lines otherwise"
         raise _mismatch(f"{{tokenizer}}={told[0]}, {{lowercase}}={told[1]}", used)
     _check_length(graph, options)
-    words = read_vocabulary(graph.vocabulary_path)
-    vocabulary = options.vocabulary
-    if vocabulary.file is not None:
-        if tf.io.gfile.exists(vocabulary.file) and read_vocabulary(vocabulary.file) != words:
-            raise _mismatch(f"{{vocabulary_file}}={escape(vocabulary.file)}", "Transform used another vocabulary")
-    elif vocabulary.size is not None and len(words) - len(RESERVED) > vocabulary.size:
-        raise _mismatch(
-            f"{{vocabulary_size}}={vocabulary.size}",
-            f"the vocabulary of Transform has {len(words) - len(RESERVED)} words",
-        )
 
 
 def _mismatch(told: str, used: str) -> SettingError:
@@ -81,8 +75,10 @@ def _check_length(graph: TransformGraph, options: TextOptions) -> None:
     limit = options.auto_limit if options.max_length == AUTO else options.max_length
     if limit is None:
         return
-    length = len(graph.ids(tf.constant([b"a " * (limit + 1)])).to_list()[0])
-    if length > limit or (length < limit and options.max_length != AUTO):
+    words = min(limit + 1, _LONGEST)
+    length = len(graph.ids(tf.constant([b"a " * words])).to_list()[0])
+    # An uncut line has one more token, its end.
+    if length > limit or (length < min(limit, words + 1) and options.max_length != AUTO):
         told = "{auto_limit}" if options.max_length == AUTO else "{max_length}"
         used = f"at most {length}" if length < limit else f"more than {limit}"
         raise _mismatch(f"{told}={limit}", f"the lines of Transform have {used} tokens")

@@ -107,6 +107,16 @@ def test_a_format_that_is_another(uniform_model):
     assert "line 1: not valid JSON" in refused("score", uniform_model, "in.txt", "--format", "jsonl")
 
 
+def test_records_that_are_called_text_are_read_as_the_message_says(uniform_model):
+    Path("in.txt").write_bytes(b'{"text": "w1"}\n{"text": "w2"}\n')
+    for command in (("score", uniform_model), ("compare", uniform_model, uniform_model)):
+        assert refused(*command, "in.txt") == (
+            "tfx-lm: in.txt: called plain text, but holds JSON lines; rename it to .jsonl, or, to take each line as it "
+            "is: set --format to txt"
+        )
+    assert corpus(uniform_model, Path("in.txt").read_bytes(), "in.txt", "--format", "txt")["lines"] == 2
+
+
 def test_what_is_no_model():
     Path("a.txt").write_bytes(LINES)
     remedy = "give a pushed version's folder or the folder of all versions"

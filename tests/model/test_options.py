@@ -57,6 +57,8 @@ def test_an_unknown_key_is_named():
         ("seed", 2**31, "seed=2147483648: must be < 2147483648; set seed"),
         ("epochs", 2.5, "epochs=2.5: input should be a valid integer, got a number with a fractional part; set epochs"),
         ("epochs", float("inf"), "epochs=inf: input should be a finite number; set epochs"),
+        ("units", float("-inf"), "units=-inf: input should be a finite number; set units"),
+        ("epochs", 1e300, "epochs=1e+300: must be <= 9223372036854775807; set epochs"),
         ("epochs", True, "epochs=True: input should be a valid integer; set epochs"),
         ("tied_embedding", 1, "tied_embedding=1: input should be a valid boolean; set tied_embedding"),
         ("units", "200", "units='200': input should be a valid integer; set units"),

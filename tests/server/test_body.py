@@ -43,13 +43,20 @@ def test_whatever_the_sizes_of_its_steps(size, random):
     ("body", "message"),
     [
         (b"{}", "the body is not gzip, as its Content-Encoding says; compress it, or leave the header out"),
-        (gzip.compress(b"the cat") + b"more", "the body is not gzip"),
+        (gzip.compress(b"the cat") + b"more", "the body has more behind its gzip stream; send the stream alone"),
+        (gzip.compress(b"the cat") + b"\n", "the body has more behind its gzip stream"),
+        (gzip.compress(b"the cat") + bytes(100), "the body has more behind its gzip stream"),
+        (gzip.compress(b"the cat") * 2 + b"\x1f\n", "the body has more behind its gzip stream"),
+        (gzip.compress(b"the cat") + b"\x1f", "the body ends within its gzip stream"),
         (zlib.compress(b"the cat"), "the body is not gzip"),
         (gzip.compress(b"the cat")[:-1], "the body ends within its gzip stream; send all of it"),
         (gzip.compress(b"the cat")[:3], "the body ends within its gzip stream"),
         (gzip.compress(b"the cat")[:-8] + b"01234567", "the body is not gzip"),
     ],
-    ids=["plain", "more behind it", "zlib", "cut", "cut at once", "wrong sum"],
+    ids=[
+        *("plain", "more behind it", "a byte behind it", "zeros behind it", "two bytes behind two members"),
+        *("cut second member", "zlib", "cut", "cut at once", "wrong sum"),
+    ],
 )
 def test_what_is_no_gzip_is_refused(body, message):
     with pytest.raises(RequestError, match=message) as caught:

@@ -11,18 +11,24 @@ from tensorflow_serving.apis import predict_pb2
 pytestmark = pytest.mark.slow
 
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
+METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
 
 
 @pytest.fixture(scope="module")
 def start(start_server, bigram_model):
-    """A function that starts a server with other options and returns where it listens."""
-    return lambda *options: start_server(bigram_model, "--grpc-port", "0", *options).grpc_address
+    """A function that starts a server with other options and returns it."""
+    return lambda *options: start_server(bigram_model, "--grpc-port", "0", *options)
 
 
 @pytest.fixture(scope="module")
 def hasty_address(start):
     # So short that on a busy machine a good message may arrive too late.
-    return start("--body-seconds", "0.5")
+    return start("--body-seconds", "0.5").grpc_address
+
+
+def counted(server, code) -> float:
+    """The predict requests that ended with a status before they were read."""
+    return server.metric(f'tfx_lm_requests_total{{code="{code}",signature="unknown"}}')
 
 
 def test_a_message_that_never_arrives_ends_the_call_and_others_are_answered(start):
@@ -33,7 +39,8 @@ def test_a_message_that_never_arrives_ends_the_call_and_others_are_answered(star
         never.wait(60)
         yield b""
 
-    with grpc.insecure_channel(start("--body-seconds", "5")) as channel:
+    server = start("--body-seconds", "5")
+    with grpc.insecure_channel(server.grpc_address) as channel:
         calls = [channel.stream_unary(PREDICT).future(nothing(), timeout=60) for _ in range(20)]
         assert predict_pb2.PredictResponse.FromString(channel.unary_unary(PREDICT)(good, timeout=60)).outputs
         for call in calls:
@@ -42,6 +49,7 @@ def test_a_message_that_never_arrives_ends_the_call_and_others_are_answered(star
                 "the message did not arrive within 5 s",
             )
         never.set()
+    assert counted(server, 408) == 20
 
 
 def test_what_is_no_message(start):
@@ -49,9 +57,14 @@ def test_what_is_no_message(start):
         grpc.StatusCode.INVALID_ARGUMENT,
         "the message is none of this method; use the stubs of tensorflow-serving-api",
     )
-    with grpc.insecure_channel(start()) as channel:
+    server = start()
+    with grpc.insecure_channel(server.grpc_address) as channel:
         assert refused(channel.unary_unary(PREDICT), b"\xff\xff\xff") == problem
         assert refused(channel.stream_unary(PREDICT), iter(())) == problem
+        # The metrics count Predict alone, as over REST.
+        assert refused(channel.unary_unary(METADATA), b"\xff\xff\xff") == problem
+    # An empty stream counts as if the client had gone away before it sent its message.
+    assert (counted(server, 400), counted(server, 499)) == (1, 1)
 
 
 @pytest.mark.parametrize(

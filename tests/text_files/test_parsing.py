@@ -63,6 +63,13 @@ def test_other_fields_may_stand_twice():
     assert _json(b'{"id": 1, "text": "a", "id": 2, "m": {"text": 1, "text": 2}}') == Parsed("a")
 
 
+def test_a_hundred_thousand_fields_that_stand_twice():
+    # A comparison of each name with all others would take minutes.
+    names = "".join(f'"{number % 50_000}": 1, ' for number in range(100_000))
+    assert _json(f'{{{names}"text": "a"}}'.encode()) == Parsed("a")
+    assert _json(f'{{{names}"text": "a", "text": "b"}}'.encode()).problem is Problem.TWICE
+
+
 def test_half_a_surrogate_pair_is_no_utf8():
     assert _json(b'{"text": "\\ud800"}').problem is Problem.INVALID_UTF8
     assert _json(b'{"text": "\\ud83d\\ude00"}') == Parsed("😀")

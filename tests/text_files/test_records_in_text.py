@@ -1,6 +1,11 @@
+import shutil
+import subprocess
+
 import pytest
 from tfx_lm.text_files.binary import HEAD_BYTES
 from tfx_lm.text_files.errors import UnreadableFileError
+from tfx_lm.text_files.file_types import FileType
+from tfx_lm.text_files.parsing import Parsed, parse_line
 from tfx_lm.text_files.records_in_text import check_plain
 
 
@@ -19,8 +24,30 @@ def test_records_are_refused(head, what, remedy):
         check_plain(head, "text")
     assert str(caught.value) == (
         f"called plain text, but holds {what}; {remedy}, or, to take each line as it is: "
-        "jq -Rc '{text: .}' < OLD.txt > NEW.jsonl"
+        "jq -Rc '{\"text\": .}' < OLD.txt > NEW.jsonl"
     )
+
+
+@pytest.mark.parametrize(
+    ("text_field", "command"),
+    [
+        ("a.b", """jq -Rc '{"a": {"b": .}}' < OLD.txt > NEW.jsonl"""),
+        ("a.b.c", """jq -Rc '{"a": {"b": {"c": .}}}' < OLD.txt > NEW.jsonl"""),
+        ("my text", """jq -Rc '{"my text": .}' < OLD.txt > NEW.jsonl"""),
+        ('"\\(1)', r"""jq -Rc '{"\"\\(1)": .}' < OLD.txt > NEW.jsonl"""),
+        ("it's", """jq -Rc '{"it'"'"'s": .}' < OLD.txt > NEW.jsonl"""),
+        ("猫", """jq -Rc '{"猫": .}' < OLD.txt > NEW.jsonl"""),
+    ],
+)
+def test_the_command_makes_records_with_any_field(tmp_path, text_field, command):
+    with pytest.raises(UnreadableFileError) as caught:
+        check_plain(b'{"text": "a"}\n{"text": "b"}\n', text_field)
+    assert str(caught.value).split("as it is: ")[1] == command
+    if shutil.which("jq"):
+        (tmp_path / "OLD.txt").write_text("the cat\n")
+        subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+        line = (tmp_path / "NEW.jsonl").read_bytes()
+        assert parse_line(line, FileType.JSON_LINES, text_field) == Parsed("the cat")
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 import copy
 
 import pytest
+import tensorflow as tf
 from tfx_lm.components.trainer.run_fn import run_fn
 from tfx_lm.components.trainer.same_transform import check_same_transform
 from tfx_lm.errors import SettingError
 from tfx_lm.model.transform_graph import TransformGraph
 from tfx_lm.transform.options import TextOptions
-from tfx_lm.transform.vocabulary import RESERVED
+from tfx_lm.transform.tokenizer import tokenize
+from tfx_lm.transform.vocabulary import END_ID, lookup_table
 
 # Those of the corpus.
 OPTIONS = {"tokenizer": "word", "lowercase": True, "max_length": 12, "vocabulary": {"size": 24}}
@@ -45,7 +47,7 @@ def test_options_that_fit(graph, other):
             {"max_length": "auto", "auto_limit": 11},
             "auto_limit=11: the lines of Transform have more than 11 tokens",
         ),
-        ({"vocabulary": {"size": 21}}, "vocabulary_size=21: the vocabulary of Transform has 22 words"),
+        ({"max_length": 10**9}, "max_length=1000000000: the lines of Transform have at most 12 tokens"),
     ],
 )
 def test_options_of_another_transform_are_refused_with_what_it_used(graph, other, message):
@@ -54,17 +56,50 @@ def test_options_of_another_transform_are_refused_with_what_it_used(graph, other
     assert str(caught.value) == f"{message}; give the Trainer the options of its Transform"
 
 
-def test_another_pinned_vocabulary(graph, tmp_path):
-    own = (tmp_path / "own.txt", tmp_path / "other.txt")
-    with open(graph.vocabulary_path, "rb") as file:  # noqa: PTH123
-        own[0].write_bytes(file.read())
-    own[1].write_text("\n".join([*RESERVED, "the"]))
-    # The corpus was made without one, but with these words.
-    check_same_transform(graph, TextOptions.parse(OPTIONS | {"vocabulary": {"file": str(own[0])}}))
-    with pytest.raises(SettingError, match=r"other\.txt: Transform used another vocabulary"):
-        check_same_transform(graph, TextOptions.parse(OPTIONS | {"vocabulary": {"file": str(own[1])}}))
-    # The Trainer may run where the file is not.
-    check_same_transform(graph, TextOptions.parse(OPTIONS | {"vocabulary": {"file": str(tmp_path / "none.txt")}}))
+@pytest.mark.parametrize("vocabulary", [{"size": 21}, {"file": "edited.txt"}, {"file": "none.txt"}])
+def test_options_that_only_transform_uses_are_not_compared(graph, tmp_path, monkeypatch, vocabulary):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "edited.txt").write_text("other words than the graph's")
+    check_same_transform(graph, TextOptions.parse(OPTIONS | {"vocabulary": vocabulary}))
+
+
+class _Lines:
+    """A graph that cuts lines of words after a number of tokens, and remembers the longest line."""
+
+    def __init__(self, vocabulary_path, cut):
+        self.vocabulary_path = vocabulary_path
+        self.cut = cut
+        self.longest = 0
+
+    def ids(self, texts):
+        self.longest = max(self.longest, int(tf.reduce_max(tf.strings.length(texts))))
+        tokens = lookup_table(self.vocabulary_path).lookup(tokenize(texts, "word", True))
+        return tf.concat([tokens, tf.fill([tokens.nrows(), 1], tf.constant(END_ID, tf.int64))], 1)[:, : self.cut]
+
+
+@pytest.mark.parametrize(
+    ("cut", "limit", "used"),
+    [
+        (None, 10**9, None),
+        (2**14 + 1, 10**9, None),
+        (2**14, 10**9, "at most 16384"),
+        (2**14, 2**14, None),
+        (None, 2**14, "more than 16384"),
+        (2**14 - 1, 2**14 - 1, None),
+        (2**14, 2**14 - 1, "more than 16383"),
+    ],
+)
+@pytest.mark.parametrize("option", ["max_length", "auto_limit"])
+def test_a_large_limit_is_compared_as_far_as_a_line_of_some_size_shows_it(graph, option, cut, limit, used):
+    lines = _Lines(graph.vocabulary_path, cut)
+    options = TextOptions.parse(OPTIONS | {"max_length": "auto", option: limit})
+    # The number that `auto` chose may be less than the limit.
+    if used is None or (option == "auto_limit" and used.startswith("at most")):
+        check_same_transform(lines, options)
+    else:
+        with pytest.raises(SettingError, match=f"^{option}={limit}: the lines of Transform have {used} tokens"):
+            check_same_transform(lines, options)
+    assert lines.longest == 2 * 2**14
 
 
 def test_run_fn_refuses_it_before_it_trains(corpus, tmp_path):
