@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from .. import __version__, lazy_imports
+from .. import __version__
 from ..exit_codes import NODE_FAILED
 from .terminal_encoding import show_what_the_terminal_can
 
@@ -44,7 +44,6 @@ class _Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        lazy_imports.install()
         module = importlib.import_module(f"..{name.replace('-', '_')}", __name__)
         return module.command
 

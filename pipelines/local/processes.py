@@ -19,6 +19,15 @@ from typing import Any, ParamSpec, TypeVar
 from ..nodes.supervisor import supervise
 from .terminal import output_to
 
+# These import all modules that nodes need.
+PRELOADED = [
+    "tfx_lm.pipelines.local.local_plan",
+    "tfx_lm.pipelines.local.node_process",
+    "tfx_lm.pipelines.results.collect",
+    "tfx_lm.components.trainer.run_fn",
+    "tfx_lm.transform.preprocessing",
+]
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -26,7 +35,7 @@ Result = TypeVar("Result")
 def process_context() -> ForkServerContext:
     """Returns the start method of all processes; the first process starts the server."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tfx_lm.pipelines.local.preloaded"])
+    context.set_forkserver_preload(PRELOADED)
     return context
 
 

@@ -4,6 +4,7 @@
 folder and the output of the process that calls, and ends as it does. Signals are not passed on.
 """
 
+import importlib
 import json
 import os
 import socket
@@ -25,8 +26,11 @@ def call(path: str, *arguments: str) -> int:
 def serve(path: str) -> None:
     import signal
 
-    import tfx_lm.pipelines.local.preloaded
     import tfx_lm.pipelines.nodes.node_command  # noqa: F401
+    from tfx_lm.pipelines.local.processes import PRELOADED
+
+    for module in PRELOADED:
+        importlib.import_module(module)
 
     # Nobody waits for the forks.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
