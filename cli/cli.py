@@ -31,7 +31,7 @@ class _Commands(click.Group):
             return super().main(*arguments, **named)
         except OSError as error:
             # Not a mistake of this program, so no traceback. A pipe that is closed is click's business.
-            if error.errno != errno.ENOSPC:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
             click.echo(f"tfx-lm: {error.strerror}: the output could not be written", err=True)
             # What is left in the buffer would raise again when the interpreter writes it.

@@ -82,7 +82,8 @@ def _record(file: Path, node_id: str, run_id: str, parameters: str, ended: Ended
         compiled_root,
         resolve_connection,
     )
-    from ..pipelines.nodes.claim import NodeOfRun, close_ended
+    from ..pipelines.nodes.claim import close_ended
+    from ..pipelines.nodes.node_of_run import NodeOfRun
     from ..pipelines.nodes.run_parameters import PIPELINE_ROOT
 
     try:

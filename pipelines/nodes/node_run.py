@@ -19,7 +19,8 @@ from ..metadata.metadata_store import resolve_connection
 from ..metadata.node_metadata import NodeMetadata
 from ..metadata.run_records import RunRecords, recorded_failure
 from ..setting_names import in_yaml_terms
-from .claim import NodeOfRun, claimed, remove_unfinished
+from .claim import claimed
+from .node_of_run import NodeOfRun, remove_unfinished
 from .node_result import NodeResult
 
 

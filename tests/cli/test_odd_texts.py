@@ -155,13 +155,14 @@ def test_a_standard_input_that_is_closed(monkeypatch):
         list(read_texts("-", RecordOptions()))
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
-def test_a_disk_that_is_full_is_a_sentence():
-    code = "import sys; from tfx_lm.cli.cli import main; main(['--version'])"
-    with open("/dev/full", "w") as full:  # noqa: PTH123
-        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+def test_output_that_cannot_be_written_is_a_sentence(tmp_path):
+    # A limit of 0 bytes for files, since only Linux has a device that is always full.
+    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); main(['--version'])"
+    command = [sys.executable, "-c", f"from tfx_lm.cli.cli import main; {code}"]
+    with (tmp_path / "output").open("w") as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert done.stderr == "tfx-lm: No space left on device: the output could not be written\n"
+    assert done.stderr == "tfx-lm: File too large: the output could not be written\n"
 
 
 def test_output_to_nowhere_is_no_error():

@@ -239,8 +239,7 @@ def test_the_whole_group_is_killed(pipeline, undisturbed, faults, marked, number
         else:
             wait_for(lambda: pipeline.claim(node), process)
         if what == "node":
-            until = time.monotonic() + share * seconds[node]
-            wait_for(lambda: time.monotonic() >= until, process)
+            wait_within(pipeline, node, share * seconds[node], process)
         elif what == "metadata":
             wait_for(lambda: pipeline.within(METADATA), process, 0.0)
         elif what == "between":
@@ -250,14 +249,19 @@ def test_the_whole_group_is_killed(pipeline, undisturbed, faults, marked, number
         complete(pipeline, run, server, marked, faults)
 
 
+def wait_within(pipeline, node, seconds, process) -> None:
+    """Waits until a node has worked for some seconds."""
+    wait_for(lambda: pipeline.claim(node), process)
+    until = time.monotonic() + seconds
+    wait_for(lambda: time.monotonic() >= until, process)
+
+
 @pytest.mark.parametrize("node", ["TextExampleGen", "Trainer", "Evaluator"])
 def test_only_a_node_is_killed(pipeline, undisturbed, faults, marked, node):
     run, seconds = undisturbed
     with faults.survived(), Server(pipeline.output / "serving") as server:
         process = pipeline.start()
-        wait_for(lambda: pipeline.claim(node), process)
-        until = time.monotonic() + 0.4 * seconds[node]
-        wait_for(lambda: time.monotonic() >= until, process)
+        wait_within(pipeline, node, 0.4 * seconds[node], process)
         os.kill(json.loads(pipeline.claim(node).read_text())["process"], signal.SIGKILL)
         printed = process.communicate(timeout=300)[0]
         assert process.returncode == 1, printed
@@ -271,9 +275,7 @@ def test_only_the_parent_is_killed(pipeline, undisturbed, faults, marked, node):
     run, seconds = undisturbed
     with faults.survived(), Server(pipeline.output / "serving") as server:
         process = pipeline.start()
-        wait_for(lambda: pipeline.claim(node), process)
-        until = time.monotonic() + 0.4 * seconds[node]
-        wait_for(lambda: time.monotonic() >= until, process)
+        wait_within(pipeline, node, 0.4 * seconds[node], process)
         process.kill()
         process.communicate(timeout=60)
         complete(pipeline, run, server, marked, faults)

@@ -4,7 +4,8 @@ import sys
 import time
 
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
-from tfx_lm.pipelines.nodes.claim import NodeOfRun, claimed
+from tfx_lm.pipelines.nodes.claim import claimed
+from tfx_lm.pipelines.nodes.node_of_run import NodeOfRun
 
 if __name__ == "__main__":
     root, store, run_id = sys.argv[1:]

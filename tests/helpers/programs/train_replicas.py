@@ -1,6 +1,6 @@
 """One process of a training: prints the first step's gradients, and the weights after 20 steps.
 
-Also those after 4 steps, of which the second has a loss that is not a number.
+Also those after 4 steps. The loss of the second is NaN.
 """
 
 import json

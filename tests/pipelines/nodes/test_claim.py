@@ -16,8 +16,9 @@ from tfx_lm import file_lock
 from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 from tfx_lm.pipelines.metadata.run_records import RunRecords
-from tfx_lm.pipelines.nodes import claim
-from tfx_lm.pipelines.nodes.claim import NodeOfRun, claimed, close_ended, close_killed
+from tfx_lm.pipelines.nodes import claim, node_of_run
+from tfx_lm.pipelines.nodes.claim import claimed, close_ended, close_killed
+from tfx_lm.pipelines.nodes.node_of_run import NodeOfRun
 from tfx_lm.pipelines.nodes.supervisor import Ended
 
 RUNNING, COMPLETE, FAILED = (
@@ -257,7 +258,7 @@ def test_a_claim_that_cannot_be_closed_is_replaced_as_a_whole(node, monkeypatch)
         raise OSError("no database")
 
     of_another_host(node, 2 * claim.SILENCE)
-    monkeypatch.setattr(claim, "fail_unfinished", refuse)
+    monkeypatch.setattr(node_of_run, "fail_unfinished", refuse)
     with claimed(node):
         assert json.loads(node.file().read_text()) == node.content()
         assert len(node.file().read_bytes()) == len(json.dumps(node.content()))
@@ -266,6 +267,6 @@ def test_a_claim_that_cannot_be_closed_is_replaced_as_a_whole(node, monkeypatch)
 @pytest.mark.parametrize(("code", "closed"), [(-signal.SIGTERM, 0), (-signal.SIGKILL, 1)])
 def test_on_an_object_store_a_process_that_had_not_begun_closes_nothing(monkeypatch, code, closed):
     seen = []
-    monkeypatch.setattr(claim, "fail_unfinished", lambda *arguments: seen.append(arguments) or [])
+    monkeypatch.setattr(node_of_run, "fail_unfinished", lambda *arguments: seen.append(arguments) or [])
     close_ended(NodeOfRun("gs://bucket/a", "small", "1", "Trainer", None), Ended(code, None, 7))
     assert len(seen) == closed
