@@ -28,8 +28,14 @@ def metadata_store(file: Path):
     return ml_metadata.MetadataStore(connection_config(f"sqlite:///{file.parent}/metadata.sqlite"))
 
 
+def output(file: Path, node: str, run_id: str = "first") -> metadata_store_pb2.Artifact:
+    made = records(file, run_id).output(node, "made")
+    assert made is not None, f"{node} has made nothing in run {run_id}"
+    return made
+
+
 def output_id(file: Path, node: str, run_id: str = "first") -> int:
-    return records(file, run_id).output(node, "made").id
+    return output(file, node, run_id).id
 
 
 def input_ids(file: Path, node: str) -> list[int]:
@@ -45,4 +51,4 @@ def last_known_state(file: Path, node: str) -> int:
 
 
 def value(file: Path, node: str, run_id: str = "first") -> int:
-    return int(Path(records(file, run_id).output(node, "made").uri).read_text())
+    return int(Path(output(file, node, run_id).uri).read_text())
