@@ -86,6 +86,8 @@ setup(
         "joblib>=1.2",
         "pydantic>=2.5",
         "pydantic-core",
+        # Keeps pickles in Parquet files from running; Beam brings it.
+        "pyarrow-hotfix>=0.6",
         "pyyaml",
         "rich>=13",
         "scipy",
@@ -118,6 +120,7 @@ setup(
             "twine",
             "types-PyYAML",
             "types-setuptools",
+            "zizmor",
         ],
         # pip: the command `tfx` asks it which orchestrators are installed.
         "kubeflow": ["kfp>=2.5,<2.17", "pip"],

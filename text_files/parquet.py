@@ -56,16 +56,20 @@ def _opened(file: BinaryIO) -> pyarrow.parquet.ParquetFile:
     import pyarrow
     import pyarrow.parquet
 
+    # Until pyarrow 14, a file can name a Python type by a pickle, which runs on opening (CVE-2023-47248). With this
+    # import, opening such a file is an error.
+    import pyarrow_hotfix  # noqa: F401
+
     try:
         parquet = pyarrow.parquet.ParquetFile(file, buffer_size=READ_BUFFER_BYTES)
         if "_view" not in str(parquet.schema_arrow):
             return parquet
-    except (pyarrow.ArrowException, OSError) as error:
+    except Exception as error:  # Of any kind for a pickled type, since its bytes are disassembled for the message.
         refused = error
     else:
         refused = None
-    # A newer writer (Polars, DataFusion) records Arrow types that this pyarrow does not read or cast. Parquet's own
-    # types are sufficient.
+    # A newer writer (Polars, DataFusion) records Arrow types that this pyarrow does not read or cast, and any writer
+    # may record pickled ones. Parquet's own types are sufficient.
     try:
         return pyarrow.parquet.ParquetFile(_WithoutArrowTypes(file), buffer_size=READ_BUFFER_BYTES)
     except (pyarrow.ArrowException, OSError) as error:
