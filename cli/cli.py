@@ -27,6 +27,8 @@ class _Commands(click.Group):
                 for stream in (sys.stdout, sys.stderr)
             )
         show_what_the_terminal_can()
+        # Some containers start with a umask of 0. What is written here names the classes that later runs import.
+        os.umask(os.umask(0o077) | 0o002)
         try:
             return super().main(*arguments, **named)
         except OSError as error:

@@ -29,8 +29,14 @@ def command(file: Path | None, url: str | None, upgrade: bool) -> None:
         initialize_store,
         resolve_connection,
     )
+    from ..pipelines.metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
 
     try:
+        if url and parse_metadata_url(url, "--metadata").password:
+            raise ConfigurationError(
+                "--metadata: every user of this machine sees a password there, in the list of processes; leave it out, "
+                f"and put it into {PASSWORD_VARIABLE}"
+            )
         compiled = compiled_connection(file) if file else connection_config(url or "", "--metadata")
         initialize_store(resolve_connection(compiled), upgrade)
     except ConfigurationError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import html
 import logging
 import re
@@ -32,10 +34,6 @@ from .writing import written
 _log = logging.getLogger(__name__)
 
 PLAYGROUND = Path(__file__).with_name("playground.html")
-# The page contains all its resources and sends requests to its own server only.
-_PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
-)
 _WATCH = WatchOptions()
 _TYPES = {"string": "DT_STRING", "float32": "DT_FLOAT", "int32": "DT_INT32", "int64": "DT_INT64"}
 # Methods of TensorFlow Serving that this server refuses with a remedy.
@@ -118,6 +116,7 @@ class _Server:
         self._predictor = predictor
         page = PLAYGROUND.read_text(encoding="utf-8").replace("MODEL_NAME", html.escape(predictor.name, quote=True))
         self._page = page.encode()
+        self._page_policy = _policy(page)
 
     async def predict(self, request: Request) -> Response:
         predictor = self._predictor
@@ -172,7 +171,8 @@ class _Server:
         return Response(self._predictor.metrics.text(), media_type=CONTENT_TYPE)
 
     async def playground(self, request: Request) -> Response:
-        return Response(self._page, media_type="text/html", headers={"Content-Security-Policy": _PAGE_POLICY})
+        headers = {"Content-Security-Policy": self._page_policy, "Referrer-Policy": "no-referrer"}
+        return Response(self._page, media_type="text/html", headers=headers)
 
     async def no_address(self, request: Request, error: Exception) -> Response:
         """Answers requests to unknown addresses; below `/v1` with 400, as TensorFlow Serving does."""
@@ -193,6 +193,18 @@ class _Server:
 
     def _model(self, request: Request) -> ServedModel:
         return self._predictor.model(*_address(request))
+
+
+def _policy(page: str) -> str:
+    """Returns the Content-Security-Policy of a page that contains all its resources and asks its own server only."""
+    hashes = {}
+    for tag in ("style", "script"):
+        (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        hashes[tag] = f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+    return (
+        f"default-src 'none'; style-src {hashes['style']}; script-src {hashes['script']}; connect-src 'self'; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
 
 
 def _address(request: Request) -> tuple[str, int | None]:

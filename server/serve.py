@@ -65,7 +65,14 @@ def serve(
                 yield
 
         app = create_app(path, name, limits, poll_seconds, cors_origins, beside)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=30)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=30,
+            # Errors repeat parts of addresses; no browser may take them for a page.
+            headers=[("X-Content-Type-Options", "nosniff")],
+        )
         server = uvicorn.Server(config)
         server.run(sockets=[listening])
         if not server.started:

@@ -60,14 +60,13 @@ def _opened(file: BinaryIO) -> pyarrow.parquet.ParquetFile:
     # import, opening such a file is an error.
     import pyarrow_hotfix  # noqa: F401
 
+    refused: Exception | None = None
     try:
         parquet = pyarrow.parquet.ParquetFile(file, buffer_size=READ_BUFFER_BYTES)
         if "_view" not in str(parquet.schema_arrow):
             return parquet
     except Exception as error:  # Of any kind for a pickled type, since its bytes are disassembled for the message.
         refused = error
-    else:
-        refused = None
     # A newer writer (Polars, DataFusion) records Arrow types that this pyarrow does not read or cast, and any writer
     # may record pickled ones. Parquet's own types are sufficient.
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -95,8 +97,12 @@ def render(page: Page) -> str:
         page: The contents. All texts are escaped.
     """
     total = page.results.get("")
+    # With line breaks around it, as within `<style>`.
+    style = f"\n{template('style.css').render()}\n"
     text = template("report.html").render(
         page=page,
+        style=Markup(style),
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         name=page.config.get("name", ""),
         total=total,
         has_baseline=total is not None and total.baseline is not None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigurationError
@@ -35,7 +35,7 @@ class MetadataUrl:
     host: str = ""
     port: int = 0
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
 
 
 def parse_metadata_url(url: str, source: str) -> MetadataUrl:
@@ -80,5 +80,17 @@ def parse_metadata_url(url: str, source: str) -> MetadataUrl:
 
 
 def _without_password(url: str) -> str:
-    """Returns the URL for an error; a password ends at the last `@`, since an unencoded one may contain more."""
-    return re.sub(r"^([^:]*://)?([^:]*):.*@", r"\1\2:…@", url, flags=re.DOTALL)
+    """Returns the URL for an error, without what may be a password, however the URL is mistyped."""
+    scheme, rest = re.fullmatch(r"([^:/@?#]*://)?(.*)", url, re.DOTALL).groups("")  # type: ignore[union-attr]
+    user, mark, behind = re.fullmatch(r"([^:?#]*)([:?#]?)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+    if mark == ":" and "@" in user and "@" not in behind:  # The port.
+        return f"{scheme}{user}:{_until_query(behind)}"
+    if mark == ":" and "@" in behind and "@" not in user:
+        # A password ends at the last `@`, since an unencoded one may contain more.
+        return f"{scheme}{user}:…@{_until_query(behind.rpartition('@')[2])}"
+    return f"{scheme}{user}{mark}{'…' if mark else ''}"
+
+
+def _until_query(text: str) -> str:
+    shown, mark = re.fullmatch(r"([^?#]*)([?#]?).*", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    return f"{shown}{mark}{'…' if mark else ''}"

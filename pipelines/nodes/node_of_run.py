@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ class NodeOfRun:
     pipeline: str
     run_id: str
     node_id: str
-    connection: metadata_store_pb2.ConnectionConfig
+    # It may hold a password.
+    connection: metadata_store_pb2.ConnectionConfig = field(repr=False)
 
     def content(self) -> dict[str, Any]:
         """Returns what the claim says: which node of which run, and who does it."""

@@ -1,6 +1,7 @@
 """What the command line refuses before any work: exit code 2 and one clear sentence."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,13 @@ def test_a_rollback_needs_two_versions(tmp_path):
     result = CliRunner().invoke(cli.main, ["rollback", str(tmp_path)])
     assert result.exit_code == exit_codes.BAD_INPUT
     assert "nothing to roll back to (versions: 10); a rollback needs two" in result.output
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 0o002), (0o027, 0o027)])
+def test_no_file_is_writable_for_everybody(before, after):
+    original = os.umask(before)
+    try:
+        CliRunner().invoke(cli.main, ["--help"])
+        assert os.umask(before) == after
+    finally:
+        os.umask(original)

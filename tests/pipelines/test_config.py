@@ -135,6 +135,16 @@ def test_a_file_that_is_no_configuration(tmp_path, content, expected):
         load_config(file)
 
 
+@pytest.mark.parametrize(
+    "option", ["--s3_secret_access_key=abc", "--azure_connection_string", "--S3_session_token=abc"]
+)
+def test_a_configuration_holds_no_secret(option):
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(None, ["gate.max_perplexity=9"], {"beam_pipeline_args": ["--runner=FlinkRunner", option]})
+    assert f"beam_pipeline_args: {option.partition('=')[0]}: a configuration holds no secret" in str(caught.value)
+    assert "abc" not in str(caught.value)
+
+
 def test_a_missing_file():
     with pytest.raises(ConfigurationError, match=r"--config nowhere\.yaml: no such file"):
         load_config("nowhere.yaml")

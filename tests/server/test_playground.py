@@ -1,5 +1,9 @@
 """The playground in a real browser, headless."""
 
+import json
+import urllib.error
+import urllib.request
+
 import pytest
 from playwright import sync_api
 
@@ -59,6 +63,50 @@ def test_text_is_text_and_never_html(page):
     expect_words(page, ("<img", "3.0"), ("src=x", "2.0"), ("onerror=alert(1)>", "2.0"), ("⏎", "1.0"))
     assert page.locator("img").count() == 0
     assert page.problems == []
+
+
+def test_the_words_of_a_model_are_text_and_never_html(page):
+    words = ["<script>document.title='attacked'</script>", "<img/src=x/onerror=alert(1)>"]
+
+    def answer(route):
+        response = route.fetch()
+        route.fulfill(response=response, body=response.text().replace('"cat"', json.dumps(words[0]))
+                      .replace('"the"', json.dumps(words[1])))  # fmt: skip
+
+    page.route("**/*:predict", answer)
+    page.fill("#text", "the cat")
+    expect_words(page, (words[1], "1.0"), (words[0], "1.0"), ("⏎", "1.0"))
+    assert sorted(page.locator("#candidates button").all_inner_texts()) == sorted(words)
+    assert page.title() == "model – tfx-lm"
+    assert page.locator("img").count() == 0
+    assert page.problems == []
+
+
+def test_what_is_slipped_into_the_page_does_nothing(page):
+    page.evaluate(
+        """() => {
+             const script = document.createElement("script"), style = document.createElement("style");
+             script.textContent = "document.title = 'attacked'";
+             style.textContent = "body { display: none }";
+             document.body.append(script, style);
+           }"""
+    )
+    assert page.title() == "model – tfx-lm"
+    assert page.evaluate("getComputedStyle(document.body).display") == "block"
+    assert len(page.problems) == 2
+    assert all("Content Security Policy" in problem for problem in page.problems)
+
+
+def test_the_page_can_stand_in_no_frame_and_answers_are_no_pages(server):
+    with urllib.request.urlopen(server.url, timeout=60) as answer:
+        assert answer.headers["Content-Security-Policy"].endswith("frame-ancestors 'none'")
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{server.url}/<script>", timeout=60)
+    with caught.value as answer:
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Type"] == "application/json"
 
 
 def test_a_refusal_is_shown_and_the_page_goes_on(page):

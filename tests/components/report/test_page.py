@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import re
 from html.parser import HTMLParser
 
@@ -117,6 +119,18 @@ def test_every_text_is_escaped(pages, attack):
     outline = Outline(text)
     # Whole where it stands as it is; in words in the sentences.
     assert outline.text.count(" ".join(attack.split())) >= 8
+
+
+def test_the_policy_allows_this_style_alone(pages):
+    text = render(pages["blessed"]())
+    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', text)
+    (style,) = re.findall("<style>(.*?)</style>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    # Matplotlib's charts have attributes of style.
+    assert policy == (
+        f"default-src 'none'; style-src-elem 'sha256-{digest}'; style-src-attr 'unsafe-inline'; base-uri 'none'; "
+        "form-action 'none'"
+    )
 
 
 def test_no_sentence_got_worse(pages):

@@ -75,6 +75,18 @@ def test_nothing_is_asked_for_and_nothing_complained_of(chromium, file_of, name)
             assert seen.page.title() != "attacked"
 
 
+def test_what_is_slipped_into_the_page_does_nothing(chromium, pages, tmp_path):
+    """A second fence, should the template forget to escape a text."""
+    slipped = "<script>document.title = 'attacked'</script><style>body { display: none }</style><img src='x.png'>"
+    file = tmp_path / "slipped.html"
+    file.write_text(render(pages["blessed"]()).replace("<h1>", f"{slipped}<h1>", 1), encoding="utf-8")
+    with Seen(chromium, file, 1280) as seen:
+        assert seen.page.title() == "speeches: blessed"
+        assert seen.page.evaluate("getComputedStyle(document.body).display") == "block"
+        assert len(seen.messages) == 3
+        assert all("Content Security Policy" in message for message in seen.messages)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_can_be_read_by_day_and_by_night(chromium, file_of, scheme):
     with Seen(chromium, file_of("blessed"), 1280, scheme) as seen:

@@ -23,6 +23,7 @@ from tfx_lm.pipelines.metadata.metadata_store import (
     resolve_connection,
 )
 from tfx_lm.pipelines.metadata.metadata_url import MetadataUrl, parse_metadata_url
+from tfx_lm.pipelines.nodes.node_of_run import NodeOfRun
 
 
 def test_the_docstrings_example():
@@ -68,6 +69,12 @@ def test_no_error_shows_a_password():
         ("postgresql://me:pa#34@host/db", "postgresql://me:…@host/db"),
         ("postgresql://me:pa@34/db@host/db", "postgresql://me:…@host/db"),
         ("me:pa34@host/db", "me:…@host/db"),
+        ("postgresql://me:pa34/db", "postgresql://me:…"),
+        ("postgresql://me@cloud:pa34@host/db/x", "postgresql://me@cloud:…"),
+        ("postgresql://me@host/db?password=pa34", "postgresql://me@host/db?…"),
+        ("postgresql://me@host:99/db?password=pa@34", "postgresql://me@host:…"),
+        ("postgresql://me@host:99/db#pa34", "postgresql://me@host:99/db#…"),
+        ("postgresql:me:pa34", "postgresql:…"),
     ],
 )
 def test_a_password_that_is_not_percent_encoded_is_not_shown(url, shown):
@@ -76,6 +83,23 @@ def test_a_password_that_is_not_percent_encoded_is_not_shown(url, shown):
     assert str(caught.value).startswith(f"TFX_LM_METADATA={shown}: must be ")
     assert "pa" not in str(caught.value).replace("password", "")
     assert "34" not in str(caught.value)
+
+
+def test_a_password_stands_in_no_list_of_processes():
+    url = "postgresql://me:secret@127.0.0.1:1/mlmd"
+    result = CliRunner().invoke(cli.main, ["init-metadata", "--metadata", url])
+    assert result.exit_code == exit_codes.BAD_INPUT
+    assert "list of processes; leave it out, and put it into TFX_LM_METADATA_PASSWORD" in result.output
+    assert "secret" not in result.output
+
+
+def test_objects_that_hold_a_password_do_not_show_it(tmp_path):
+    url = "postgresql://me:secret@host/mlmd"
+    node = NodeOfRun(str(tmp_path), "small", "../../run", "Trainer", connection_config(url))
+    assert "secret" not in f"{parse_metadata_url(url, 'metadata')} {node} {node.content()}"
+    # A run's id decides no path.
+    assert node.file().parent == tmp_path / ".running"
+    assert node.file().name.startswith("Trainer-")
 
 
 def test_a_configuration_names_the_store_but_holds_no_password():

@@ -56,6 +56,18 @@ def test_failures_are_recorded_and_cached_outputs_keep_their_names(run, tmp_path
         ]  # fmt: skip
 
 
+def test_the_password_is_in_no_file_no_output_and_no_record(run, postgresql, tmp_path, capfd):
+    results, _ = run("first", "Number", "Three")
+    assert [result.state for result in results] == ["COMPLETE", "FAILED"]
+    texts = [path.read_bytes().decode(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
+    tables = postgresql.query("nodes", "select tablename from pg_tables where schemaname = 'public'")
+    rows = [str(postgresql.query("nodes", f'select t from "{name}" t')) for (name,) in tables]
+    assert "ValueError: " in "".join(rows)
+    shown = capfd.readouterr()
+    assert "ValueError: " in shown.out + shown.err
+    assert not [text for text in (*texts, *rows, *shown, repr(results)) if postgresql.password in text]
+
+
 def test_the_docstrings_example():
     result = r'{"code": 1, "resultMessage": "a\nno \"b\" in c:\\d"}'
     assert without_backslashes(result) == """{"code": 1, "resultMessage": "a; no 'b' in c:/d"}"""
