@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all set-up themselves, from the package index. `make test` also needs a Chromium, which it
 # installs as root on Debian.
-.PHONY: demo docs test test-fast test-faults test-newest test-stacks check types chromium format install clean
+.PHONY: demo docs test test-fast test-faults test-newest test-stacks check types sbom audit chromium format install clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -13,6 +13,8 @@ WORKERS := $(shell awk '/MemTotal/ { print $$2 < 10000000 ? 2 : 3 }' /proc/memin
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The slow half of tests/faults, most of an hour, has a command of its own.
 NO_FAULTS = -m "not faults"
+# Findings of `make audit` that do not concern us, each under both of its names.
+NOT_CONCERNED = PYSEC-2023-238 GHSA-5wvp-7f3h-6wmm PYSEC-2023-17 GHSA-29gw-9793-fvw7 PYSEC-2023-221 GHSA-hrfv-mqp8-q5rw
 export PYTHON
 
 # Byte code is compiled at install, since importing TFX takes twice as long without it.
@@ -28,6 +30,8 @@ help:
 	@echo "make bench-serving [DATA=FILE]      the model server against direct calls of the model"
 	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (9 minutes on 2 idle cores)"
 	@echo "make check   lint, format, types, the Dockerfile"
+	@echo "make sbom    CycloneDX lists of what each stack installs, into .cache/sbom"
+	@echo "make audit   known vulnerabilities in uv.lock, from osv.dev"
 	@echo "make docs    the documentation site, into .cache/site"
 	@echo "make install the environment alone, into $(VENV)"
 
@@ -91,10 +95,20 @@ check: install types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/hadolint Dockerfile
+	@$(VENV)/bin/zizmor --offline --quiet .github
 
 types: install .cache/types/tfx_lm
 	@MYPYPATH=.cache/types $(VENV)/bin/mypy --explicit-package-bases $(foreach room,cli components exported model pipelines server text_files transform,-p tfx_lm.$(room))
 	@MYPYPATH=.cache/types:benchmarks:tests $(VENV)/bin/mypy --explicit-package-bases --exclude helpers/on_path benchmarks tests/helpers
+
+sbom: install
+	@uv=$$(command -v uv || echo .cache/uv/bin/uv) && $(RUN) .ci/sbom.py "$$uv" .cache/sbom
+
+# Asks osv.dev, for each Python of both stacks. SECURITY.md says why some findings do not concern us.
+audit: install
+	@uv=$$(command -v uv || echo .cache/uv/bin/uv) && failed=0 && for python in 3.10 3.11 3.12 3.13; do \
+	"$$uv" audit --locked --python-version $$python --python-platform linux $(NOT_CONCERNED:%=--ignore %) || failed=1; \
+	done; exit $$failed
 
 # Downloads nothing. A broken link or reference is an error.
 docs: install

@@ -38,7 +38,7 @@ def read_yaml(text: str) -> Any:
         yaml.YAMLError: If it is not YAML, or is nested too deeply.
     """
     try:
-        return yaml.load(text, Loader=_Loader)  # A SafeLoader.
+        return yaml.load(text, Loader=_Loader)  # noqa: S506, it is a SafeLoader
     except RecursionError as error:
         raise yaml.YAMLError("it is nested too deeply") from error
 

@@ -10,7 +10,7 @@ from ..errors import ConfigurationError
 
 # Wins over the configuration. It may contain a password; a configuration must not.
 URL_VARIABLE = "TFX_LM_METADATA"
-PASSWORD_VARIABLE = "TFX_LM_METADATA_PASSWORD"
+PASSWORD_VARIABLE = "TFX_LM_METADATA_PASSWORD"  # noqa: S105, a name
 
 DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306}
 _ENCODED = "special characters of user and password percent-encoded"
