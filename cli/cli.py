@@ -15,7 +15,19 @@ from .. import __version__
 from ..exit_codes import NODE_FAILED
 from .terminal_encoding import show_what_the_terminal_can
 
-COMMANDS = ("run", "compile", "init-metadata", "run-node", "score", "compare", "complete", "serve", "push", "rollback")
+COMMANDS = (
+    "run",
+    "compile",
+    "init-metadata",
+    "run-node",
+    "score",
+    "bulk-score",
+    "compare",
+    "complete",
+    "serve",
+    "push",
+    "rollback",
+)
 
 
 class _Commands(click.Group):

@@ -1,8 +1,11 @@
-"""Import of TensorFlow without its messages."""
+"""Imports of TensorFlow and TFX without their messages."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..pipelines.local.terminal import output_to
@@ -21,3 +24,14 @@ def quiet_tensorflow() -> None:
     # Python 3.10 to upgrade.
     with output_to(Path(os.devnull)):
         import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Drops what is printed while TFX and Beam are imported, and a recommendation of theirs later."""
+    # google.api_core tells users of Python 3.10 to upgrade.
+    with output_to(Path(os.devnull)) if is_quiet() else contextlib.nullcontext():
+        yield
+    if is_quiet():
+        # It recommends a library that only makes checksums faster.
+        logging.getLogger("apache_beam.io.tfrecordio").setLevel(logging.ERROR)

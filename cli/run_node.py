@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-import os
 import signal
 import sys
 from pathlib import Path
@@ -14,10 +11,9 @@ import click
 
 from ..exit_codes import NODE_FAILED, NODE_SKIPPED
 from ..pipelines.errors import ConfigurationError
-from ..pipelines.local.terminal import output_to
 from ..pipelines.nodes.node_result import ALREADY_DONE
 from ..pipelines.nodes.supervisor import Ended, supervise
-from .quiet_tensorflow import is_quiet, quiet_tensorflow
+from .quiet_tensorflow import quiet_imports, quiet_tensorflow
 from .refusal import refuse
 
 
@@ -51,12 +47,8 @@ def command(file: Path, node_id: str, run_id: str, parameters: str, again: bool)
 
 def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool) -> int:
     quiet_tensorflow()
-    # The imports also print: google.api_core tells users of Python 3.10 to upgrade.
-    with output_to(Path(os.devnull)) if is_quiet() else contextlib.nullcontext():
+    with quiet_imports():
         from ..pipelines.nodes.node_command import run_node_of_file
-    if is_quiet():
-        # It recommends a library that only makes checksums faster.
-        logging.getLogger("apache_beam.io.tfrecordio").setLevel(logging.ERROR)
     try:
         result = run_node_of_file(file, node_id, run_id, parameters, again)
     except ConfigurationError as error:

@@ -11,6 +11,7 @@ from ..public_names import lazy_names
 
 if TYPE_CHECKING:
     from .baseline.component import Baseline
+    from .bulk_score.component import BulkScore
     from .evaluator.component import MaskedEvaluator
     from .pusher.component import AtomicPusher
     from .report.component import Report
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AtomicPusher",
     "Baseline",
+    "BulkScore",
     "MaskedEvaluator",
     "MaskedTrainer",
     "Report",
@@ -37,6 +39,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "AtomicPusher": "pusher.component.AtomicPusher",
         "Baseline": "baseline.component.Baseline",
+        "BulkScore": "bulk_score.component.BulkScore",
         "MaskedEvaluator": "evaluator.component.MaskedEvaluator",
         "MaskedTrainer": "trainer.component.MaskedTrainer",
         "Report": "report.component.Report",

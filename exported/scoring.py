@@ -7,7 +7,7 @@ the Evaluator's.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -45,7 +45,7 @@ class LineScore:
         Example: `{"line": 3, "log_probability": -12.4, "tokens": 5, "bytes": 21, "oov_tokens": 0,
         "truncated_tokens": 0, "perplexity": 11.9, "bits_per_byte": 0.852}`, with the log-probability in nats.
         """
-        return {"line": self.line, **_json_values(self.sums)}
+        return {"line": self.line, **scores_of(self.sums)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ class CorpusScore(Additive):
 
     def as_json(self) -> dict[str, Any]:
         """Returns the corpus as JSON values: `corpus` (true), `lines` scored, then the values of a line."""
-        return {"corpus": True, "lines": int(self.sums.sentences), **_json_values(self.sums)}
+        return {"corpus": True, "lines": int(self.sums.sentences), **scores_of(self.sums)}
 
 
 def score_lines(
@@ -101,15 +101,32 @@ def score_texts(
         One score for each text.
     """
     for window in _windows(texts):
-        scores: dict[int, EvaluationSums] = {}
-        for rows in batches_by_length([len(line) for _, line in window], batch_bytes):
-            outputs = model.call(SCORE, text=tf.constant([window[row][1] for row in rows], tf.string))
-            for position, row in enumerate(rows):
-                scores[int(row)] = EvaluationSums.from_outputs(
-                    {name: outputs[name][position] for name in MODEL_OUTPUTS if name in outputs}
-                )
-        for row, (number, _) in enumerate(window):
-            yield LineScore(number, scores[row])
+        scores = score_together(model, [text for _, text in window], batch_bytes)
+        for (number, _), sums in zip(window, scores, strict=True):
+            yield LineScore(number, sums)
+
+
+def score_together(
+    model: ExportedModel, texts: Sequence[bytes], batch_bytes: int = MAX_PADDED_BYTES
+) -> list[EvaluationSums]:
+    """Scores texts that are in memory, those of similar length in one call of the model.
+
+    Args:
+        model: See `score_lines`.
+        texts: The texts.
+        batch_bytes: See `score_lines`.
+
+    Returns:
+        The sums of each text, in the order of the texts.
+    """
+    scores: dict[int, EvaluationSums] = {}
+    for rows in batches_by_length([len(text) for text in texts], batch_bytes):
+        outputs = model.call(SCORE, text=tf.constant([texts[row] for row in rows], tf.string))
+        for position, row in enumerate(rows):
+            scores[int(row)] = EvaluationSums.from_outputs(
+                {name: outputs[name][position] for name in MODEL_OUTPUTS if name in outputs}
+            )
+    return [scores[row] for row in range(len(texts))]
 
 
 def numbered_texts(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -140,7 +157,8 @@ def _windows(texts: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, byt
         yield window
 
 
-def _json_values(sums: EvaluationSums) -> dict[str, Any]:
+def scores_of(sums: EvaluationSums) -> dict[str, Any]:
+    """Returns the scores of one or more lines as JSON values, as in `LineScore.as_json`."""
     values: dict[str, Any] = {
         # 0.0 - x, so that nothing scored is 0.0 and not -0.0.
         "log_probability": 0.0 - sums.nll,

@@ -1,25 +1,39 @@
-"""The text column of a CSV file with a header."""
+"""The rows of a CSV file with a header, and their text column."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from ..errors import escape
 from .errors import UnreadableFileError
 from .lines import BYTE_ORDER_MARK, MAX_LINE_BYTES, raw_lines
 
 
-def csv_values(file: BinaryIO, text_field: str) -> Iterator[bytes | None]:
-    r"""Reads one column, streaming; a quoted field may hold line breaks.
+class Row(NamedTuple):
+    """One row.
+
+    Attributes:
+        value: The bytes of the text column: empty in an empty row, None in a row that is too short to have one.
+        columns: The names of the columns; every row has the same list.
+        cells: The row's cells, of which there may be fewer or more than columns.
+    """
+
+    value: bytes | None
+    columns: list[str]
+    cells: list[str]
+
+
+def csv_rows(file: BinaryIO, text_field: str) -> Iterator[Row]:
+    r"""Reads rows, streaming; a quoted field may hold line breaks.
 
     Args:
         file: The content, UTF-8, from its beginning; the first row names the columns.
         text_field: Name of the column that holds the text.
 
     Yields:
-        The bytes of each row's value: empty in an empty row, None in a row that is too short to have one.
+        The rows behind the header.
 
     Raises:
         UnreadableFileError: The column is missing, quotes are not in pairs, or a field or line is too long.
@@ -49,9 +63,10 @@ def csv_values(file: BinaryIO, text_field: str) -> Iterator[bytes | None]:
         index = header.index(text_field)
         for row in rows:
             if not row:
-                yield b""
+                value: bytes | None = b""
             else:
-                yield row[index].encode("utf-8", "surrogateescape") if index < len(row) else None
+                value = row[index].encode("utf-8", "surrogateescape") if index < len(row) else None
+            yield Row(value, header, row)
     except csv.Error as error:
         raise UnreadableFileError(f"cannot be read as CSV (line {rows.line_num}: {escape(error)})") from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import escape
 from .binary import HEAD_BYTES, why_not_text
-from .csv_rows import csv_values
+from .csv_rows import csv_rows
 from .errors import UnreadableFileError
 from .file_types import GZIP, ZSTANDARD, FileType, compression, file_type
 from .lines import BYTE_ORDER_MARK
@@ -45,7 +45,7 @@ def look_at(path: str, text_field: str, as_lines: str | None = None) -> None:
             if kind is FileType.TEXT:
                 check_plain(text.peek(HEAD_BYTES)[:HEAD_BYTES], text_field, as_lines)
             if kind is FileType.CSV:
-                next(csv_values(text, text_field), None)
+                next(csv_rows(text, text_field), None)
             if kind is FileType.JSON_LINES and (problem := _not_lines(text.peek(HEAD_BYTES)[:HEAD_BYTES])):
                 what, filter_ = problem
                 jq, name = f"jq -c {filter_}", shlex.quote(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import escape
@@ -127,29 +128,74 @@ def values(parquet: pyarrow.parquet.ParquetFile, text_field: str, row_groups: It
     Raises:
         UnreadableFileError: The file is damaged.
     """
+    with _damage():
+        for batch in _batches(parquet, row_groups, [text_field]):
+            yield from _texts(batch, text_field)
+
+
+def rows(
+    parquet: pyarrow.parquet.ParquetFile, text_field: str, row_groups: Iterable[int]
+) -> Iterator[tuple[bytes | None, dict[str, Any] | None]]:
+    """Reads all columns of some row groups.
+
+    Args:
+        parquet: See `values`.
+        text_field: See `values`.
+        row_groups: See `values`.
+
+    Yields:
+        What `values` yields, and the row by column; None for a row with a string that is not UTF-8.
+
+    Raises:
+        UnreadableFileError: See `values`.
+    """
+    with _damage():
+        for batch in _batches(parquet, row_groups, None):
+            yield from zip(_texts(batch, text_field), _dictionaries(batch), strict=True)
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
     import pyarrow
 
-    # pyarrow reports an empty row group as a damaged file.
-    groups = [index for index in row_groups if parquet.metadata.row_group(index).num_rows]
-    if not groups:
-        return
-    nested = parquet.schema_arrow.get_field_index(text_field) < 0
     try:
-        for batch in parquet.iter_batches(
-            batch_size=ROWS_AT_ONCE, row_groups=groups, columns=[text_field], use_threads=False
-        ):
-            index = batch.schema.get_field_index(text_field.split(".")[0] if nested else text_field)
-            column = batch.column(index)
-            while pyarrow.types.is_struct(column.type):
-                # Unlike `field`, `flatten` returns null for a field within a null.
-                (column,) = column.flatten()
-            if pyarrow.types.is_dictionary(column.type):
-                column = column.dictionary_decode()
-            # Bytes, since Python cannot decode an invalid string.
-            for value in column.cast(pyarrow.large_binary()):
-                yield value.as_py()
+        yield
     except (pyarrow.ArrowException, OSError) as error:
         raise UnreadableFileError(f"cannot be read as Parquet ({escape(error)})") from error
+
+
+def _batches(
+    parquet: pyarrow.parquet.ParquetFile, row_groups: Iterable[int], columns: list[str] | None
+) -> Iterator[pyarrow.RecordBatch]:
+    # pyarrow reports an empty row group as a damaged file.
+    groups = [index for index in row_groups if parquet.metadata.row_group(index).num_rows]
+    if groups:
+        yield from parquet.iter_batches(batch_size=ROWS_AT_ONCE, row_groups=groups, columns=columns, use_threads=False)
+
+
+def _texts(batch: pyarrow.RecordBatch, text_field: str) -> Iterator[bytes | None]:
+    import pyarrow
+
+    index = batch.schema.get_field_index(text_field)
+    column = batch.column(index if index >= 0 else batch.schema.get_field_index(text_field.split(".")[0]))
+    names = iter(text_field.split(".")[1:])
+    while pyarrow.types.is_struct(column.type):
+        # Unlike `field`, `flatten` returns null for a field within a null.
+        column = column.flatten()[column.type.get_field_index(next(names))]
+    if pyarrow.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    # Bytes, since Python cannot decode an invalid string.
+    for value in column.cast(pyarrow.large_binary()):
+        yield value.as_py()
+
+
+def _dictionaries(batch: pyarrow.RecordBatch) -> list[dict[str, Any] | None]:
+    try:
+        return batch.to_pylist()
+    except UnicodeDecodeError:
+        if batch.num_rows == 1:
+            return [None]
+        return [row for index in range(batch.num_rows) for row in _dictionaries(batch.slice(index, 1))]
 
 
 class _WithoutArrowTypes(io.RawIOBase):

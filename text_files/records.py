@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from .csv_rows import csv_values
+from .csv_rows import csv_rows
 from .file_types import FileType, compression, file_type
 from .lines import content, raw_lines
-from .parquet import open_parquet, values
+from .parquet import open_parquet, rows, values
 from .parsing import Parsed, parse_line, parse_value
 from .unpacking import content_errors, text_of
 
@@ -46,17 +46,44 @@ def numbered_records_of(file: BinaryIO, kind: FileType, how: str, text_field: st
     Raises:
         UnreadableFileError: See `numbered_records`.
     """
+    for number, parsed, _ in whole_records_of(file, kind, how, text_field, whole=False):
+        yield number, parsed
+
+
+def whole_records_of(
+    file: BinaryIO, kind: FileType, how: str, text_field: str, whole: bool = True
+) -> Iterator[tuple[int, Parsed, Any]]:
+    """Reads a file of a given type with everything that its records hold.
+
+    Args:
+        file: See `numbered_records`.
+        kind: The type.
+        how: The compression, from `file_types.compression`.
+        text_field: See `numbered_records`.
+        whole: Whether the columns of Parquet besides the text are read.
+
+    Yields:
+        Number and text or problem, as `numbered_records` does, and the record: the bytes of a line, the columns and
+        cells of a CSV row, or the dictionary of a Parquet row (None if a string in it is not UTF-8).
+
+    Raises:
+        UnreadableFileError: See `numbered_records`.
+    """
     with content_errors():
         if kind is FileType.PARQUET:
             parquet = open_parquet(file, text_field)
-            rows = values(parquet, text_field, range(parquet.num_row_groups))
-            yield from enumerate(map(parse_value, rows), start=1)
+            groups = range(parquet.num_row_groups)
+            pairs = (
+                rows(parquet, text_field, groups) if whole else ((v, None) for v in values(parquet, text_field, groups))
+            )
+            for number, (value, record) in enumerate(pairs, start=1):
+                yield number, parse_value(value), record
             return
         with text_of(file, how) as text:
             if kind is FileType.CSV:
-                for number, value in enumerate(csv_values(text, text_field), start=1):
-                    yield number, parse_value(value, missing=value is None)
+                for number, row in enumerate(csv_rows(text, text_field), start=1):
+                    yield number, parse_value(row.value, missing=row.value is None), row
                 return
             for number, (_, raw) in enumerate(raw_lines(text), start=1):
                 line = None if raw is None else content(raw, first_of_file=number == 1)
-                yield number, parse_line(line, kind, text_field)
+                yield number, parse_line(line, kind, text_field), line

@@ -14,7 +14,6 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
-from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.transforms import window
 from apache_beam.utils.windowed_value import WindowedValue
 
@@ -22,15 +21,12 @@ from ...exported.additive import Additive
 from ...transform.preprocessing import TEXT
 from ...transform.tokenizer import TokenizerKind, tokenize
 from ...transform.vocabulary import RESERVED, UNKNOWN_ID, lookup_table, read_vocabulary
-from ..examples import compression
 from ..merge_additive import MergeAdditive
+from ..read_examples import read_examples
 
 # Largest number of lines, and of their bytes, that are split into words together.
 BATCH_LINES = 1000
 BATCH_BYTES = 1_000_000
-
-# Compressions: our name, that of `examples.compression`, and Beam's.
-_COMPRESSIONS = (("plain", "", CompressionTypes.UNCOMPRESSED), ("gzip", "GZIP", CompressionTypes.GZIP))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,13 +164,7 @@ def count_texts(
     """
     for split, paths in files.items():
         _ = (
-            tuple(
-                pipeline
-                | f"Files[{split},{name}]" >> beam.Create([path for path in paths if compression(path) == kind])
-                | f"Read[{split},{name}]" >> beam.io.ReadAllFromTFRecord(compression_type=beam_type)
-                for name, kind, beam_type in _COMPRESSIONS
-            )
-            | f"Flatten[{split}]" >> beam.Flatten()
+            read_examples(pipeline, paths, split)
             | f"Count[{split}]" >> beam.ParDo(count)
             | f"Merge[{split}]" >> beam.CombineGlobally(MergeAdditive(TextCounts))
             | f"ToJson[{split}]" >> beam.Map(TextCounts.as_json)

@@ -6,7 +6,7 @@ import bisect
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
@@ -19,9 +19,9 @@ from ...text_files.binary import HEAD_BYTES
 from ...text_files.errors import UnreadableFileError
 from ...text_files.file_types import FileType, compression, file_type
 from ...text_files.lines import content, raw_lines
-from ...text_files.parquet import open_parquet, values
+from ...text_files.parquet import open_parquet, rows, values
 from ...text_files.parsing import Parsed, parse_line, parse_value
-from ...text_files.records import numbered_records
+from ...text_files.records import whole_records_of
 from ...text_files.records_in_text import check_plain
 from ...text_files.unpacking import check_text, content_errors, text_of
 
@@ -41,6 +41,7 @@ class Record(NamedTuple):
         parsed: Its text or problem; None where the file cannot be read further.
         why_unreadable: The reason for that, the template of a `SettingError`.
         has_fields: Whether the file's records have named fields, one of them for the text.
+        whole: The record as `text_files.records.whole_records_of` gives it, if it is asked for.
     """
 
     split: str
@@ -48,6 +49,7 @@ class Record(NamedTuple):
     parsed: Parsed | None
     why_unreadable: str = ""
     has_fields: bool = False
+    whole: Any = None
 
 
 @contextmanager
@@ -57,18 +59,19 @@ def open_stored(path: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def read_files(files: Sequence[tuple[str, str]], text_field: str) -> beam.PTransform:
+def read_files(files: Sequence[tuple[str, str]], text_field: str, whole: bool = False) -> beam.PTransform:
     """Reads files of any known type.
 
     Args:
         files: Split ("" where the content decides) and path of each file; at least one.
         text_field: The field or column that holds the text.
+        whole: Whether each `Record` also has the whole record.
 
     Returns:
         A transform from a pipeline's begin to a PCollection of `Record`. On one worker they come in the order of the
         files: the same input gives the same output, byte for byte.
     """
-    reader = ReadFiles(files, [_size(path) for _, path in files], text_field)
+    reader = ReadFiles(files, [_size(path) for _, path in files], text_field, whole)
     return "Bytes" >> beam.Create([reader.total]) | "Records" >> beam.ParDo(reader)
 
 
@@ -113,17 +116,21 @@ class ReadFiles(beam.DoFn):
     exceptions (other than OSError) are left to Beam, which tries again.
     """
 
-    def __init__(self, files: Sequence[tuple[str, str]], sizes: Sequence[int], text_field: str) -> None:
+    def __init__(
+        self, files: Sequence[tuple[str, str]], sizes: Sequence[int], text_field: str, whole: bool = False
+    ) -> None:
         """Lays the files one behind the other.
 
         Args:
             files: Split and path of each.
             sizes: Bytes of each, as it is stored.
             text_field: The field or column that holds the text.
+            whole: Whether each record also has the whole record.
         """
         self._files = list(files)
         self._starts = [0, *itertools.accumulate(size + 1 for size in sizes)]
         self._text_field = text_field
+        self._whole = whole
 
     @property
     def total(self) -> int:
@@ -159,8 +166,8 @@ class ReadFiles(beam.DoFn):
                     with text_of(file, compression(path)) as text:
                         check_plain(text.peek(HEAD_BYTES)[:HEAD_BYTES], self._text_field)
                     file.seek(0)
-                for parsed in _read(file, path, self._text_field, begin, claims):
-                    yield Record(split, path, parsed, has_fields=has_fields)
+                for parsed, record in _read(file, path, self._text_field, begin, claims, self._whole):
+                    yield Record(split, path, parsed, has_fields=has_fields, whole=record if self._whole else None)
         except UnreadableFileError as error:
             yield Record(split, path, None, error.template)
 
@@ -187,19 +194,23 @@ class _Claims:
         return not self.refused
 
 
-def _read(file: BinaryIO, path: str, text_field: str, begin: int, claims: _Claims) -> Iterator[Parsed]:
+# A text or a problem, and the record that it belongs to.
+Pair: TypeAlias = tuple[Parsed, Any]
+
+
+def _read(file: BinaryIO, path: str, text_field: str, begin: int, claims: _Claims, whole: bool) -> Iterator[Pair]:
     """Reads the records of a file whose position is at least `begin`, as far as they can be claimed."""
     kind = file_type(path)
     if kind is FileType.PARQUET:
-        yield from _read_rows(file, text_field, begin, claims)
+        yield from _read_rows(file, text_field, begin, claims, whole)
     elif kind is not FileType.CSV and not compression(path):
         yield from _read_lines(file, kind, text_field, begin, claims)
     elif begin == 0 and claims(0):
-        for _, parsed in numbered_records(file, path, text_field):
-            yield parsed
+        for _, parsed, record in whole_records_of(file, kind, compression(path), text_field, whole):
+            yield parsed, record
 
 
-def _read_lines(file: BinaryIO, kind: FileType, text_field: str, begin: int, claims: _Claims) -> Iterator[Parsed]:
+def _read_lines(file: BinaryIO, kind: FileType, text_field: str, begin: int, claims: _Claims) -> Iterator[Pair]:
     """Reads the lines of a text or JSON-lines file whose first byte is at `begin` or behind it."""
     position = begin
     if position > 0:
@@ -214,11 +225,11 @@ def _read_lines(file: BinaryIO, kind: FileType, text_field: str, begin: int, cla
         if not claims(position):
             return
         line = None if raw is None else content(raw, first_of_file=position == 0)
-        yield parse_line(line, kind, text_field)
+        yield parse_line(line, kind, text_field), line
         position += size
 
 
-def _read_rows(file: BinaryIO, text_field: str, begin: int, claims: _Claims) -> Iterator[Parsed]:
+def _read_rows(file: BinaryIO, text_field: str, begin: int, claims: _Claims, whole: bool) -> Iterator[Pair]:
     """Reads the row groups of a Parquet file at `begin` or behind it; they stand at equal distances."""
     parquet = open_parquet(file, text_field)
     for index in range(parquet.num_row_groups):
@@ -227,4 +238,7 @@ def _read_rows(file: BinaryIO, text_field: str, begin: int, claims: _Claims) -> 
             continue
         if not claims(position):
             return
-        yield from map(parse_value, values(parquet, text_field, [index]))
+        if whole:
+            yield from ((parse_value(value), row) for value, row in rows(parquet, text_field, [index]))
+        else:
+            yield from ((parse_value(value), None) for value in values(parquet, text_field, [index]))

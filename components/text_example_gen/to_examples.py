@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
@@ -74,12 +75,16 @@ class ToExamples(beam.DoFn):
         else:
             split = self._hash_split.split_of(text) if self._hash_split else record.split
             self._examples[split] += 1
-            yield beam.pvalue.TaggedOutput(split, _example(text))
+            yield beam.pvalue.TaggedOutput(split, self.output(record, text))
             if not self._hash_split:
                 self._digests.add(split, text)
                 if self._digests.full:
                     for block in self._digests.take():
                         yield beam.pvalue.TaggedOutput(DIGESTS_TAG, block)
+
+    def output(self, record: Record, text: str) -> Any:
+        """Returns what a record with a text becomes: a serialized Example."""
+        return _example(text)
 
     def finish_bundle(self) -> Iterator[beam.pvalue.TaggedOutput]:
         """Gives the bundle's counts."""

@@ -12,6 +12,7 @@ from tfx_lm import components
 FOLDER = Path(components.__file__).parent
 COMPONENTS = {
     "baseline": "Baseline",
+    "bulk_score": "BulkScore",
     "evaluator": "MaskedEvaluator",
     "pusher": "AtomicPusher",
     "report": "Report",

@@ -1,0 +1,33 @@
+"""Records that are serialized `tf.train.Example`s with the feature `text`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from ...transform.preprocessing import TEXT
+
+
+class ExampleRecords:
+    """Adds the scores as features: counts as int64, other scores as float32, a missing one as NaN.
+
+    Worked example: an Example with `text: "the cat"` also has `lm_tokens: 3` and `lm_perplexity: 2.0`.
+    """
+
+    def read(self, element: bytes) -> tuple[tf.train.Example, bytes]:
+        """Returns the Example and its text; without one, the text is empty, as it is to `evaluate`."""
+        example = tf.train.Example.FromString(element)
+        values = example.features.feature[TEXT].bytes_list.value if TEXT in example.features.feature else ()
+        return example, values[0] if values else b""
+
+    def write(self, record: tf.train.Example, scores: dict[str, Any]) -> bytes:
+        """Returns the Example with the scores among its features, serialized."""
+        for name, value in scores.items():
+            feature = record.features.feature[name]
+            if isinstance(value, int):
+                feature.int64_list.value[:] = [value]
+            else:
+                feature.float_list.value[:] = [math.nan if value is None else value]
+        return record.SerializeToString()

@@ -1,0 +1,76 @@
+"""Records of text files: what is read of a file, and a line of JSON with its scores."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from ...exported.json_values import json_values
+from ...text_files.csv_rows import Row
+from ...text_files.options import RecordOptions
+from ..text_example_gen.reading import Record
+from ..text_example_gen.splitting import HashSplit
+from ..text_example_gen.to_examples import ToExamples
+
+RECORDS = "records"
+
+
+class TextRecord(NamedTuple):
+    """A record that has a text.
+
+    Attributes:
+        text: The text, UTF-8.
+        whole: See `text_files.records.whole_records_of`.
+        has_fields: Whether the file's records have named fields.
+    """
+
+    text: bytes
+    whole: Any
+    has_fields: bool
+
+
+class ToRecords(ToExamples):
+    """Decides about records as TextExampleGen does; those with a text are `RECORDS`."""
+
+    def __init__(self, options: RecordOptions) -> None:
+        """Args: options: Which records are dropped, and are not errors."""
+        super().__init__(HashSplit({RECORDS: 1}), options)
+
+    def output(self, record: Record, text: str) -> TextRecord:
+        """Returns the record as `ScoreRecords` takes it."""
+        return TextRecord(text.encode("utf-8"), record.whole, record.has_fields)
+
+
+class JsonRecords:
+    """Writes one JSON object for each record: its own fields or columns, then the scores; NaN and infinity are null.
+
+    Worked example: the line `the cat` of a `.txt` file becomes `{"text": "the cat", "lm_tokens": 3, ...}`, the line
+    `{"text": "the cat", "id": 7}` of a `.jsonl` file `{"text": "the cat", "id": 7, "lm_tokens": 3, ...}`. What JSON
+    lacks, such as a date in a Parquet column, is written as a string.
+    """
+
+    def read(self, element: TextRecord) -> tuple[TextRecord, bytes]:
+        """Returns the record and its text."""
+        return element, element.text
+
+    def write(self, record: TextRecord, scores: dict[str, Any]) -> bytes:
+        """Returns the line without its terminator."""
+        return json.dumps({**_fields(record), **scores}, ensure_ascii=False, default=_as_text).encode(
+            # Half a surrogate pair, which JSON may have in another field, cannot be written.
+            "utf-8",
+            "replace",
+        )
+
+
+def _fields(record: TextRecord) -> dict[str, Any]:
+    whole = record.whole
+    if not record.has_fields:
+        return {"text": record.text.decode("utf-8")}
+    if isinstance(whole, Row):
+        return dict(zip(whole.columns, whole.cells, strict=False))
+    values = json.loads(whole) if isinstance(whole, bytes) else whole
+    return dict(json_values(values))
+
+
+def _as_text(value: Any) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,159 @@
+"""Scoring of text files on any Beam runner; `tfx-lm bulk-score` runs it."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from ...errors import SettingError, escape
+from ...exported.additive import Additive
+from ...exported.exported_model import newest_version
+from ...exported.keep import Keep
+from ...exported.signatures import SCORE, check_signature
+from ...progress import report
+from ...remote import is_remote
+from ...text_files.errors import InputError, UnreadableFileError
+from ...text_files.looking import look_at
+from ...text_files.options import RecordOptions
+from ..merge_additive import MergeAdditive
+from ..text_example_gen.files import Pattern, files_of_splits
+from ..text_example_gen.input_config import input_base_and_config
+from ..text_example_gen.input_counts import Counts
+from ..text_example_gen.problems import describe
+from ..text_example_gen.reading import open_stored, read_files
+from ..text_example_gen.to_examples import COUNTS_TAG
+from .json_records import RECORDS, JsonRecords, ToRecords
+from .scoring import TOTALS_TAG, BulkScores, ScoreRecords
+
+# Files of the output folder: the records, and `BulkScores.as_json`, which is written last.
+RECORDS_PREFIX, RECORDS_SUFFIX, SCORES_FILE = "scored", ".jsonl.gz", "scores.json"
+_UNFINISHED = ".unfinished"
+
+
+def score_files(
+    model: str,
+    patterns: Sequence[str],
+    output: str,
+    keep: str,
+    options: RecordOptions,
+    beam_args: Sequence[str],
+) -> dict[str, Any]:
+    """Scores the records of files and writes those that fulfil a condition, with their scores.
+
+    Args:
+        model: A pushed version's folder, or the folder of all versions.
+        patterns: Paths and globs of the files, of any types that `tfx-lm run` reads.
+        output: The folder to write; it must not exist, or be empty.
+        keep: The condition, see `Keep`; empty: all records are written.
+        options: The options of reading a record.
+        beam_args: Options of the Beam runner.
+
+    Returns:
+        `BulkScores.as_json`, which is also written to `SCORES_FILE`.
+
+    Raises:
+        ValueError: Model, condition, output or files cannot be used; nothing is left in the output folder.
+    """
+    Keep(keep)
+    folder = newest_version(model)
+    check_signature(folder, SCORE)
+    files = _files(patterns, options.text_field)
+    if tf.io.gfile.exists(output) and (not tf.io.gfile.isdir(output) or tf.io.gfile.listdir(output)):
+        raise SettingError(f"{{output}}={escape(output)}: exists already; name a new folder")
+    created = not tf.io.gfile.exists(output)
+    unfinished = posixpath.join(output, _UNFINISHED)
+    tf.io.gfile.makedirs(unfinished)
+    try:
+        # Scoring takes long, so the records are read once before, for what cannot be used.
+        _check(files, posixpath.join(unfinished, "counts.json"), options, beam_args)
+        scores = _score(files, folder, unfinished, keep, options, beam_args)
+        for name in tf.io.gfile.listdir(unfinished):
+            tf.io.gfile.rename(posixpath.join(unfinished, name), posixpath.join(output, name))
+    except BaseException:
+        tf.io.gfile.rmtree(output if created else unfinished)
+        raise
+    tf.io.gfile.rmtree(unfinished)
+    with tf.io.gfile.GFile(posixpath.join(output, SCORES_FILE), "w") as file:
+        file.write(json.dumps(scores) + "\n")
+    return scores
+
+
+def _files(patterns: Sequence[str], text_field: str) -> list[tuple[str, str]]:
+    base, input_config, _, _ = input_base_and_config(patterns, None, {RECORDS: 1})
+    found = files_of_splits(
+        [Pattern(split.name, "", posixpath.join(base, split.pattern)) for split in input_config.splits]
+    )
+    if found.unmatched:
+        report(f"no file matches {', '.join(found.unmatched)}")
+    for _, path in found.files:
+        if is_remote(path):
+            continue
+        try:
+            look_at(path, text_field)
+        except UnreadableFileError as error:
+            raise InputError(f"{escape(path)}: {error.template}") from error
+    return found.files
+
+
+def _check(files: Sequence[tuple[str, str]], output: str, options: RecordOptions, beam_args: Sequence[str]) -> None:
+    with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
+        records = pipeline | read_files(files, options.text_field) | beam.ParDo(ToRecords(options)).with_outputs()
+        _write_sum(records[COUNTS_TAG], Counts, Counts.to_json, output)
+    counts = Counts.from_json(_taken(output))
+    if problems := describe(counts, options.text_field, open_stored):
+        raise InputError(problems)
+    if not counts.examples.get(RECORDS):
+        raise InputError(f"{{files}}: no text to score ({counts.lines:,} lines read, all of them empty or dropped)")
+
+
+def _score(
+    files: Sequence[tuple[str, str]],
+    model: str,
+    output: str,
+    keep: str,
+    options: RecordOptions,
+    beam_args: Sequence[str],
+) -> dict[str, Any]:
+    scores_file = posixpath.join(output, SCORES_FILE)
+    with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
+        records = (
+            pipeline
+            | read_files(files, options.text_field, whole=True)
+            | "ToRecords" >> beam.ParDo(ToRecords(options)).with_outputs()
+        )
+        outputs = records[RECORDS] | "Score" >> beam.ParDo(ScoreRecords(model, JsonRecords(), keep)).with_outputs(
+            TOTALS_TAG, main="scored"
+        )
+        _ = outputs["scored"] | "Write" >> beam.io.WriteToText(
+            posixpath.join(output, RECORDS_PREFIX), file_name_suffix=RECORDS_SUFFIX, coder=beam.coders.BytesCoder()
+        )
+        _write_sum(outputs[TOTALS_TAG], BulkScores, _as_json, scores_file)
+    scores: dict[str, Any] = json.loads(_taken(scores_file))
+    return scores
+
+
+def _as_json(scores: BulkScores) -> str:
+    return json.dumps(scores.as_json())
+
+
+def _write_sum(parts: beam.PCollection, kind: type[Additive], to_json: Callable[[Any], str], output: str) -> None:
+    """Adds the sum of additive values to a pipeline, written to a file."""
+    _ = (
+        parts
+        | "Merge" >> beam.CombineGlobally(MergeAdditive(kind))
+        | "ToJson" >> beam.Map(to_json)
+        | "WriteSum" >> beam.io.WriteToText(output, num_shards=1, shard_name_template="")
+    )
+
+
+def _taken(file: str) -> str:
+    with tf.io.gfile.GFile(file) as opened:
+        text: str = opened.read()
+    tf.io.gfile.remove(file)
+    return text

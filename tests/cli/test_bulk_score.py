@@ -1,0 +1,120 @@
+import csv
+import datetime
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from click.testing import CliRunner
+from tfx_lm.cli.cli import main
+from tfx_lm.exported import scoring
+
+
+@pytest.fixture
+def bulk_score(bigram_model, tmp_path, monkeypatch):
+    """Runs the command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, code: int = 0):
+        result = CliRunner().invoke(main, ["bulk-score", bigram_model, *arguments, "--output", "out"])
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+def written() -> list[dict]:
+    (file,) = Path("out").glob("scored-*.jsonl.gz")
+    return [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
+
+
+def without_scores(rows: list[dict]) -> list[dict]:
+    return [{name: value for name, value in row.items() if not name.startswith("lm_")} for row in rows]
+
+
+def test_records_of_each_file_type_keep_their_fields_and_get_the_scores_of_tfx_lm_score(bulk_score, bigram_model):
+    Path("a.txt").write_text("the cat\n\ndog\n")
+    Path("b.jsonl").write_text('{"id": 7, "text": "the dog", "of": {"a": [1, null]}}\n')
+    with Path("c.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["name", "text"], ["x", "the cat"], ["y", "dog, cat"]])
+    day = datetime.date(2026, 1, 2)
+    table = pyarrow.table({"text": ["cat"], "day": [day], "raw": [b"\xff1"], "none": pyarrow.array([None], "string")})
+    pyarrow.parquet.write_table(table, "d.parquet")
+    result = bulk_score("*.txt", "b.jsonl", "c.csv", "d.parquet")
+    rows = written()
+    assert without_scores(rows) == [
+        {"text": "the cat"},
+        {"text": "dog"},
+        {"id": 7, "text": "the dog", "of": {"a": [1, None]}},
+        {"name": "x", "text": "the cat"},
+        {"name": "y", "text": "dog, cat"},
+        {"text": "cat", "day": "2026-01-02", "raw": "\\xff1", "none": None},
+    ]
+    lines = list(scoring.score_lines(scoring.load_model(bigram_model), [row["text"].encode() for row in rows]))
+    for row, line in zip(rows, lines, strict=True):
+        expected = line.as_json()
+        del expected["line"]
+        assert {name[3:]: value for name, value in row.items() if name.startswith("lm_")} == pytest.approx(expected)
+    printed = json.loads(result.stdout.splitlines()[0])
+    assert printed == json.loads(Path("out/scores.json").read_text())
+    total = scoring.CorpusScore.merge(map(scoring.CorpusScore.from_line, lines)).as_json()
+    assert printed["scored"] == printed["kept"] == pytest.approx(total)
+    assert {path.name for path in Path("out").iterdir()} == {"scores.json", "scored-00000-of-00001.jsonl.gz"}
+
+
+def test_only_what_fulfils_the_condition_is_written(bulk_score):
+    Path("a.txt").write_text("the cat\ndog\nthe dog\ncat\n")
+    result = bulk_score("a.txt", "--keep", "oov_tokens == 0")
+    assert [row["text"] for row in written()] == ["the cat", "cat"]
+    scores = json.loads(result.stdout.splitlines()[0])
+    assert (scores["scored"]["lines"], scores["kept"]["lines"]) == (4, 2)
+    assert "tfx-lm: 20 % of the scored tokens are unknown words to this model" in result.stderr
+
+
+def test_a_condition_that_keeps_nothing_is_said(bulk_score):
+    Path("a.txt").write_text("the cat\n")
+    result = bulk_score("a.txt", "--keep", "tokens > 1000")
+    assert "--keep 'tokens > 1000' keeps no record" in result.stderr
+    assert written() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "message"),
+    [
+        ("a.jsonl", b'{"text": "a"}\n{"body": "b"}\n', [], "a.jsonl line 2"),
+        ("a.txt", b"a\n\xff\n", [], "a.txt line 2; repair the text"),
+        ("a.txt", b"\n \n", [], "no text to score (2 lines read, all of them empty or dropped)"),
+        ("a.txt", b"a\n", ["--keep", "surprise < 1"], "--keep='surprise < 1': `surprise` is neither"),
+        ("a.parquet", b"no", [], "a.parquet: not Parquet but text"),
+        ("b.txt", b"a\n", [], "no file matches"),
+    ],
+)
+def test_bad_input_is_refused_and_leaves_nothing(bulk_score, name, content, options, message):
+    Path(name).write_bytes(content)
+    assert message in bulk_score(name.replace("b.txt", "c.txt"), *options, code=2).stderr
+    assert not Path("out").exists()
+
+
+def test_dropped_records_are_left_out(bulk_score):
+    Path("a.jsonl").write_text('{"text": "cat"}\n{"body": "b"}\n')
+    bulk_score("a.jsonl", "--invalid-records", "drop")
+    assert [row["text"] for row in written()] == ["cat"]
+
+
+def test_an_output_that_exists_is_kept(bulk_score):
+    Path("a.txt").write_text("cat\n")
+    Path("out").mkdir()
+    Path("out/mine").write_text("x")
+    assert "--output=" in (message := bulk_score("a.txt", code=2).stderr)
+    assert "exists already; name a new folder" in message
+    assert Path("out/mine").read_text() == "x"
+
+
+def test_an_output_that_beam_takes_for_a_pattern_is_refused(bigram_model, tmp_path):
+    (tmp_path / "a.txt").write_text("cat\n")
+    folder = str(tmp_path / "out[1]")
+    result = CliRunner().invoke(main, ["bulk-score", bigram_model, str(tmp_path / "a.txt"), "--output", folder])
+    assert result.exit_code == 2
+    assert "which TFX and Beam take for patterns" in result.stderr
