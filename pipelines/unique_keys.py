@@ -19,6 +19,10 @@ __all__ = ["DuplicateKeyError", "UnclearNumberError", "read_json", "read_yaml"]
 _UNCLEAR_NUMBER = re.compile(r"[-+]?(0[0-9_]+|.*:.*)")
 
 
+# How many values aliases may make of a short document; repeated ones can make billions.
+_MOST_VALUES = 100_000
+
+
 class UnclearNumberError(ValueError):
     """A number that YAML reads as another than most readers do."""
 
@@ -35,12 +39,16 @@ def read_yaml(text: str) -> Any:
     Raises:
         DuplicateKeyError: If a mapping has a key twice.
         UnclearNumberError: If a number is octal, has the base 60 or has thousands of digits.
-        yaml.YAMLError: If it is not YAML, or is nested too deeply.
+        yaml.YAMLError: If it is not YAML, is nested too deeply, or its aliases make it very large.
     """
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506, it is a SafeLoader
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506, it is a SafeLoader
+        size = _size(value, {})
     except RecursionError as error:
         raise yaml.YAMLError("it is nested too deeply") from error
+    if size > max(_MOST_VALUES, len(text)):
+        raise yaml.YAMLError(f"its aliases make {size:,} values of it; write out what is meant")
+    return value
 
 
 def read_json(text: str) -> Any:
@@ -57,6 +65,16 @@ def read_json(text: str) -> Any:
         json.JSONDecodeError: If it is not JSON.
     """
     return json.loads(text, object_pairs_hook=unique_object)
+
+
+def _size(value: Any, known: dict[int, int]) -> int:
+    """Returns how many values a document has, those of an alias each time that it stands there."""
+    if not isinstance(value, (dict, list, tuple)):
+        return 1
+    if id(value) not in known:
+        children = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(child, known) for child in children)
+    return known[id(value)]
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,4 +1,5 @@
 import pytest
+import yaml
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.unique_keys import DuplicateKeyError, read_json, read_yaml
@@ -32,3 +33,12 @@ def test_json():
     assert read_json('{"a": {"x": 1}, "b": {"x": 2}}') == {"a": {"x": 1}, "b": {"x": 2}}
     with pytest.raises(DuplicateKeyError, match="the key trainer_epochs stands there twice"):
         read_json('{"trainer_epochs": 1, "trainer_epochs": 2}')
+
+
+def test_aliases_that_multiply_are_refused():
+    lists = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 10)]
+    with pytest.raises(yaml.YAMLError, match=r"aliases make [\d,]{14} values"):
+        read_yaml("\n".join(["l0: &l0 [" + ", ".join("0123456789") + "]", *lists]))
+    with pytest.raises(yaml.YAMLError, match="nested too deeply"):
+        read_yaml("itself: &a [*a]")
+    assert read_yaml("a: &a [1, 2]\nb: {c: *a, d: *a}") == {"a": [1, 2], "b": {"c": [1, 2], "d": [1, 2]}}
