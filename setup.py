@@ -137,7 +137,12 @@ setup(
             "uvloop",
         ],
     },
-    entry_points={"console_scripts": ["tfx-lm=tfx_lm.cli.cli:main"]},
+    entry_points={
+        "console_scripts": [
+            "tfx-lm=tfx_lm.cli.cli:main",
+            "tfx-lm-beam-worker=tfx_lm.pipelines.beam.worker:main",
+        ]
+    },
     classifiers=[
         "Operating System :: MacOS",
         "Operating System :: POSIX :: Linux",

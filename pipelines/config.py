@@ -23,6 +23,7 @@ from ..model.options import TrainerOptions
 from ..remote import is_remote
 from ..settings import Number, Settings, WholeNumber, explain
 from ..transform.options import AUTO, LineOptions, TextOptions, VocabularyOptions
+from .beam.options import BeamConfig
 from .errors import ConfigurationError
 from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
 from .output_name import pattern_letters
@@ -99,8 +100,7 @@ class PipelineConfig(Settings):
     # URL of ML Metadata: sqlite:///FILE, postgresql://USER@HOST:PORT/DATABASE or mysql://...; null: the file
     # metadata.sqlite of the output folder. TFX_LM_METADATA wins over it; the password is TFX_LM_METADATA_PASSWORD.
     metadata: str | None = None
-    # Options of the Beam runner, such as --runner=FlinkRunner; the default runs in this process.
-    beam_pipeline_args: tuple[str, ...] = ()
+    beam: BeamConfig = BeamConfig()
     data: DataConfig = DataConfig()
     vocabulary: VocabularyOptions = VocabularyOptions()
     trainer: TrainerOptions = TrainerOptions()

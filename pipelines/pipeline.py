@@ -20,16 +20,10 @@ from ..components.text_example_gen.component import TextExampleGen
 from ..components.text_transform.component import TextTransform
 from ..components.trainer.component import MaskedTrainer
 from ..remote import is_remote
+from .beam.arguments import beam_arguments
 from .code_digest import code_digest
 from .config import PipelineConfig
 from .metadata.metadata_store import connection_config, make_folder
-
-IN_PROCESS = (
-    # Newer Beams resolve "DirectRunner" to one that downloads a binary first.
-    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-    # Otherwise TFX packs its own installation for the workers, 3 seconds each time; there are none here.
-    "--sdk_container_image=none",
-)
 
 
 def create_pipeline(config: PipelineConfig) -> Pipeline:
@@ -122,7 +116,7 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
         pipeline_root=f"{output}/artifacts",
         metadata_connection_config=connection,
         components=components,
-        beam_pipeline_args=list(config.beam_pipeline_args or IN_PROCESS),
+        beam_pipeline_args=[*beam_arguments(config.beam)],
         enable_cache=True,
     )
 

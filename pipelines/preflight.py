@@ -12,6 +12,7 @@ from ..components.text_example_gen.places import check_place_here
 from ..components.trainer.cluster import cluster_workers
 from ..remote import is_remote
 from ..text_files.errors import InputError
+from .beam.checks import check_beam
 from .config import PipelineConfig
 from .errors import ConfigurationError
 from .local.terminal import output_to
@@ -43,6 +44,7 @@ def check_run(config: PipelineConfig) -> None:
     _check_not_made_here(paths, Path(config.output_folder()))
     check_vocabulary(config)
     _check_one_worker(config)
+    check_beam(config.beam)
     check_output_name(f"output={config.output}", config.output_folder())
     _check_writable(Path(config.output))
 

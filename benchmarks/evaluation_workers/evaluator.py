@@ -11,7 +11,8 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from tfx_lm.components.evaluator import results
 from tfx_lm.components.evaluator.component import MaskedEvaluator
 from tfx_lm.components.evaluator.executor import Executor
-from tfx_lm.pipelines.pipeline import IN_PROCESS
+from tfx_lm.pipelines.beam.arguments import beam_arguments
+from tfx_lm.pipelines.beam.options import BeamConfig
 
 
 def main(model: str, examples: str) -> None:
@@ -33,7 +34,9 @@ def main(model: str, examples: str) -> None:
             model=channel_utils.as_channel([inputs["model"]]),
             max_bits_per_byte=100.0,
         )
-        executor = Executor(Executor.Context(beam_pipeline_args=list(IN_PROCESS), tmp_dir=str(folder / "temporary")))
+        executor = Executor(
+            Executor.Context(beam_pipeline_args=list(beam_arguments(BeamConfig())), tmp_dir=str(folder / "temporary"))
+        )
         begin = time.perf_counter()
         executor.Do(
             {key: [artifact] for key, artifact in inputs.items()},

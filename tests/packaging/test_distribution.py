@@ -139,7 +139,11 @@ def test_an_unpacked_wheel_is_enough_to_import_it(built):
 
 def test_the_entry_point_of_an_unpacked_wheel(built):
     entry_points = (built.unpacked / f"{NAME}.dist-info" / "entry_points.txt").read_text()
-    assert entry_points.split() == ["[console_scripts]", "tfx-lm", "=", "tfx_lm.cli.cli:main"]
+    assert entry_points.split() == [
+        "[console_scripts]",
+        *("tfx-lm", "=", "tfx_lm.cli.cli:main"),
+        *("tfx-lm-beam-worker", "=", "tfx_lm.pipelines.beam.worker:main"),
+    ]
     script = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); from tfx_lm.cli import cli; "
         "print(cli.__file__); cli.main(prog_name='tfx-lm')"
