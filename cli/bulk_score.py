@@ -47,14 +47,16 @@ def command(
     with quiet_imports():
         from ..components.bulk_score.score_files import score_files
         from ..exported.score_warnings import MANY_UNKNOWN, unknown_share
+        from ..pipelines.beam.arguments import beam_arguments
+        from ..pipelines.beam.options import BeamConfig
         from ..pipelines.output_name import check_output_name
-        from ..pipelines.pipeline import IN_PROCESS
 
     folder = output if is_remote(output) else str(Path(output).expanduser().absolute())
     try:
         if not is_remote(output):
             check_output_name(f"--output={output}", folder)
-        scores = score_files(model, files, folder, keep, RecordOptions.parse(record_options), beam_args or IN_PROCESS)
+        runner = beam_args or beam_arguments(BeamConfig())
+        scores = score_files(model, files, folder, keep, RecordOptions.parse(record_options), runner)
     except ValueError as error:
         refuse(error)
     click.echo(json.dumps(scores))

@@ -5,7 +5,6 @@ Every value is checked before any work is done; an error names the key, the valu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -108,19 +107,6 @@ class PipelineConfig(Settings):
     serving_check: ServingCheckOptions = ServingCheckOptions()
     pusher: PusherOptions = PusherOptions()
     kubeflow: KubeflowConfig = KubeflowConfig()
-
-    @field_validator("beam_pipeline_args")
-    @classmethod
-    def _no_secret(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for argument in value:
-            option = argument.partition("=")[0]
-            if re.search("password|secret|session_token|connection_string", option, re.IGNORECASE):
-                raise ValueError(
-                    f"beam_pipeline_args: {option}: a configuration holds no secret, since the compiled pipeline would "
-                    "hold it too; put it into the environment of the workers, such as AWS_SECRET_ACCESS_KEY, "
-                    "AWS_SESSION_TOKEN or AZURE_STORAGE_CONNECTION_STRING"
-                )
-        return value
 
     @field_validator("output")
     @classmethod

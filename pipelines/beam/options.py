@@ -64,6 +64,13 @@ class BeamConfig(Settings):
         for argument in value:
             if not re.match(r"--[a-zA-Z]", argument):
                 raise ValueError(f"beam.args: {argument}: must be an option with its value, such as --parallelism=4")
+            option = argument.partition("=")[0]
+            if re.search("password|secret|session_token|connection_string", option, re.IGNORECASE):
+                raise ValueError(
+                    f"beam.args: {option}: a configuration holds no secret, since the compiled pipeline would hold it "
+                    "too; put it into the environment of the workers, such as AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN "
+                    "or AZURE_STORAGE_CONNECTION_STRING"
+                )
             key = _SET_BY_KEYS.get(option_name(argument))
             if key:
                 raise ValueError(f"beam.args: {argument}: another key sets this option; set {key}")

@@ -140,8 +140,8 @@ def test_a_file_that_is_no_configuration(tmp_path, content, expected):
 )
 def test_a_configuration_holds_no_secret(option):
     with pytest.raises(ConfigurationError) as caught:
-        load_config(None, ["gate.max_perplexity=9"], {"beam_pipeline_args": ["--runner=FlinkRunner", option]})
-    assert f"beam_pipeline_args: {option.partition('=')[0]}: a configuration holds no secret" in str(caught.value)
+        load_config(None, ["gate.max_perplexity=9"], {"beam": {"args": ["--parallelism=2", option]}})
+    assert f"beam.args: {option.partition('=')[0]}: a configuration holds no secret" in str(caught.value)
     assert "abc" not in str(caught.value)
 
 
