@@ -131,7 +131,7 @@ def train(
         "resumed_after_batch": state.batches_done,
     }
     batches = train_buckets.batches
-    divergence = Divergence(options, batches, vocabulary_size, train_counts.tokens, state)
+    divergence = Divergence(options, batches, vocabulary_size, state)
     callbacks = [
         Position(state),
         divergence,

@@ -119,7 +119,7 @@ def test_a_word_that_never_occurs_is_finite():
 def check(model, logs, batches=40, batches_done=0, ended=False, **options):
     """Calls the check as `fit` does, at the end of a batch or of the first epoch."""
     state = TrainingState(batches_done=batches_done)
-    callback = Divergence(TrainerOptions(**options), batches, vocabulary_size=12, train_tokens=500, state=state)
+    callback = Divergence(TrainerOptions(**options), batches, vocabulary_size=12, state=state)
     callback.set_model(model)
     callback.on_epoch_begin(0, {})
     callback.checked = -math.inf
@@ -167,7 +167,7 @@ def training(tmp_path, monkeypatch):
     def training(skipped=0, **options):
         options, model = TrainerOptions(**options), model_of()
         state = TrainingState(epoch_skipped=skipped)
-        divergence = Divergence(options, batches=40, vocabulary_size=12, train_tokens=500, state=state)
+        divergence = Divergence(options, batches=40, vocabulary_size=12, state=state)
         backup = Backup(str(tmp_path), {})
         backup.save(model, TrainingState(best_perplexity=7.0))
         called = [callbacks.Position(state), divergence, callbacks.SaveBackup(backup, 40, state, divergence)]
@@ -231,11 +231,24 @@ def test_a_loss_far_above_a_uniform_guess_ends_the_training():
         check(None, {"loss": 4.98}, ended=True)
 
 
-@pytest.mark.parametrize(("val_loss", "breaks"), [(12.4, False), (12.5, True), (math.inf, True), (math.nan, True)])
-def test_the_first_validation_may_be_as_bad_as_words_that_are_only_there(val_loss, breaks):
-    # 2 ln(500 + 12) is 12.477.
+def test_a_model_that_knows_its_only_batch_by_heart_has_not_broken_down():
+    """A validation of nothing but unknown words costs more than the loss of a training may be."""
+    model = model_of(embedding_units=32, units=32, optimizer="adamw", learning_rate=0.1)
+    model.start_from_frequencies(np.array([0, 0, 0, 4, 1, 1, 1, 2, 1, 1, 0, 0]))
+    for _ in range(20):
+        model.train_step(BATCH)
+    model.perplexity.reset_state()
+    loss = float(model.test_step(pad_batch(tf.ragged.constant([[1, 1, 1, 3], [1] * 9], tf.int64)))["loss"])
+    assert loss > 2.0 * math.log(12)
+    check(None, {"val_loss": loss}, ended=True)
+
+
+@pytest.mark.parametrize(("val_loss", "breaks"), [(99.0, False), (101.0, True), (math.inf, True), (math.nan, True)])
+def test_the_first_validation_may_be_bad_but_not_absurd(val_loss, breaks):
     if not breaks:
         check(None, {"val_loss": val_loss}, ended=True)
         return
-    with pytest.raises(DivergenceError, match=rf"^validation loss={val_loss} after epoch 1: the training diverged; no"):
+    with pytest.raises(
+        DivergenceError, match=rf"^validation loss={val_loss:g} after epoch 1: the training diverged; no"
+    ):
         check(None, {"val_loss": val_loss}, ended=True)
