@@ -1,6 +1,7 @@
 """The folder of pushed versions: whatever happens, a server finds whole versions only."""
 
 import concurrent.futures
+import contextlib
 import os
 import signal
 import subprocess
@@ -123,6 +124,36 @@ def test_concurrent_pushes_never_mix(tmp_path):
     assert len(seen) > 3
     assert len(contents(tmp_path)) == 3
     assert len(names(tmp_path)) == 4
+
+
+def test_while_a_push_looks_at_what_is_served_no_other_and_no_rollback_changes_it(tmp_path):
+    for name in "ab":
+        versions.push(tmp_path, writer(name))
+    pushed, served = [], []
+
+    def push(name):
+        def check():
+            before = versions.list_versions(tmp_path)
+            time.sleep(0.005)
+            served.append(before == versions.list_versions(tmp_path))
+
+        for number in range(5):
+            pushed.append(int(versions.push(tmp_path, writer(f"{name}{number}"), check=check).name))
+
+    def roll_back():
+        for _ in range(10):
+            time.sleep(0.003)
+            with contextlib.suppress(versions.RollbackError):
+                versions.rollback(tmp_path)
+
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        for done in [*(threads.submit(push, name) for name in "cde"), threads.submit(roll_back)]:
+            done.result()
+    assert served == [True] * 15
+    # No number is used twice, also not one that was withdrawn.
+    assert len(set(pushed)) == 15
+    assert set(pushed) <= {int(name.removeprefix(versions.WITHDRAWN)) for name in names(tmp_path) if name != ".lock"}
+    assert len(contents(tmp_path)) + len(list(tmp_path.glob(f"{versions.WITHDRAWN}*"))) == 17
 
 
 def test_files_and_folders_are_on_disk_before_the_rename(tmp_path, monkeypatch):
