@@ -86,9 +86,21 @@ def newest_version(path: str) -> str:
     Raises:
         ValueError: If there is no complete SavedModel, or the path cannot be read.
     """
+    return versions_to_serve(path)[0]
+
+
+def versions_to_serve(path: str) -> list[str]:
+    """Lists the folders of the complete versions, the newest first; at least one.
+
+    Args:
+        path: The folder of all versions, or a version's folder, which is then the only one.
+
+    Raises:
+        ValueError: If there is no complete SavedModel, or the path cannot be read.
+    """
     try:
         if is_complete(path):
-            return path
+            return [path]
         is_folder, versions = tf.io.gfile.isdir(path), complete_versions(path)
     except tf.errors.OpError as error:
         raise ValueError(
@@ -97,7 +109,7 @@ def newest_version(path: str) -> str:
     if not is_folder:
         raise ValueError(f"{path}: no such folder; give a pushed version's folder or the folder of all versions")
     if versions:
-        return versions[0]
+        return versions
     raise ValueError(
         f"{path}: no SavedModel here, neither saved_model.pb with its variables nor a numbered version that has "
         "them; give a pushed version's folder or the folder of all versions"

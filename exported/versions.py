@@ -172,6 +172,31 @@ def complete_versions(path: str) -> list[str]:
     return [folder for folder in (f"{path}/{version}" for version in versions) if is_complete(folder)]
 
 
+def version_stamp(path: str) -> frozenset[tuple[str, int, int]]:
+    """Returns the name, size and time of each file of a version, which change while somebody copies it in place.
+
+    Args:
+        path: The version's folder, any path that TensorFlow reads.
+
+    Returns:
+        For each file its path within the version, its bytes and the time of its last change (ns); -1 and -1 for a file
+        that is gone, or a link that leads nowhere.
+    """
+    import tensorflow as tf
+
+    stamps = set()
+    # Not below these: links could lead around in a circle.
+    for folder in ("", "variables/", "assets/", "assets.extra/"):
+        with contextlib.suppress(tf.errors.NotFoundError, tf.errors.FailedPreconditionError):
+            for entry in tf.io.gfile.listdir(f"{path}/{folder}"):
+                name, size, time_ns = folder + entry.rstrip("/"), -1, -1
+                with contextlib.suppress(tf.errors.NotFoundError, tf.errors.FailedPreconditionError):
+                    status = tf.io.gfile.stat(f"{path}/{name}")
+                    size, time_ns = (0, 0) if status.is_directory else (status.length, status.mtime_nsec)
+                stamps.add((name, size, time_ns))
+    return frozenset(stamps)
+
+
 def list_versions(destination: Path) -> list[int]:
     """Lists the numbers of the versions that servers see, the oldest first."""
     return sorted({int(folder.name) for folder in _folders(destination)})

@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from . import rest_format
+from .access import Token, TokenMiddleware
 from .body import json_response, read_body
 from .options import Limits, WatchOptions
 from .predictor import Predictor
@@ -48,6 +49,7 @@ def create_app(
     poll_seconds: float = _WATCH.poll_seconds,
     cors_origins: Sequence[str] = (),
     beside: Callable[[Predictor], AbstractAsyncContextManager[None]] | None = None,
+    token: Token | None = None,
 ) -> Starlette:
     """Loads a model and makes the ASGI application that serves it.
 
@@ -58,6 +60,7 @@ def create_app(
         poll_seconds: Seconds between two looks for a new version.
         cors_origins: The origins whose pages may send requests, such as `https://example.org`; `*`: all.
         beside: A context that lasts as long as the application and uses its predictor, such as a gRPC server.
+        token: The token that requests must have, but for those of the page; None: requests need none.
 
     Returns:
         The application, which answers during its ASGI lifespan. The model is loaded before, so that a model that cannot
@@ -67,7 +70,7 @@ def create_app(
         ValueError: If there is no model, it cannot be loaded, or the name or `poll_seconds` cannot be used.
     """
     predictor = Predictor(path, name, limits or Limits(), poll_seconds)
-    server = _Server(predictor)
+    server = _Server(predictor, wants_token=token is not None)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -77,15 +80,22 @@ def create_app(
 
     models = "/v1/models/{name}"
     everything = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=list(cors_origins),
-        allow_methods=["GET", "POST"],
-        allow_headers=["Content-Type", "Content-Encoding"],
-    )
+    middleware = []
+    if cors_origins:
+        # The outermost: browsers ask for leave without a token, and pages may read errors.
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(cors_origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["Authorization", "Content-Type", "Content-Encoding"],
+            )
+        )
+    if token is not None:
+        middleware.append(Middleware(TokenMiddleware, token=token, on_refusal=predictor.metrics.unauthorized.inc))
     app = Starlette(
         lifespan=lifespan,
-        middleware=[cors] if cors_origins else [],
+        middleware=middleware,
         routes=[
             Route(f"{models}:predict", server.predict, methods=["POST"]),
             Route(f"{models}/versions/{{version}}:predict", server.predict, methods=["POST"]),
@@ -112,9 +122,10 @@ def create_app(
 class _Server:
     """The answers, one method for each address."""
 
-    def __init__(self, predictor: Predictor):
+    def __init__(self, predictor: Predictor, wants_token: bool):
         self._predictor = predictor
         page = PLAYGROUND.read_text(encoding="utf-8").replace("MODEL_NAME", html.escape(predictor.name, quote=True))
+        page = page.replace(" data-no-token", "" if wants_token else " hidden")
         self._page = page.encode()
         self._page_policy = _policy(page)
 

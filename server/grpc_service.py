@@ -17,6 +17,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from .access import Token
 from .grpc_arrival import LARGEST_OPTION, InTime, arrival_options, status_of_cancelled
 from .padding import Outputs
 from .predict_request import DEFAULT_SIGNATURE, PredictRequest, check_names, predict_request
@@ -47,31 +48,42 @@ _CODES = {
 
 
 @contextlib.asynccontextmanager
-async def grpc_server(predictor: Predictor, address: str) -> AsyncIterator[None]:
+async def grpc_server(
+    predictor: Predictor, address: str, token: Token | None = None, tls: tuple[bytes, bytes] | None = None
+) -> AsyncIterator[None]:
     """Answers gRPC calls while the block runs; calls that are running at its end are still answered.
 
     Args:
         predictor: The predictor that answers.
         address: Host and port to listen at.
+        token: The token that calls must have in their metadata; None: they need none.
+        tls: The PEM certificate and its key; None: no TLS.
 
     Raises:
         RuntimeError: If it cannot listen there.
     """
+    limits = predictor.limits
     gate = _Ending()
+    refusals = [] if token is None else [_WithToken(token, predictor.metrics.unauthorized.inc)]
     server = grpc.aio.server(
-        interceptors=[gate, InTime(predictor.limits.body_seconds, predictor.count_unread)],
+        interceptors=[gate, *refusals, InTime(limits, predictor.count_unread, predictor.metrics.count_cut)],
         options=[
-            ("grpc.max_receive_message_length", min(predictor.limits.body_bytes, LARGEST_OPTION)),
+            ("grpc.max_receive_message_length", min(limits.body_bytes, LARGEST_OPTION)),
             ("grpc.max_concurrent_streams", _STREAMS),
-            *arrival_options(predictor.limits.body_seconds),
+            ("grpc.max_allowed_incoming_connections", limits.connections),
+            *arrival_options(limits.body_seconds),
             # Otherwise two servers can listen at one port, each with half of the calls.
             ("grpc.so_reuseport", 0),
         ],
-        maximum_concurrent_rpcs=predictor.limits.waiting_rows,
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_PredictionService(predictor), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(predictor), server)
-    if not server.add_insecure_port(address):
+    if tls is None:
+        port = server.add_insecure_port(address)
+    else:
+        certificate, key = tls
+        port = server.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
+    if not port:
         raise RuntimeError(f"cannot listen at {address}")
     await server.start()
     try:
@@ -95,11 +107,38 @@ class _Ending(grpc.aio.ServerInterceptor):
 
     async def intercept_service(self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any) -> Any:
         """Returns the handler of a call."""
-        return grpc.unary_unary_rpc_method_handler(_refuse) if self.ending else await continuation(handler_call_details)
+        return _ENDING if self.ending else await continuation(handler_call_details)
 
 
-async def _refuse(request: Any, context: Any) -> None:
-    await context.abort(grpc.StatusCode.UNAVAILABLE, "the server is ending; ask another one")
+class _WithToken(grpc.aio.ServerInterceptor):
+    """Refuses calls without the server's token in their metadata, before their message has arrived."""
+
+    def __init__(self, token: Token, on_refusal: Callable[[], None]):
+        self._token = token
+        self._on_refusal = on_refusal
+
+    async def intercept_service(self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any) -> Any:
+        """Returns the handler of a call."""
+        given = [value for key, value in handler_call_details.invocation_metadata if key == "authorization"]
+        if len(given) == 1 and self._token.admits(given[0].encode()):
+            return await continuation(handler_call_details)
+        self._on_refusal()
+        return _UNAUTHENTICATED
+
+
+def _refusal(code: grpc.StatusCode, message: str) -> Any:
+    """Makes a handler that refuses a call. It takes a stream, whose messages it does not wait for."""
+
+    async def refuse(messages: Any, context: Any) -> None:
+        await context.abort(code, message)
+
+    return grpc.stream_unary_rpc_method_handler(refuse)
+
+
+_ENDING = _refusal(grpc.StatusCode.UNAVAILABLE, "the server is ending; ask another one")
+_UNAUTHENTICATED = _refusal(
+    grpc.StatusCode.UNAUTHENTICATED, "the server wants its token: send the metadata `authorization: Bearer TOKEN`"
+)
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):

@@ -1,28 +1,58 @@
-"""Model versions: the server uses the newest complete one, and replaces it while it answers requests."""
+"""Model versions: the newest that can be loaded is served, and replaced while requests are answered."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 
-from ..exported.exported_model import newest_version
+from ..exported.exported_model import versions_to_serve
+from ..exported.versions import version_stamp
 from .options import WatchOptions
 from .served_model import ServedModel
 
 _log = logging.getLogger(__name__)
 
 _WATCH = WatchOptions()
+# Seconds until a version that could not be loaded is tried again, though its files are the same: the cause may have
+# been another one, such as too many open files. Doubled each time, up to the second number.
+_RETRY_SECONDS, _MOST_RETRY_SECONDS = 30.0, 3600.0
+# Characters of a reason that are logged.
+_REASON = 600
+
+_Stamp = frozenset[tuple[str, int, int]]
+
+
+@dataclasses.dataclass
+class _Failure:
+    """A version that could not be loaded.
+
+    Attributes:
+        stamp: The state of its files then.
+        again: The time (`time.monotonic`) from which it is tried again.
+        seconds: The time between two tries.
+        reason: Why.
+    """
+
+    stamp: _Stamp
+    again: float
+    seconds: float
+    reason: str
 
 
 class ModelVersions:
     """Watches a folder of versions, or serves one version's own folder.
 
     A new version is loaded and warmed up beside the old one. Then new requests use the new one, and running requests
-    end with the old one. A version that cannot be loaded is skipped and logged once. If the newest version disappears
-    (a rollback), the previous one is served again.
+    end with the old one. If the newest version disappears (a rollback), the previous one is served again.
+
+    A version that cannot be loaded is passed over, logged, and tried again when its files have changed, or later. A
+    version is only taken when its files were the same at two looks, since it may be a copy under way; if the files of
+    the served version change, it is loaded again.
 
     Loaded objects are excluded from Python's garbage collection. TensorFlow and a model are a million objects; a full
     collection, one in about 3,000 requests, would visit them all and delay every waiting request by 0.15 s.
@@ -31,14 +61,14 @@ class ModelVersions:
         path: The folder.
         poll_seconds: Seconds between two looks at the folder, at most a day.
         on_change: Called with each version that is served from now on.
-        on_failure: Called with the folder of each version that could not be loaded.
+        on_failure: Called with the folder of each version that could not be loaded, at each try.
         on_poll_failure: Called each time the folder could not be read.
 
     Attributes:
         current: The model that is served. To call it, take it from `in_use`.
 
     Raises:
-        ValueError: If there is no version, the newest cannot be loaded, or `poll_seconds` is out of range.
+        ValueError: If there is no version, none can be loaded, or `poll_seconds` is out of range.
     """
 
     def __init__(
@@ -56,8 +86,10 @@ class ModelVersions:
         self._on_failure = on_failure
         self._on_poll_failure = on_poll_failure
         self._stop = threading.Event()
-        self._folder = newest_version(path)
-        self.current = ServedModel(self._folder)
+        self._failures: dict[str, _Failure] = {}
+        # The version whose files were seen at the last look, and are to be the same at the next.
+        self._settling: tuple[str, _Stamp] | None = None
+        self._served, self.current = self._load_first()
         on_change(self.current)
         self._retired: list[ServedModel] = []
         self._exchanging = threading.Lock()
@@ -95,22 +127,71 @@ class ModelVersions:
             else:
                 logged = ""
 
+    def _load_first(self) -> tuple[tuple[str, _Stamp], ServedModel]:
+        """Loads the newest version that can be loaded; returns its folder, the state of its files, and the model."""
+        folders = versions_to_serve(self._path)
+        for folder in folders:
+            stamp = version_stamp(folder)
+            model = self._load(folder, stamp)
+            if model is not None:
+                for other in folders[: folders.index(folder)]:
+                    _log.warning("%s; version %d is served", self._failures[other].reason, model.version)
+                return (folder, stamp), model
+        others = f" ({len(folders) - 1} older versions cannot be loaded either)" if len(folders) > 1 else ""
+        raise ValueError(self._failures[folders[0]].reason + others)
+
     def _take_newest(self) -> None:
-        """Loads the newest version, if it is another one, and serves it from then on."""
-        folder = newest_version(self._path)
-        if folder == self._folder:
-            return
-        self._folder = folder
+        """Serves the newest version that can be loaded from now on, if it is another one, or its files have changed."""
+        folders = versions_to_serve(self._path)
+        self._failures = {folder: failure for folder, failure in self._failures.items() if folder in folders}
+        for folder in folders:
+            stamp = version_stamp(folder)
+            if (folder, stamp) == self._served:
+                break
+            failure = self._failures.get(folder)
+            if failure and failure.stamp == stamp and time.monotonic() < failure.again:
+                continue
+            if (folder, stamp) != self._settling:
+                self._settling = (folder, stamp)
+                return
+            model = self._load(folder, stamp)
+            if model is None:
+                if failure is None or failure.reason != self._failures[folder].reason:
+                    reason = self._failures[folder].reason
+                    _log.warning("%s; version %d is served on", reason, self.current.version)
+            elif version_stamp(folder) == stamp:
+                with self._exchanging:
+                    self._retired.append(self.current)
+                    self.current = model
+                self._served = (folder, stamp)
+                self._on_change(model)
+                break
+            else:
+                # Files have changed while they were read.
+                self._retired.append(model)
+                return
+        self._settling = None
+
+    def _load(self, folder: str, stamp: _Stamp) -> ServedModel | None:
+        """Loads a version; returns None, and records the failure, if it cannot be loaded."""
         try:
             model = ServedModel(folder)
-        except Exception:  # A damaged model may raise anything; the old version is served on.
-            _log.exception("%s: cannot be loaded; version %d is served on", folder, self.current.version)
+        except Exception as error:  # A damaged model may raise anything.
+            said = (
+                str(error) if isinstance(error, ValueError) else f"cannot be loaded ({type(error).__name__}: {error})"
+            )
+            said = " ".join(said.split())
+            reason = said if folder in said else f"{folder}: {said}"
+            before = self._failures.get(folder)
+            seconds = _RETRY_SECONDS
+            if before and before.stamp == stamp:
+                seconds = min(2 * before.seconds, _MOST_RETRY_SECONDS)
+            self._failures[folder] = _Failure(stamp, time.monotonic() + seconds, seconds, reason[:_REASON])
+            _log.debug("%s", reason, exc_info=error)
             self._on_failure(folder)
-        else:
-            with self._exchanging:
-                self._retired.append(self.current)
-                self.current = model
-            self._on_change(model)
+            return None
+        self._failures.pop(folder, None)
+        return model
 
     def _unload_retired(self) -> None:
         """Frees old versions, each after its last use."""

@@ -18,7 +18,8 @@ class Limits(Settings):
     rows: WholeNumber = Field(256, ge=1)
     # Largest number of tokens of a text, by the model's own tokenizer; more is answered with 400.
     tokens: WholeNumber = Field(4096, ge=1)
-    # Longest time in which a body, or a message of gRPC, must arrive; longer is answered with 408 or DEADLINE_EXCEEDED.
+    # Longest time in which the headers of a request, its body, or a message of gRPC must arrive, and an answer must be
+    # read; longer is answered with 408 or DEADLINE_EXCEEDED, or the connection is closed.
     body_seconds: Number = Field(30.0, gt=0.0)
     # Largest number of rows that wait for the model; beyond it, requests are answered with 429. At least `rows`, since
     # a larger request could never be answered.
@@ -26,6 +27,10 @@ class Limits(Settings):
     # Largest number of values of any one output, such as rows × vocabulary; more is answered with 400. At least
     # `rows` × `tokens`, so that texts within these two limits can always be scored.
     values: WholeNumber = Field(2**20, ge=1)
+
+    # Largest number of connections of each protocol. Beyond it, the one that waits for its client the longest is
+    # closed; if none does, a new one is answered with 503.
+    connections: WholeNumber = Field(1000, ge=1, le=1_000_000)
 
     @model_validator(mode="after")
     def _large_enough(self) -> Limits:

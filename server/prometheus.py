@@ -36,6 +36,17 @@ class ServerMetrics:
         self.waiting_rows = prometheus_client.Gauge(
             "tfx_lm_waiting_rows", "Rows that wait for the model.", registry=registry
         )
+        self.connections = prometheus_client.Gauge("tfx_lm_connections", "Open HTTP connections.", registry=registry)
+        self._cut = prometheus_client.Counter(
+            "tfx_lm_cut",
+            "HTTP connections and gRPC calls that were ended, by reason: late (the client was too slow), headers (too "
+            "many bytes), room (too many at once).",
+            ("reason",),
+            registry=registry,
+        )
+        self.unauthorized = prometheus_client.Counter(
+            "tfx_lm_unauthorized", "Requests and calls without the token.", registry=registry
+        )
         self._version = prometheus_client.Gauge(
             "tfx_lm_model_version", "The version that is served.", registry=registry
         )
@@ -53,6 +64,10 @@ class ServerMetrics:
         """Records the version that is served from now on."""
         self._version.set(model.version)
         self._load_seconds.set(model.load_seconds)
+
+    def count_cut(self, reason: str) -> None:
+        """Counts a connection or call that was ended because of its client, by reason."""
+        self._cut.labels(reason).inc()
 
     def text(self) -> bytes:
         """Returns all metrics in Prometheus's text format."""

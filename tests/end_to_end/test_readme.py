@@ -28,6 +28,14 @@ ELSEWHERE = {
     "pip install '.[serve]'": "the environment of the tests has it; tests/packaging/test_extras.py",
     'docker run -p 8501:8501 -v "$PWD/my-model/serving:/models/model" tensorflow/serving': "needs Docker",
 }
+# A token and TLS: tests/server/test_secure_server.py.
+ELSEWHERE |= dict.fromkeys(
+    (
+        "tfx-lm serve my-model/serving --host 0.0.0.0 --token-file token --tls-cert cert.pem --tls-key key.pem",
+        'curl --cacert cert.pem -H "Authorization: Bearer $(cat token)" https://HOST:8501/v1/models/model',
+    ),
+    "tests/server",
+)
 # Python snippets that something else runs, by a part of their text.
 SNIPPETS_ELSEWHERE = {
     "create_dag(": "tests/pipelines/airflow, which has Airflow's environment",
@@ -120,7 +128,7 @@ def test_the_model_in_python(reader, monkeypatch):
 
 def test_the_server(reader):
     command = "tfx-lm serve my-model/serving --port 8501"
-    (request,) = [line for line in reader.commands if line.startswith("curl")]
+    (request,) = [line for line in reader.commands if line.startswith("curl") and " -d " in line]
     assert command in reader.commands
     # Another port than the guide's, which may be taken.
     arguments = [str(Path(sys.executable).parent / "tfx-lm"), *shlex.split(command.replace("8501", "0"))[1:]]

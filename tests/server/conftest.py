@@ -19,7 +19,7 @@ class Server:
         command = [str(Path(sys.executable).parent / "tfx-lm"), "serve", str(model), "--port", "0", *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.line = self.process.stdout.readline()
-        match = re.search(r"http://127\.0\.0\.1:(\d+)", self.line)
+        match = re.search(r"https?://127\.0\.0\.1:(\d+)", self.line)
         assert match, self.line + self.process.stderr.read()
         self.port = int(match.group(1))
         grpc = re.search(r"gRPC at (127\.0\.0\.1:\d+);", self.line)

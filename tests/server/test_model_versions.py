@@ -78,14 +78,14 @@ def test_a_file_system_that_does_not_answer_for_a_while_is_looked_at_again(
     shutil.copytree(bigram_model, tmp_path / "1")
     failures = []
     watched = model_versions.ModelVersions(str(tmp_path), 0.05, on_poll_failure=lambda: failures.append(1))
-    newest_version = model_versions.newest_version
+    versions_to_serve = model_versions.versions_to_serve
 
     def fail(path):
         raise error
 
-    monkeypatch.setattr(model_versions, "newest_version", fail)
+    monkeypatch.setattr(model_versions, "versions_to_serve", fail)
     wait_for(lambda: len(failures) > 2)
-    monkeypatch.setattr(model_versions, "newest_version", newest_version)
+    monkeypatch.setattr(model_versions, "versions_to_serve", versions_to_serve)
     shutil.copytree(bigram_model, tmp_path / ".2")
     (tmp_path / ".2").rename(tmp_path / "2")
     wait_for(lambda: watched.current.version == 2)

@@ -1,0 +1,133 @@
+"""Versions that appear half-copied, broken, as links, or vanish: the newest that can be loaded is served."""
+
+import gc
+import shutil
+
+import pytest
+from helpers.waiting import wait_for
+from tfx_lm.server import model_versions
+from tfx_lm.server.model_versions import ModelVersions
+
+pytestmark = pytest.mark.slow
+
+DATA = "variables/variables.data-00000-of-00001"
+
+
+@pytest.fixture
+def watch(tmp_path):
+    """A function that watches a folder, and the folders of the versions that could not be loaded."""
+    watched, failed = [], []
+
+    def start(poll_seconds=0.05):
+        watched.append(ModelVersions(str(tmp_path), poll_seconds, on_failure=failed.append))
+        return watched[-1], failed
+
+    yield start
+    for each in watched:
+        each.close()
+    gc.unfreeze()
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+BREAK = {
+    "4": lambda folder: cut(folder / DATA),
+    "5": lambda folder: flip(folder / DATA),
+    "6": lambda folder: cut(folder / "saved_model.pb"),
+    "7": lambda folder: (folder / "saved_model.pb").write_bytes(b""),
+    "8": lambda folder: (folder / DATA).unlink(),
+    "9": lambda folder: cut(folder / "variables" / "variables.index"),
+    "10": lambda folder: (folder / "saved_model.pb").unlink(),
+}
+
+
+def test_the_newest_version_that_can_be_loaded_is_served_from_the_start(bigram_model, tmp_path, watch, caplog, faults):
+    shutil.copytree(bigram_model, tmp_path / "3")
+    for number, break_it in BREAK.items():
+        shutil.copytree(bigram_model, tmp_path / number)
+        break_it(tmp_path / number)
+        faults.bad_input()
+    (tmp_path / "11").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "12").symlink_to(tmp_path / "12")
+    (tmp_path / "13").symlink_to(tmp_path)
+    watched, failed = watch()
+    assert watched.current.version == 3
+    # Those without one of the two files that a model needs are passed over as unfinished, without a word.
+    assert failed == [str(tmp_path / number) for number in ("9", "8", "7", "6", "5", "4")]
+    lines = [record.getMessage() for record in caplog.records if record.name == model_versions.__name__]
+    assert [folder in line for folder, line in zip(failed, lines, strict=True)] == [True] * 6
+    assert all(line.endswith("; version 3 is served") and "\n" not in line for line in lines)
+    faults.printed(caplog.text)
+
+
+def test_if_no_version_can_be_loaded_the_newest_ones_reason_is_said(bigram_model, tmp_path):
+    for number in ("4", "5"):
+        shutil.copytree(bigram_model, tmp_path / number)
+        BREAK[number](tmp_path / number)
+    with pytest.raises(ValueError, match=r"5: cannot be loaded .*\(1 older versions cannot be loaded either\)$"):
+        ModelVersions(str(tmp_path))
+
+
+def test_a_copy_under_way_is_taken_once_it_is_whole(bigram_model, tmp_path, watch):
+    shutil.copytree(bigram_model, tmp_path / "1")
+    watched, failed = watch()
+    shutil.copytree(bigram_model, tmp_path / "2")
+    whole = (tmp_path / "2" / DATA).read_bytes()
+    (tmp_path / "2" / DATA).write_bytes(whole[:10])
+    # It stands still for so long that it is tried.
+    wait_for(lambda: failed)
+    assert watched.current.version == 1
+    (tmp_path / "2" / DATA).write_bytes(whole)
+    wait_for(lambda: watched.current.version == 2)
+
+
+def test_what_failed_for_another_reason_than_its_files_is_tried_again(bigram_model, tmp_path, watch, monkeypatch):
+    shutil.copytree(bigram_model, tmp_path / "1")
+    watched, failed = watch()
+    monkeypatch.setattr(model_versions, "_RETRY_SECONDS", 0.1)
+    served_model = model_versions.ServedModel
+
+    def too_many_open_files(folder):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(model_versions, "ServedModel", too_many_open_files)
+    shutil.copytree(bigram_model, tmp_path / "2")
+    wait_for(lambda: len(failed) > 1)
+    assert watched.current.version == 1
+    monkeypatch.setattr(model_versions, "ServedModel", served_model)
+    wait_for(lambda: watched.current.version == 2)
+
+
+def test_a_served_version_whose_files_change_is_loaded_again(bigram_model, uniform_model, tmp_path, watch):
+    (tmp_path / "1").symlink_to(bigram_model)
+    watched, failed = watch()
+    before = watched.current
+    # A link that is set to another model, as some tools deploy.
+    (tmp_path / ".1").symlink_to(uniform_model)
+    (tmp_path / ".1").rename(tmp_path / "1")
+    wait_for(lambda: watched.current is not before)
+    assert (watched.current.version, failed) == (1, [])
+
+
+def test_versions_that_vanish(bigram_model, tmp_path, watch):
+    for number in ("1", "2", "3"):
+        shutil.copytree(bigram_model, tmp_path / number)
+    watched, failed = watch()
+    assert watched.current.version == 3
+    shutil.rmtree(tmp_path / "2")
+    shutil.rmtree(tmp_path / "3")
+    wait_for(lambda: watched.current.version == 1)
+    shutil.rmtree(tmp_path / "1")
+    # The last one stays in memory.
+    shutil.copytree(bigram_model, tmp_path / ".4")
+    (tmp_path / ".4").rename(tmp_path / "4")
+    wait_for(lambda: watched.current.version == 4)
+    assert failed == []
