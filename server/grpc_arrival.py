@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from .options import Limits
+from .peers import end_connections
 from .waiting import Waiting, held_bytes
 
 # The largest number that an option of gRPC can have.
@@ -68,7 +69,7 @@ class _Arrival:
 
 
 class InTime(grpc.aio.ServerInterceptor):
-    """Ends calls whose message does not arrive in time, or cannot be read, or whose answer is not read in time.
+    """Ends calls whose message does not arrive in time, or cannot be read; connections that do not read an answer.
 
     gRPC waits for a message as long as the client is connected. So each call is handled as a stream of messages, and
     the first one is awaited here. To a client both look alike. It keeps an answer until it is read, too.
@@ -91,6 +92,8 @@ class InTime(grpc.aio.ServerInterceptor):
         # More messages than rows may wait could not be answered.
         self._arriving = Waiting(limits.waiting_rows, limits.body_bytes)
         self._unread = Waiting(LARGEST_OPTION, held_bytes(limits))
+        # Those whose connections are about to be ended.
+        self._slow_peers: set[str] = set()
 
     async def intercept_service(self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any) -> Any:
         """Returns the handler of a call."""
@@ -125,7 +128,7 @@ class InTime(grpc.aio.ServerInterceptor):
             else:
                 self._arriving.remove(arrival)
                 response = await handler.unary_unary(request, context)
-                self._limit_reading(response.ByteSize() + _CALL_BYTES)
+                self._limit_reading(context.peer(), response.ByteSize() + _CALL_BYTES)
                 return response
             finally:
                 self._arriving.remove(arrival)
@@ -134,19 +137,25 @@ class InTime(grpc.aio.ServerInterceptor):
 
         return grpc.stream_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
 
-    def _limit_reading(self, size: int) -> None:
-        """Ends the current call if its answer is not read in time, or all that are not read hold too many bytes."""
-        call = asyncio.current_task()
+    def _limit_reading(self, peer: str, size: int) -> None:
+        """Ends a client's connection if it does not read an answer in time, or all that are not read hold too much."""
+        call, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert call is not None
 
         def end(reason: str) -> None:
             self._on_cut(reason)
-            call.cancel()
+            if not self._slow_peers:
+                loop.call_soon(self._end_connections)
+            self._slow_peers.add(peer)
 
         def ended(task: asyncio.Task[Any]) -> None:
             late.cancel()
             self._unread.remove(call)
 
-        late = asyncio.get_running_loop().call_later(self._seconds, end, "late")
+        late = loop.call_later(self._seconds, end, "late")
         call.add_done_callback(ended)
         self._unread.add(call, lambda: end("room"), size)
+
+    def _end_connections(self) -> None:
+        peers, self._slow_peers = self._slow_peers, set()
+        end_connections(peers)
