@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ..pipelines.uncollected import import_uncollected
 from ..remote import is_remote
 from ..text_files.options import RecordOptions
 from .quiet_tensorflow import quiet_imports, quiet_tensorflow
@@ -45,6 +46,7 @@ def command(
     """
     quiet_tensorflow()
     with quiet_imports():
+        import_uncollected("tfx_lm.components.bulk_score.score_files")
         from ..components.bulk_score.score_files import score_files
         from ..exported.score_warnings import MANY_UNKNOWN, unknown_share
         from ..pipelines.beam.arguments import beam_arguments

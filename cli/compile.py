@@ -10,6 +10,7 @@ import click
 
 from ..pipelines.errors import ConfigurationError
 from ..pipelines.local.terminal import output_to
+from ..pipelines.uncollected import import_uncollected
 from .configuration_options import configuration_options, read_configuration
 from .refusal import refuse
 
@@ -50,6 +51,7 @@ def _compile_for_airflow(config: PipelineConfig, file: Path) -> None:
 
     check_airflow(config)
     with output_to(Path(os.devnull)):
+        import_uncollected("tfx_lm.pipelines.pipeline")
         from ..pipelines.nodes.compiled_pipeline import compile_pipeline, write_compiled
         from ..pipelines.nodes.runtime_parameters import add_runtime_parameters
         from ..pipelines.pipeline import create_pipeline
@@ -66,6 +68,7 @@ def _compile_for_kubeflow(config: PipelineConfig, file: Path) -> None:
     check_kubeflow(config)
     check_vocabulary(config)
     with output_to(Path(os.devnull)):
+        import_uncollected("tfx_lm.pipelines.kubeflow.kubeflow_runner")
         from ..pipelines.kubeflow.kubeflow_runner import compile_pipeline
 
         compile_pipeline(config, str(file))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..pipelines.local.terminal import output_to
+from ..pipelines.uncollected import import_uncollected
 
 
 def is_quiet() -> bool:
@@ -23,7 +24,7 @@ def quiet_tensorflow() -> None:
     # TensorFlow 2.21 prints some messages at any level; google.api_core tells users of
     # Python 3.10 to upgrade.
     with output_to(Path(os.devnull)):
-        import tensorflow  # noqa: F401
+        import_uncollected("tensorflow")
 
 
 @contextlib.contextmanager

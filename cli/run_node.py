@@ -13,6 +13,7 @@ from ..exit_codes import NODE_FAILED, NODE_SKIPPED
 from ..pipelines.errors import ConfigurationError
 from ..pipelines.nodes.node_result import ALREADY_DONE
 from ..pipelines.nodes.supervisor import Ended, supervise
+from ..pipelines.uncollected import import_uncollected
 from .quiet_tensorflow import quiet_imports, quiet_tensorflow
 from .refusal import refuse
 
@@ -48,6 +49,7 @@ def command(file: Path, node_id: str, run_id: str, parameters: str, again: bool)
 def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool) -> int:
     quiet_tensorflow()
     with quiet_imports():
+        import_uncollected("tfx_lm.pipelines.nodes.node_command")
         from ..pipelines.nodes.node_command import run_node_of_file
     try:
         result = run_node_of_file(file, node_id, run_id, parameters, again)

@@ -15,6 +15,8 @@ import pytest
 from helpers.locks import locked
 
 pytest_plugins = [
+    # The others import TFX.
+    "helpers.garbage",
     "helpers.hypothesis_profile",
     "helpers.schedule",
     "helpers.build_once",
@@ -22,6 +24,8 @@ pytest_plugins = [
     "helpers.made_up_corpus",
     "helpers.local_run",
     "helpers.process_marks",
+    # Reads a name of `process_marks`.
+    "helpers.forked_python",
     "helpers.small_pipelines",
     "helpers.table_models",
 ]

@@ -11,6 +11,7 @@ The process ends when its standard input does.
 from __future__ import annotations
 
 import base64
+import gc
 import importlib.machinery
 import json
 import os
@@ -48,8 +49,12 @@ class Model:
     """A loaded model and the problems of its answers."""
 
     def __init__(self, path: str):
+        # Among what TensorFlow imports there is no garbage; to look for it takes a third of the time.
+        gc.disable()
         import tensorflow as tf
 
+        gc.freeze()
+        gc.enable()
         self._tf = tf
         self._loaded = tf.saved_model.load(path)
         self.problems: list[str] = []

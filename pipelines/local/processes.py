@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 def process_context() -> ForkServerContext:
     """Returns the start method of all processes; the first process starts the server."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context.set_forkserver_preload(["tfx_lm.pipelines.local.preload"])
     return context
 
 

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import os
 import random
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import tfx_lm
+from click.testing import CliRunner
 
 FOLDER = Path(tfx_lm.__file__).parent / "benchmarks"
 
@@ -48,20 +48,44 @@ def assert_readable():
 
 
 @pytest.fixture
-def run_benchmark(text, tmp_path, assert_readable):
-    """A function that runs a benchmark on the text, one round; returns the JSON file and the lines on a terminal."""
+def forked_workers(forked_python, monkeypatch):
+    """The workers of benchmarks that are imported from now on begin with TensorFlow imported."""
+    monkeypatch.setattr(sys, "executable", str(forked_python))
 
-    def run(name, *options):
+
+def run_in_a_process(name, arguments):
+    """Runs a benchmark as a user does; returns what it prints."""
+    command = [sys.executable, FOLDER / f"{name}.py", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def run_with_forked_workers(forked_workers, benchmark_module):
+    """A function that runs a benchmark in this process, with workers that are forks; returns what it prints."""
+
+    def run(name, arguments):
+        done = CliRunner().invoke(benchmark_module(name).main, list(map(str, arguments)))
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def run_benchmark(text, tmp_path, assert_readable, monkeypatch):
+    """A function that runs a benchmark on the text, one round; returns the JSON file and the lines on a terminal."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(name, *options, start=run_in_a_process):
         output = tmp_path / "out" / f"{name}.json"
-        command = [sys.executable, FOLDER / f"{name}.py", "--data", text, "--rounds", "1", "--output", output, *options]
-        environment = {**os.environ, "COLUMNS": "80"}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False, env=environment)
-        assert done.returncode == 0, done.stderr
+        printed = start(name, ["--data", text, "--rounds", "1", "--output", output, *options])
         report = json.loads(output.read_text())
         assert report.keys() == {"name", "ratios", "figures", "machine"}
         assert report["name"] == name
         assert {"tensorflow", "cores", "python", "load_average_before"} <= report["machine"].keys()
-        lines = done.stdout.splitlines()
+        lines = printed.splitlines()
         assert lines[-1] == f"Written: {output}"
         assert_readable(lines[:-1])
         return report, lines

@@ -74,7 +74,7 @@ def test_the_tables_are_readable_on_80_columns(benchmark_module, assert_readable
 
 
 @pytest.mark.slow
-def test_a_run_with_tiny_sizes(benchmark_module, text):
+def test_a_run_with_tiny_sizes(forked_workers, benchmark_module, text):
     """All contestants of TensorFlow; PyTorch is no dependency, so it takes no part here."""
     training = benchmark_module("training")
     names = [name for name, contestant in training.CONTESTANTS.items() if not contestant.torch]

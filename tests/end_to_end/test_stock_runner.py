@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import ml_metadata
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.slow
 STOCK_RUNNER = Path(__file__).resolve().parents[1] / "helpers" / "on_path" / "stock_runner.py"
 
 
-def test_stock_local_runner_on_a_fresh_folder(tmp_path):
+def test_stock_local_runner_on_a_fresh_folder(tmp_path, forked_python):
     (tmp_path / "corpus.txt").write_text("".join(f"{line}\n" for line in made_up_lines(100, 5)))
     output = tmp_path / "fresh" / "output"
     config = {
@@ -28,7 +27,7 @@ def test_stock_local_runner_on_a_fresh_folder(tmp_path):
     }
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(config))
     done = subprocess.run(
-        [sys.executable, STOCK_RUNNER],
+        [forked_python, STOCK_RUNNER],
         env={**os.environ, "TFX_LM_CONFIG": str(tmp_path / "small.yaml")},
         capture_output=True,
         text=True,

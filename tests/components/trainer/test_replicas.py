@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -14,7 +15,7 @@ from helpers.programs import program
 TIMEOUT = 300
 
 
-def run_workers(name, arguments, workers):
+def run_workers(name, arguments, workers, python=sys.executable):
     """Runs a program in one process, or in several that find each other by TF_CONFIG; returns their outputs.
 
     `arguments` has those of each process. Fails if a process does, or is not done in time.
@@ -31,7 +32,7 @@ def run_workers(name, arguments, workers):
         if workers > 1:
             task = {"type": "worker", "index": index}
             environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        command = program(name, *arguments[index])
+        command = program(name, *arguments[index], python=python)
         processes.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         )
@@ -47,14 +48,19 @@ def run_workers(name, arguments, workers):
     return [output for output, _ in results]
 
 
-def trained(name, workers=1):
-    return [
-        json.loads(output.splitlines()[-1]) for output in run_workers("train_replicas", [[name]] * workers, workers)
-    ]
+@pytest.fixture(scope="module")
+def trained(forked_python):
+    """A function that trains as `train_replicas` does; returns what each process found."""
+
+    def run(name, workers=1):
+        outputs = run_workers("train_replicas", [[name]] * workers, workers, forked_python)
+        return [json.loads(output.splitlines()[-1]) for output in outputs]
+
+    return run
 
 
 @pytest.fixture(scope="module")
-def one_device():
+def one_device(trained):
     return trained("one_device")[0]
 
 
@@ -67,7 +73,7 @@ def assert_same(mine, others, tolerance):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "workers"), [("mirrored", 1), ("multi_worker", 2)])
-def test_two_replicas_train_as_one_device_does(one_device, name, workers):
+def test_two_replicas_train_as_one_device_does(trained, one_device, name, workers):
     results = trained(name, workers)
     assert len(results) == workers
     for result in results:
@@ -101,9 +107,10 @@ def test_only_the_chief_writes(corpus, tmp_path):
 
 
 @pytest.mark.slow
-def test_all_workers_go_on_from_the_backup_of_the_chief(corpus, tmp_path):
+def test_all_workers_go_on_from_the_backup_of_the_chief(corpus, tmp_path, forked_python):
     options = json.dumps(corpus.fn_args(tmp_path).custom_config["trainer"])
-    outputs = run_workers("restore_backup", [[tmp_path / "chief", options], [tmp_path / "no folder", options]], 2)
+    arguments = [[tmp_path / "chief", options], [tmp_path / "no folder", options]]
+    outputs = run_workers("restore_backup", arguments, 2, forked_python)
     for output in outputs:
         state, values = json.loads(output.splitlines()[-1])
         assert state["epochs_done"] == 2

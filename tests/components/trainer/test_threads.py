@@ -1,6 +1,7 @@
 """How many shares a batch is dealt into, and what becomes of TensorFlow's threads."""
 
 import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
@@ -13,8 +14,9 @@ from tfx_lm.components.trainer import threads
     ("before", "batch_tokens", "expected"),
     [("unset", 2048, "4 1"), ("unset", 512, "2 2"), ("unset", 10, "1 4"), ("set", 2048, "4 3")],
 )
-def test_the_cores_are_dealt_to_the_shares(before, batch_tokens, expected):
-    command = program("deal_threads", before, batch_tokens)
+def test_the_cores_are_dealt_to_the_shares(before, batch_tokens, expected, forked_python):
+    python = sys.executable if before == "set" else forked_python
+    command = program("deal_threads", before, batch_tokens, python=python)
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.split() == expected.split()
 

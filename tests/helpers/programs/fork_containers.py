@@ -7,6 +7,7 @@ package is imported before the fork, and TensorFlow is not used.
 Reads a line of JSON for each command, `command`, `folder`, `environment` and `log`; answers with its exit code.
 """
 
+import gc
 import importlib
 import json
 import multiprocessing
@@ -76,8 +77,12 @@ def contain(command: list[str], folder: str, environment: dict[str, str], log: s
 
 
 if __name__ == "__main__":
+    # Collections of garbage, also later ones, would take time and copy the memory that forks share.
+    gc.disable()
     for name in PRELOADED:
         importlib.import_module(name)
+    gc.freeze()
+    gc.enable()
     for line in sys.stdin:
         process = CONTEXT.Process(target=contain, kwargs=json.loads(line))
         process.start()

@@ -44,19 +44,19 @@ def test_sigterm_does_not_disturb_the_record_of_a_failure(small_pipeline, monkey
     assert ("ended by SIGTERM" if first else "the number is bad") in records(small_pipeline).error("Number")
 
 
-def start_node(file: Path, run_id: str, node: str) -> subprocess.Popen:
+def start_node(file: Path, run_id: str, node: str, python: str | Path = sys.executable) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-c", "from tfx_lm.cli.cli import main; main()", "run-node", "--pipeline", str(file),
-         "--node", node, "--run-id", run_id],
+        [python, "-c", "from tfx_lm.cli.cli import main; main()", "run-node", "--pipeline", file, "--node", node,
+         "--run-id", run_id],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 
 
-def started_node(file: Path, run_id: str, node: str = "Wait") -> subprocess.Popen:
+def started_node(file: Path, run_id: str, node: str = "Wait", python: str | Path = sys.executable) -> subprocess.Popen:
     """Starts a process with a waiting node, and returns as soon as its executor runs."""
     started = file.parent / "started"
     started.unlink(missing_ok=True)
-    process = start_node(file, run_id, node)
+    process = start_node(file, run_id, node, python)
     deadline = time.monotonic() + 120
     while not started.exists():
         assert process.poll() is None, process.communicate()[0]
@@ -66,9 +66,9 @@ def started_node(file: Path, run_id: str, node: str = "Wait") -> subprocess.Pope
 
 
 @pytest.mark.slow
-def test_sigterm_is_a_recorded_failure_and_sigkill_is_mended_by_the_next_run(small_pipeline):
+def test_sigterm_is_a_recorded_failure_and_sigkill_is_mended_by_the_next_run(small_pipeline, forked_python):
     assert run_node(small_pipeline, "Number").exit_code == 0
-    process = started_node(small_pipeline, "first")
+    process = started_node(small_pipeline, "first", python=forked_python)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
@@ -97,9 +97,9 @@ def test_sigterm_is_a_recorded_failure_and_sigkill_is_mended_by_the_next_run(sma
 
 
 @pytest.mark.slow
-def test_a_second_process_of_the_same_node_that_is_ended_leaves_the_first_one_alone(small_pipeline):
+def test_a_second_process_of_the_same_node_that_is_ended_leaves_the_first_one_alone(small_pipeline, forked_python):
     assert run_node(small_pipeline, "Number").exit_code == 0
-    working = started_node(small_pipeline, "first")
+    working = started_node(small_pipeline, "first", python=forked_python)
     try:
         second = start_node(small_pipeline, "first", "Wait")
         children = Path(f"/proc/{second.pid}/task/{second.pid}/children")
@@ -135,18 +135,11 @@ def test_a_node_that_ignores_signals_is_killed_and_recorded(small_pipeline, mark
 
 
 @pytest.mark.slow
-def test_four_workers_that_share_a_sqlite_file_lose_nothing(small_pipeline):
+def test_four_workers_that_share_a_sqlite_file_lose_nothing(small_pipeline, forked_python):
     """As two Airflow workers with two tasks each, of four runs."""
     assert CliRunner().invoke(cli.main, ["init-metadata", "--pipeline", str(small_pipeline)]).exit_code == 0
     runs = ["first", "second", "third", "fourth"]
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", "from tfx_lm.cli.cli import main; main()", "run-node", "--pipeline",
-             str(small_pipeline), "--node", "Number", "--run-id", run_id],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for run_id in runs
-    ]  # fmt: skip
+    workers = [start_node(small_pipeline, run_id, "Number", forked_python) for run_id in runs]
     for worker in workers:
         output, _ = worker.communicate(timeout=300)
         assert worker.returncode == 0, output
