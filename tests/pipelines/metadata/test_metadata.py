@@ -126,6 +126,7 @@ def test_the_environment_wins_and_brings_the_password(monkeypatch):
 
 def test_compile_writes_pipeline_and_graph_without_a_password(tmp_path, monkeypatch):
     monkeypatch.setenv("TFX_LM_METADATA_PASSWORD", "secret")
+    monkeypatch.setenv("TFX_LM_METADATA", "postgresql://you:secret@elsewhere/mlmd")
     file = tmp_path / "made" / "my.json"
     result = CliRunner().invoke(
         cli.main,
