@@ -38,7 +38,8 @@ def write_warmup_requests(model: str, texts: Sequence[bytes]) -> None:
                 if signature == "next_word":
                     request.inputs["k"].CopyFrom(tf.make_tensor_proto(CANDIDATES, tf.int32, [len(texts[:size])]))
                 log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
-                writer.write(log.SerializeToString())
+                # Deterministic, so that equal models are equal files.
+                writer.write(log.SerializeToString(deterministic=True))
 
 
 def read_warmup_requests(model: str) -> Iterator[tuple[str, dict[str, np.ndarray]]]:

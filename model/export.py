@@ -10,6 +10,7 @@ import tensorflow as tf
 from ..exported.token_identity import write_token_identity
 from .language_model import LanguageModel
 from .serving_signatures import Signatures
+from .stable_names import stabilize_names
 from .transform_graph import TransformGraph
 
 
@@ -23,7 +24,8 @@ def export_model(
 
     It holds plain TensorFlow operations, the weights in float32, the vocabulary as an asset, and nothing of
     the optimizer; it loads and answers where only TensorFlow is installed, on any device. The signatures
-    are those of `signatures.Signatures`; the weights stand in the attribute `parameters`, by name.
+    are those of `signatures.Signatures`; the weights stand in the attribute `parameters`, by name. Equal models are
+    equal files, byte by byte, wherever they are written.
 
     Args:
         model: The trained model.
@@ -40,4 +42,5 @@ def export_model(
     module.transform = transform.trackable
     module.tables = signatures.tables
     tf.saved_model.save(module, directory, signatures=signatures.functions())
+    stabilize_names(directory)
     write_token_identity(directory, transform_config, transform.vocabulary_path)

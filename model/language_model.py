@@ -212,7 +212,8 @@ class LanguageModel(keras.Model):
 
     def for_serving(self) -> LanguageModel:
         """Returns a copy in float32 whose graph has no cuDNN kernel, so that it runs on every device."""
-        copy = LanguageModel(**self.architecture, use_cudnn=False, dtype="float32")
+        # Keras would number the names within a process, and they are saved.
+        copy = LanguageModel(**self.architecture, use_cudnn=False, dtype="float32", name="language_model")
         for mine, other in zip(self.weights, copy.weights, strict=True):
             other.assign(tf.cast(mine.value, tf.float32))
         return copy

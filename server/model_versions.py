@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from ..exported.exported_model import versions_to_serve
 from ..exported.versions import version_stamp
+from .freed_memory import give_back_freed_memory
 from .options import WatchOptions
 from .served_model import ServedModel
 
@@ -205,3 +206,4 @@ class ModelVersions:
             gc.unfreeze()
             gc.collect()
             gc.freeze()
+            give_back_freed_memory()

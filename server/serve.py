@@ -93,6 +93,9 @@ def serve(
             log_level="error",
             access_log=False,
             timeout_graceful_shutdown=30,
+            # Longer than the 60 s for which proxies keep a connection: a request over one that is just being closed
+            # fails. How many may be idle is bounded by `connections`.
+            timeout_keep_alive=75,
             ssl_certfile=tls_cert,
             ssl_keyfile=tls_key,
             # Errors repeat parts of addresses; no browser may take them for a page.

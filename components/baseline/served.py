@@ -15,7 +15,8 @@ SERVED_MODEL_KEY = "served_model"
 # Custom property of the same two artifacts: the folder of versions in which Baseline looked, also if none is served.
 SERVED_DESTINATION_KEY = "served_destination"
 
-# Together they identify a model: the graph, and the checksum of every variable.
+# Together they identify a model: the graph, and the checksum of every variable. The Trainer writes the same graph
+# wherever and whenever it exports; see `model.stable_names`.
 _IDENTITY = ("saved_model.pb", "variables/variables.index")
 
 
