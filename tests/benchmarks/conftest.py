@@ -1,5 +1,6 @@
 """What the tests of the benchmarks share: a module of a benchmark, a text, and a run by the command line."""
 
+import functools
 import importlib
 import json
 import random
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import tfx_lm
-from click.testing import CliRunner
 
 FOLDER = Path(tfx_lm.__file__).parent / "benchmarks"
 
@@ -53,24 +53,19 @@ def forked_workers(forked_python, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(forked_python))
 
 
-def run_in_a_process(name, arguments):
+def run_in_a_process(name, arguments, python=sys.executable):
     """Runs a benchmark as a user does; returns what it prints."""
-    command = [sys.executable, FOLDER / f"{name}.py", *arguments]
+    command = [python, FOLDER / f"{name}.py", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.fixture
-def run_with_forked_workers(forked_workers, benchmark_module):
-    """A function that runs a benchmark in this process, with workers that are forks; returns what it prints."""
-
-    def run(name, arguments):
-        done = CliRunner().invoke(benchmark_module(name).main, list(map(str, arguments)))
-        assert done.exit_code == 0, done.output
-        return done.stdout
-
-    return run
+def run_in_a_fork(forked_python, monkeypatch):
+    """A function that runs a benchmark in a fork, with workers that are forks; returns what it prints."""
+    monkeypatch.setenv("TFX_LM_TEST_EXECUTABLE", str(forked_python))
+    return functools.partial(run_in_a_process, python=forked_python)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 
 
 @pytest.mark.slow
-def test_both_peers_score_the_same_text_alike(run_benchmark, run_with_forked_workers):
-    report, _ = run_benchmark("evaluation", "--tokens", "3000", start=run_with_forked_workers)
+def test_both_peers_score_the_same_text_alike(run_benchmark, run_in_a_fork):
+    report, _ = run_benchmark("evaluation", "--tokens", "3000", start=run_in_a_fork)
     assert set(report["ratios"]) == {"evaluator_vs_loop", "memory_all_vs_few"}
     ours, plain = (report["figures"][peer] for peer in ("evaluator", "loop"))
     assert ours["perplexity"] == pytest.approx(plain["perplexity"], rel=1e-5)

@@ -92,6 +92,8 @@ def become(descriptors: list[int], command: list[str], environment: dict[str, st
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    # What the program starts as `sys.executable`, if that is to be a fork as well.
+    sys.executable = environment.get("TFX_LM_TEST_EXECUTABLE", sys.executable)
     folders = environment.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[1:1] = [name for name in folders if name and name not in sys.path]
     return command
@@ -126,7 +128,8 @@ def run(command: list[str]) -> NoReturn:
     except BaseException:
         traceback.print_exc()
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        if not stream.closed:
+            stream.flush()
     # To free all that was imported before the fork would take two seconds.
     os._exit(code if isinstance(code, int) else 1)
 
