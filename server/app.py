@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -74,6 +75,9 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        # anyio imports its modules when they are first used, which would fail later if there were no open files left.
+        with anyio.fail_after(1.0):
+            pass
         async with beside(predictor) if beside else contextlib.nullcontext():
             yield
         await predictor.close()
@@ -136,9 +140,12 @@ class _Server:
             body = await read_body(request, predictor.limits)
             count.arrived()
             parsed = rest_format.parse(body, model.inputs)
+            # It is not needed any more, and the answer may take long.
+            del body
             count.signature = parsed.signature
-            outputs = await predictor.predict(model, parsed)
-            return await json_response(request, await written(outputs, lambda: rest_format.answer(parsed, outputs)))
+            with predictor.admitted(model, parsed) as admitted:
+                outputs = await predictor.predict(model, admitted)
+                return await json_response(request, await written(outputs, lambda: rest_format.answer(parsed, outputs)))
 
     async def not_posted(self, request: Request) -> Response:
         raise HTTPException(405, headers={"Allow": "POST"})

@@ -58,9 +58,11 @@ class _Job:
         return id(self.model), self.request.signature, shapes
 
     def sizes(self) -> list[int]:
-        """Returns the bytes of each row's strings, a bound on its tokens; 1 if there are none."""
-        texts = [array for array in self.request.inputs.values() if array.ndim == 1 and array.dtype == object]
-        return [len(text) for text in texts[0]] if texts else [1] * self.request.rows
+        """Returns the bytes of each row's strings, a bound on its tokens, or its proposed words if they are more."""
+        inputs, rows = self.request.inputs, self.request.rows
+        texts = [array for array in inputs.values() if array.ndim == 1 and array.dtype == object]
+        words = int(inputs[K].max()) if self.request.signature == NEXT_WORD and K in inputs else 1
+        return [max(len(text), words) for text in texts[0]] if texts else [1] * rows
 
 
 class Batcher:

@@ -173,10 +173,11 @@ class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                     parsed = _parse(request, model, predictor.limits.values)
                     count.signature = parsed.signature
                     names = _output_names(request, model.outputs[parsed.signature])
-                    outputs = await predictor.predict(model, parsed)
-                    wanted = {name: outputs[name] for name in names}
-                    version = model.version
-                return await written(wanted, lambda: _response(predictor.name, version, parsed, wanted))
+                    with predictor.admitted(model, parsed) as admitted:
+                        outputs = await predictor.predict(model, admitted)
+                        wanted = {name: outputs[name] for name in names}
+                        version = model.version
+                        return await written(wanted, lambda: _response(predictor.name, version, parsed, wanted))
             except asyncio.CancelledError:
                 count.code = status_of_cancelled(context)
                 raise

@@ -28,6 +28,9 @@ class Limits(Settings):
     # `rows` × `tokens`, so that texts within these two limits can always be scored.
     values: WholeNumber = Field(2**20, ge=1)
 
+    # Largest number of values of all answers that are being made, by a bound before they are known; more requests are
+    # answered with 429. At least `values`, so that every request can be answered.
+    held_values: WholeNumber = Field(2**23, ge=1)
     # Largest number of connections of each protocol. Beyond it, the one that waits for its client the longest is
     # closed; if none does, a new one is answered with 503.
     connections: WholeNumber = Field(1000, ge=1, le=1_000_000)
@@ -37,6 +40,7 @@ class Limits(Settings):
         # The usual assignment is an error, since settings are frozen.
         object.__setattr__(self, "waiting_rows", max(self.waiting_rows, self.rows))
         object.__setattr__(self, "values", max(self.values, self.rows * self.tokens))
+        object.__setattr__(self, "held_values", max(self.held_values, self.values, self.body_bytes))
         return self
 
 

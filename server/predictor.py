@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import re
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from ..errors import SettingError, escape
+from ..exported.signatures import NEXT_WORD, STEP
 from .batching import Batcher
 from .model_versions import ModelVersions
 from .options import Limits
 from .padding import Outputs
-from .predict_request import PredictRequest
+from .predict_request import K, PredictRequest
 from .prometheus import ServerMetrics
 from .request_error import RequestError
 from .served_model import ServedModel
+
+# Number of words of a vocabulary that a model never proposes, at most.
+_RESERVED = 4
 
 
 class RequestCount:
@@ -75,6 +81,7 @@ class Predictor:
         self._versions = ModelVersions(
             path, poll_seconds, metrics.serves, lambda folder: metrics.load_failures.inc(), metrics.poll_failures.inc
         )
+        self._held_values = 0
         self._batcher = batcher = Batcher(limits.waiting_rows, metrics.batch_rows.observe)
         metrics.waiting_rows.set_function(lambda: batcher.waiting_rows)
 
@@ -120,12 +127,47 @@ class Predictor:
         """Counts a predict request that ended with an HTTP status before it was read."""
         self.metrics.requests.labels(RequestCount().signature, code).inc()
 
+    @contextlib.contextmanager
+    def admitted(self, model: ServedModel, request: PredictRequest) -> Iterator[PredictRequest]:
+        """Bounds the memory of all requests that are being answered; this one until its answer is written.
+
+        Args:
+            model: From `in_use`.
+            request: The request.
+
+        Yields:
+            The request, whose `k` is at most the number of words.
+
+        Raises:
+            RequestError: With status 400 if its answer would be too large, with 429 if the others' are.
+        """
+        request = _with_fewer_words(model, request)
+        if request.signature == NEXT_WORD and K in request.inputs and model.words is not None:
+            # The model would make all of it first.
+            least = request.rows * min(int(request.inputs[K].max()), model.words - _RESERVED)
+            if least > self.limits.values:
+                raise self._too_many_values("words", least)
+        # What has more is refused once the model has answered.
+        values = min(_most_values(model, request), self.limits.values)
+        if self._held_values + values > self.limits.held_values:
+            raise RequestError(429, "the server is making as many large answers as it may; try again later")
+        self._held_values += values
+        try:
+            yield request
+        finally:
+            self._held_values -= values
+
+    def _too_many_values(self, name: str, values: int) -> RequestError:
+        return RequestError(
+            400, f"{name}: the answer has {values} values: at most {self.limits.values}; send fewer rows"
+        )
+
     async def predict(self, model: ServedModel, request: PredictRequest) -> Outputs:
         """Answers a request.
 
         Args:
             model: From `in_use`.
-            request: The request.
+            request: From `admitted`.
 
         Returns:
             The outputs by name, [rows, ...].
@@ -137,9 +179,7 @@ class Predictor:
         outputs = await self._batcher.run(model, request)
         for name, array in outputs.items():
             if array.size > self.limits.values:
-                raise RequestError(
-                    400, f"{name}: the answer has {array.size} values: at most {self.limits.values}; send fewer rows"
-                )
+                raise self._too_many_values(name, array.size)
         return outputs
 
     async def close(self) -> None:
@@ -169,6 +209,26 @@ class Predictor:
             longest = max(await asyncio.to_thread(model.count_tokens, suspects))
         if longest > limits.tokens:
             raise RequestError(400, f"a text of {longest} tokens: at most {limits.tokens}; split it")
+
+
+def _with_fewer_words(model: ServedModel, request: PredictRequest) -> PredictRequest:
+    """Returns a request for at most as many words as there are, which has the same answer."""
+    if request.signature != NEXT_WORD or K not in request.inputs or model.words is None:
+        return request
+    k = request.inputs[K]
+    words = np.asarray(np.minimum(k, model.words), k.dtype)
+    return dataclasses.replace(request, inputs={**request.inputs, K: words})
+
+
+def _most_values(model: ServedModel, request: PredictRequest) -> int:
+    """Returns a bound of the values of an output: tokens, words or scores."""
+    if request.signature == NEXT_WORD and K in request.inputs:
+        return request.rows * int(request.inputs[K].max())
+    if request.signature == STEP:
+        return request.rows * (model.words or 0)
+    texts = [array for array in request.inputs.values() if array.dtype == object]
+    # A token has a byte, and white space around it.
+    return request.rows + sum(len(text) for array in texts for text in array) // 2
 
 
 def _long_texts(request: PredictRequest, size: int) -> list[bytes]:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..exported.exported_model import ExportedModel, load_model
-from ..exported.signatures import NEXT_WORD, SCORE, TOKENIZE, signature_definitions
+from ..exported.signatures import NEXT_WORD, SCORE, STEP, TOKENIZE, signature_definitions
 from ..exported.versions import is_version
 from ..exported.warmup import read_warmup_requests
 from .request_error import RequestError
@@ -22,6 +22,11 @@ _log = logging.getLogger(__name__)
 
 # Errors of operations that refuse the inputs of a client.
 _CLIENT_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.errors.OutOfRangeError)
+
+
+def _vocabulary_size(outputs: Mapping[str, Mapping[str, tf.TensorSpec]]) -> int | None:
+    shape = outputs[STEP]["log_probabilities"].shape if STEP in outputs else tf.TensorShape(None)
+    return shape[-1] if shape.rank else None
 
 
 class ServedModel:
@@ -35,6 +40,7 @@ class ServedModel:
         load_seconds: Seconds that loading and warming up took.
         inputs: The inputs of each signature, by name.
         outputs: The outputs of each signature, by name.
+        words: The number of words of the vocabulary, None if the signature `step` does not tell it.
         definitions: The `SignatureDef` of each signature, with the names of its tensors.
 
     Raises:
@@ -51,6 +57,7 @@ class ServedModel:
         signatures = self._model.loaded.signatures
         self.inputs = {key: dict(signatures[key].structured_input_signature[1]) for key in signatures}
         self.outputs = {key: dict(signatures[key].structured_outputs) for key in signatures}
+        self.words = _vocabulary_size(self.outputs)
         self.definitions = signature_definitions(folder)
         for signature, inputs in read_warmup_requests(folder):
             self.call(signature, inputs)

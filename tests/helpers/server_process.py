@@ -18,15 +18,17 @@ class Server:
     def __init__(self, model, *options):
         command = [str(Path(sys.executable).parent / "tfx-lm"), "serve", str(model), "--port", "0", *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.line = self.process.stdout.readline()
+        assert self.process.stdout and self.process.stderr
+        self._stdout, self._errors = self.process.stdout, self.process.stderr
+        self.line = self._stdout.readline()
         match = re.search(r"https?://127\.0\.0\.1:(\d+)", self.line)
-        assert match, self.line + self.process.stderr.read()
+        assert match, self.line + self._errors.read()
         self.port = int(match.group(1))
         grpc = re.search(r"gRPC at (127\.0\.0\.1:\d+);", self.line)
         self.grpc_address = grpc and grpc.group(1)
         self.url = f"http://127.0.0.1:{self.port}/"
-        self._stderr = []
-        self._reader = threading.Thread(target=lambda: self._stderr.extend(self.process.stderr), daemon=True)
+        self._stderr: list[str] = []
+        self._reader = threading.Thread(target=lambda: self._stderr.extend(self._errors), daemon=True)
         self._reader.start()
 
     def ask(self, method, path, body=None, headers=None, timeout=60):
@@ -62,8 +64,8 @@ class Server:
         self.process.terminate()
         code = self.process.wait(timeout=60)
         self._reader.join(timeout=10)
-        self.process.stdout.close()
-        self.process.stderr.close()
+        self._stdout.close()
+        self._errors.close()
         return code, "".join(self._stderr)
 
 
