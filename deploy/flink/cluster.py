@@ -54,8 +54,10 @@ taskmanager.memory.framework.off-heap.size: 128m
 taskmanager.memory.task.heap.size: 512m
 taskmanager.memory.task.off-heap.size: 0m
 taskmanager.memory.managed.size: 256m
-taskmanager.memory.network.min: 64m
-taskmanager.memory.network.max: 64m
+taskmanager.memory.network.min: 192m
+taskmanager.memory.network.max: 192m
+# A job of TensorFlow Transform has 100 parts; each exchange between them asks for 16 MB of buffers by default.
+taskmanager.network.sort-shuffle.min-buffers: 64
 taskmanager.memory.jvm-metaspace.size: 256m
 taskmanager.memory.jvm-overhead.min: 192m
 taskmanager.memory.jvm-overhead.max: 192m
@@ -109,7 +111,7 @@ def cluster(folder: Path) -> Iterator[str]:
     try:
         start("jobmanager", ["-Xmx400m"], JOB_MANAGER_CLASS, "--configDir", f"{folder}/conf")
         wait_until(lambda: overview(rest_port) is not None, running, "the JobManager")
-        memory = ["-Xmx640m", "-XX:MaxDirectMemorySize=256m", "-XX:MaxMetaspaceSize=256m"]
+        memory = ["-Xmx640m", "-XX:MaxDirectMemorySize=512m", "-XX:MaxMetaspaceSize=256m"]
         for number in range(1, TASK_MANAGERS + 1):
             start(f"taskmanager-{number}", memory, TASK_MANAGER_CLASS, "--configDir", f"{folder}/conf")
         start(
