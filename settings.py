@@ -7,17 +7,20 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticKnownError
 
 from .errors import SettingError, escape
 
-__all__ = ["Number", "Settings", "WholeNumber", "explain", "known_names"]
+__all__ = ["LARGEST_WHOLE_NUMBER", "Number", "Settings", "WholeNumber", "explain", "known_names"]
 
 Group = TypeVar("Group", bound="Settings")
 
 
-_LARGEST = 2**63 - 1
+# TensorFlow's dimensions and gRPC's limits have 32 bits. No setting means anything beyond.
+LARGEST_WHOLE_NUMBER = 2**31 - 1
+# Products of two such numbers, and their inverses, are still finite and not 0 as a float32.
+_LARGEST_NUMBER = 1e18
 
 
 def _no_truth_value(value: Any) -> Any:
@@ -29,16 +32,22 @@ def _no_truth_value(value: Any) -> Any:
 def _no_text(value: Any) -> Any:
     if isinstance(value, bool | str):
         raise PydanticKnownError("int_type")
-    # TensorFlow and ML Metadata keep no larger ones. pydantic refuses infinity in words that say more.
-    if isinstance(value, int | float) and _LARGEST < value != math.inf:
-        raise PydanticKnownError("less_than_equal", {"le": _LARGEST})
+    # Here, since pydantic calls 1e300 no integer. It refuses infinity in words that say more.
+    if isinstance(value, int | float) and LARGEST_WHOLE_NUMBER < value != math.inf:
+        raise PydanticKnownError("less_than_equal", {"le": LARGEST_WHOLE_NUMBER})
+    return value
+
+
+def _not_too_large(value: float) -> float:
+    if _LARGEST_NUMBER < value < math.inf:
+        raise PydanticKnownError("less_than_equal", {"le": _LARGEST_NUMBER})
     return value
 
 
 # JSON may write an integer as 3.0, so neither is strict.
 WholeNumber = Annotated[int, BeforeValidator(_no_text)]
 # It may be text, because PyYAML reads 1e-3 as text.
-Number = Annotated[float, BeforeValidator(_no_truth_value)]
+Number = Annotated[float, BeforeValidator(_no_truth_value), AfterValidator(_not_too_large)]
 
 
 class Settings(BaseModel):

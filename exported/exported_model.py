@@ -102,6 +102,8 @@ def versions_to_serve(path: str) -> list[str]:
         if is_complete(path):
             return [path]
         is_folder, versions = tf.io.gfile.isdir(path), complete_versions(path)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{path!a}: the name is not UTF-8, which TensorFlow cannot open; rename it") from error
     except tf.errors.OpError as error:
         raise ValueError(
             f"{path}: cannot be read ({error.message}); give a folder that TensorFlow reads, such as a local copy"

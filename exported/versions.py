@@ -124,7 +124,8 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
     Raises:
         RollbackError: If the version does not exist, or there is none to go back to.
     """
-    if not destination.is_dir():
+    # Not Path.is_dir, which raises an error for a name that is too long.
+    if not os.path.isdir(destination):  # noqa: PTH112
         raise RollbackError(f"{destination}: no such folder; give the folder of all versions")
     with _locked(destination):
         versions = list_versions(destination)

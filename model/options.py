@@ -24,9 +24,9 @@ class TrainerOptions(Settings):
     """
 
     # Width of the word embedding.
-    embedding_units: WholeNumber = Field(200, ge=1)
+    embedding_units: WholeNumber = Field(200, ge=1, le=65_536)
     # Width of each LSTM layer.
-    units: WholeNumber = Field(200, ge=1)
+    units: WholeNumber = Field(200, ge=1, le=65_536)
     # Number of LSTM layers.
     layers: WholeNumber = Field(2, ge=1, le=16)
     # Share of activations dropped between layers while training.
@@ -70,7 +70,7 @@ class TrainerOptions(Settings):
     # Epochs without a better validation perplexity before training ends.
     early_stopping_patience: WholeNumber = Field(3, ge=1)
     # Seed of initial weights, dropout and the order of batches.
-    seed: WholeNumber = Field(1, ge=0, lt=2**31)
+    seed: WholeNumber = Field(1, ge=0)
 
     @model_validator(mode="after")
     def _cutoffs_rise(self) -> TrainerOptions:

@@ -27,7 +27,7 @@ from .errors import ConfigurationError
 from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
 from .output_name import pattern_letters
 from .setting_names import yaml_key
-from .unique_keys import DuplicateKeyError, UnclearNumberError, read_yaml
+from .unique_keys import DuplicateKeyError, UnclearValueError, read_yaml
 
 
 class DataConfig(LineOptions, InputOptions):
@@ -179,7 +179,7 @@ def load_config(
             raise ConfigurationError(f"--set {override}: must be key=value, such as trainer.epochs=3")
         try:
             value = read_yaml(text)
-        except (DuplicateKeyError, UnclearNumberError) as error:
+        except (DuplicateKeyError, UnclearValueError) as error:
             raise ConfigurationError(f"--set {override}: {error}") from error
         except yaml.YAMLError as error:
             raise ConfigurationError(f"--set {override}: the value is not YAML") from error
@@ -203,7 +203,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         tree = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigurationError(f"--config {path}: no such file") from error
-    except (DuplicateKeyError, UnclearNumberError) as error:
+    except (DuplicateKeyError, UnclearValueError) as error:
         raise ConfigurationError(f"--config {path}: {error}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"--config {path}: cannot be read as YAML: not UTF-8; save it as UTF-8") from error

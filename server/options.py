@@ -20,7 +20,7 @@ class Limits(Settings):
     tokens: WholeNumber = Field(4096, ge=1)
     # Longest time in which the headers of a request, its body, or a message of gRPC must arrive, and an answer must be
     # read; longer is answered with 408 or DEADLINE_EXCEEDED, or the connection is closed.
-    body_seconds: Number = Field(30.0, gt=0.0)
+    body_seconds: Number = Field(30.0, gt=0.0, le=86_400.0)
     # Largest number of rows that wait for the model; beyond it, requests are answered with 429. At least `rows`, since
     # a larger request could never be answered.
     waiting_rows: WholeNumber = Field(4096, ge=1)

@@ -10,6 +10,9 @@ from ..errors import escape
 from .errors import UnreadableFileError
 from .lines import BYTE_ORDER_MARK, MAX_LINE_BYTES, raw_lines
 
+# Python 3.10's csv refuses a NUL. Half a surrogate pair stands for it, which no byte of the file is decoded to.
+_NUL = "\udc00"
+
 
 class Row(NamedTuple):
     """One row.
@@ -44,13 +47,13 @@ def csv_rows(file: BinaryIO, text_field: str) -> Iterator[Row]:
     rows = csv.reader(_decoded(file), strict=True)
     try:
         # Blank lines before the header belong to nothing.
-        header = next(filter(None, rows), [])
+        header = _with_nuls(next(filter(None, rows), []))
         if header.count(text_field) > 1:
             raise UnreadableFileError(
                 f"{header.count(text_field)} columns {escape(repr(text_field))}; rename all but one"
             )
         if text_field not in header:
-            columns = ", ".join(header) or "none"
+            columns = ", ".join(header).encode("utf-8", "replace").decode("utf-8") or "none"
             if separator := _other_separator(header, text_field):
                 raise UnreadableFileError(
                     f"columns are separated by {separator}, and not by commas; write it with commas: "
@@ -61,14 +64,18 @@ def csv_rows(file: BinaryIO, text_field: str) -> Iterator[Row]:
                 f"no column {escape(repr(text_field))}; the columns are {escape(columns)}; set {{text_field}}"
             )
         index = header.index(text_field)
-        for row in rows:
+        for row in map(_with_nuls, rows):
             if not row:
                 value: bytes | None = b""
             else:
                 value = row[index].encode("utf-8", "surrogateescape") if index < len(row) else None
             yield Row(value, header, row)
     except csv.Error as error:
-        raise UnreadableFileError(f"cannot be read as CSV (line {rows.line_num}: {escape(error)})") from error
+        # Python's own remedy is one for programmers.
+        reason = str(error)
+        if reason.startswith("new-line character"):
+            reason = "a carriage return outside quotes, within a row; put the value in quotes"
+        raise UnreadableFileError(f"cannot be read as CSV (line {rows.line_num}: {escape(reason)})") from error
 
 
 def _other_separator(header: list[str], text_field: str) -> str | None:
@@ -77,10 +84,14 @@ def _other_separator(header: list[str], text_field: str) -> str | None:
     return next(map(repr, separators), None)
 
 
+def _with_nuls(row: list[str]) -> list[str]:
+    return [cell.replace(_NUL, "\0") for cell in row]
+
+
 def _decoded(file: BinaryIO) -> Iterator[str]:
     for number, (_, raw) in enumerate(raw_lines(file)):
         if raw is None:
             raise csv.Error(f"a line is longer than {MAX_LINE_BYTES // 2**20} MiB")
         line = raw if number else raw.removeprefix(BYTE_ORDER_MARK)
         # Invalid bytes become surrogates; `parse_value` reports them.
-        yield line.decode("utf-8", "surrogateescape")
+        yield line.decode("utf-8", "surrogateescape").replace("\0", _NUL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import stat
 from pathlib import Path
 
 from ..errors import escape
@@ -30,7 +31,9 @@ def look_at(path: str, text_field: str, as_lines: str | None = None) -> None:
         UnreadableFileError: It is not a regular file, cannot be opened, has another type than its ending says, or lacks
             the column.
     """
-    if Path(path).exists() and not Path(path).is_file():
+    with content_errors():
+        regular = stat.S_ISREG(Path(path).stat().st_mode)
+    if not regular:
         raise UnreadableFileError(
             "not a regular file, and files are read more than once; save it to a file first, such as corpus.txt"
         )

@@ -50,7 +50,19 @@ def open_parquet(file: BinaryIO, text_field: str) -> pyarrow.parquet.ParquetFile
             f"column {escape(repr(text_field))} holds {escape(kind)}, not strings; the columns are {columns}; "
             "set {text_field}"
         )
+    _check_rows(parquet)
     return parquet
+
+
+def _check_rows(parquet: pyarrow.parquet.ParquetFile) -> None:
+    """Raises an `UnreadableFileError` if the numbers of rows do not add up: pyarrow would leave rows out."""
+    metadata = parquet.metadata
+    rows = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
+    if min(rows, default=0) < 0 or sum(rows) != metadata.num_rows:
+        raise UnreadableFileError(
+            f"damaged: it says that it has {metadata.num_rows:,} rows, and its row groups have {sum(rows):,}; "
+            "write it again"
+        )
 
 
 def _opened(file: BinaryIO) -> pyarrow.parquet.ParquetFile:
@@ -64,6 +76,7 @@ def _opened(file: BinaryIO) -> pyarrow.parquet.ParquetFile:
     refused: Exception | None = None
     try:
         parquet = pyarrow.parquet.ParquetFile(file, buffer_size=READ_BUFFER_BYTES)
+        # Also decodes the names of the columns.
         if "_view" not in str(parquet.schema_arrow):
             return parquet
     except Exception as error:  # Of any kind for a pickled type, since its bytes are disassembled for the message.
@@ -71,8 +84,10 @@ def _opened(file: BinaryIO) -> pyarrow.parquet.ParquetFile:
     # A newer writer (Polars, DataFusion) records Arrow types that this pyarrow does not read or cast, and any writer
     # may record pickled ones. Parquet's own types are sufficient.
     try:
-        return pyarrow.parquet.ParquetFile(_WithoutArrowTypes(file), buffer_size=READ_BUFFER_BYTES)
-    except (pyarrow.ArrowException, OSError) as error:
+        parquet = pyarrow.parquet.ParquetFile(_WithoutArrowTypes(file), buffer_size=READ_BUFFER_BYTES)
+        str(parquet.schema_arrow)
+        return parquet
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         file.seek(0)
         head = file.read(HEAD_BYTES)
         if not head.startswith(b"PAR1"):
@@ -80,9 +95,14 @@ def _opened(file: BinaryIO) -> pyarrow.parquet.ParquetFile:
                 f"not Parquet but {escape(why_not_text(head) or ('text' if head else 'an empty file'))}"
             ) from error
         raise UnreadableFileError(
-            f"cannot be read as Parquet ({escape(refused or error)}); if another program reads it, its writer is newer "
-            f"than pyarrow {pyarrow.__version__} here: write it again with an older format version, or as .jsonl"
+            f"cannot be read as Parquet ({_reason(refused or error)}); if another program reads it, its writer is "
+            f"newer than pyarrow {pyarrow.__version__} here: write it again with an older format version, or as .jsonl"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Returns pyarrow's message on one line, for a template."""
+    return escape(" ".join(str(error).split()))
 
 
 def _type_of(schema: pyarrow.Schema, text_field: str) -> Any:
@@ -161,16 +181,25 @@ def _damage() -> Iterator[None]:
     try:
         yield
     except (pyarrow.ArrowException, OSError) as error:
-        raise UnreadableFileError(f"cannot be read as Parquet ({escape(error)})") from error
+        raise UnreadableFileError(f"cannot be read as Parquet ({_reason(error)})") from error
 
 
 def _batches(
     parquet: pyarrow.parquet.ParquetFile, row_groups: Iterable[int], columns: list[str] | None
 ) -> Iterator[pyarrow.RecordBatch]:
     # pyarrow reports an empty row group as a damaged file.
-    groups = [index for index in row_groups if parquet.metadata.row_group(index).num_rows]
+    rows = {index: parquet.metadata.row_group(index).num_rows for index in row_groups}
+    groups = [index for index, number in rows.items() if number]
+    missing = sum(rows.values())
     if groups:
-        yield from parquet.iter_batches(batch_size=ROWS_AT_ONCE, row_groups=groups, columns=columns, use_threads=False)
+        for batch in parquet.iter_batches(
+            batch_size=ROWS_AT_ONCE, row_groups=groups, columns=columns, use_threads=False
+        ):
+            missing -= batch.num_rows
+            yield batch
+    if missing:
+        # Of a damaged page, pyarrow leaves the rows out without an error.
+        raise UnreadableFileError(f"damaged: {missing:,} rows cannot be read; write it again")
 
 
 def _texts(batch: pyarrow.RecordBatch, text_field: str) -> Iterator[bytes | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import zlib
 from collections.abc import Iterator
@@ -10,18 +9,25 @@ from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 from ..errors import escape
-from .binary import HEAD_BYTES, other_format
+from .binary import HEAD_BYTES, other_format, why_not_text
 from .errors import UnreadableFileError
 from .file_types import GZIP, ZSTANDARD
 
 # Small, since 3 bytes may decompress to 128 KiB.
 _PACKED_BYTES_AT_ONCE = 1024
+_PIECE_BYTES = 2**17
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTANDARD_MAGIC = b"\x28\xb5\x2f\xfd"
+# Frames that a reader passes over begin with a byte from 0x50 to 0x5F and these.
+_SKIPPABLE_MAGIC = b"\x2a\x4d\x18"
 
 
 def unpacked(file: BinaryIO, how: str) -> BinaryIO:
     """Returns the content of an open file.
 
-    Python's gzip is used, since Beam's reads a truncated file without an error.
+    Beam's gzip and zstandard's own reader read a truncated file without an error. Python's gzip calls what follows the
+    data a damaged file.
 
     Args:
         file: The file as it is stored.
@@ -31,9 +37,9 @@ def unpacked(file: BinaryIO, how: str) -> BinaryIO:
         The content, open for reading; the file itself if it is not compressed.
     """
     if how == GZIP:
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+        return cast(BinaryIO, io.BufferedReader(_Pieces(_gzip_members(file)), _PIECE_BYTES))
     if how == ZSTANDARD:
-        return cast(BinaryIO, io.BufferedReader(_Zstandard(file), 2**17))
+        return cast(BinaryIO, io.BufferedReader(_Pieces(_zstandard_frames(file)), _PIECE_BYTES))
     return file
 
 
@@ -73,16 +79,8 @@ def content_errors() -> Iterator[None]:
     """Turns errors of reading a file's content into an UnreadableFileError with the reason."""
     try:
         yield
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UnreadableFileError(f"not a complete gzip file ({escape(error)})") from error
-    except _ZstandardError as error:
-        raise UnreadableFileError(f"not a complete zstandard file ({escape(error)})") from error
     except OSError as error:
         raise UnreadableFileError(f"cannot be read ({escape(error.strerror or error)})") from error
-
-
-class _ZstandardError(Exception):
-    """Damaged zstandard data."""
 
 
 class Joined(io.RawIOBase):
@@ -103,11 +101,11 @@ class Joined(io.RawIOBase):
         return len(data)
 
 
-class _Zstandard(io.RawIOBase):
-    """The content of zstandard frames. The library's own reader accepts a truncated file."""
+class _Pieces(io.RawIOBase):
+    """Content that is made in pieces, none of them empty."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._pieces = _frames(file)
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
         self._piece = b""
 
     def readable(self) -> bool:
@@ -123,21 +121,75 @@ class _Zstandard(io.RawIOBase):
         return len(data)
 
 
-def _frames(file: BinaryIO) -> Iterator[bytes]:
-    """Yields the content in pieces that are not empty."""
+def _gzip_members(file: BinaryIO) -> Iterator[bytes]:
+    """Yields the content of all gzip members. Zeros behind a member are padding, as for the program gzip."""
+    position, member, members = 0, None, 0
+    while packed := file.read(_PACKED_BYTES_AT_ONCE):
+        position += len(packed)
+        while packed := packed if member or not members else packed.lstrip(b"\0"):
+            if member is None:
+                if not packed.startswith(_GZIP_MAGIC[: len(packed)]):
+                    raise _other_data("gzip", GZIP, packed, position - len(packed) if members else 0)
+                # 16 stands for the header and the check sum of gzip.
+                member = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            try:
+                piece = member.decompress(packed)
+            except zlib.error as error:
+                raise _damaged("gzip", error) from error
+            if piece:
+                yield piece
+            packed = member.unused_data
+            if member.eof:
+                member, members = None, members + 1
+    if member is not None:
+        raise _damaged("gzip", "it ends in the middle")
+
+
+def _zstandard_frames(file: BinaryIO) -> Iterator[bytes]:
+    """Yields the content of all zstandard frames."""
     import zstandard
 
     decompressor = zstandard.ZstdDecompressor()
-    frame = None
-    try:
-        while packed := file.read(_PACKED_BYTES_AT_ONCE):
-            while packed:
-                frame = frame or decompressor.decompressobj()
-                if piece := frame.decompress(packed):
-                    yield piece
-                packed = frame.unused_data if frame.eof else b""
-                frame = None if frame.eof else frame
-    except zstandard.ZstdError as error:
-        raise _ZstandardError(str(error).removeprefix("zstd decompress error: ")) from error
+    position, frame, frames = 0, None, 0
+    while packed := file.read(_PACKED_BYTES_AT_ONCE):
+        position += len(packed)
+        while packed:
+            if frame is None:
+                if not _begins_a_frame(packed):
+                    raise _other_data("zstandard", ZSTANDARD, packed, position - len(packed) if frames else 0)
+                frame = decompressor.decompressobj()
+            try:
+                piece = frame.decompress(packed)
+            except zstandard.ZstdError as error:
+                raise _damaged("zstandard", error) from error
+            if piece:
+                yield piece
+            packed = frame.unused_data if frame.eof else b""
+            if frame.eof:
+                frame, frames = None, frames + 1
     if frame is not None:
-        raise _ZstandardError("it ends in the middle")
+        raise _damaged("zstandard", "it ends in the middle")
+
+
+def _begins_a_frame(packed: bytes) -> bool:
+    skippable = packed[:1] and 0x50 <= packed[0] <= 0x5F
+    return packed.startswith(_ZSTANDARD_MAGIC[: len(packed)]) or (
+        bool(skippable) and packed[1:].startswith(_SKIPPABLE_MAGIC[: len(packed) - 1])
+    )
+
+
+def _damaged(format_name: str, why: object) -> UnreadableFileError:
+    # The libraries put their function's name and a number before the reason.
+    return UnreadableFileError(f"not a complete {format_name} file ({escape(str(why).rpartition(': ')[2])})")
+
+
+def _other_data(format_name: str, ending: str, found: bytes, behind: int) -> UnreadableFileError:
+    """Returns the error of data that is not compressed, at a file's beginning or behind its first `behind` bytes."""
+    if behind:
+        return UnreadableFileError(
+            f"other data follows its {format_name} data; to keep what comes before: "
+            f"head -c {behind} OLD{ending} > NEW{ending}"
+        )
+    if what := why_not_text(found):
+        return not_text(what) if what != "binary data" else UnreadableFileError(f"not {format_name} data but {what}")
+    return UnreadableFileError(f"not {format_name} data but plain text; take {ending} off its name")

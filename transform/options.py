@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
 from ..errors import SettingError, escape
-from ..settings import Settings, WholeNumber
+from ..settings import LARGEST_WHOLE_NUMBER, Settings, WholeNumber
 
 __all__ = ["AUTO", "MINIMUM_LENGTH", "LineOptions", "TextOptions", "TokenizerKind", "VocabularyOptions"]
 
@@ -18,6 +18,8 @@ TokenizerKind = Literal["whitespace", "word", "byte"]
 AUTO: Literal["auto"] = "auto"
 MINIMUM_LENGTH = 2
 """With less, a line would have no word before its `</s>`."""
+
+_Length = Annotated[int, Field(ge=MINIMUM_LENGTH, le=LARGEST_WHOLE_NUMBER, strict=True)]
 
 
 class LineOptions(Settings):
@@ -28,7 +30,7 @@ class LineOptions(Settings):
     # Whether the text is lower-cased before it is split.
     lowercase: bool = True
     # Most tokens of a line, `</s>` included; longer lines are cut. auto: the length that keeps 99.9 % of tokens.
-    max_length: Literal["auto"] | Annotated[int, Field(ge=MINIMUM_LENGTH, strict=True)] = AUTO
+    max_length: Literal["auto"] | _Length = AUTO
 
     @field_validator("max_length", mode="wrap")
     @classmethod
@@ -36,7 +38,9 @@ class LineOptions(Settings):
         try:
             return check(value)
         except ValidationError as error:
-            raise SettingError(f"{{max_length}}={escape(value)}: must be >= {MINIMUM_LENGTH}, or {AUTO}") from error
+            too_large = isinstance(value, int | float) and value > LARGEST_WHOLE_NUMBER
+            bound = f"<= {LARGEST_WHOLE_NUMBER}" if too_large else f">= {MINIMUM_LENGTH}"
+            raise SettingError(f"{{max_length}}={escape(value)}: must be {bound}, or {AUTO}") from error
 
 
 class VocabularyOptions(Settings):
@@ -63,7 +67,7 @@ class TextOptions(LineOptions):
 
     vocabulary: VocabularyOptions = VocabularyOptions()
     # With `max_length` auto: at most this, such as what a batch of the trainer holds; None: no limit.
-    auto_limit: Annotated[int, Field(ge=MINIMUM_LENGTH, strict=True)] | None = None
+    auto_limit: _Length | None = None
 
     @classmethod
     def from_custom_config(cls, custom_config: Mapping[str, Any] | None) -> TextOptions:

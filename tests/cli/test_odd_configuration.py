@@ -90,4 +90,4 @@ def test_a_name_and_numbers_that_tfx_cannot_keep():
     runs(*data, f"name={'x' * 63}")
     for key in ("trainer.epochs", "vocabulary.size"):
         message = refused(*data, f"{key}=9999999999999999999")
-        assert message == f"{key}=9999999999999999999: must be <= 9223372036854775807; set {key}"
+        assert message == f"{key}=9999999999999999999: must be <= 2147483647; set {key}"

@@ -12,6 +12,7 @@ import pyarrow.parquet
 import pytest
 import zstandard
 from helpers.checked_runs import GATE, LINES, refused, runs, shell
+from tfx_lm.text_files.csv_rows import csv_rows
 
 pytestmark = pytest.mark.usefixtures("nothing_runs")
 
@@ -70,12 +71,21 @@ def test_several_gzip_members_and_zstandard_frames_are_one_file():
         runs(*GATE, "--data", name)
 
 
-def test_what_follows_gzip_data_is_refused_unless_it_is_zeros():
-    packed = gzip.compress(LINES.encode())
-    Path("x.txt.gz").write_bytes(packed + b"garbage")
-    assert "x.txt.gz: not a complete gzip file" in refused(*GATE, "--data", "x.txt.gz")
-    Path("x.txt.gz").write_bytes(packed + bytes(512))
-    runs(*GATE, "--data", "x.txt.gz")
+@pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("zst", zstandard.compress)])
+def test_what_follows_compressed_data_is_cut_off_as_the_message_says(ending, pack):
+    packed = pack(LINES.encode())
+    Path(f"old.txt.{ending}").write_bytes(packed + b"garbage")
+    command = f"head -c {len(packed)} OLD.{ending} > NEW.{ending}"
+    assert refused(*GATE, "--data", f"old.txt.{ending}").endswith(f"to keep what comes before: {command}")
+    shell(command.replace("OLD", "old.txt").replace("NEW", "new.txt"))
+    runs(*GATE, "--data", f"new.txt.{ending}")
+
+
+def test_zeros_behind_gzip_data_and_passed_over_frames_of_zstandard():
+    Path("x.txt.gz").write_bytes(gzip.compress(LINES.encode()) + bytes(512))
+    # What pzstd writes before each frame.
+    Path("y.txt.zst").write_bytes(b"\x50\x2a\x4d\x18\x04\0\0\0size" + zstandard.compress(LINES.encode()))
+    runs(*GATE, "--data", "x.txt.gz", "--data", "y.txt.zst")
 
 
 def test_other_separators_are_made_commas_as_the_message_says():
@@ -102,6 +112,15 @@ def test_csv_with_a_mark_and_line_breaks_within_quotes_is_read():
     rows = "".join(f'"a\nb {number}"\n' for number in range(200))
     Path("x.csv").write_bytes(f"\ufefftext\n{rows}".encode())
     runs(*GATE, "--data", "x.csv")
+
+
+def test_csv_with_a_nul():
+    Path("x.csv").write_bytes(b"text\n" + b"".join(b'"a\0b %d"\n' % number for number in range(99)))
+    runs(*GATE, "--data", "x.csv")
+    with Path("x.csv").open("rb") as file:
+        assert next(csv_rows(file, "text")).value == b"a\0b 0"
+    Path("x.csv").write_bytes(b"a\xff,c\n1,2\n")
+    assert "no column 'text'; the columns are a?, c; set data.text_field" in refused(*GATE, "--data", "x.csv")
 
 
 def test_quotes_that_are_not_in_pairs():

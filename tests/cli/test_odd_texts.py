@@ -121,6 +121,9 @@ def test_what_is_no_model():
     Path("a.txt").write_bytes(LINES)
     remedy = "give a pushed version's folder or the folder of all versions"
     assert refused("score", "a.txt", "a.txt") == f"tfx-lm: a.txt: no such folder; {remedy}"
+    assert refused("complete", "\udcff", "w1").endswith(
+        "the name is not UTF-8, which TensorFlow cannot open; rename it"
+    )
     # The output folder of a run is not that of its versions.
     Path("o/artifacts").mkdir(parents=True)
     assert refused("score", "o", "a.txt").endswith(remedy)
@@ -145,7 +148,8 @@ def test_any_text_is_completed(uniform_model, text):
 
 
 def test_options_out_of_range(uniform_model):
-    for option, value in (("--length", "-1"), ("--top-p", "0"), ("--temperature", "nan"), ("--seed", "-1")):
+    bad = [("--length", "-1"), ("--length", str(10**18)), ("--top-p", "0"), ("--temperature", "nan"), ("--seed", "-1")]
+    for option, value in [*bad, ("--temperature", "1e300"), ("--seed", str(2**63))]:
         assert option in refused("complete", uniform_model, "w1", option, value)
 
 

@@ -22,6 +22,11 @@ def test_the_newest_complete_version_comes_first(uniform_model, tmp_path):
     assert not is_complete(f"{tmp_path}/12")
 
 
+def test_a_name_that_is_too_long_is_no_folder(tmp_path):
+    with pytest.raises(RollbackError, match="no such folder; give the folder of all versions"):
+        rollback(tmp_path / ("x" * 300))
+
+
 def test_no_folder_holds_no_version(tmp_path):
     assert complete_versions(str(tmp_path / "nowhere")) == []
 

@@ -33,6 +33,17 @@ class Faults:
         """An input that must be refused."""
         self._count("bad inputs tried")
 
+    @contextmanager
+    def no_traceback(self) -> Iterator[None]:
+        """A call that may refuse an input, by an error that it catches, and must raise no other."""
+        try:
+            yield
+        except AssertionError:
+            raise
+        except Exception:
+            self._count("tracebacks")
+            raise
+
     def lost(self, what: list) -> None:
         """What is missing or changed of that which was complete: must be empty."""
         self._count("data lost", len(what))

@@ -2,7 +2,7 @@ import pytest
 import yaml
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
-from tfx_lm.pipelines.unique_keys import DuplicateKeyError, read_json, read_yaml
+from tfx_lm.pipelines.unique_keys import DuplicateKeyError, UnclearValueError, read_json, read_yaml
 
 
 def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path):
@@ -33,6 +33,8 @@ def test_json():
     assert read_json('{"a": {"x": 1}, "b": {"x": 2}}') == {"a": {"x": 1}, "b": {"x": 2}}
     with pytest.raises(DuplicateKeyError, match="the key trainer_epochs stands there twice"):
         read_json('{"trainer_epochs": 1, "trainer_epochs": 2}')
+    with pytest.raises(ValueError, match="it is nested too deeply"):
+        read_json("[" * 100_000)
 
 
 def test_aliases_that_multiply_are_refused():
@@ -41,4 +43,28 @@ def test_aliases_that_multiply_are_refused():
         read_yaml("\n".join(["l0: &l0 [" + ", ".join("0123456789") + "]", *lists]))
     with pytest.raises(yaml.YAMLError, match="nested too deeply"):
         read_yaml("itself: &a [*a]")
+    # PyYAML would merge each of them twice.
+    merges = "".join(f"m{n}: &m{n} {{<<: [*m{n - 1}, *m{n - 1}]}}\n" for n in range(1, 40))
+    with pytest.raises(yaml.YAMLError, match=r"aliases make [\d,]{17} values"):
+        read_yaml("m0: &m0 {x: 1}\n" + merges)
     assert read_yaml("a: &a [1, 2]\nb: {c: *a, d: *a}") == {"a": [1, 2], "b": {"c": [1, 2], "d": [1, 2]}}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("output: 2024-13-45", "'2024-13-45' on line 1 is no timestamp; a text stands in quotes"),
+        ("a: 1\nb: !!int x", "'x' on line 2 is no int; a text stands in quotes"),
+        ("a: !!bool maybe", "'maybe' on line 1 is no bool; a text stands in quotes"),
+        ('a: "\\ud800"', r"'\\ud800' on line 1 has half a surrogate pair"),
+    ],
+)
+def test_values_that_yaml_cannot_read_are_named(text, message):
+    with pytest.raises(UnclearValueError, match=message):
+        read_yaml(text)
+
+
+def test_a_tag_of_another_kind_of_node():
+    for text in ("!!map [1]", "!!seq x", "!!str {a: 1}", "<<: 5"):
+        with pytest.raises(yaml.YAMLError):
+            read_yaml(text)

@@ -36,6 +36,7 @@ def test_impossible_lengths(setting):
         ({"vocabulary": {"sise": 5}}, "vocabulary.sise: unknown key; did you mean vocabulary.size?"),
         ({"tokeniser": "word"}, "tokeniser: unknown key; did you mean tokenizer?"),
         ({"max_length": "{x}"}, "max_length={x}: must be >= 2, or auto"),
+        ({"max_length": 2**31}, "max_length=2147483648: must be <= 2147483647, or auto"),
         ({"tokenizer": "a", "max_length": 1}, "tokenizer=a: must be one of 'whitespace', 'word' or 'byte'; "),
     ],
 )

@@ -70,7 +70,7 @@ def test_other_endings(write):
 
 
 def test_what_is_no_zstandard(write):
-    assert "not a complete zstandard file" in refused(write("x.txt.zst", GOOD))
+    assert refused(write("x.txt.zst", GOOD)).endswith("not zstandard data but plain text; take .zst off its name")
     assert "not a complete zstandard file (it ends in the middle)" in refused(write("y.txt.zst", _zstandard(GOOD)[:-9]))
 
 
@@ -122,14 +122,20 @@ def test_binary_files(write, content, what, ending):
 
 def test_a_nul_or_an_invalid_byte_alone_is_text(write):
     check(write("nul.txt", b"a\x00b\n" + GOOD))
-    check(write("latin1.txt", b"caf\xe9\n" + GOOD))
+    latin_1 = write("latin1.txt", b"caf\xe9\n" + GOOD)
+    check(latin_1, invalid_utf8="drop")
+    assert refused(latin_1) == f"{latin_1} line 1: not valid UTF-8; repair the text, or set invalid_utf8 to drop"
     # The look ends in the middle of a character.
     check(write("cut.txt", b"\x00" + "猫".encode() * 30_000 + b"\n" + GOOD))
 
 
 def test_what_is_no_gzip(write):
-    assert "not a complete gzip file" in refused(write("x.txt.gz", GOOD))
-    assert "not a complete gzip file" in refused(write("cut.txt.gz", gzip.compress(GOOD)[:-30]))
+    assert refused(write("x.txt.gz", GOOD)).endswith("not gzip data but plain text; take .gz off its name")
+    assert refused(write("y.txt.gz", b"\x00\xff" + GOOD)).endswith("not gzip data but binary data")
+    assert refused(write("z.txt.gz", _zstandard(GOOD))).endswith(
+        "not text but zstandard data, whatever its ending says"
+    )
+    assert "not a complete gzip file (it ends in the middle)" in refused(write("c.txt.gz", gzip.compress(GOOD)[:-30]))
     damaged = bytearray(gzip.compress(GOOD))
     damaged[30] ^= 255
     assert "not a complete gzip file" in refused(write("damaged.txt.gz", bytes(damaged)))
@@ -166,7 +172,7 @@ def test_records_without_text(write):
 def test_records_that_are_dropped(write):
     json_lines = b"".join(b'{"text": "%s"}\n' % line for line in GOOD.splitlines())
     check(write("x.jsonl", b'{"text": 3}\noops\n' + json_lines), invalid_records="drop")
-    message = refused(write("y.jsonl", b'{"text": 3}\n\xff\n\n'), invalid_records="drop")
+    message = refused(write("y.jsonl", b'{"text": 3}\n\xff\n\n'), invalid_utf8="drop", invalid_records="drop")
     assert "of 3 lines, 1 are not UTF-8, 1 have no usable text and the rest empty" in message
 
 

@@ -102,7 +102,9 @@ def test_an_empty_corpus(write, content):
 
 
 def test_a_corpus_of_another_encoding(write):
-    message = refused(write("x.txt", "Öl für die Ölmühle\n".encode("latin-1") * 3 + b"\n"))
+    path = write("x.txt", "Öl für die Ölmühle\n".encode("latin-1") * 3 + b"\n")
+    assert refused(path) == f"{path} line 1: not valid UTF-8; repair the text, or set invalid_utf8 to drop"
+    message = refused(path, invalid_utf8="drop")
     assert "of 4 lines, 3 are not UTF-8 and the rest empty" in message
 
 
