@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -42,9 +42,12 @@ class Clients:
         self.open: set[asyncio.BaseProtocol] = set()
         self.on_cut: Callable[[str], None] = lambda reason: None
 
-    def protocol(self) -> type[asyncio.Protocol]:
-        """Returns the class of these connections, for uvicorn's option `http`."""
-        return type("ClientConnection", (_Connection,), {"clients": self})
+    def uvicorn_options(self) -> dict[str, Any]:
+        """Returns uvicorn's options for these connections.
+
+        WebSockets are off: uvicorn hands such a connection to another protocol, which knows no limits.
+        """
+        return {"http": type("ClientConnection", (_Connection,), {"clients": self}), "ws": "none"}
 
 
 class _Part(enum.Enum):

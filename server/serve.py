@@ -88,7 +88,7 @@ def serve(
         app = create_app(path, name, limits, poll_seconds, cors_origins, beside, token)
         config = uvicorn.Config(
             app,
-            http=clients.protocol(),
+            **clients.uvicorn_options(),
             # Below it, each invalid request of a client writes a line.
             log_level="error",
             access_log=False,

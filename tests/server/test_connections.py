@@ -62,7 +62,7 @@ def listen():
         def start(most=1000, **limits):
             clients, cut = Clients(Limits(**limits), most), []
             clients.on_cut = cut.append
-            config = uvicorn.Config(application, http=clients.protocol(), lifespan="off", log_level="error")
+            config = uvicorn.Config(application, **clients.uvicorn_options(), lifespan="off", log_level="error")
             server = uvicorn.Server(config)
             listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
@@ -147,6 +147,16 @@ def test_an_answer_that_is_not_read_in_time(listen, requests):
     assert server.cut == ["late"]
     assert len(read(connection)) < LARGE
     assert not server.clients.open
+
+
+def test_a_request_for_a_websocket_is_answered_as_any_other_and_counted_no_longer_than_it_is_open(listen):
+    server = listen(body_seconds=0.5)
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    connection = server.connect(GET[:-2] + upgrade + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+    assert connection.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+    connection.close()
+    wait_for(lambda: not server.clients.open)
+    assert len(server.clients.waiting) == 0
 
 
 def test_an_answer_that_is_read(listen):
