@@ -34,6 +34,8 @@ NAME = "soak"
 KEEP_VERSIONS = 3
 BODY_SECONDS = 8.0
 POLL_SECONDS = 0.5
+# Seconds in which an old version is freed after its last request, also on a busy machine.
+FREEING_SECONDS = 6.0
 # Factor by which the memory may grow after the first swap.
 MOST_GROWTH = 1.05
 
@@ -81,12 +83,16 @@ def _copy(model: Path, version: Path) -> None:
     shutil.copytree(model, version, dirs_exist_ok=True)
 
 
-def wait_until_served(server: Server, version: str) -> None:
-    """Waits until a version is served and the one before is freed."""
+def hold_after_swap(server: Server, version: str) -> dict[str, int]:
+    """Waits until a version is served and the one before is freed; returns what the process holds then."""
     while server.version() != version:
         time.sleep(0.1)
-    # An old version is freed at a look after its last request.
-    time.sleep(4 * POLL_SECONDS)
+    readings = []
+    end = time.monotonic() + FREEING_SECONDS
+    while time.monotonic() < end:
+        time.sleep(POLL_SECONDS)
+        readings.append(server.holds())
+    return min(readings, key=lambda reading: reading["memory_kb"])
 
 
 def problems(samples: list[dict[str, int]], failures: list[str]) -> list[str]:
@@ -143,8 +149,7 @@ def main(
                 if samples:
                     version = push(folder / "versions", model)
                 sending.run(swap_seconds)
-                wait_until_served(server, version)
-                sample = server.holds()
+                sample = hold_after_swap(server, version)
                 samples.append(sample)
                 minute = (time.monotonic() - begin) / 60
                 numbers = (sending.answers.total(), len(sending.failures), round(sample["memory_kb"] / 1024),
