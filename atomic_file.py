@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,7 +64,8 @@ def flush(path: Path) -> None:
     """Waits until the content of a local file, or the names in a local folder, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with _named_failure(path):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -74,14 +76,26 @@ def _write_local(path: Path, content: bytes) -> None:
     unfinished, file = _open_unfinished(path)
     with file:
         try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            unfinished.replace(path)
+            with _named_failure(path):
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                unfinished.replace(path)
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
     flush(path.parent)
+
+
+@contextlib.contextmanager
+def _named_failure(path: Path) -> Iterator[None]:
+    """Names a file in errors of the system, which do not name what is written through a descriptor."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def _open_unfinished(path: Path) -> tuple[Path, BinaryIO]:

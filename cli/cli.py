@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import sys
@@ -43,13 +42,19 @@ class _Commands(click.Group):
         os.umask(os.umask(0o077) | 0o002)
         try:
             return super().main(*arguments, **named)
-        except OSError as error:
+        except Exception as error:
+            from ..pipelines.storage_failure import storage_failure
+
             # Not a mistake of this program, so no traceback. A pipe that is closed is click's business.
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            failure = storage_failure(error, {})
+            if failure is None:
                 raise
-            click.echo(f"tfx-lm: {error.strerror}: the output could not be written", err=True)
-            # What is left in the buffer would raise again when the interpreter writes it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            if isinstance(error, OSError) and error.filename is None:
+                click.echo(f"tfx-lm: {error.strerror}: the output could not be written", err=True)
+                # What is left in the buffer would raise again when the interpreter writes it.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            else:
+                click.echo(f"tfx-lm: {failure}", err=True)
             sys.exit(NODE_FAILED)
 
     def list_commands(self, context: click.Context) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -37,15 +38,26 @@ def command(
     """
     from ..pipelines.local.interrupts import ending_on_signals
     from ..pipelines.local.run import run_locally
+    from ..pipelines.nodes.scratch import outer_temporary_folder
     from ..pipelines.preflight import check_run
+    from ..pipelines.storage_failure import storage_failure
 
+    places = {"TMPDIR": outer_temporary_folder()}
     try:
         with ending_on_signals():
             config = read_configuration(config_path, data, overrides, output)
             check_run(config)
+            places["output"] = Path(config.output)
             summary = run_locally(config, from_nodes, to_nodes, wait)
     except ConfigurationError as error:
         refuse(error)
+    except Exception as error:
+        # Also what fails between the nodes; these say it themselves.
+        failure = storage_failure(error, places)
+        if failure is None:
+            raise
+        click.echo(f"tfx-lm: {failure}", err=True)
+        sys.exit(NODE_FAILED)
     if any(node["state"] == "FAILED" for node in summary["nodes"]):
         sys.exit(NODE_FAILED)
     if require_push and summary["pushed_model"] is None:

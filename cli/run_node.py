@@ -13,6 +13,7 @@ from ..exit_codes import NODE_FAILED, NODE_SKIPPED
 from ..pipelines.errors import ConfigurationError
 from ..pipelines.nodes.node_result import ALREADY_DONE
 from ..pipelines.nodes.supervisor import Ended, supervise
+from ..pipelines.storage_failure import storage_failure
 from ..pipelines.uncollected import import_uncollected
 from .quiet_tensorflow import quiet_imports, quiet_tensorflow
 from .refusal import refuse
@@ -39,8 +40,8 @@ def command(file: Path, node_id: str, run_id: str, parameters: str, again: bool)
     signals = {number for number in ending if signal.getsignal(number) is not signal.SIG_IGN}
     ended = supervise(lambda: _run(file, node_id, run_id, parameters, again), signals)
     if ended.code < 0:
-        _record(file, node_id, run_id, parameters, ended)
-        click.echo(f"tfx-lm: {node_id} failed: {ended.reason()}", err=True)
+        reason = _record(file, node_id, run_id, parameters, ended)
+        click.echo(f"tfx-lm: {node_id} failed: {reason}", err=True)
     if ended.asked is not None and ended.code != 0:
         sys.exit(128 + ended.asked)
     sys.exit(NODE_FAILED if ended.code < 0 else ended.code)
@@ -50,11 +51,18 @@ def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool) ->
     quiet_tensorflow()
     with quiet_imports():
         import_uncollected("tfx_lm.pipelines.nodes.node_command")
-        from ..pipelines.nodes.node_command import run_node_of_file
+        from ..pipelines.nodes.node_command import places, run_node_of_file
     try:
         result = run_node_of_file(file, node_id, run_id, parameters, again)
     except ConfigurationError as error:
         refuse(error)
+    except Exception as error:
+        # Before or after the node's work, whose failures are recorded.
+        failure = storage_failure(error, places(file))
+        if failure is None:
+            raise
+        click.echo(f"tfx-lm: {failure}", err=True)
+        return NODE_FAILED
     if result.state == ALREADY_DONE:
         click.echo(
             f"{node_id}: already done in run {run_id}; nothing was done, and nothing was read. Give --again to do it "
@@ -68,8 +76,8 @@ def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool) ->
     return NODE_SKIPPED if result.state == "SKIPPED" else 0
 
 
-def _record(file: Path, node_id: str, run_id: str, parameters: str, ended: Ended) -> None:
-    """Records a node that was killed as failed."""
+def _record(file: Path, node_id: str, run_id: str, parameters: str, ended: Ended) -> str:
+    """Records a node that was killed as failed, and returns the reason."""
     from ..pipelines.metadata.metadata_store import (
         compiled_connection,
         compiled_name,
@@ -85,5 +93,6 @@ def _record(file: Path, node_id: str, run_id: str, parameters: str, ended: Ended
         connection = resolve_connection(compiled_connection(file))
         node = NodeOfRun(root, compiled_name(file), run_id, node_id, connection)
     except (ConfigurationError, ValueError, AttributeError):  # Bad input, which it was killed before it could refuse.
-        return
+        return ended.reason()
     close_ended(node, ended)
+    return ended.reason(node.places())

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .damage import changed_file
 from .signatures import LOADING_ERRORS, NEXT_WORD, SCORE, check_signature
 from .versions import complete_versions, is_complete
 
@@ -72,6 +73,8 @@ def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE,
     for signature in signatures:
         check_signature(folder, signature)
     try:
+        if problem := changed_file(folder):
+            raise ValueError(problem)
         return ExportedModel(folder, tf.saved_model.load(folder))
     except LOADING_ERRORS as error:
         raise ValueError(f"{folder}: cannot be loaded ({error}); push the model again") from error

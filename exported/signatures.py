@@ -6,6 +6,8 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from .damage import changed_file
+
 EVALUATE = "evaluate"
 SCORE = "score"
 NEXT_WORD = "next_word"
@@ -81,6 +83,8 @@ def check_evaluation(path: str, role: str, example: bytes | None) -> None:
     """
     check_signature(path, EVALUATE, role)
     try:
+        if problem := changed_file(path):
+            raise ValueError(problem)
         model = tf.saved_model.load(path)
         if example is not None:
             model.signatures[EVALUATE](examples=tf.constant([example]))

@@ -35,6 +35,10 @@ class RollbackError(ValueError):
     """There is nothing to roll back to; the message says why."""
 
 
+class VersionNumberError(ValueError):
+    """No number is left for a new version; the message has the remedy."""
+
+
 def push(
     destination: Path,
     copy: Callable[[Path], None],
@@ -60,6 +64,7 @@ def push(
 
     Raises:
         ValueError: If `keep` is below 1.
+        VersionNumberError: If a version has the highest number of all.
     """
     if keep is not None and keep < 1:
         raise ValueError(f"keep={keep}: must be >= 1")
@@ -78,6 +83,11 @@ def push(
             if check is not None:
                 check()
             version = destination / str(max(int(time.time()), _highest_ever(destination) + 1))
+            if not is_version(version.name):
+                raise VersionNumberError(
+                    f"{destination}: has the highest number that a server reads, {_highest_ever(destination)}, so that "
+                    "none is left for a new version; rename the folder of that number to a lower one"
+                )
             temporary.rename(version)
             flush(destination)
             if keep is not None:
@@ -146,11 +156,14 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
 
 
 def is_complete(path: str) -> bool:
-    """Returns whether a server could load the SavedModel in a folder; an unfinished copy lacks one of the two files."""
+    """Returns whether no file of the SavedModel in a folder is missing, as in an unfinished copy; see also `damage`."""
     import tensorflow as tf  # Late: `tfx-lm rollback` does without.
 
-    files = (f"{path}/saved_model.pb", f"{path}/variables/variables.index")
-    return all(tf.io.gfile.exists(file) for file in files)
+    if not all(tf.io.gfile.exists(file) for file in (f"{path}/saved_model.pb", f"{path}/variables/variables.index")):
+        return False
+    # Such as `variables.data-00000-of-00002`. A model without variables has none.
+    parts = [name for name in tf.io.gfile.listdir(f"{path}/variables") if name.startswith("variables.data-")]
+    return all(len(parts) == int(name.rpartition("-of-")[2]) for name in parts if name[-5:].isdigit())
 
 
 def complete_versions(path: str) -> list[str]:

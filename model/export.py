@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from ..exported.damage import write_sums
 from ..exported.token_identity import write_token_identity
 from .language_model import LanguageModel
 from .serving_signatures import Signatures
@@ -44,3 +45,4 @@ def export_model(
     tf.saved_model.save(module, directory, signatures=signatures.functions())
     stabilize_names(directory)
     write_token_identity(directory, transform_config, transform.vocabulary_path)
+    write_sums(directory)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import tensorflow as tf
 
+from ...exported.damage import damage
 from ...exported.versions import complete_versions
 from ...remote import is_remote
+
+_log = logging.getLogger(__name__)
 
 # Execution property of Baseline, and custom property of its artifact and of the Evaluator's blessing: the version's
 # folder, "" if no model is served.
@@ -20,11 +24,15 @@ SERVED_DESTINATION_KEY = "served_destination"
 _IDENTITY = ("saved_model.pb", "variables/variables.index")
 
 
+class DamagedVersionsError(RuntimeError):
+    """No served model is whole, so that a candidate can be compared with none of them."""
+
+
 class NotComparedError(RuntimeError):
     """Another model is served by now than the one that the candidate was compared with."""
 
 
-def served_model(destination: str, candidate: str) -> str:
+def served_model(destination: str, candidate: str, replaced: str = "") -> str:
     """Finds the model to compare a candidate with.
 
     After a run that pushed, the newest version *is* that run's model. If the run is repeated and nothing changed,
@@ -39,17 +47,37 @@ def served_model(destination: str, candidate: str) -> str:
     | 1: A, 2: B | B | 1 |
     | 1: A, 2: B | A | 2 |
 
+    A damaged version is passed over, with a warning in the log: servers cannot load it, and go on with the one before.
+
     Args:
         destination: The folder of all pushed versions; it need not exist.
         candidate: The folder of the candidate's SavedModel.
+        replaced: The name of a damaged copy of the candidate, which is about to be pushed again; "" without one.
 
     Returns:
         The version's folder; "" if no model is served.
+
+    Raises:
+        DamagedVersionsError: Models are served, and all of them are damaged.
     """
-    return next((version for version in complete_versions(destination) if not _is_copy(version, candidate)), "")
+    damaged = []
+    for version in complete_versions(destination):
+        if _name(version) == replaced or _is_copy(version, candidate):
+            continue
+        problem = damage(version)
+        if problem is None:
+            return version
+        damaged.append(f"{version}: {problem}")
+        _log.warning("%s; it is not compared with", damaged[-1])
+    if damaged:
+        raise DamagedVersionsError(
+            f"every served model is damaged, so that none can be compared with ({'; '.join(damaged)}); bring back a "
+            f"copy of one, or remove these folders: the next model in {destination} is then pushed without a baseline"
+        )
+    return ""
 
 
-def check_compared(destination: str, candidate: str, compared: str) -> None:
+def check_compared(destination: str, candidate: str, compared: str, replaced: str = "") -> None:
     """Checks that the served model is still the one that a candidate was compared with.
 
     | compared with | served now | |
@@ -64,11 +92,12 @@ def check_compared(destination: str, candidate: str, compared: str) -> None:
             `same_folder`.
         candidate: The folder of the candidate's SavedModel.
         compared: The version's folder that it was compared with; "" if none was served.
+        replaced: See `served_model`.
 
     Raises:
         NotComparedError: The served model is another one.
     """
-    served = served_model(destination, candidate)
+    served = served_model(destination, candidate, replaced)
     # The folder of both is one, but may be written in two ways.
     if served and _name(served) != _name(compared):
         raise NotComparedError(

@@ -12,6 +12,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, json_utils, path_utils
 
+from ...exported.damage import write_sums
 from ...exported.warmup import write_warmup_requests
 from ...progress import report
 from ..artifacts import Artifacts
@@ -58,6 +59,7 @@ class Executor(base_executor.BaseExecutor):
             stamped = path_utils.stamped_model_path(blessing.uri)
             io_utils.copy_dir(model, stamped)
             write_warmup_requests(stamped, sentences)
+            write_sums(stamped)
             blessing.set_int_custom_property("has_model", 1)
         verdict.write(blessing.uri)
         blessing.set_int_custom_property("blessed", int(verdict.blessed))

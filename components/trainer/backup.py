@@ -19,6 +19,9 @@ import tensorflow as tf
 from ... import atomic_file
 from .distribution import from_chief
 
+# What NumPy and Python raise for damaged files; NotImplementedError, a RuntimeError: a flag of the ZIP file is wrong.
+_DAMAGE = (EOFError, KeyError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile)
+
 
 @dataclasses.dataclass
 class TrainingState:
@@ -107,8 +110,11 @@ class Backup:
             best = [content[name] for name in sorted(content.files) if name.startswith("best_")]
             if any(tuple(old.shape) != new.shape for old, new in zip(variables, values, strict=True)):
                 raise ValueError("its variables have other shapes")
+            # The names of a ZIP file have no checksum.
+            if len(best) not in (0, len(model.weights)):
+                raise ValueError(f"it has {len(best)} of {len(model.weights)} best weights")
             state = TrainingState(**facts, best_weights=best)
-        except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        except _DAMAGE as error:
             logging.getLogger(__name__).warning(
                 "backup %s cannot be used (%s); training starts from the beginning", self.path, error
             )

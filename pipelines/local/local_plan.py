@@ -78,5 +78,6 @@ def _check_inputs(ir: pipeline_pb2.Pipeline, records: RunRecords) -> None:
     running = [node_id for node_id in graph(ir) if node_id not in skipped]
     if missing := missing_producers(ir, running, records, skipped):
         raise ConfigurationError(
-            f"--from: the output of {', '.join(missing)} was deleted since the latest run; run with --from {missing[0]}"
+            f"--from: the output of {', '.join(missing)} was deleted or damaged since the latest run; run with --from "
+            f"{missing[0]}"
         )

@@ -40,12 +40,13 @@ def run_node_in_process(pipeline: bytes, node_id: str, log_file: Path, runner: C
     ended = supervise(lambda: _work(pipeline, node_id, log_file, runner), {signal.SIGTERM}, parent.sentinel)
     if ended.code == 0:
         return
-    ir = pipeline_pb2.Pipeline.FromString(pipeline)
+    node = node_of_run(pipeline_pb2.Pipeline.FromString(pipeline), node_id)
+    reason = ended.reason(node.places())
     with output_to(log_file):
-        print(f"{node_id}: {ended.reason()}", flush=True)
-        close_ended(node_of_run(ir, node_id), ended)
+        print(f"{node_id}: {reason}", flush=True)
+        close_ended(node, ended)
     with contextlib.suppress(OSError):
-        runner.send(NodeResult(node_id, "FAILED", time.monotonic() - begin, ended.reason()))
+        runner.send(NodeResult(node_id, "FAILED", time.monotonic() - begin, reason))
 
 
 def _work(pipeline: bytes, node_id: str, log_file: Path, runner: Connection) -> int:

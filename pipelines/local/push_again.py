@@ -1,4 +1,4 @@
-"""A second push of the newest run's model, after the pushed version was removed or rolled back."""
+"""A second push of the newest run's model, after the pushed version was removed, damaged or rolled back."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 from ...components.baseline.served import SERVED_MODEL_KEY, NotComparedError, check_compared
 from ...components.pusher.pushed_model import pushed_folder
 from ...exported import versions
+from ...exported.damage import damage
 from ..config import PipelineConfig
 from ..errors import ConfigurationError
-from ..metadata.metadata_store import SerialSqlite, connection_config, open_store, resolve_connection
+from ..metadata.metadata_store import SerialSqlite, check_sqlite, connection_config, open_store, resolve_connection
 from ..metadata.run_records import RunRecords
 from ..results.summary import write_summary
 from .output_lock import locked_output
@@ -32,8 +33,8 @@ def push_again(output: Path) -> Path:
         The new version's folder.
 
     Raises:
-        ConfigurationError: The newest run pushed nothing, its version still exists, the run compared its model with
-            another baseline than the model that is served now, or a run works in the folder.
+        ConfigurationError: The newest run pushed nothing, its version is there and whole, the run compared its model
+            with another baseline than the model that is served now, or a run works in the folder.
     """
     # Before the lock, which makes the folder and its file.
     _newest_run(output)
@@ -44,6 +45,7 @@ def push_again(output: Path) -> Path:
         lock = SerialSqlite(connection)
         lock.acquire()
         try:
+            check_sqlite(connection)
             records = RunRecords(open_store(connection), config.name, str(summary["run_id"]))
             return _push(Path(config.output_folder()), config, summary, records)
         finally:
@@ -67,10 +69,12 @@ def _push(output: Path, config: PipelineConfig, summary: dict[str, Any], records
     before = None if pushed is None else pushed_folder(pushed)
     if pushed is None or before is None or records.state("Pusher") not in ("COMPLETE", "CACHED"):
         raise ConfigurationError(f"{output}: its newest run, {run_id}, pushed nothing; the report says why")
-    if Path(before).is_dir():
+    if Path(before).is_dir() and damage(before) is None:
         raise ConfigurationError(f"{output}: {before}, the model of its newest run, is there; nothing was done")
     if not versions.is_complete(pushed.uri):
         raise ConfigurationError(f"{pushed.uri}: the copy of the pushed model is gone; {_RUN}")
+    if problem := damage(pushed.uri):
+        raise ConfigurationError(f"{pushed.uri}: the copy of the pushed model is damaged: {problem}; {_RUN}")
     if baseline is None:
         raise ConfigurationError(f"{output}: its newest run, {run_id}, compared its model with none; {_RUN}")
     compared = baseline.custom_properties[SERVED_MODEL_KEY].string_value
@@ -79,7 +83,7 @@ def _push(output: Path, config: PipelineConfig, summary: dict[str, Any], records
         shutil.copytree(pushed.uri, folder, dirs_exist_ok=True)
 
     def check() -> None:
-        check_compared(str(serving), pushed.uri, compared)
+        check_compared(str(serving), pushed.uri, compared, Path(before).name)
 
     try:
         version = versions.push(serving, copy, config.pusher.keep_versions, check)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -29,18 +30,37 @@ def output_to(log_file: Path) -> Iterator[TextIO]:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
+    saved, streams = (os.dup(1), os.dup(2)), (sys.stdout, sys.stderr)
     with log_file.open("ab", buffering=0) as log, _terminal() as terminal:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+        sys.stdout, sys.stderr = _lossy_stream(1), _lossy_stream(2)
         try:
             yield terminal
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            # Libraries may hold the old ones.
+            for stream in (sys.stdout, sys.stderr, *streams):
+                with contextlib.suppress(OSError):
+                    stream.flush()
+            sys.stdout, sys.stderr = streams
             for target, descriptor in zip((1, 2), saved, strict=True):
                 os.dup2(descriptor, target)
                 os.close(descriptor)
+
+
+class _LossyFile(io.FileIO):
+    """File that drops what it cannot write: a log on a full disk must not end the work that prints to it."""
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except OSError:
+            return len(content)
+
+
+def _lossy_stream(descriptor: int) -> TextIO:
+    file = io.BufferedWriter(_LossyFile(descriptor, "wb", closefd=False))
+    return io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def _terminal() -> TextIO:

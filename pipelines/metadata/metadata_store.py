@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -186,6 +188,33 @@ def open_store(
         raise ConfigurationError(f"metadata={url}: cannot be opened ({error})") from error
 
 
+def check_sqlite(connection: metadata_store_pb2.ConnectionConfig) -> None:
+    """Looks for damage of a SQLite file; does nothing for a server. A damaged one makes ML Metadata end the process.
+
+    Args:
+        connection: A resolved connection.
+
+    Raises:
+        ConfigurationError: The file is damaged.
+    """
+    file = Path(connection.sqlite.filename_uri)
+    if connection.WhichOneof("config") != "sqlite" or not file.is_file():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            (problem,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.OperationalError:  # Locked, or it cannot be read: `open_store` waits, and says so.
+        return
+    except sqlite3.DatabaseError as error:
+        problem = str(error)
+    if problem != "ok":
+        problem = problem.splitlines()[-1]
+        raise ConfigurationError(
+            f"metadata={shown_url(connection)}: the file is damaged ({problem}); bring back a copy of it, or move it "
+            "away: the next run then begins without records, and does every node again"
+        )
+
+
 def initialize_store(connection: metadata_store_pb2.ConnectionConfig, upgrade: bool = False) -> None:
     """Creates missing tables.
 
@@ -196,11 +225,12 @@ def initialize_store(connection: metadata_store_pb2.ConnectionConfig, upgrade: b
         upgrade: Whether to upgrade tables of an older ML Metadata. Older releases then refuse them.
 
     Raises:
-        ConfigurationError: See `open_store`.
+        ConfigurationError: See `check_sqlite` and `open_store`.
     """
     lock = SerialSqlite(connection)
     lock.acquire()
     try:
+        check_sqlite(connection)
         open_store(connection, enable_upgrade_migration=upgrade)
     finally:
         lock.release()

@@ -164,6 +164,12 @@ class RunRecords:
         artifacts = self._store.get_artifacts_by_id(self._output_ids(executions[-1]).get(key, []))
         return artifacts[0] if artifacts else None
 
+    def outputs(self, node_id: str) -> list[metadata_store_pb2.Artifact]:
+        """Returns all artifacts of a node, made or cached."""
+        executions = self._executions(node_id)
+        ids = [each for group in self._output_ids(executions[-1]).values() for each in group] if executions else []
+        return list(self._store.get_artifacts_by_id(ids)) if ids else []
+
     def update(self, artifact: metadata_store_pb2.Artifact) -> None:
         """Writes the changed custom properties of an artifact."""
         self._store.put_artifacts([artifact])

@@ -36,11 +36,24 @@ _POLL = 0.1
 _BEAT = 20.0
 SILENCE = 300.0
 
-KILLED = "its process was killed, and nothing was left to record it; a later run found it and goes on from there"
+KILLED = "its process was killed, or its end could not be recorded then; a later run found it and goes on from there"
+
+
+class Claim:
+    """Held claim of a node.
+
+    Attributes:
+        stays: Whether its file stays when its process lets go, so that a later run closes the node: its end could not
+            be recorded.
+    """
+
+    def __init__(self) -> None:
+        """Makes a claim whose file does not stay."""
+        self.stays = False
 
 
 @contextlib.contextmanager
-def claimed(node: NodeOfRun) -> Iterator[None]:
+def claimed(node: NodeOfRun) -> Iterator[Claim]:
     """Holds the claim of a node while the block runs, and closes nodes before that were killed.
 
     On an object store, on a file system without locks and where the file cannot be written, nothing is claimed: the
@@ -50,24 +63,25 @@ def claimed(node: NodeOfRun) -> Iterator[None]:
         ConfigurationError: If another process does the same node of the same run, and has not ended `PATIENCE` seconds
             later.
     """
+    claim = Claim()
     if is_remote(node.root):
-        yield
+        yield claim
         return
     close_killed(node.root, node.connection)
     descriptor = _take(node)
     if descriptor is None:
-        yield
+        yield claim
         return
     ended = threading.Event()
     beating = threading.Thread(target=_beat, args=(descriptor, ended), daemon=True)
     beating.start()
     try:
-        yield
+        yield claim
     finally:
         ended.set()
         beating.join()
         try:
-            if is_named(descriptor, node.file()):
+            if not claim.stays and is_named(descriptor, node.file()):
                 node.file().unlink()
         except OSError as error:  # A later run removes it.
             print(f"{node.file()}: could not be removed ({error})")
@@ -122,7 +136,7 @@ def close_ended(node: NodeOfRun, ended: Ended) -> None:
                 continue
             try:
                 if is_named(descriptor, file) and _owner(_content(descriptor)) == owner:
-                    node.close(ended.reason())
+                    node.close(ended.reason(node.places()))
             finally:
                 os.close(descriptor)
             return

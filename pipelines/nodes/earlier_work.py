@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from tfx.orchestration import data_types_utils
 from tfx.proto.orchestration import pipeline_pb2
 
-from ...remote import is_remote
 from ..errors import ConfigurationError
 from ..metadata.run_records import RunRecords
+from .artifact_files import damage_of, is_there
 
 DONE = ("COMPLETE", "CACHED")
 
@@ -65,8 +64,11 @@ def check_inputs(ir: pipeline_pb2.Pipeline, node_id: str, run_id: str, records: 
     """
     first = missing_producers(ir, [node_id], records)
     if first:
+        artifacts = records.outputs(first[-1])
+        damaged = [problem for artifact in artifacts if is_there(artifact) and (problem := damage_of(artifact))]
+        what = f"or it was damaged ({damaged[0]})" if damaged else "or it was deleted"
         raise ConfigurationError(
-            f"--node {node_id}: run {run_id} has no output of {first[-1]}, or it was deleted; run "
+            f"--node {node_id}: run {run_id} has no output of {first[-1]}, {what}; run "
             f"{' and then '.join(first)} first, with the same --run-id (and with --again, if it has done them)"
         )
 
@@ -83,8 +85,8 @@ def missing_producers(
         among: Only these nodes are checked; None: all nodes.
 
     Returns:
-        The nodes whose output is an input of `node_ids`, or of another returned node, and was not made in this run or
-        was deleted. In topological order.
+        The nodes whose output is an input of `node_ids`, or of another returned node, and was not made in this run,
+        or was deleted or damaged. In topological order.
     """
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
     candidates = nodes if among is None else among
@@ -94,21 +96,24 @@ def missing_producers(
         for spec in node.inputs.inputs.values():
             for channel in spec.channels:
                 producer = channel.producer_node_query.id
-                if spec.min_count == 0 or producer not in candidates or producer in missing:
+                if producer not in candidates or producer in missing:
                     continue
-                if not _is_there(records, producer, channel.output_key):
+                # An optional input may be absent, but not damaged.
+                if spec.min_count == 0 and not _was_made(records, producer, channel.output_key):
+                    continue
+                if not _is_whole(records, producer, channel.output_key):
                     missing.add(producer)
                     needed.append(producer)
     return [each for each in nodes if each in missing]
 
 
-def _is_there(records: RunRecords, node_id: str, key: str) -> bool:
+def _was_made(records: RunRecords, node_id: str, key: str) -> bool:
+    return records.state(node_id) in DONE and records.output(node_id, key) is not None
+
+
+def _is_whole(records: RunRecords, node_id: str, key: str) -> bool:
     artifact = records.output(node_id, key)
-    return (
-        records.state(node_id) in DONE
-        and artifact is not None
-        and (is_remote(artifact.uri) or os.path.exists(artifact.uri))  # noqa: PTH110
-    )
+    return records.state(node_id) in DONE and artifact is not None and damage_of(artifact) is None
 
 
 def _shown(value: Any) -> str:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from ... import progress
 from ..errors import ConfigurationError
+from ..metadata.metadata_store import check_sqlite
 from ..metadata.node_metadata import NodeMetadata
 from ..metadata.run_records import RunRecords
 from ..unique_keys import DuplicateKeyError, read_json
 from .compiled_pipeline import graph, read_compiled, set_parameters
 from .earlier_work import DONE, check_inputs, check_parameters, parameter_places
 from .node_result import ALREADY_DONE, NodeResult
-from .node_run import pipeline_connection, run_node
+from .node_run import node_of_run, pipeline_connection, run_node
 from .repetition import must_repeat, prepare
 
 # Seconds between two lines of progress, since a log keeps every line.
@@ -55,7 +56,9 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str, aga
         raise ConfigurationError(f"--parameters {parameters}: must be a JSON object")
     places = parameter_places(ir)
     set_parameters(ir, run_id, values)
-    with NodeMetadata(pipeline_connection(ir)) as handle:
+    connection = pipeline_connection(ir)
+    check_sqlite(connection)
+    with NodeMetadata(connection) as handle:
         records = RunRecords(handle.store, ir.pipeline_info.id, run_id)
         check_parameters(ir, places, run_id, records)
         if records.state(node_id) in DONE and not again and not must_repeat(ir, node_id, records):
@@ -64,6 +67,13 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str, aga
         prepare(ir, node_id, run_id, records)
     with progress.listening(_printer()):
         return run_node(ir, node_id)
+
+
+def places(file: Path) -> dict[str, Path]:
+    """Returns the folders that the nodes of a compiled pipeline write to; see `NodeOfRun.places`."""
+    ir = read_compiled(file)
+    set_parameters(ir, "", {})
+    return node_of_run(ir, "").places()
 
 
 def _printer() -> Callable[[str, float | None], None]:

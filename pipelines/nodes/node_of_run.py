@@ -19,6 +19,7 @@ from ...remote import is_remote
 from ..errors import ConfigurationError
 from ..metadata.metadata_store import shown_url
 from ..metadata.run_records import fail_unfinished
+from .scratch import outer_temporary_folder
 
 FOLDER = ".running"
 
@@ -57,6 +58,16 @@ class NodeOfRun:
         """Returns the claim's file."""
         key = json.dumps([shown_url(self.connection), self.pipeline, self.run_id, self.node_id])
         return Path(self.root, FOLDER, f"{self.node_id}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json")
+
+    def places(self) -> dict[str, Path]:
+        """Returns the local folders that the node writes to, by the setting that names each; see `storage_failure`."""
+        places = {"TMPDIR": outer_temporary_folder()}
+        if not is_remote(self.root):
+            root = Path(self.root)
+            places["output"] = root.parent if root.name == "artifacts" else root
+        if self.connection.WhichOneof("config") == "sqlite":
+            places["metadata"] = Path(self.connection.sqlite.filename_uri).parent
+        return places
 
     def close(self, reason: str) -> None:
         """Records that the node failed, unless it had ended, and removes what it left and its claim.

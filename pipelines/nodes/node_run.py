@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import execution_publish_utils, launcher
@@ -19,7 +20,9 @@ from ..metadata.metadata_store import resolve_connection
 from ..metadata.node_metadata import NodeMetadata
 from ..metadata.run_records import RunRecords, recorded_failure
 from ..setting_names import in_yaml_terms
-from .claim import claimed
+from ..storage_failure import storage_failure
+from .artifact_files import record_files, whole_outputs_only
+from .claim import Claim, claimed
 from .node_of_run import NodeOfRun, remove_unfinished
 from .node_result import NodeResult
 
@@ -79,11 +82,11 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
     Raises:
         ConfigurationError: If another process runs the same node of the same run now.
     """
-    with claimed(node_of_run(ir, node_id)):
-        return _run_claimed(ir, node_id)
+    with claimed(node_of_run(ir, node_id)) as claim:
+        return _run_claimed(ir, node_id, claim)
 
 
-def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
+def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str, claim: Claim) -> NodeResult:
     (node,) = (each.pipeline_node for each in ir.nodes if each.pipeline_node.node_info.id == node_id)
     run_id = ir.runtime_spec.pipeline_run_id.field_value.string_value
     deployment = runner_utils.extract_local_deployment_config(ir)
@@ -91,22 +94,23 @@ def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
     begin = time.monotonic()
     with ending_on_sigterm():
         try:
-            launched = launcher.Launcher(
-                pipeline_node=node,
-                mlmd_connection=NodeMetadata(connection),
-                pipeline_info=ir.pipeline_info,
-                pipeline_runtime_spec=ir.runtime_spec,
-                executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
-                custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
-            ).launch()
+            with whole_outputs_only():
+                launched = launcher.Launcher(
+                    pipeline_node=node,
+                    mlmd_connection=NodeMetadata(connection),
+                    pipeline_info=ir.pipeline_info,
+                    pipeline_runtime_spec=ir.runtime_spec,
+                    executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+                    custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+                ).launch()
         except (Exception, Terminated) as error:  # Any failure of a node must be recorded.
             # Ignore further SIGTERMs while the failure is recorded; the process exits right after.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             traceback.print_exc()
-            translated = in_yaml_terms(error)
+            translated = in_yaml_terms(error) or storage_failure(error, node_of_run(ir, node_id).places())
             shown = f"{type(error).__name__}: {error}" if translated is None else translated
             root = ir.runtime_spec.pipeline_root.field_value.string_value
-            _mark_failed(connection, node, recorded_failure(shown, traceback.format_exc()), root)
+            claim.stays = not _mark_failed(connection, node, recorded_failure(shown, traceback.format_exc()), root)
             return NodeResult(node_id, "FAILED", time.monotonic() - begin, shown)
     # The launcher returns normally if a node was cached or skipped, or if its inputs could not be resolved.
     with NodeMetadata(connection) as handle:
@@ -114,6 +118,11 @@ def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
         if (launched is None or launched.execution_id is None) and records.newest_id(node_id) is not None:
             _mark_skipped(handle, node)
         state, message = records.state(node_id), records.error(node_id)
+        if state == "COMPLETE":
+            try:
+                record_files(records, node_id)
+            except (OSError, mlmd.errors.StatusError) as error:  # Without the record, damage is not found.
+                print(f"The files that {node_id} made could not be recorded: {error}")
     error_text = (message or "ended without output; the log says why") if state == "FAILED" else None
     return NodeResult(node_id, state, time.monotonic() - begin, error_text)
 
@@ -137,8 +146,8 @@ def _newest(handle: NodeMetadata, contexts: list[metadata_store_pb2.Context]) ->
 
 def _mark_failed(
     connection: metadata_store_pb2.ConnectionConfig, node: pipeline_pb2.PipelineNode, message: str, root: str
-) -> None:
-    """Records a failure and its message, and removes the node's folders.
+) -> bool:
+    """Records a failure and its message, and removes the node's folders. Returns False if it could not.
 
     The launcher records no message, and no failure before the executor runs. At SIGTERM it removes no folders.
     """
@@ -152,9 +161,11 @@ def _mark_failed(
             if newest is None:
                 newest = execution_publish_utils.register_execution(handle, node.node_info.type, contexts)
             if execution_lib.is_execution_successful(newest):
-                return  # The node had ended before the failure or the signal.
+                return True  # The node had ended before the failure or the signal.
             execution_publish_utils.publish_failed_execution(handle, contexts, newest.id, output)
             remove_unfinished(root, node.node_info.id, newest)
+            return True
     except Exception:  # For example an unreachable database, which may be the reason of the failure.
         print("The failure could not be recorded in ML Metadata:")
         traceback.print_exc()
+        return False

@@ -46,6 +46,13 @@ def use(folder: Path) -> None:
     tempfile.tempdir = None
 
 
+def outer_temporary_folder() -> Path:
+    """Returns the folder for temporary files that the user has set, also in a process that has one of its own."""
+    # Not `tempfile.gettempdir`: it takes another folder if this one is full.
+    folder = Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108, the system's default
+    return folder.parent if folder.name.startswith(_PREFIX) else folder
+
+
 def _make_locked() -> tuple[Path, int | None]:
     """Makes a folder and locks it; without a lock if the file system has none, since nobody removes it there."""
     while True:

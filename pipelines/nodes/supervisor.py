@@ -17,11 +17,12 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..storage_failure import full_places
 from .scratch import scratch_folder, use
 
 # Seconds between SIGTERM and SIGKILL, in which a process records its failure and removes temporary files.
@@ -44,8 +45,12 @@ class Ended:
     asked: int | None
     process: int | None = None
 
-    def reason(self) -> str:
-        """Returns the reason of the end of a process that did not end by itself."""
+    def reason(self, places: Mapping[str, Path] | None = None) -> str:
+        """Returns the reason of the end of a process that did not end by itself.
+
+        Args:
+            places: The folders that it wrote to, see `storage_failure`: a full one is named.
+        """
         if self.asked is not None:
             name = signal.Signals(self.asked).name
             killed = f", and was killed because it had not ended after {GRACE:g} s" if self.code == -9 else ""
@@ -54,6 +59,8 @@ class Ended:
             how = f"was killed by {signal.Signals(-self.code).name}"
         else:
             how = f"ended with exit code {self.code}"
+        if full := full_places(places or {}):
+            return f"its process {how}; {full}"
         return f"its process {how}; the log may say why, and another run goes on from here"
 
 

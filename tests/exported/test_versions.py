@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 from tfx_lm.exported.versions import (
     RollbackError,
+    VersionNumberError,
     complete_versions,
     is_complete,
     is_version,
@@ -48,6 +49,23 @@ def test_a_number_that_no_server_can_hold_is_no_version(tmp_path):
     assert list_versions(tmp_path) == []
     # Otherwise the next version would be one that TensorFlow Serving does not see.
     assert int(push(tmp_path, lambda folder: None).name) < 10**12
+
+
+def test_beyond_the_highest_number_nothing_is_pushed(tmp_path):
+    (tmp_path / "9223372036854775807").mkdir()
+    with pytest.raises(
+        VersionNumberError, match=r"the highest number that a server reads, 9223372036854775807, .* rename"
+    ):
+        push(tmp_path, lambda folder: None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "9223372036854775807"]
+
+
+def test_a_version_lacks_a_part_of_its_variables(uniform_model, tmp_path):
+    shutil.copytree(uniform_model, tmp_path / "7")
+    assert is_complete(f"{tmp_path}/7")
+    (data,) = (tmp_path / "7" / "variables").glob("variables.data-*")
+    data.rename(data.with_name("variables.data-00001-of-00002"))
+    assert not is_complete(f"{tmp_path}/7")
 
 
 def test_versions_with_zeros_before_their_number_are_rolled_back(tmp_path):

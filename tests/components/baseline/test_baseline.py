@@ -11,7 +11,13 @@ from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from tfx_lm.components.baseline.component import Baseline
 from tfx_lm.components.baseline.driver import Driver
 from tfx_lm.components.baseline.executor import Executor
-from tfx_lm.components.baseline.served import NotComparedError, check_compared, same_folder, served_model
+from tfx_lm.components.baseline.served import (
+    DamagedVersionsError,
+    NotComparedError,
+    check_compared,
+    same_folder,
+    served_model,
+)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +83,31 @@ def test_an_incomplete_version_is_not_served(push, models):
     destination = push("AB")
     (destination / "2" / "saved_model.pb").unlink()
     assert served_model(str(destination), models["C"]) == f"{destination}/1"
+
+
+def truncate(version: Path) -> None:
+    (data,) = (version / "variables").glob("variables.data-*")
+    data.write_bytes(data.read_bytes()[:-100])
+
+
+def test_a_damaged_version_is_not_the_baseline(push, models, caplog):
+    destination = push("AB")
+    truncate(destination / "2")
+    assert served_model(str(destination), models["C"]) == f"{destination}/1"
+    assert f"{destination}/2: it cannot be read (" in caplog.text
+    # The Pusher looks in the same way.
+    check_compared(str(destination), models["C"], f"{destination}/1")
+
+
+def test_damaged_versions_only_are_refused(push, models):
+    destination = push("AB")
+    truncate(destination / "1")
+    truncate(destination / "2")
+    expected = (
+        rf"every served model is damaged, .* \({destination}/2: it cannot .*{destination}/1: .*; bring back a copy"
+    )
+    with pytest.raises(DamagedVersionsError, match=expected):
+        served_model(str(destination), models["C"])
 
 
 def candidate_in(folder: Path, model: str) -> dict[str, list[standard_artifacts.Model]]:

@@ -14,6 +14,7 @@ from tfx_lm.components.baseline.served import NotComparedError
 from tfx_lm.components.pusher.component import AtomicPusher
 from tfx_lm.components.pusher.executor import Executor
 from tfx_lm.exported import versions
+from tfx_lm.exported.damage import write_sums
 from tfx_lm.file_lock import host_mark
 
 
@@ -34,6 +35,8 @@ def model(tmp_path):
 
 def push(folder, model, blessed=1, keep=None, serving=None, compared=None, compared_in=None):
     serving = serving or destination(folder)
+    # A test may have changed its files.
+    write_sums(f"{model.uri}/Format-Serving")
     component = AtomicPusher(serving, model=channel.Channel(type=standard_artifacts.Model), keep_versions=keep)
     blessing = standard_artifacts.ModelBlessing()
     blessing.uri = str(folder / "blessing")
@@ -110,6 +113,8 @@ def other_version(serving, name):
     for file in ("saved_model.pb", "variables/variables.index"):
         (serving / name / file).parent.mkdir(parents=True, exist_ok=True)
         (serving / name / file).write_text(f"other {name}")
+    # Otherwise such files count as damaged.
+    write_sums(str(serving / name))
     return str(serving / name)
 
 
@@ -258,6 +263,7 @@ def test_on_an_object_store_the_served_model_must_be_the_compared_one_too(model,
     assert push(tmp_path, model, serving=destination(bucket), compared="").get_int_custom_property("pushed") == 1
     with tf.io.gfile.GFile(f"{bucket}/serving/5/saved_model.pb", "w") as file:
         file.write("another")
+    write_sums(f"{bucket}/serving/5")
     with pytest.raises(NotComparedError, match=rf"^{bucket}/serving/5 is served now, .* compared with none; nothing"):
         push(tmp_path, model, serving=destination(bucket), compared="")
 

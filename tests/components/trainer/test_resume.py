@@ -101,6 +101,28 @@ def test_a_training_of_something_else_is_not_resumed(tmp_path):
     assert Backup(str(tmp_path), {"files": ["a"]}).restore(model).epochs_done == 1
 
 
+def test_a_backup_with_a_wrong_bit_is_refused_or_read_as_it_was(tmp_path):
+    """Also in the names, flags and sizes of a ZIP file, which have no checksum."""
+    model = build_model(OPTIONS, 9, 10)
+    backup = Backup(str(tmp_path), {})
+    backup.save(model, TrainingState(epochs_done=1, best_weights=model.get_weights()))
+    path = pathlib.Path(backup.path)
+    whole, expected = path.read_bytes(), model.get_weights()
+    directory = whole.index(b"PK\x01\x02")
+    epochs = set()
+    for place in [*range(40), *range(directory, directory + 60), *range(len(whole) - 22, len(whole))]:
+        for bit in (0, 3, 7):
+            flipped = bytearray(whole)
+            flipped[place] ^= 1 << bit
+            path.write_bytes(flipped)
+            state = backup.restore(model)
+            epochs.add(state.epochs_done)
+            assert len(state.best_weights) == (len(expected) if state.epochs_done else 0)
+            for old, new in zip(expected, model.get_weights(), strict=True):
+                np.testing.assert_array_equal(old, new)
+    assert epochs == {0, 1}
+
+
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "other shapes"])
 def test_a_backup_that_cannot_be_read_is_left_alone_and_said(tmp_path, caplog, damage):
     model = build_model(OPTIONS, 9, 10)

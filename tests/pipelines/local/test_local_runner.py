@@ -106,7 +106,7 @@ def test_a_start_after_a_deleted_output_names_the_node_that_makes_it(run, small_
     run(small_nodes.failing)
     shutil.rmtree(tmp_path / "artifacts" / "Fail")
     with pytest.raises(
-        ConfigurationError, match="the output of Fail was deleted since the latest run; run with --from"
+        ConfigurationError, match="the output of Fail was deleted or damaged since the latest run; run with --from"
     ):
         run(small_nodes.failing, from_nodes=["Double"])
     results, _ = run(small_nodes.failing, from_nodes=["Fail"])

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from ml_metadata.proto import metadata_store_pb2
 from tfx_lm import exit_codes
 from tfx_lm.cli import cli
+from tfx_lm.exported.damage import write_sums
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.local import push_again
@@ -18,6 +19,7 @@ def save(folder, content):
     (folder / "variables").mkdir(parents=True)
     (folder / "saved_model.pb").write_text(content)
     (folder / "variables" / "variables.index").write_text(content)
+    write_sums(str(folder))
 
 
 class Records:
@@ -62,6 +64,21 @@ def test_a_version_that_is_gone_is_pushed_again(output):
     summary = json.loads((output / "summary.json").read_text())
     assert summary["pushed_model"] == str(version)
     assert summary["warnings"] == ["another"]
+
+
+def test_a_version_that_is_damaged_is_pushed_again(output):
+    save(output / "serving" / "7", "the model")
+    (output / "serving" / "7" / "saved_model.pb").write_text("the mode")
+    assert (push(output, Records(output)) / "saved_model.pb").read_text() == "the model"
+
+
+def test_a_damaged_copy_is_not_pushed(output):
+    (output / "copy" / "saved_model.pb").write_text("the mode")
+    with pytest.raises(
+        ConfigurationError, match=r"copy: the copy .* is damaged: saved_model.pb has changed .*; run `tfx"
+    ):
+        push(output, Records(output))
+    assert not (output / "serving").exists()
 
 
 def test_a_version_that_was_rolled_back_is_pushed_again_beside_the_one_it_was_compared_with(output):

@@ -16,6 +16,7 @@ from tfx_lm.cli import cli
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.metadata.metadata_store import (
+    check_sqlite,
     compiled_connection,
     connection_config,
     initialize_store,
@@ -203,13 +204,39 @@ def test_an_older_store_is_refused_with_the_command_that_upgrades_it(tmp_path):
 
 def test_a_store_that_cannot_be_opened(tmp_path):
     (tmp_path / "metadata.sqlite").write_text("no database")
-    with pytest.raises(ConfigurationError, match=rf"^metadata=sqlite:///{tmp_path}/metadata.sqlite: cannot be opened"):
+    damaged = (
+        rf"^metadata=sqlite:///{tmp_path}/metadata.sqlite: the file is damaged \(file is not a database\); bring back"
+    )
+    with pytest.raises(ConfigurationError, match=damaged):
         initialize_store(connection_config(f"sqlite:///{tmp_path}/metadata.sqlite"))
     with pytest.raises(
         ConfigurationError, match=r"^metadata=postgresql://me@127.0.0.1:1/db: cannot be opened"
     ) as caught:
         initialize_store(connection_config("postgresql://me:secret@127.0.0.1:1/db"))
     assert "secret" not in str(caught.value)
+
+
+def test_a_damaged_sqlite_file_is_refused(tmp_path):
+    """ML Metadata would end the process at some of these."""
+    file = tmp_path / "metadata.sqlite"
+    connection = connection_config(f"sqlite:///{file}")
+    initialize_store(connection)
+    store = mlmd.MetadataStore(connection)
+    kind = store.put_artifact_type(metadata_store_pb2.ArtifactType(name="Thing"))
+    store.put_artifacts([metadata_store_pb2.Artifact(type_id=kind, uri=f"/{number}") for number in range(50)])
+    del store
+    whole = file.read_bytes()
+    half = whole[: len(whole) // 2]
+    # A wrong bit in the kind of the last page.
+    flipped = bytearray(whole)
+    flipped[-4096] ^= 4
+    for content, reason in ((half, "malformed"), (bytes(flipped), ".+")):
+        file.write_bytes(content)
+        with pytest.raises(ConfigurationError, match=rf"the file is damaged \(.*{reason}.*\); .* or move it away"):
+            check_sqlite(connection)
+    file.write_bytes(whole)
+    check_sqlite(connection)
+    check_sqlite(connection_config(f"sqlite:///{tmp_path}/none"))
 
 
 def test_a_store_that_another_program_has_locked(tmp_path):

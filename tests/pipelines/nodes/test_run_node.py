@@ -4,7 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from helpers.node_runs import COMPLETE, FAILED, last_known_state, records, run_node, value
+from helpers.node_runs import COMPLETE, FAILED, last_known_state, output, records, run_node, value
 from tfx_lm import exit_codes
 from tfx_lm.cli import run_node as run_node_command
 from tfx_lm.pipelines.nodes import claim
@@ -59,6 +59,32 @@ def test_deleted_inputs_name_the_node_that_made_them(small_pipeline):
     (small_pipeline.parent / "mended").touch()
     assert run_node(small_pipeline, "Number", "--again").exit_code == 0
     assert run_node(small_pipeline, "Fail").exit_code == 0
+
+
+def test_damaged_inputs_name_their_file_and_the_node_that_made_them(small_pipeline):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    file = Path(records(small_pipeline).output("Number", "made").uri)
+    file.write_text("2")
+    result = run_node(small_pipeline, "Fail")
+    assert result.exit_code == exit_codes.BAD_INPUT
+    damaged = (
+        f"run first has no output of Number, or it was damaged ({file}: the file has changed since it was written)"
+    )
+    assert f"{damaged}; run Number first" in result.output
+    (small_pipeline.parent / "mended").touch()
+    assert run_node(small_pipeline, "Number", "--again").exit_code == 0
+    assert run_node(small_pipeline, "Fail").exit_code == 0
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.write_text("2"), lambda file: file.unlink()])
+def test_a_damaged_or_deleted_output_is_not_taken_from_the_cache(small_pipeline, damage):
+    assert run_node(small_pipeline, "Number").exit_code == 0
+    damage(Path(output(small_pipeline, "Number").uri))
+    second = run_node(small_pipeline, "Number", run_id="second")
+    assert second.exit_code == 0, second.output
+    assert "Number: COMPLETE after" in second.output
+    assert value(small_pipeline, "Number", "second") == 20
+    assert "Number: CACHED after" in run_node(small_pipeline, "Number", run_id="third").output
 
 
 def test_a_run_does_a_node_once_and_says_so(small_pipeline):

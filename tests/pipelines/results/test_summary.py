@@ -9,6 +9,7 @@ from tfx_lm import exit_codes
 from tfx_lm.cli import cli
 from tfx_lm.components.evaluator import results
 from tfx_lm.components.serving_check.verdict import ServingVerdict
+from tfx_lm.exported.damage import write_sums
 from tfx_lm.exported.gate import Verdict
 from tfx_lm.pipelines import preflight
 from tfx_lm.pipelines.config import load_config
@@ -36,6 +37,15 @@ class Records:
         return self._pushed if (node_id, key) == ("Pusher", "pushed_model") else None
 
 
+@pytest.fixture(autouse=True)
+def version(tmp_path):
+    """The test's folder is a pushed version."""
+    (tmp_path / "variables").mkdir()
+    for name in ("saved_model.pb", "variables/variables.index"):
+        (tmp_path / name).write_text("whole")
+    write_sums(str(tmp_path))
+
+
 def summary_of(folder):
     return collect_summary(CONFIG, "run", [NodeResult("Pusher", "CACHED", 0.1)], Records(folder))
 
@@ -60,6 +70,16 @@ def test_a_cached_pusher_whose_version_was_withdrawn(tmp_path):
         "it again"
     ]
     assert "Nothing was pushed." in printed(summary)
+
+
+def test_a_cached_pusher_whose_version_is_damaged(tmp_path):
+    (tmp_path / "saved_model.pb").write_text("cut")
+    summary = summary_of(tmp_path)
+    assert summary["pushed_model"] == str(tmp_path)
+    assert summary["warnings"] == [
+        f"{tmp_path}, which the Pusher pushed, is damaged (saved_model.pb has changed since it was written): servers "
+        "cannot load it; `tfx-lm push output` pushes it again"
+    ]
 
 
 def test_require_push_wants_a_version_that_is_there(tmp_path, monkeypatch):
