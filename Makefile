@@ -11,7 +11,7 @@ TORCH := .cache/torch
 # Many of them wait, for Airflow, a server, a process that starts, so three keep two cores busy. Each may need 3 GB.
 WORKERS := $(shell awk '/MemTotal/ { print $$2 < 10000000 ? 2 : 3 }' /proc/meminfo 2>/dev/null | grep . || echo 2)
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-# The slow half of tests/faults, most of an hour, has a command of its own.
+# The slow half of tests/faults, over an hour, has a command of its own.
 NO_FAULTS = -m "not faults and not flink"
 # Findings of `make audit` that do not concern us, each under both of its names.
 NOT_CONCERNED = PYSEC-2023-238 GHSA-5wvp-7f3h-6wmm PYSEC-2023-17 GHSA-29gw-9793-fvw7 PYSEC-2023-221 GHSA-hrfv-mqp8-q5rw
@@ -24,7 +24,7 @@ help:
 	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=3' changes it)"
 	@echo "make flink-demo   the same with its Beam stages on a small Flink cluster (needs Java 17 and Maven)"
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
-	@echo "make test-faults  runs that are killed at 30 moments and go on (most of an hour)"
+	@echo "make test-faults  runs that are killed at 30 moments and go on (over an hour)"
 	@echo "make test-flink   the Beam stages on a small Flink cluster (needs Java 17 and Maven)"
 	@echo "make test-stacks  each stack on the models and the metadata of the other"
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
@@ -73,7 +73,7 @@ test-fast: install
 test-newest:
 	@.ci/newest python -m pytest $(PARALLEL) $(NO_FAULTS) $(ARGS)
 
-# Runs that are killed at any moment; prints a table. `make test-faults ARGS="-k 03-"` runs one of the 30 moments.
+# Runs that are killed at any moment, and two at once; prints a table. `make test-faults ARGS="-k 03-"` runs one of the 30 moments.
 test-faults: install
 	@$(RUN) -m pytest tests/faults $(ARGS)
 

@@ -9,7 +9,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +16,8 @@ from pathlib import Path
 import ml_metadata
 import numpy as np
 import pytest
-import tensorflow as tf
 from helpers.process_marks import Marked
+from helpers.pushed_versions import PollingServer, files_and_sizes, weights
 from ml_metadata.proto import metadata_store_pb2
 from tfx_lm.exported.versions import complete_versions
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
@@ -75,15 +74,15 @@ class Pipeline:
         self._environment = {**os.environ, "TMPDIR": str(temporary)}
         (folder / "corpus.txt").write_text(corpus(), encoding="utf-8")
         (folder / "small.yaml").write_text(CONFIG)
-        self._command = [
-            str(Path(sys.executable).parent / "tfx-lm"), "run", "--config", str(folder / "small.yaml"),
-            "--data", str(folder / "corpus.txt"), "--output", str(self.output),
-        ]  # fmt: skip
+        self._settings = ["--config", str(folder / "small.yaml"), "--data", str(folder / "corpus.txt")]
 
     def start(self) -> subprocess.Popen:
+        return self._start("run", *self._settings, "--output", str(self.output))
+
+    def _start(self, *arguments: str) -> subprocess.Popen:
         return subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._environment,
-            start_new_session=True,
+            [str(Path(sys.executable).parent / "tfx-lm"), *arguments], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, env=self._environment, start_new_session=True,
         )  # fmt: skip
 
     def claim(self, node: str) -> Path | None:
@@ -120,34 +119,6 @@ def wait_for(what: Callable[[], object], process: subprocess.Popen, pause: float
         time.sleep(pause)
 
 
-class Server:
-    """Looks at the folder of versions all the time, by the rules of the server, and notes what it would load."""
-
-    def __init__(self, serving: Path) -> None:
-        self._serving = serving
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._poll)
-        self.seen: dict[str, set[tuple]] = {}
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception):
-        self._end.set()
-        self._thread.join()
-
-    def _poll(self):
-        while not self._end.wait(0.005):
-            for version in complete_versions(str(self._serving))[:1]:
-                self.seen.setdefault(version, set()).add(files_and_sizes(Path(version)))
-
-
-def files_and_sizes(folder: Path) -> tuple:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return tuple(sorted((str(path.relative_to(folder)), path.stat().st_size) for path in files))
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """A run that nothing disturbs, and how many seconds each node takes."""
@@ -167,29 +138,32 @@ def pipeline(tmp_path, marked) -> Pipeline:
     return Pipeline(tmp_path, tmp_path / "tmp")
 
 
-def weights(version: str) -> dict[str, np.ndarray]:
-    reader = tf.train.load_checkpoint(f"{version}/variables/variables")
-    names = [name for name in reader.get_variable_to_shape_map() if name.endswith("VARIABLE_VALUE")]
-    return {name: reader.get_tensor(name) for name in names}
-
-
-def check_result(run: Pipeline, undisturbed: Pipeline, server: Server, faults) -> None:
+def check_result(run: Pipeline, undisturbed: Pipeline, server: PollingServer, faults) -> None:
     """All that must hold once the command has completed after a fault."""
     summary, expected = run.summary, undisturbed.summary
     assert {node["state"] for node in summary["nodes"]} <= {"COMPLETE", "CACHED"}
     assert (summary["gate"]["blessed"], summary["baseline"]) == (True, None)
     assert summary["evaluation"]["perplexity"] == pytest.approx(expected["evaluation"]["perplexity"], rel=1e-6)
+    assert check_pushed(run, undisturbed, server, faults) == summary["pushed_model"]
+    check_records(run)
 
+
+def check_pushed(run: Pipeline, undisturbed: Pipeline, server: PollingServer, faults) -> str:
+    """Returns the only version, which is that of the undisturbed run."""
     (version,) = complete_versions(str(run.output / "serving"))
-    assert version == summary["pushed_model"]
-    ours, theirs = weights(version), weights(expected["pushed_model"])
+    expected = undisturbed.summary["pushed_model"]
+    ours, theirs = weights(version), weights(expected)
     assert ours.keys() == theirs.keys()
     faults.lost([name for name in ours if not np.allclose(ours[name], theirs[name], rtol=0.0, atol=1e-5)])
-    names = [[name for name, _ in files_and_sizes(Path(folder))] for folder in (version, expected["pushed_model"])]
+    names = [[name for name, _ in files_and_sizes(Path(folder))] for folder in (version, expected)]
     assert names[0] == names[1]
     # Whatever a server saw was the whole version.
     assert server.seen == {version: {files_and_sizes(Path(version))}}
+    return version
 
+
+def check_records(run: Pipeline) -> None:
+    """Every execution is closed, and nothing is left of those that failed, nor of a push, a backup or a node."""
     states = metadata_store_pb2.Execution
     executions = run.store().get_executions()
     assert {each.last_known_state for each in executions} <= {states.COMPLETE, states.CACHED, states.FAILED}
@@ -202,7 +176,7 @@ def check_result(run: Pipeline, undisturbed: Pipeline, server: Server, faults) -
     assert left == []
 
 
-def complete(run: Pipeline, undisturbed: Pipeline, server: Server, marked: Marked, faults) -> None:
+def complete(run: Pipeline, undisturbed: Pipeline, server: PollingServer, marked: Marked, faults) -> None:
     """Runs the command again and checks its result, and that the training went on from its backup."""
     marked.wait_until_gone()
     before = run.backup()
@@ -213,10 +187,15 @@ def complete(run: Pipeline, undisturbed: Pipeline, server: Server, marked: Marke
     marked.wait_until_gone()
     faults.left_behind(marked.alive())
     if before is not None:
-        newest = max(run.output.rglob("training.json"), key=lambda path: path.stat().st_mtime)
-        history = json.loads(newest.read_text())
-        assert (history["resumed_after_epoch"], history["resumed_after_batch"]) == before
+        check_resumed(run, before)
     check_result(run, undisturbed, server, faults)
+
+
+def check_resumed(run: Pipeline, before: tuple[int, int]) -> None:
+    """The newest training has gone on from these epochs and batches."""
+    newest = max(run.output.rglob("training.json"), key=lambda path: path.stat().st_mtime)
+    history = json.loads(newest.read_text())
+    assert (history["resumed_after_epoch"], history["resumed_after_batch"]) == before
 
 
 @pytest.mark.parametrize(
@@ -226,7 +205,7 @@ def complete(run: Pipeline, undisturbed: Pipeline, server: Server, marked: Marke
 )
 def test_the_whole_group_is_killed(pipeline, undisturbed, faults, marked, number, what, node, share):
     run, seconds = undisturbed
-    with faults.survived(), Server(pipeline.output / "serving") as server:
+    with faults.survived(), PollingServer(pipeline.output / "serving") as server:
         process = pipeline.start()
         if what == "push":
             wait_for(lambda: pipeline.within(PUSH), process, 0.0)
@@ -259,7 +238,7 @@ def wait_within(pipeline, node, seconds, process) -> None:
 @pytest.mark.parametrize("node", ["TextExampleGen", "Trainer", "Evaluator"])
 def test_only_a_node_is_killed(pipeline, undisturbed, faults, marked, node):
     run, seconds = undisturbed
-    with faults.survived(), Server(pipeline.output / "serving") as server:
+    with faults.survived(), PollingServer(pipeline.output / "serving") as server:
         process = pipeline.start()
         wait_within(pipeline, node, 0.4 * seconds[node], process)
         os.kill(json.loads(pipeline.claim(node).read_text())["process"], signal.SIGKILL)
@@ -273,7 +252,7 @@ def test_only_a_node_is_killed(pipeline, undisturbed, faults, marked, node):
 @pytest.mark.parametrize("node", ["Transform", "Trainer"])
 def test_only_the_parent_is_killed(pipeline, undisturbed, faults, marked, node):
     run, seconds = undisturbed
-    with faults.survived(), Server(pipeline.output / "serving") as server:
+    with faults.survived(), PollingServer(pipeline.output / "serving") as server:
         process = pipeline.start()
         wait_within(pipeline, node, 0.4 * seconds[node], process)
         process.kill()
@@ -284,7 +263,7 @@ def test_only_the_parent_is_killed(pipeline, undisturbed, faults, marked, node):
 def test_signals_in_every_node(pipeline, undisturbed, faults, marked):
     """The same command again and again, ended in one node after the other, and at last not at all."""
     run, seconds = undisturbed
-    with Server(pipeline.output / "serving") as server:
+    with PollingServer(pipeline.output / "serving") as server:
         for node in NODES:
             for number in (signal.SIGINT, signal.SIGTERM):
                 with faults.survived():

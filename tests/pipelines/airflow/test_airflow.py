@@ -165,15 +165,19 @@ def test_failures_are_mended_and_cleared_tasks_done_again(running, interrupted, 
     assert states_in_metadata(store, "Begin") == ["COMPLETE"]
     assert states_in_metadata(store, "Wait") == ["RUNNING"]
 
-    # The next run takes what was done from the cache, and works; what it makes goes where its parameter says.
+    # The next run records it, takes what was done from the cache, and works.
     (interrupted / "hurry").touch()
-    running.trigger("interrupted", "second", **{"pipeline-root": str(interrupted / "elsewhere")})
+    running.trigger("interrupted", "second")
     assert running.wait_for("interrupted", "second") == "success"
     assert "Begin: CACHED after" in running.log("interrupted", "second", "Begin")
     assert "Wait: COMPLETE after" in running.log("interrupted", "second", "Wait")
+    assert states_in_metadata(store, "Wait") == ["FAILED", "COMPLETE"]
+    killed = RunRecords(store, "small", "first").error("Wait")
+    assert killed is not None
+    assert killed.startswith("its process was killed")
     made = RunRecords(store, "small", "second").output("Double", "made")
     assert made is not None
-    assert made.uri.startswith(str(interrupted / "elsewhere"))
+    assert Path(made.uri).read_text() == "2"
     if running.version >= 3:
         timing = running.timing("interrupted", "second")
         with capsys.disabled():
