@@ -19,8 +19,8 @@ Group = TypeVar("Group", bound="Settings")
 
 # TensorFlow's dimensions and gRPC's limits have 32 bits. No setting means anything beyond.
 LARGEST_WHOLE_NUMBER = 2**31 - 1
-# Products of two such numbers, and their inverses, are still finite and not 0 as a float32.
-_LARGEST_NUMBER = 1e18
+# The inverse of a larger one could be 0 as a float32, and so could what is divided by it.
+_LARGEST_NUMBER = 1e30
 
 
 def _no_truth_value(value: Any) -> Any:

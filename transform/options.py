@@ -19,7 +19,7 @@ AUTO: Literal["auto"] = "auto"
 MINIMUM_LENGTH = 2
 """With less, a line would have no word before its `</s>`."""
 
-_Length = Annotated[int, Field(ge=MINIMUM_LENGTH, le=LARGEST_WHOLE_NUMBER, strict=True)]
+_Length = Annotated[WholeNumber, Field(ge=MINIMUM_LENGTH, strict=True)]
 
 
 class LineOptions(Settings):
