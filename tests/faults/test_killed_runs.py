@@ -1,6 +1,7 @@
 """SIGKILL, SIGINT and SIGTERM at seeded moments of a whole run: the slow half; `make test-faults` runs it.
 
-After each fault the same command completes, with the result of a run that nothing disturbed.
+After each fault the same command completes, with the result of a run that nothing disturbed. So do the tasks of another
+orchestrator.
 """
 
 import json
@@ -16,9 +17,11 @@ from pathlib import Path
 import ml_metadata
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from helpers.process_marks import Marked
 from helpers.pushed_versions import PollingServer, files_and_sizes, weights
 from ml_metadata.proto import metadata_store_pb2
+from tfx_lm.cli.cli import main
 from tfx_lm.exported.versions import complete_versions
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 
@@ -75,9 +78,24 @@ class Pipeline:
         (folder / "corpus.txt").write_text(corpus(), encoding="utf-8")
         (folder / "small.yaml").write_text(CONFIG)
         self._settings = ["--config", str(folder / "small.yaml"), "--data", str(folder / "corpus.txt")]
+        self._compiled = str(folder / "small.json")
 
     def start(self) -> subprocess.Popen:
         return self._start("run", *self._settings, "--output", str(self.output))
+
+    def compile(self) -> None:
+        """For an orchestrator that runs the nodes as tasks, such as Airflow."""
+        output = ["--output", self._compiled, "--set", f"output={self.output}"]
+        commands = (
+            ["compile", "--runner", "airflow", *self._settings, *output],
+            ["init-metadata", "--pipeline", self._compiled],
+        )
+        for command in commands:
+            done = CliRunner().invoke(main, command)
+            assert done.exit_code == 0, done.output
+
+    def start_task(self, node: str) -> subprocess.Popen:
+        return self._start("run-node", "--pipeline", self._compiled, "--node", node, "--run-id", "only")
 
     def _start(self, *arguments: str) -> subprocess.Popen:
         return subprocess.Popen(
@@ -258,6 +276,43 @@ def test_only_the_parent_is_killed(pipeline, undisturbed, faults, marked, node):
         process.kill()
         process.communicate(timeout=60)
         complete(pipeline, run, server, marked, faults)
+
+
+def test_killed_tasks_of_another_orchestrator_go_on(pipeline, undisturbed, faults, marked):
+    """As on Airflow: each node has a command of its own, and a task that was killed gets the same command again."""
+    run, _ = undisturbed
+    pipeline.compile()
+    moments = {
+        "Trainer": lambda: pipeline.within(BACKUP),
+        "Evaluator": lambda: pipeline.claim("Evaluator"),
+        "Pusher": lambda: pipeline.within(PUSH),
+    }
+
+    def end(process) -> None:
+        printed = process.communicate(timeout=300)[0]
+        assert process.returncode == 0, printed
+        assert "COMPLETE after" in printed
+        faults.printed(printed)
+        marked.wait_until_gone()
+        faults.left_behind(marked.alive())
+
+    with PollingServer(pipeline.output / "serving") as server:
+        for node in NODES:
+            if node not in moments:
+                end(pipeline.start_task(node))
+                continue
+            with faults.survived():
+                process = pipeline.start_task(node)
+                wait_for(moments[node], process, 0.0)
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate(timeout=60)
+                marked.wait_until_gone()
+                before = pipeline.backup()
+                end(pipeline.start_task(node))
+                if node == "Trainer":
+                    check_resumed(pipeline, before)
+        check_pushed(pipeline, run, server, faults)
+        check_records(pipeline)
 
 
 def test_signals_in_every_node(pipeline, undisturbed, faults, marked):
