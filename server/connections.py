@@ -78,7 +78,7 @@ class _Connection(HttpToolsProtocol):
             clients.on_cut("room")
             self._refuse(503, f"{clients.most} connections are open, and all being answered; try again later")
             return
-        self._wait()
+        self._wait(0)
         self._limit_arrival()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -129,7 +129,7 @@ class _Connection(HttpToolsProtocol):
             self._wait(self.transport.get_write_buffer_size())
             self._limit_reading()
 
-    def _wait(self, size: int = 0) -> None:
+    def _wait(self, size: int) -> None:
         self.clients.waiting.add(self, self._make_room, size)
 
     def _leave(self) -> None:

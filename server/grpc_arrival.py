@@ -106,7 +106,7 @@ class InTime(grpc.aio.ServerInterceptor):
         async def answer(messages: AsyncIterator[Any], context: Any) -> Any:
             problem = "the message is none of this method; use the stubs of tensorflow-serving-api"
             arrival = _Arrival()
-            self._arriving.add(arrival, arrival.give_way)
+            self._arriving.add(arrival, arrival.give_way, 0)
             try:
                 request = await asyncio.wait_for(anext(messages), self._seconds)
             except asyncio.CancelledError:

@@ -43,7 +43,7 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._sizes)
 
-    def add(self, item: Hashable, give_up: Callable[[], None], size: int = 0) -> None:
+    def add(self, item: Hashable, give_up: Callable[[], None], size: int) -> None:
         """Adds one as the newest, or makes it the newest.
 
         Args:

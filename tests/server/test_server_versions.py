@@ -78,7 +78,7 @@ def test_a_version_that_cannot_be_loaded_is_passed_over(start_server, bigram_mod
     copy_version(bigram_model, tmp_path, 3)
     wait_for(lambda: server.version() == "3")
     _, errors = server.stop()
-    assert errors.startswith(f"{tmp_path / '2'}")
+    assert str(tmp_path / "2") in errors
     assert "; version 1 is served on" in errors
     assert "Traceback" not in errors
 
