@@ -16,4 +16,4 @@ def export_untrained(transform_output: str, folder: str, seed: int = 3) -> None:
 
 
 if __name__ == "__main__":
-    export_untrained(*sys.argv[1:])
+    export_untrained(sys.argv[1], sys.argv[2])
