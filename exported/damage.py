@@ -7,11 +7,22 @@
 
 from __future__ import annotations
 
-from ..file_sums import damaged_file, file_sums
+import errno
+import re
+
+from ..file_sums import damaged_file, file_names, file_sums
 from .versions import is_complete
 
 # TensorFlow keeps this folder free for such files; no server reads them.
 FILE = "assets.extra/SHA256SUMS"
+_LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
+
+# Errors of the system that say that a file is damaged; others, such as no permission, say nothing about it.
+_DAMAGE = (errno.EIO, errno.ENOENT, errno.ENOTDIR)
+
+
+class UnreadableError(RuntimeError):
+    """A model cannot be read now, which does not tell whether it is damaged."""
 
 
 def write_sums(path: str) -> None:
@@ -39,8 +50,10 @@ def changed_file(path: str) -> str | None:
     if not tf.io.gfile.exists(f"{path}/{FILE}"):
         return None
     with tf.io.gfile.GFile(f"{path}/{FILE}", "r") as file:
-        lines = [line.partition("  ") for line in file.read().splitlines()]
-    return damaged_file(path, {name: value for value, _, name in lines})
+        lines = [_LINE.fullmatch(line) for line in file.read().splitlines()]
+    if not lines or None in lines:
+        return f"{FILE} has changed since it was written"
+    return damaged_file(path, {line[2]: line[1] for line in lines if line})
 
 
 def damage(path: str) -> str | None:
@@ -54,6 +67,9 @@ def damage(path: str) -> str | None:
 
     Returns:
         What is wrong, such as `variables/variables.index has changed since it was written`; None if all is well.
+
+    Raises:
+        UnreadableError: The files cannot be read: no permission, or the file system does not answer.
     """
     import tensorflow as tf
 
@@ -64,10 +80,36 @@ def damage(path: str) -> str | None:
             return "a file is missing: saved_model.pb, variables.index or a part of the variables"
         if tf.io.gfile.exists(f"{path}/{FILE}"):
             return changed_file(path)
+        # What reads variables does not tell damage from a lack of permission.
+        for name in ("saved_model.pb", *(f"variables/{part}" for part in file_names(f"{path}/variables"))):
+            with tf.io.gfile.GFile(f"{path}/{name}", "rb") as file:
+                file.read(1)
         signature_definitions(path)
         variables = tf.train.load_checkpoint(f"{path}/variables/variables")
         for name in variables.get_variable_to_shape_map():
             variables.get_tensor(name)
     except LOADING_ERRORS as error:
+        if _says_nothing(error):
+            raise UnreadableError(f"{path}: cannot be read ({error}); make it readable, then try again") from error
         return f"it cannot be read ({error})"
     return None
+
+
+def _says_nothing(error: Exception) -> bool:
+    """Returns whether an error says nothing about the files themselves, and another try may succeed."""
+    import tensorflow as tf
+
+    if isinstance(error, OSError):
+        return error.errno is not None and error.errno not in _DAMAGE
+    return isinstance(
+        error,
+        (
+            tf.errors.AbortedError,
+            tf.errors.CancelledError,
+            tf.errors.DeadlineExceededError,
+            tf.errors.PermissionDeniedError,
+            tf.errors.ResourceExhaustedError,
+            tf.errors.UnauthenticatedError,
+            tf.errors.UnavailableError,
+        ),
+    )

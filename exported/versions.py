@@ -13,6 +13,7 @@ import contextlib
 import filecmp
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -29,6 +30,8 @@ _PUSHING = ".pushing-"
 _REMOVING = ".removing-"
 # Seconds without a new file after which a push of another host, whose lock may not be seen here, is taken for killed.
 _ABANDONED = 24 * 3600.0
+# A part of the variables, such as `variables.data-00000-of-00002`; not what a copy or a killed writer left beside it.
+_PART = re.compile(r"variables\.data-\d+-of-(\d+)")
 
 
 class RollbackError(ValueError):
@@ -161,9 +164,13 @@ def is_complete(path: str) -> bool:
 
     if not all(tf.io.gfile.exists(file) for file in (f"{path}/saved_model.pb", f"{path}/variables/variables.index")):
         return False
-    # Such as `variables.data-00000-of-00002`. A model without variables has none.
-    parts = [name for name in tf.io.gfile.listdir(f"{path}/variables") if name.startswith("variables.data-")]
-    return all(len(parts) == int(name.rpartition("-of-")[2]) for name in parts if name[-5:].isdigit())
+    try:
+        names = tf.io.gfile.listdir(f"{path}/variables")
+    except tf.errors.NotFoundError:  # It was removed meanwhile.
+        return False
+    # For each part, the number of all parts. A model without variables has none.
+    totals = [int(part[1]) for part in map(_PART.fullmatch, names) if part]
+    return not totals or any(totals.count(total) == total for total in totals)
 
 
 def complete_versions(path: str) -> list[str]:

@@ -59,6 +59,7 @@ def served_model(destination: str, candidate: str, replaced: str = "") -> str:
 
     Raises:
         DamagedVersionsError: Models are served, and all of them are damaged.
+        UnreadableError: A served model cannot be read. Servers may read it, so it is not passed over.
     """
     damaged = []
     for version in complete_versions(destination):

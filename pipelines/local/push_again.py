@@ -10,7 +10,7 @@ from typing import Any
 from ...components.baseline.served import SERVED_MODEL_KEY, NotComparedError, check_compared
 from ...components.pusher.pushed_model import pushed_folder
 from ...exported import versions
-from ...exported.damage import damage
+from ...exported.damage import UnreadableError, damage
 from ..config import PipelineConfig
 from ..errors import ConfigurationError
 from ..metadata.metadata_store import SerialSqlite, check_sqlite, connection_config, open_store, resolve_connection
@@ -34,7 +34,8 @@ def push_again(output: Path) -> Path:
 
     Raises:
         ConfigurationError: The newest run pushed nothing, its version is there and whole, the run compared its model
-            with another baseline than the model that is served now, or a run works in the folder.
+            with another baseline than the model that is served now, a model cannot be read, or a run works in the
+            folder.
     """
     # Before the lock, which makes the folder and its file.
     _newest_run(output)
@@ -48,6 +49,8 @@ def push_again(output: Path) -> Path:
             check_sqlite(connection)
             records = RunRecords(open_store(connection), config.name, str(summary["run_id"]))
             return _push(Path(config.output_folder()), config, summary, records)
+        except UnreadableError as error:
+            raise ConfigurationError(str(error)) from error
         finally:
             lock.release()
 

@@ -19,7 +19,7 @@ from ...components.serving_check.verdict import read_verdict
 from ...components.text_example_gen.input_warnings import input_warnings
 from ...components.text_transform.vocabulary_file import learned_words, vocabulary_file
 from ...errors import messages
-from ...exported.damage import damage
+from ...exported.damage import UnreadableError, damage
 from ...exported.score_warnings import score_warnings
 from ...transform.reachable_words import reachable_warning
 from ...transform.vocabulary import read_vocabulary
@@ -67,11 +67,17 @@ def collect_summary(
             f"{config.output}` pushes it again"
         )
         pushed_model = None
-    elif pushed_model is not None and (problem := damage(pushed_model)):
-        warnings.append(
-            f"{pushed_model}, which the Pusher pushed, is damaged ({problem}): servers cannot load it; `tfx-lm push "
-            f"{config.output}` pushes it again"
-        )
+    elif pushed_model is not None:
+        try:
+            problem = damage(pushed_model)
+        except UnreadableError as error:
+            warnings.append(str(error))
+        else:
+            if problem is not None:
+                warnings.append(
+                    f"{pushed_model}, which the Pusher pushed, is damaged ({problem}): servers cannot load it; "
+                    f"`tfx-lm push {config.output}` pushes it again"
+                )
     if report is not None:
         with tf.io.gfile.GFile(warnings_path(posixpath.dirname(page_path(report.uri)))) as file:
             warnings += messages(json.load(file), yaml_key)

@@ -1,11 +1,14 @@
 """Damage of exported models: found by sums, and without them by the checksums of the variables."""
 
+import errno
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from tfx_lm.exported.damage import FILE, changed_file, damage, write_sums
+import tensorflow as tf
+from tfx_lm.exported import damage as damage_module
+from tfx_lm.exported.damage import FILE, UnreadableError, changed_file, damage, write_sums
 from tfx_lm.exported.exported_model import load_model
 from tfx_lm.exported.signatures import check_evaluation
 
@@ -49,6 +52,13 @@ def test_sums_tell_damage_of_every_file(model, harm):
     assert damage(str(model)) is None
 
 
+@pytest.mark.parametrize("left", [0, 40, 70])
+def test_sums_that_are_cut_off_are_damage(model, left):
+    write_sums(str(model))
+    (model / FILE).write_bytes((model / FILE).read_bytes()[:left])
+    assert damage(str(model)) is not None
+
+
 def test_the_program_sha256sum_reads_the_sums(model):
     write_sums(str(model))
     check = ["sha256sum", "--check", "--quiet", FILE]
@@ -88,3 +98,29 @@ def test_a_damaged_model_is_not_evaluated(model):
     cut_off(model / VARIABLES)
     with pytest.raises(ValueError, match=rf"^baseline {model}: .*{VARIABLES} has changed .*start without it"):
         check_evaluation(str(model), "baseline", None)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.EIO, "Input/output error"), True),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory"), True),
+        (tf.errors.DataLossError(None, None, "wrong bits"), True),
+        (PermissionError(errno.EACCES, "Permission denied"), False),
+        (OSError(errno.EMFILE, "Too many open files"), False),
+        (tf.errors.UnavailableError(None, None, "no answer"), False),
+    ],
+)
+def test_what_cannot_be_read_now_is_not_taken_for_damaged(model, error, told, monkeypatch):
+    """Otherwise a candidate would be compared with an older model than the one that is served."""
+    write_sums(str(model))
+
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr(damage_module, "changed_file", fail)
+    if told:
+        assert damage(str(model)).startswith("it cannot be read (")
+    else:
+        with pytest.raises(UnreadableError, match=rf"^{model}: cannot be read .*; make it readable, then try again"):
+            damage(str(model))

@@ -68,6 +68,27 @@ def test_a_version_lacks_a_part_of_its_variables(uniform_model, tmp_path):
     assert not is_complete(f"{tmp_path}/7")
 
 
+def test_files_beside_the_variables_do_not_make_a_version_incomplete(uniform_model, tmp_path):
+    shutil.copytree(uniform_model, tmp_path / "7")
+    for name in ("variables.data-00000-of-00001.tempstate12345", "variables.data-00000-of-00001~"):
+        (tmp_path / "7" / "variables" / name).touch()
+    assert is_complete(f"{tmp_path}/7")
+
+
+def test_a_version_that_is_removed_while_it_is_looked_at(uniform_model, tmp_path, monkeypatch):
+    shutil.copytree(uniform_model, tmp_path / "7")
+    exists = tf.io.gfile.exists
+
+    def exists_for_the_last_time(file):
+        there = exists(file)
+        if file.endswith("variables.index"):
+            shutil.rmtree(tmp_path / "7")
+        return there
+
+    monkeypatch.setattr(tf.io.gfile, "exists", exists_for_the_last_time)
+    assert not is_complete(f"{tmp_path}/7")
+
+
 def test_versions_with_zeros_before_their_number_are_rolled_back(tmp_path):
     for name in ("6", "007"):
         (tmp_path / name).mkdir()
