@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..pipelines.uncollected import import_uncollected
+from ..progress import listening
 from ..remote import is_remote
 from ..text_files.options import RecordOptions
 from .quiet_tensorflow import quiet_imports, quiet_tensorflow
@@ -50,15 +51,17 @@ def command(
         from ..components.bulk_score.score_files import score_files
         from ..exported.score_warnings import MANY_UNKNOWN, unknown_share
         from ..pipelines.beam.arguments import beam_arguments
-        from ..pipelines.beam.options import BeamConfig
+        from ..pipelines.beam.options import BeamConfig, option_name
         from ..pipelines.output_name import check_output_name
 
     folder = output if is_remote(output) else str(Path(output).expanduser().absolute())
     try:
         if not is_remote(output):
             check_output_name(f"--output={output}", folder)
-        runner = beam_args or beam_arguments(BeamConfig())
-        scores = score_files(model, files, folder, keep, RecordOptions.parse(record_options), runner)
+        if not any(option_name(argument) == "runner" for argument in beam_args):
+            beam_args = (*beam_arguments(BeamConfig()), *beam_args)
+        with listening(lambda text, _: click.echo(f"tfx-lm: {text}", err=True)):
+            scores = score_files(model, files, folder, keep, RecordOptions.parse(record_options), beam_args)
     except ValueError as error:
         refuse(error)
     click.echo(json.dumps(scores))

@@ -155,7 +155,7 @@ def values(parquet: pyarrow.parquet.ParquetFile, text_field: str, row_groups: It
 
 def rows(
     parquet: pyarrow.parquet.ParquetFile, text_field: str, row_groups: Iterable[int]
-) -> Iterator[tuple[bytes | None, dict[str, Any] | None]]:
+) -> Iterator[tuple[bytes | None, dict[str, Any]]]:
     """Reads all columns of some row groups.
 
     Args:
@@ -164,7 +164,8 @@ def rows(
         row_groups: See `values`.
 
     Yields:
-        What `values` yields, and the row by column; None for a row with a string that is not UTF-8.
+        What `values` yields, and the row by column. A string that is not UTF-8 is bytes, and what Python has no type
+        for, such as the year 30000, is a text.
 
     Raises:
         UnreadableFileError: See `values`.
@@ -218,13 +219,39 @@ def _texts(batch: pyarrow.RecordBatch, text_field: str) -> Iterator[bytes | None
         yield value.as_py()
 
 
-def _dictionaries(batch: pyarrow.RecordBatch) -> list[dict[str, Any] | None]:
+# What pyarrow raises for a value that Python has no type for: a string that is not UTF-8, a year above 9999, an unknown
+# time zone, a struct with a name twice.
+_NO_PYTHON_VALUE = (ArithmeticError, LookupError, ValueError)
+
+
+def _dictionaries(batch: pyarrow.RecordBatch) -> list[dict[str, Any]]:
     try:
         return batch.to_pylist()
-    except UnicodeDecodeError:
-        if batch.num_rows == 1:
-            return [None]
-        return [row for index in range(batch.num_rows) for row in _dictionaries(batch.slice(index, 1))]
+    except _NO_PYTHON_VALUE:
+        columns = [[_value(column.slice(row, 1)) for row in range(batch.num_rows)] for column in batch.columns]
+        return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _value(array: pyarrow.Array) -> Any:
+    """Returns the one value of an array; None if there is nothing in Python that it could be."""
+    import pyarrow
+    from pyarrow import types
+
+    try:
+        return array.to_pylist()[0]
+    except _NO_PYTHON_VALUE:
+        pass
+    if types.is_struct(array.type):
+        return {field.name: _value(part) for field, part in zip(array.type, array.flatten(), strict=True)}
+    if types.is_list(array.type) or types.is_large_list(array.type):
+        items = array.flatten()
+        return [_value(items.slice(index, 1)) for index in range(len(items))]
+    for kind in (pyarrow.binary(), pyarrow.string(), pyarrow.int64()):
+        try:
+            return array.cast(kind).to_pylist()[0]
+        except (pyarrow.ArrowException, *_NO_PYTHON_VALUE):
+            continue
+    return None
 
 
 class _WithoutArrowTypes(io.RawIOBase):

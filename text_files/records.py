@@ -64,7 +64,7 @@ def whole_records_of(
 
     Yields:
         Number and text or problem, as `numbered_records` does, and the record: the bytes of a line, the columns and
-        cells of a CSV row, or the dictionary of a Parquet row (None if a string in it is not UTF-8).
+        cells of a CSV row, or the dictionary of a Parquet row (see `parquet.rows`).
 
     Raises:
         UnreadableFileError: See `numbered_records`.

@@ -16,18 +16,19 @@ class ExampleRecords:
     Worked example: an Example with `text: "the cat"` also has `lm_tokens: 3` and `lm_perplexity: 2.0`.
     """
 
-    def read(self, element: bytes) -> tuple[tf.train.Example, bytes]:
+    def read(self, element: bytes) -> tuple[bytes, bytes]:
         """Returns the Example and its text; without one, the text is empty, as it is to `evaluate`."""
-        example = tf.train.Example.FromString(element)
-        values = example.features.feature[TEXT].bytes_list.value if TEXT in example.features.feature else ()
-        return example, values[0] if values else b""
+        features = tf.train.Example.FromString(element).features.feature
+        values = features[TEXT].bytes_list.value if TEXT in features else ()
+        return element, values[0] if values else b""
 
-    def write(self, record: tf.train.Example, scores: dict[str, Any]) -> bytes:
+    def write(self, record: bytes, scores: dict[str, Any]) -> bytes:
         """Returns the Example with the scores among its features, serialized."""
+        example = tf.train.Example.FromString(record)
         for name, value in scores.items():
-            feature = record.features.feature[name]
+            feature = example.features.feature[name]
             if isinstance(value, int):
                 feature.int64_list.value[:] = [value]
             else:
                 feature.float_list.value[:] = [math.nan if value is None else value]
-        return record.SerializeToString()
+        return example.SerializeToString()

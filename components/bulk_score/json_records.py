@@ -11,6 +11,7 @@ from ...text_files.options import RecordOptions
 from ..text_example_gen.reading import Record
 from ..text_example_gen.splitting import HashSplit
 from ..text_example_gen.to_examples import ToExamples
+from .scoring import SCORE_FIELDS
 
 RECORDS = "records"
 
@@ -46,20 +47,25 @@ class JsonRecords:
 
     Worked example: the line `the cat` of a `.txt` file becomes `{"text": "the cat", "lm_tokens": 3, ...}`, the line
     `{"text": "the cat", "id": 7}` of a `.jsonl` file `{"text": "the cat", "id": 7, "lm_tokens": 3, ...}`. What JSON
-    lacks, such as a date in a Parquet column, is written as a string.
+    lacks, such as a date in a Parquet column, is written as a string. Scores of an earlier run are replaced.
     """
 
-    def read(self, element: TextRecord) -> tuple[TextRecord, bytes]:
-        """Returns the record and its text."""
-        return element, element.text
+    def read(self, element: TextRecord) -> tuple[bytes, bytes]:
+        """Returns the record's own fields as a JSON object, and its text."""
+        try:
+            fields = json.dumps(_fields(element), ensure_ascii=False, default=_as_text)
+        except RecursionError:
+            if not isinstance(element.whole, bytes):
+                raise
+            # Only the parser of JSON, which is no Python, goes as deep: the line as it is.
+            return element.whole.strip(), element.text
+        # Half a surrogate pair, which JSON may have in another field, cannot be written.
+        return fields.encode("utf-8", "replace"), element.text
 
-    def write(self, record: TextRecord, scores: dict[str, Any]) -> bytes:
+    def write(self, record: bytes, scores: dict[str, Any]) -> bytes:
         """Returns the line without its terminator."""
-        return json.dumps({**_fields(record), **scores}, ensure_ascii=False, default=_as_text).encode(
-            # Half a surrogate pair, which JSON may have in another field, cannot be written.
-            "utf-8",
-            "replace",
-        )
+        separator = b"" if record == b"{}" else b", "
+        return record[:-1] + separator + json.dumps(scores).encode()[1:]
 
 
 def _fields(record: TextRecord) -> dict[str, Any]:
@@ -67,9 +73,10 @@ def _fields(record: TextRecord) -> dict[str, Any]:
     if not record.has_fields:
         return {"text": record.text.decode("utf-8")}
     if isinstance(whole, Row):
-        return dict(zip(whole.columns, whole.cells, strict=False))
-    values = json.loads(whole) if isinstance(whole, bytes) else whole
-    return dict(json_values(values))
+        values = dict(zip(whole.columns, whole.cells, strict=False))
+    else:
+        values = json.loads(whole) if isinstance(whole, bytes) else whole
+    return {name: json_values(value) for name, value in values.items() if name not in SCORE_FIELDS}
 
 
 def _as_text(value: Any) -> str:

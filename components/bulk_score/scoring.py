@@ -12,7 +12,7 @@ from apache_beam.utils import shared
 
 from ...exported.additive import Additive
 from ...exported.exported_model import ExportedModel, load_model
-from ...exported.keep import Keep
+from ...exported.keep import SCORE_NAMES, Keep
 from ...exported.scoring import WINDOW_BYTES, WINDOW_LINES, CorpusScore, score_together, scores_of
 from ...exported.signatures import SCORE
 from ...exported.sums import EvaluationSums
@@ -20,6 +20,10 @@ from ...progress import report
 
 # What the names of the scores begin with in a record, beside the record's own names.
 PREFIX = "lm_"
+SCORE_FIELDS = frozenset(PREFIX + name for name in SCORE_NAMES)
+
+# Bytes of records, whatever they hold besides the text, that wait to be scored together.
+_HELD_BYTES = 64 * 2**20
 
 TOTALS_TAG = "scores of the corpus"
 _RECORDS_BETWEEN_REPORTS = 50_000
@@ -45,10 +49,10 @@ class BulkScores(Additive):
 class RecordFormat(Protocol):
     """How records are read and written; it is sent to each worker."""
 
-    def read(self, element: Any) -> tuple[Any, bytes]:
-        """Returns a record and its text, UTF-8."""
+    def read(self, element: Any) -> tuple[bytes, bytes]:
+        """Returns a record as it waits for its scores, and its text, UTF-8."""
 
-    def write(self, record: Any, scores: dict[str, Any]) -> bytes:
+    def write(self, record: bytes, scores: dict[str, Any]) -> bytes:
         """Returns the record with its scores as the file stores it; `scores` are those of `scores_of`, by `PREFIX`."""
 
 
@@ -82,9 +86,9 @@ class ScoreRecords(beam.DoFn):
 
     def start_bundle(self) -> None:
         """Starts with nothing: what a bundle sums is kept only if the bundle is."""
-        self._records: list[Any] = []
+        self._records: list[bytes] = []
         self._texts: list[bytes] = []
-        self._bytes = 0
+        self._text_bytes = self._record_bytes = 0
         self._totals = BulkScores()
 
     def process(self, element: Any) -> Iterator[bytes]:
@@ -92,8 +96,9 @@ class ScoreRecords(beam.DoFn):
         record, text = self._format.read(element)
         self._records.append(record)
         self._texts.append(text)
-        self._bytes += len(text)
-        if len(self._records) >= WINDOW_LINES or self._bytes >= WINDOW_BYTES:
+        self._text_bytes += len(text)
+        self._record_bytes += len(record)
+        if len(self._records) >= WINDOW_LINES or self._text_bytes >= WINDOW_BYTES or self._record_bytes >= _HELD_BYTES:
             yield from self._score()
 
     def finish_bundle(self) -> Iterator[Any]:
@@ -105,7 +110,8 @@ class ScoreRecords(beam.DoFn):
 
     def _score(self) -> Iterator[bytes]:
         records, texts = self._records, self._texts
-        self._records, self._texts, self._bytes = [], [], 0
+        self._records, self._texts = [], []
+        self._text_bytes = self._record_bytes = 0
         all_sums = score_together(self._loaded, texts)
         kept: list[EvaluationSums] = []
         for record, sums in zip(records, all_sums, strict=True):

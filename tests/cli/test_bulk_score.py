@@ -118,3 +118,74 @@ def test_an_output_that_beam_takes_for_a_pattern_is_refused(bigram_model, tmp_pa
     result = CliRunner().invoke(main, ["bulk-score", bigram_model, str(tmp_path / "a.txt"), "--output", folder])
     assert result.exit_code == 2
     assert "which TFX and Beam take for patterns" in result.stderr
+
+
+def test_columns_of_which_python_has_no_values_are_kept(bulk_score):
+    invalid = pyarrow.array([b"\xff", b"b"], pyarrow.binary()).view(pyarrow.string())
+    table = {
+        "text": ["cat", "the cat"],
+        "invalid": invalid,
+        "within": pyarrow.StructArray.from_arrays([invalid], ["a"]),
+        "far": pyarrow.array([2**60, 0], pyarrow.timestamp("ms")),
+        "zone": pyarrow.array([0, 0], pyarrow.timestamp("ms", "No/Where")),
+    }
+    pyarrow.parquet.write_table(pyarrow.table(table), "a.parquet")
+    bulk_score("a.parquet")
+    assert without_scores(written()) == [
+        {
+            "text": "cat",
+            "invalid": "\\xff",
+            "within": {"a": "\\xff"},
+            "far": f"<value out of range: {2**60}>",
+            "zone": 0,
+        },
+        {"text": "the cat", "invalid": "b", "within": {"a": "b"}, "far": "1970-01-01 00:00:00", "zone": 0},
+    ]
+
+
+def test_a_column_that_is_damaged_is_refused(bulk_score):
+    column = [bytes([number % 256]) * 50 for number in range(100)]
+    table = pyarrow.table({"text": ["cat"] * 100, "other": column})
+    pyarrow.parquet.write_table(table, "a.parquet", compression="gzip", use_dictionary=False)
+    content = bytearray(Path("a.parquet").read_bytes())
+    chunk = pyarrow.parquet.ParquetFile("a.parquet").metadata.row_group(0).column(1)
+    content[chunk.data_page_offset + chunk.total_compressed_size // 2] ^= 0xFF
+    content[chunk.data_page_offset + chunk.total_compressed_size // 2 + 1] ^= 0xFF
+    Path("a.parquet").write_bytes(content)
+    assert "a.parquet: cannot be read as Parquet" in bulk_score("a.parquet", code=2).stderr
+    assert not Path("out").exists()
+
+
+def test_json_that_is_nested_deeply_and_scores_of_an_earlier_run(bulk_score):
+    deep = "[" * 600 + "]" * 600
+    Path("a.jsonl").write_text(f'{{"text": "cat", "deep": {deep}}}\n{{"lm_tokens": 9, "text": "cat"}}\n')
+    bulk_score("a.jsonl")
+    rows = written()
+    assert rows[0]["deep"] == json.loads(deep)
+    assert [row["lm_tokens"] for row in rows] == [2, 2]
+
+
+def test_a_pattern_without_files_is_said_and_options_of_beam_keep_the_runner(bulk_score):
+    Path("a.txt").write_text("cat\n")
+    result = bulk_score("a.txt", "b*.txt", "--beam-arg=--direct_num_workers=1")
+    assert "tfx-lm: no file matches" in result.stderr
+    assert "b*.txt" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("https://example.com/a.txt", "is a web address; download it first"),
+        ("a-{SPAN}.txt", "only `tfx-lm run` finds the newest span; name it"),
+    ],
+)
+def test_files_that_only_other_programs_find(bulk_score, file, message):
+    assert message in bulk_score(file, code=2).stderr
+
+
+def test_an_output_that_tensorflow_cannot_write_is_refused(bigram_model, tmp_path):
+    (tmp_path / "a.txt").write_text("cat\n")
+    arguments = ["bulk-score", bigram_model, str(tmp_path / "a.txt"), "--output", "nowhere://bucket/out"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "--output=nowhere://bucket/out: cannot be written" in result.stderr
