@@ -53,6 +53,8 @@ def _rename_functions(meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
     for gradient in library.gradient:
         gradient.function_name = renamed(gradient.function_name)
         gradient.gradient_func = renamed(gradient.gradient_func)
+    for registered in library.registered_gradients:
+        registered.gradient_func = renamed(registered.gradient_func)
     for node in _nodes(meta_graph):
         node.op = renamed(node.op)
         for called in _called(node):
@@ -113,8 +115,9 @@ def _functions_of_object(node: saved_object_graph_pb2.SavedObject) -> list[str]:
 def _rename_tables(meta_graph: meta_graph_pb2.MetaGraphDef) -> None:
     names: dict[bytes, bytes] = {}
     for node in _nodes(meta_graph):
-        # Looking an attribute up would add it.
-        name = node.attr["shared_name"].s if "shared_name" in node.attr else b""
+        # Variables keep their names, which errors of TensorFlow show. Looking an attribute up would add it.
+        named = node.op.startswith("HashTable") and "shared_name" in node.attr
+        name = node.attr["shared_name"].s if named else b""
         if name:
             node.attr["shared_name"].s = names.setdefault(name, b"table_%d" % len(names))
 
