@@ -4,23 +4,25 @@ Each node of one pipeline is tried on each broken disk, and then done; after tha
 """
 
 import itertools
+import os
 import shutil
 import sqlite3
 import subprocess
-import tempfile
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import ml_metadata
 import pytest
-from helpers.forked_commands import Commands, forked_commands
 from helpers.local_run import CONFIG, made_up_corpus
 from helpers.small_disks import small_disks
 from ml_metadata.proto import metadata_store_pb2
 from tfx_lm.exported.damage import damage
 from tfx_lm.exported.versions import complete_versions
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
+
+TFX_LM = Path(sys.executable).parent / "tfx-lm"
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
@@ -42,7 +44,7 @@ class Pipeline:
 
     folders: dict[str, Path]
     file: Path
-    commands: Commands
+    python: Path
     said: dict[tuple[str, str], subprocess.CompletedProcess] = field(default_factory=dict)
 
     @property
@@ -53,22 +55,28 @@ class Pipeline:
     def database(self) -> Path:
         return self.folders["metadata"] / "metadata.sqlite"
 
+    def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
+        command = [self.python, TFX_LM, *map(str, arguments)]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=600, check=False, env={**os.environ, **environment}
+        )
+
     def run_node(self, node: str, *options: str) -> subprocess.CompletedProcess:
         command = ("run-node", "--pipeline", self.file, "--node", node, "--run-id", "first", *options)
-        return self.commands(*command, TMPDIR=str(self.folders["TMPDIR"]))
+        return self.run(*command, TMPDIR=str(self.folders["TMPDIR"]))
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory):
+def pipeline(tmp_path_factory, forked_python):
     folder = tmp_path_factory.mktemp("storage")
     (folder / "corpus.txt").write_text(made_up_corpus(300), encoding="utf-8", newline="")
-    with small_disks(folder) as disks, tempfile.TemporaryDirectory() as short, forked_commands(Path(short)) as commands:
+    with small_disks(folder) as disks:
         folders = {name: disk.folder for name, disk in disks.items()}
-        pipeline = Pipeline(folders, folder / "pipeline.json", commands)
+        pipeline = Pipeline(folders, folder / "pipeline.json", forked_python)
         (folder / "small.yaml").write_text(
             f"{CONFIG}output: {pipeline.output}\nmetadata: sqlite:///{pipeline.database}\n"
         )
-        compiled = commands(
+        compiled = pipeline.run(
             "compile", "--runner", "airflow", "--output", pipeline.file, "--config", folder / "small.yaml",
             "--data", folder / "corpus.txt", "--set", "trainer.epochs=1", "--set", "gate.max_perplexity=1000",
             "--set", "gate.max_unknown=1",
@@ -76,7 +84,7 @@ def pipeline(tmp_path_factory):
         assert compiled.returncode == 0, compiled.stderr
         # The lock's file and the tables need room.
         pipeline.output.mkdir()
-        assert commands("init-metadata", "--pipeline", pipeline.file).returncode == 0
+        assert pipeline.run("init-metadata", "--pipeline", pipeline.file).returncode == 0
         for node in NODES:
             for fault in FAULTS:
                 disk, kind = disks[fault.split()[0]], fault.split()[1]
