@@ -21,6 +21,11 @@ from .waiting import Waiting, held_bytes
 HEADER_BYTES = 65_536
 # Seconds after its time in which a body that the application reads may still be refused by it, with a sentence.
 _GRACE_SECONDS = 2.0
+# Number of bytes of an answer that are given to the transport at once. uvicorn waits between two of them if the client
+# does not read. What uvloop's TLS is given at once it neither waits for nor counts.
+_PIECE = 65_536
+# Seconds that a client has for its side of the end of TLS on an idle connection, which many do not read.
+_TLS_END_SECONDS = 2.0
 _REASONS = {408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
 
 
@@ -71,7 +76,10 @@ class _Connection(HttpToolsProtocol):
         self._unused = 0
         self._arrival: asyncio.TimerHandle | None = None
         self._reading: asyncio.TimerHandle | None = None
+        # The number of bytes of the answer that is being sent.
+        self._answer_size = 0
         super().connection_made(transport)
+        self._application, self.app = self.app, self._answer
         clients = self.clients
         clients.open.add(self)
         if len(clients.open) > clients.most and not clients.waiting.end_oldest():
@@ -84,8 +92,7 @@ class _Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
         self._cancel_arrival()
-        if self._reading is not None:
-            self._reading.cancel()
+        self._cancel_reading()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -119,15 +126,38 @@ class _Connection(HttpToolsProtocol):
         super().on_message_complete()
         self._part, self._unused = _Part.HEADERS, 0
         self._cancel_arrival()
-        if not self.cycle.response_complete:
-            # Now the client waits for the server.
+        if self._is_answered():
             self.clients.waiting.remove(self)
 
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answers a request once the answer before is read, as otherwise both would be held; sends it in pieces."""
+        await self.flow.drain()
+        self._cancel_reading()
+
+        async def send_pieces(message: Any) -> None:
+            body = memoryview(message.get("body", b""))
+            self._answer_size = len(body)
+            # All at once if nobody takes it, since transports log each.
+            while len(body) > _PIECE and not self.transport.is_closing():
+                await send({**message, "body": body[:_PIECE], "more_body": True})
+                body = body[_PIECE:]
+            await send({**message, "body": body} if self._answer_size else message)
+
+        await self._application(scope, receive, send_pieces)
+
     def on_response_complete(self) -> None:
+        self._answer_size = 0
         super().on_response_complete()
         if self in self.clients.open:
-            self._wait(self.transport.get_write_buffer_size())
+            if self._is_answered():  # The next request, which the client sent ahead.
+                self.clients.waiting.remove(self)
+            else:
+                self._wait(self.transport.get_write_buffer_size())
             self._limit_reading()
+
+    def _is_answered(self) -> bool:
+        """Returns whether the client waits for the server, and not the other way round."""
+        return self._part is _Part.HEADERS and not self.cycle.response_complete and not self.flow.write_paused
 
     def _wait(self, size: int) -> None:
         self.clients.waiting.add(self, self._make_room, size)
@@ -168,24 +198,54 @@ class _Connection(HttpToolsProtocol):
             self._refuse(408, f"the headers did not arrive within {seconds:g} s")
 
     def _limit_reading(self) -> None:
-        """Gives the client its time for reading the answer, whose end is in the transport's buffer."""
+        """Gives the client its time for reading the answer; it is not given twice."""
+        if not self._is_unread():
+            self._cancel_reading()
+        elif self._reading is None:
+            self._reading = self.loop.call_later(self.clients.limits.body_seconds, self._is_read)
+
+    def _cancel_reading(self) -> None:
         if self._reading is not None:
             self._reading.cancel()
             self._reading = None
-        if self.transport.get_write_buffer_size():
-            self._reading = self.loop.call_later(self.clients.limits.body_seconds, self._is_read)
+
+    def _is_unread(self) -> bool:
+        return self.flow.write_paused or self.transport.get_write_buffer_size() > 0
 
     def _is_read(self) -> None:
         self._reading = None
-        if self.transport.get_write_buffer_size():
+        if self._is_unread():
             self.clients.on_cut("late")
             self._abort()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._reading is None and self in self.clients.open:
+            self._wait(max(self._answer_size, self.transport.get_write_buffer_size()))
+            self._limit_reading()
+
     def resume_writing(self) -> None:
         super().resume_writing()
+        if self not in self.clients.open or self.cycle is None or self._answer_size:
+            return
         # Most of the answer is read.
-        if self in self.clients.open and self.cycle is not None and self.cycle.response_complete:
+        if self.cycle.response_complete:
             self._wait(self.transport.get_write_buffer_size())
+        elif self._is_answered():
+            self.clients.waiting.remove(self)
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._limit_end()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._limit_end()
+
+    def _limit_end(self) -> None:
+        """Ends an idle connection also if its client does not take part in the end of TLS."""
+        if self.scheme == "https" and self.transport.is_closing() and self._reading is None:
+            self._reading = self.loop.call_later(_TLS_END_SECONDS, self._abort)
 
     def _refuse(self, status: int, message: str) -> None:
         """Answers by itself and closes the connection; closes it at once in the middle of an exchange."""
@@ -197,3 +257,4 @@ class _Connection(HttpToolsProtocol):
         self.transport.write(head % (status, _REASONS[status], len(body)) + body)
         self.transport.close()
         self._limit_reading()
+        self._limit_end()

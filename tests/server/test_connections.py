@@ -1,13 +1,14 @@
 """Connections of slow, greedy and many clients, to a server whose application is a stub."""
 
-import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 import time
 
 import pytest
 import uvicorn
+from helpers.certificates import write_certificate
 from helpers.waiting import wait_for
 from tfx_lm.server.connections import HEADER_BYTES, Clients
 from tfx_lm.server.options import Limits
@@ -31,12 +32,16 @@ async def application(scope, receive, send):
 
 
 class Listening:
-    def __init__(self, port, clients, cut):
+    def __init__(self, port, clients, cut, server, thread, tls):
         self.port, self.clients, self.cut = port, clients, cut
+        self.server, self.thread = server, thread
+        self.client_tls = ssl.create_default_context(cafile=tls[0]) if tls else None
         self.connections = []
 
     def connect(self, sent=b""):
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        if self.client_tls is not None:
+            connection = self.client_tls.wrap_socket(connection, server_hostname="127.0.0.1")
         self.connections.append(connection)
         connection.sendall(sent)
         return connection
@@ -54,18 +59,32 @@ def read(connection):
     return content
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return tuple(map(str, write_certificate(tmp_path_factory.mktemp("tls"))))
+
+
 @pytest.fixture
 def listen():
     """A function that starts a server of these limits, in a thread."""
     with contextlib.ExitStack() as stack:
 
-        def start(most=1000, **limits):
+        def start(most=1000, tls=(), **limits):
             clients, cut = Clients(Limits(**limits), most), []
             clients.on_cut = cut.append
-            config = uvicorn.Config(application, **clients.uvicorn_options(), lifespan="off", log_level="error")
+            certificate, key = tls or (None, None)
+            config = uvicorn.Config(
+                application,
+                **clients.uvicorn_options(),
+                lifespan="off",
+                log_level="error",
+                timeout_graceful_shutdown=20,
+                ssl_certfile=certificate,
+                ssl_keyfile=key,
+            )
             server = uvicorn.Server(config)
             listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+            thread = threading.Thread(target=server.run, args=([listening],))
             thread.start()
 
             def stop():
@@ -74,7 +93,7 @@ def listen():
 
             stack.callback(stop)
             wait_for(lambda: server.started)
-            made = Listening(listening.getsockname()[1], clients, cut)
+            made = Listening(listening.getsockname()[1], clients, cut, server, thread, tls)
             stack.callback(lambda: [connection.close() for connection in made.connections])
             return made
 
@@ -139,13 +158,37 @@ def test_headers_of_many_bytes_are_taken(listen):
     assert read(connection).endswith(b"answered")
 
 
-@pytest.mark.parametrize("requests", [1, 3])
-def test_an_answer_that_is_not_read_in_time(listen, requests):
-    server = listen(body_seconds=0.5)
+@pytest.mark.parametrize(("requests", "tls"), [(1, False), (3, False), (1, True)])
+def test_an_answer_that_is_not_read_in_time(listen, certificate, requests, tls):
+    server = listen(body_seconds=0.5, tls=certificate if tls else ())
     connection = server.connect(GET.replace(b"/ ", b"/large ", 1) * requests)
     wait_for(lambda: server.cut)
     assert server.cut == ["late"]
-    assert len(read(connection)) < LARGE
+    with contextlib.suppress(ssl.SSLError):  # TLS has no end then.
+        assert len(read(connection)) < LARGE
+    wait_for(lambda: not server.clients.open)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_answers_that_are_not_read_hold_a_bounded_number_of_bytes(listen, certificate, monkeypatch, tls):
+    monkeypatch.setattr("tfx_lm.server.waiting._HELD_BYTES", 3 * LARGE)
+    server = listen(body_bytes=1, tls=certificate if tls else ())
+    # The requests that each client sends ahead are not answered before.
+    for _ in range(5):
+        server.connect(GET.replace(b"/ ", b"/large ", 1) * 3)
+    wait_for(lambda: server.cut == ["room"] * 2)
+    assert server.clients.waiting.size == 3 * LARGE
+    wait_for(lambda: len(server.clients.open) == 3)
+
+
+def test_idle_clients_that_do_not_end_tls_do_not_keep_the_server(listen, certificate, monkeypatch):
+    monkeypatch.setattr("tfx_lm.server.connections._TLS_END_SECONDS", 0.1)
+    server = listen(tls=certificate)
+    connection = server.connect(GET)
+    assert connection.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+    wait_for(lambda: len(server.clients.waiting) == 1)
+    server.server.should_exit = True
+    server.thread.join()
     assert not server.clients.open
 
 
