@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from ..pipelines.uncollected import import_uncollected
 from ..progress import listening
 from ..remote import is_remote
 from ..text_files.options import RecordOptions
-from .quiet_tensorflow import quiet_imports, quiet_tensorflow
+from .quiet_tensorflow import is_quiet, quiet_imports, quiet_tensorflow
 from .refusal import refuse
 from .setting_option import setting_option
 
@@ -52,15 +53,22 @@ def command(
         from ..exported.score_warnings import MANY_UNKNOWN, unknown_share
         from ..pipelines.beam.arguments import beam_arguments
         from ..pipelines.beam.options import BeamConfig, option_name
+        from ..pipelines.local.interrupts import ending_on_signals
         from ..pipelines.output_name import check_output_name
 
+    if is_quiet():
+        # What it logs is raised, too.
+        logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     folder = output if is_remote(output) else str(Path(output).expanduser().absolute())
     try:
         if not is_remote(output):
             check_output_name(f"--output={output}", folder)
         if not any(option_name(argument) == "runner" for argument in beam_args):
             beam_args = (*beam_arguments(BeamConfig()), *beam_args)
-        with listening(lambda text, _: click.echo(f"tfx-lm: {text}", err=True)):
+        with (
+            listening(lambda text, _: click.echo(f"tfx-lm: {text}", err=True)),
+            ending_on_signals("no scores were written"),
+        ):
             scores = score_files(model, files, folder, keep, RecordOptions.parse(record_options), beam_args)
     except ValueError as error:
         refuse(error)

@@ -71,18 +71,17 @@ def score_files(
     # Workers may have another working folder.
     folder = folder if is_remote(folder) else str(Path(folder).absolute())
     files = _files(patterns, options.text_field)
+    unfinished = posixpath.join(output, _UNFINISHED)
     try:
-        tf.io.gfile.exists(output)
+        created = not tf.io.gfile.exists(output)
+        if not created and (not tf.io.gfile.isdir(output) or tf.io.gfile.listdir(output)):
+            raise SettingError(f"{{output}}={escape(output)}: exists already; name a new folder")
+        tf.io.gfile.makedirs(unfinished)
     except tf.errors.OpError as error:
         raise SettingError(
             f"{{output}}={escape(output)}: cannot be written ({escape(error.message)}); name a folder that TensorFlow "
             "and Beam write"
         ) from error
-    if tf.io.gfile.exists(output) and (not tf.io.gfile.isdir(output) or tf.io.gfile.listdir(output)):
-        raise SettingError(f"{{output}}={escape(output)}: exists already; name a new folder")
-    created = not tf.io.gfile.exists(output)
-    unfinished = posixpath.join(output, _UNFINISHED)
-    tf.io.gfile.makedirs(unfinished)
     try:
         # Scoring takes long, so the records are read once before, for what cannot be used.
         before = _check(files, unfinished, options, beam_args)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at a local run: every process ends within seconds, and the exit code is that of the signal."""
+"""Ctrl-C and SIGTERM at a long command: every process ends within seconds, and the exit code is that of the signal."""
 
 from __future__ import annotations
 
@@ -29,12 +29,15 @@ class Interrupted(BaseException):
 
 
 @contextlib.contextmanager
-def ending_on_signals() -> Iterator[None]:
+def ending_on_signals(what_is_left: str = "the same command goes on from here") -> Iterator[None]:
     """Ends the process with exit code 130 at Ctrl-C, 143 at SIGTERM and 129 if the terminal is closed.
 
     The first signal raises `Interrupted` in the block. A second one kills the nodes at once. If the block has not
     ended `DEADLINE` seconds after the first one, because C++ code does not return or a library swallows the exception,
     the nodes are killed, and the process ends there.
+
+    Args:
+        what_is_left: What the user is told about what was done so far.
     """
     read, written = os.pipe()
     os.set_blocking(written, False)
@@ -54,10 +57,13 @@ def ending_on_signals() -> Iterator[None]:
     watcher.start()
     try:
         yield
-    except Interrupted as interrupt_:
-        name = signal.Signals(interrupt_.number).name
-        click.echo(f"tfx-lm: ended by {name}; the same command goes on from here", err=True)
-        sys.exit(128 + interrupt_.number)
+    except BaseException:
+        # Beam makes another exception of it.
+        if not interrupted:
+            raise
+        number = interrupted[0]
+        click.echo(f"tfx-lm: ended by {signal.Signals(number).name}; {what_is_left}", err=True)
+        sys.exit(128 + number)
     finally:
         signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():

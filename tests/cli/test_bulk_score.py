@@ -2,6 +2,7 @@ import csv
 import datetime
 import gzip
 import json
+import signal
 from pathlib import Path
 
 import pyarrow
@@ -183,9 +184,21 @@ def test_files_that_only_other_programs_find(bulk_score, file, message):
     assert message in bulk_score(file, code=2).stderr
 
 
-def test_an_output_that_tensorflow_cannot_write_is_refused(bigram_model, tmp_path):
-    (tmp_path / "a.txt").write_text("cat\n")
-    arguments = ["bulk-score", bigram_model, str(tmp_path / "a.txt"), "--output", "nowhere://bucket/out"]
-    result = CliRunner().invoke(main, arguments)
+@pytest.mark.parametrize("output", ["nowhere://bucket/out", "a.txt/out"])
+def test_an_output_that_tensorflow_cannot_write_is_refused(bigram_model, tmp_path, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text("cat\n")
+    result = CliRunner().invoke(main, ["bulk-score", bigram_model, "a.txt", "--output", output])
     assert result.exit_code == 2
-    assert "--output=nowhere://bucket/out: cannot be written" in result.stderr
+    assert f"{output}: cannot be written (" in result.stderr
+
+
+def test_ctrl_c_is_no_error_though_beam_makes_one_of_it(bulk_score, monkeypatch):
+    def interrupted(*_):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except BaseException as error:
+            raise RuntimeError("SIGINT [while running 'Score']") from error
+
+    monkeypatch.setattr("tfx_lm.components.bulk_score.score_files.score_files", interrupted)
+    assert bulk_score("a.txt", code=130).stderr == "tfx-lm: ended by SIGINT; no scores were written\n"
