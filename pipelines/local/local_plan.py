@@ -14,6 +14,7 @@ from ..errors import ConfigurationError
 from ..metadata.metadata_store import initialize_store
 from ..metadata.node_metadata import NodeMetadata
 from ..metadata.run_records import RunRecords
+from ..nodes.artifact_files import DamageCheck
 from ..nodes.compiled_pipeline import compile_pipeline, graph, set_parameters
 from ..nodes.earlier_work import missing_producers
 from ..nodes.node_run import pipeline_connection
@@ -62,7 +63,7 @@ def plan_pipeline(
                     f"--from {', '.join(from_nodes)}: the latest run did not make what lies before "
                     f"({str(error).rstrip('.')}); run without --from, or from an earlier node"
                 ) from error
-            _check_inputs(ir, RunRecords(handle.store, ir.pipeline_info.id, run_id))
+            _check_inputs(ir, RunRecords(handle.store, ir.pipeline_info.id, run_id), DamageCheck(handle.unlocked))
     skipped = _skipped(ir)
     return Plan(run_id, ir.SerializeToString(), upstream, frozenset(skipped))
 
@@ -72,11 +73,11 @@ def _skipped(ir: pipeline_pb2.Pipeline) -> list[str]:
     return [node.node_info.id for node in nodes if node.execution_options.HasField("skip")]
 
 
-def _check_inputs(ir: pipeline_pb2.Pipeline, records: RunRecords) -> None:
+def _check_inputs(ir: pipeline_pb2.Pipeline, records: RunRecords, damage: DamageCheck) -> None:
     """Raises a `ConfigurationError` if an output of a skipped node that another node reads was deleted."""
     skipped = _skipped(ir)
     running = [node_id for node_id in graph(ir) if node_id not in skipped]
-    if missing := missing_producers(ir, running, records, skipped):
+    if missing := missing_producers(ir, running, records, damage, skipped):
         raise ConfigurationError(
             f"--from: the output of {', '.join(missing)} was deleted or damaged since the latest run; run with --from "
             f"{missing[0]}"

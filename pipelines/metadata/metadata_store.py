@@ -192,7 +192,7 @@ def check_sqlite(connection: metadata_store_pb2.ConnectionConfig) -> None:
     """Looks for damage of a SQLite file; does nothing for a server. A damaged one makes ML Metadata end the process.
 
     Args:
-        connection: A resolved connection.
+        connection: A resolved connection; the caller holds `SerialSqlite`.
 
     Raises:
         ConfigurationError: The file is damaged.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -97,3 +98,12 @@ class NodeMetadata(metadata.Metadata):
         super().__exit__(exc_type, exc_value, exc_tb)
         if self._users == 0:
             self._lock.release()
+
+    @contextmanager
+    def unlocked(self) -> Iterator[None]:
+        """Lets other processes into a SQLite file while the block runs, which must not use the store."""
+        self._lock.release()
+        try:
+            yield
+        finally:
+            self._lock.acquire()

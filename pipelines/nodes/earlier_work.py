@@ -10,7 +10,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from ..errors import ConfigurationError
 from ..metadata.run_records import RunRecords
-from .artifact_files import damage_of, is_there
+from .artifact_files import DamageCheck, is_there
 
 DONE = ("COMPLETE", "CACHED")
 
@@ -50,7 +50,9 @@ def check_parameters(
             )
 
 
-def check_inputs(ir: pipeline_pb2.Pipeline, node_id: str, run_id: str, records: RunRecords) -> None:
+def check_inputs(
+    ir: pipeline_pb2.Pipeline, node_id: str, run_id: str, records: RunRecords, damage: DamageCheck
+) -> None:
     """Checks that earlier nodes of the run have made the inputs of a node, and that these still exist.
 
     Args:
@@ -58,14 +60,15 @@ def check_inputs(ir: pipeline_pb2.Pipeline, node_id: str, run_id: str, records: 
         node_id: The node to run.
         run_id: The run's id.
         records: The run's records.
+        damage: Looks for damaged inputs.
 
     Raises:
         ConfigurationError: Names the nodes to run first, in their order.
     """
-    first = missing_producers(ir, [node_id], records)
+    first = missing_producers(ir, [node_id], records, damage)
     if first:
         artifacts = records.outputs(first[-1])
-        damaged = [problem for artifact in artifacts if is_there(artifact) and (problem := damage_of(artifact))]
+        damaged = [problem for artifact in artifacts if is_there(artifact) and (problem := damage(artifact))]
         what = f"or it was damaged ({damaged[0]})" if damaged else "or it was deleted"
         raise ConfigurationError(
             f"--node {node_id}: run {run_id} has no output of {first[-1]}, {what}; run "
@@ -74,7 +77,11 @@ def check_inputs(ir: pipeline_pb2.Pipeline, node_id: str, run_id: str, records: 
 
 
 def missing_producers(
-    ir: pipeline_pb2.Pipeline, node_ids: Iterable[str], records: RunRecords, among: Collection[str] | None = None
+    ir: pipeline_pb2.Pipeline,
+    node_ids: Iterable[str],
+    records: RunRecords,
+    damage: DamageCheck,
+    among: Collection[str] | None = None,
 ) -> list[str]:
     """Returns the nodes whose outputs are needed and do not exist.
 
@@ -82,6 +89,7 @@ def missing_producers(
         ir: The pipeline.
         node_ids: The nodes to run.
         records: The run's records.
+        damage: Looks for damaged outputs.
         among: Only these nodes are checked; None: all nodes.
 
     Returns:
@@ -101,7 +109,7 @@ def missing_producers(
                 # An optional input may be absent, but not damaged.
                 if spec.min_count == 0 and not _was_made(records, producer, channel.output_key):
                     continue
-                if not _is_whole(records, producer, channel.output_key):
+                if not _is_whole(records, producer, channel.output_key, damage):
                     missing.add(producer)
                     needed.append(producer)
     return [each for each in nodes if each in missing]
@@ -111,9 +119,9 @@ def _was_made(records: RunRecords, node_id: str, key: str) -> bool:
     return records.state(node_id) in DONE and records.output(node_id, key) is not None
 
 
-def _is_whole(records: RunRecords, node_id: str, key: str) -> bool:
+def _is_whole(records: RunRecords, node_id: str, key: str, damage: DamageCheck) -> bool:
     artifact = records.output(node_id, key)
-    return records.state(node_id) in DONE and artifact is not None and damage_of(artifact) is None
+    return records.state(node_id) in DONE and artifact is not None and damage(artifact) is None
 
 
 def _shown(value: Any) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from ... import progress
 from ..errors import ConfigurationError
-from ..metadata.metadata_store import check_sqlite
+from ..metadata.metadata_store import SerialSqlite, check_sqlite
 from ..metadata.node_metadata import NodeMetadata
 from ..metadata.run_records import RunRecords
 from ..unique_keys import DuplicateKeyError, read_json
+from .artifact_files import DamageCheck
 from .compiled_pipeline import graph, read_compiled, set_parameters
 from .earlier_work import DONE, check_inputs, check_parameters, parameter_places
 from .node_result import ALREADY_DONE, NodeResult
@@ -57,13 +58,18 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str, aga
     places = parameter_places(ir)
     set_parameters(ir, run_id, values)
     connection = pipeline_connection(ir)
-    check_sqlite(connection)
+    lock = SerialSqlite(connection)
+    lock.acquire()
+    try:
+        check_sqlite(connection)
+    finally:
+        lock.release()
     with NodeMetadata(connection) as handle:
         records = RunRecords(handle.store, ir.pipeline_info.id, run_id)
         check_parameters(ir, places, run_id, records)
         if records.state(node_id) in DONE and not again and not must_repeat(ir, node_id, records):
             return NodeResult(node_id, ALREADY_DONE, 0.0)
-        check_inputs(ir, node_id, run_id, records)
+        check_inputs(ir, node_id, run_id, records, DamageCheck(handle.unlocked))
         prepare(ir, node_id, run_id, records)
     with progress.listening(_printer()):
         return run_node(ir, node_id)

@@ -120,8 +120,12 @@ def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str, claim: Claim) -> NodeR
         state, message = records.state(node_id), records.error(node_id)
         if state == "COMPLETE":
             try:
-                record_files(records, node_id)
-            except (OSError, mlmd.errors.StatusError) as error:  # Without the record, damage is not found.
+                record_files(records, node_id, handle.unlocked)
+            except (
+                OSError,
+                UnicodeError,
+                mlmd.errors.StatusError,
+            ) as error:  # Without the record, damage is not found.
                 print(f"The files that {node_id} made could not be recorded: {error}")
     error_text = (message or "ended without output; the log says why") if state == "FAILED" else None
     return NodeResult(node_id, state, time.monotonic() - begin, error_text)

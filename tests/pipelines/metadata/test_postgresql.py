@@ -1,12 +1,14 @@
 """ML Metadata in PostgreSQL: what TFX makes of answers in any order, and of messages with a backslash."""
 
 import re
+from pathlib import Path
 
 import ml_metadata as mlmd
 import pytest
 from tfx_lm.pipelines.metadata.metadata_store import connection_config, initialize_store, resolve_connection
 from tfx_lm.pipelines.metadata.node_metadata import without_backslashes
 from tfx_lm.pipelines.metadata.run_records import RunRecords
+from tfx_lm.pipelines.nodes.artifact_files import damage_of, record_files
 from tfx_lm.pipelines.nodes.compiled_pipeline import compile_pipeline, set_parameters
 from tfx_lm.pipelines.nodes.node_run import run_node
 
@@ -54,6 +56,20 @@ def test_failures_are_recorded_and_cached_outputs_keep_their_names(run, tmp_path
         assert [records.output("Three", key).uri.split("/")[-3] for key in ("whole", "half", "name")] == [
             "whole", "half", "name",
         ]  # fmt: skip
+
+
+def test_the_sums_of_many_files_are_recorded(run):
+    """PostgreSQL's index on properties takes no long values."""
+    _, records = run("first", "Number")
+    made = Path(records.output("Number", "made").uri)
+    made.unlink()
+    made.mkdir()
+    for number in range(100):
+        (made / f"part-{number}").write_text(str(number))
+    record_files(records, "Number")
+    assert damage_of(records.output("Number", "made")) is None
+    (made / "part-99").unlink()
+    assert damage_of(records.output("Number", "made")) == f"{made}: part-99 is missing"
 
 
 def test_the_password_is_in_no_file_no_output_and_no_record(run, postgresql, tmp_path, capfd):
