@@ -36,6 +36,8 @@ BODY_SECONDS = 8.0
 POLL_SECONDS = 0.5
 # Seconds in which an old version is freed after its last request, also on a busy machine.
 FREEING_SECONDS = 6.0
+# Seconds after which a version that was pushed and is not served has failed.
+LOADING_SECONDS = 300.0
 # Factor by which the memory may grow after the first swap.
 MOST_GROWTH = 1.05
 
@@ -85,7 +87,10 @@ def _copy(model: Path, version: Path) -> None:
 
 def hold_after_swap(server: Server, version: str) -> dict[str, int]:
     """Waits until a version is served and the one before is freed; returns what the process holds then."""
-    while server.version() != version:
+    end = time.monotonic() + LOADING_SECONDS
+    while (served := server.version()) != version:
+        if time.monotonic() > end:
+            raise click.ClickException(f"version {version} is not served after {LOADING_SECONDS:g} s, but {served}")
         time.sleep(0.1)
     readings = []
     end = time.monotonic() + FREEING_SECONDS

@@ -281,7 +281,8 @@ def _locked(destination: Path) -> Iterator[None]:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
+    # Other threads may write files meanwhile: for their user alone, not for everybody.
+    mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
