@@ -99,9 +99,11 @@ def _sentence(code: int, path: str | None, places: Mapping[str, Path]) -> str:
     about = f" ({', '.join(facts)})" if facts else ""
     where = path if path is not None else shown or "a file"
     inside = f" in {shown}" if path is not None and shown else ""
+    # A damaged disk fails to read, too.
+    use = "read or written" if code == errno.EIO else "written"
     other = _OTHER.get(next(iter(named)), "") if len(named) == 1 else ""
     return (
-        f"{where}: cannot be written{inside}: {_CAUSES[code]}{about}; {_REMEDIES[code]}{other}, then run again: it "
+        f"{where}: cannot be {use}{inside}: {_CAUSES[code]}{about}; {_REMEDIES[code]}{other}, then run again: it "
         "goes on from here"
     )
 

@@ -62,16 +62,16 @@ def test_an_error_of_beam_names_no_file_and_the_full_disk_is_looked_up(places):
 
 @pytest.mark.parametrize(
     ("text", "cause"),
-    [("Error when executing query: database or disk is full query: INSERT", "its disk is full"),
-     ("attempt to write a readonly database query: UPDATE", "its file system is read-only"),
-     ("[Errno 122] Disk quota exceeded", "the disk quota is used up"),
-     ("[Errno 27] File too large", "a file became larger than is allowed (`ulimit -f` shows the limit)"),
-     ("[Errno 5] Input/output error", "its disk reports an error")],
+    [("Error when executing query: database or disk is full query: INSERT", "written: its disk is full"),
+     ("attempt to write a readonly database query: UPDATE", "written: its file system is read-only"),
+     ("[Errno 122] Disk quota exceeded", "written: the disk quota is used up"),
+     ("[Errno 27] File too large", "written: a file became larger than is allowed (`ulimit -f` shows the limit)"),
+     ("[Errno 5] Input/output error", "read or written: its disk reports an error")],
 )  # fmt: skip
 def test_other_causes(places, text, cause):
     folders, free = places
     free[folders["metadata"]] = 0
-    assert f"cannot be written: {cause}" in sentence(RuntimeError(text), folders)
+    assert f"cannot be {cause}" in sentence(RuntimeError(text), folders)
 
 
 def test_the_cause_of_another_error_counts(places):
