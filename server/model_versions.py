@@ -53,7 +53,7 @@ class ModelVersions:
 
     A version that cannot be loaded is passed over, logged, and tried again when its files have changed, or later. A
     version is only taken when its files were the same at two looks, since it may be a copy under way; if the files of
-    the served version change, it is loaded again.
+    the served version change, it is loaded again; what was loaded stays if they are damaged.
 
     Loaded objects are excluded from Python's garbage collection. TensorFlow and a model are a million objects; a full
     collection, one in about 3,000 requests, would visit them all and delay every waiting request by 0.15 s.
@@ -145,6 +145,9 @@ class ModelVersions:
         """Serves the newest version that can be loaded from now on, if it is another one, or its files have changed."""
         folders = versions_to_serve(self._path)
         self._failures = {folder: failure for folder, failure in self._failures.items() if folder in folders}
+        if self._served[0] in folders:
+            # An older one would be a step back, even if the files of the served one are damaged now.
+            folders = folders[: folders.index(self._served[0]) + 1]
         for folder in folders:
             stamp = version_stamp(folder)
             if (folder, stamp) == self._served:

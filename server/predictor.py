@@ -148,7 +148,7 @@ class Predictor:
             if least > self.limits.values:
                 raise self._too_many_values("words", least)
         # What has more is refused once the model has answered.
-        values = min(_most_values(model, request), self.limits.values)
+        values = min(_most_values(model, request, self.limits.tokens), self.limits.values)
         if self._held_values + values > self.limits.held_values:
             raise RequestError(429, "the server is making as many large answers as it may; try again later")
         self._held_values += values
@@ -220,15 +220,16 @@ def _with_fewer_words(model: ServedModel, request: PredictRequest) -> PredictReq
     return dataclasses.replace(request, inputs={**request.inputs, K: words})
 
 
-def _most_values(model: ServedModel, request: PredictRequest) -> int:
-    """Returns a bound of the values of an output: tokens, words or scores."""
+def _most_values(model: ServedModel, request: PredictRequest, most_tokens: int) -> int:
+    """Returns a bound of the values of an output: tokens, words or scores; texts have at most `most_tokens`."""
     if request.signature == NEXT_WORD and K in request.inputs:
         return request.rows * int(request.inputs[K].max())
     if request.signature == STEP:
         return request.rows * (model.words or 0)
     texts = [array for array in request.inputs.values() if array.dtype == object]
-    # A token has a byte, and white space around it.
-    return request.rows + sum(len(text) for array in texts for text in array) // 2
+    longest = max((len(text) for array in texts for text in array), default=0)
+    # A token has at least one byte, each row is as long as the longest, and the end of the line counts.
+    return request.rows * (min(longest, most_tokens) + 1)
 
 
 def _long_texts(request: PredictRequest, size: int) -> list[bytes]:

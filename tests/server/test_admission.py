@@ -26,8 +26,8 @@ def candidates(rows):
 
 
 def test_large_answers_at_once_are_refused_until_others_are_made(predictor):
-    # At most 6 values: 5 tokens of 11 bytes and the end of the line.
-    request = PredictRequest("score", {"text": np.array([b"a b c d e f"], object)}, 1)
+    # 3 rows × 2 values, as the longest: the token that a text may have, and the end of the line.
+    request = PredictRequest("score", {"text": np.array([b"a b", b"", b""], object)}, 3)
     with predictor.in_use("model") as model, contextlib.ExitStack() as stack:
         for _ in range(3):
             assert stack.enter_context(predictor.admitted(model, request)) is request

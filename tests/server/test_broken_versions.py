@@ -117,6 +117,21 @@ def test_a_served_version_whose_files_change_is_loaded_again(bigram_model, unifo
     assert (watched.current.version, failed) == (1, [])
 
 
+def test_a_served_version_whose_files_are_damaged_stays(bigram_model, tmp_path, watch, monkeypatch):
+    for number in ("1", "2"):
+        shutil.copytree(bigram_model, tmp_path / number)
+    watched, failed = watch()
+    before = watched.current
+    monkeypatch.setattr(model_versions, "_RETRY_SECONDS", 0.1)
+    cut(tmp_path / "2" / DATA)
+    # Time enough to look at the older one.
+    wait_for(lambda: len(failed) > 2)
+    assert watched.current is before
+    shutil.copy(bigram_model + "/" + DATA, tmp_path / "2" / DATA)
+    wait_for(lambda: watched.current is not before)
+    assert watched.current.version == 2
+
+
 def test_versions_that_vanish(bigram_model, tmp_path, watch):
     for number in ("1", "2", "3"):
         shutil.copytree(bigram_model, tmp_path / number)
