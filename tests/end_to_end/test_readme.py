@@ -113,6 +113,18 @@ def test_a_configuration_and_a_comparison(reader):
     assert "bits per byte" in reader.type("tfx-lm compare new-model/serving my-model/serving text.txt").lower()
 
 
+def test_a_corpus_with_scores(reader):
+    scores = json.loads(
+        reader.type("tfx-lm bulk-score my-model/serving 'corpus/*.txt' --output filtered --keep 'bits_per_byte < 2'")
+    )
+    (file,) = (reader.folder / "filtered").glob("scored-*.jsonl.gz")
+    rows = [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
+    # The files mine.txt and valid.txt.
+    assert (scores["scored"]["lines"], scores["kept"]["lines"]) == (260, len(rows))
+    assert rows
+    assert all(row["lm_bits_per_byte"] < 2 for row in rows)
+
+
 def test_the_model_in_python(reader, monkeypatch):
     import tensorflow as tf
 
