@@ -64,6 +64,11 @@ def check_airflow(config: PipelineConfig) -> None:
             f"output={config.output}: ML Metadata cannot be a file there; set metadata to a database, such as "
             "postgresql://USER@HOST/DATABASE"
         )
+    if config.beam.runner == "dataflow" and not is_remote(config.output):
+        raise ConfigurationError(
+            f"output={config.output}: the workers of beam.runner=dataflow see no folder of this machine; set output to "
+            "object storage, such as gs://BUCKET/FOLDER, and metadata to a database"
+        )
     check_vocabulary(config)
     check_output_name(f"output={config.output}", config.output_folder())
 

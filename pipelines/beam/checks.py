@@ -43,8 +43,10 @@ def _check_answers(address: str) -> None:
     host, port = host_and_port(address)
     try:
         socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error
+    except (OSError, UnicodeError) as error:
+        # A UnicodeError: no host has such a name.
+        number = error.errno if isinstance(error, OSError) else None
+        reason = os.strerror(number) if number and number > 0 else error
         raise ConfigurationError(
             f"beam.job_server={address}: no connection ({reason}); start the job server of Beam's Flink runner there, "
             "or set beam.runner=direct"

@@ -10,6 +10,7 @@ from pydantic import field_validator, model_validator
 
 from ...settings import Settings
 
+_OPTION = re.compile(r"--[a-zA-Z][^\s=]*(=.*)?", re.DOTALL)
 _ADDRESS = re.compile(r"(?P<host>[^\s:/]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
 
 # Arguments that keys of the configuration set, and those keys.
@@ -62,7 +63,8 @@ class BeamConfig(Settings):
     @classmethod
     def _are_options(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for argument in value:
-            if not re.match(r"--[a-zA-Z]", argument):
+            # With a space, as in "--runner FlinkRunner", Beam passes over it without a word.
+            if not _OPTION.fullmatch(argument):
                 raise ValueError(f"beam.args: {argument}: must be an option with its value, such as --parallelism=4")
             option = argument.partition("=")[0]
             if re.search("password|secret|session_token|connection_string", option, re.IGNORECASE):

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from tfx_lm.pipelines.beam.checks import check_beam
 from tfx_lm.pipelines.beam.options import BeamConfig
+from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
+from tfx_lm.pipelines.preflight import check_airflow
 
 
 @pytest.fixture
@@ -54,3 +56,16 @@ def test_a_local_run_on_dataflow_is_refused():
     args = ("--project=p", "--region=r", "--temp_location=gs://b/t")
     with pytest.raises(ConfigurationError, match=r"^beam.runner=dataflow: its workers see no folder of this machine"):
         check_beam(BeamConfig(runner="dataflow", args=args))
+
+
+def test_a_host_that_no_name_can_be():
+    with pytest.raises(ConfigurationError, match=r"^beam.job_server=a\.\.b:1: no connection \(.*label empty"):
+        check_beam(BeamConfig(runner="flink", job_server="a..b:1"))
+
+
+def test_tasks_of_airflow_on_dataflow_need_object_storage():
+    args = "[--project=p, --region=r, '--temp_location=gs://b/t']"
+    beam = f"beam={{runner: dataflow, args: {args}}}"
+    data = {"data.files": ("gs://b/a.txt",), "output": "out"}
+    with pytest.raises(ConfigurationError, match=r"^output=out: the workers of beam.runner=dataflow see no folder"):
+        check_airflow(load_config(None, ["gate.max_perplexity=9", beam], data))

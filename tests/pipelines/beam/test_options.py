@@ -35,6 +35,10 @@ FLINK = {"runner": "flink", "job_server": "localhost:8099"}
             "beam.args: parallelism=4: must be an option with its value, such as --parallelism=4",
         ),
         (
+            "{args: [--runner FlinkRunner]}",
+            "beam.args: --runner FlinkRunner: must be an option with its value, such as --parallelism=4",
+        ),
+        (
             "{args: [--runner=FlinkRunner]}",
             "beam.args: --runner=FlinkRunner: another key sets this option; set beam.runner",
         ),

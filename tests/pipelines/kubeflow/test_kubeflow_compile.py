@@ -149,6 +149,10 @@ def test_nothing_is_left_beside_the_file(config, tmp_path, monkeypatch):
         ("data.files=corpus.txt", "data: corpus.txt lies on this machine, where no container finds it"),
         ("data.files=[]", "data: no input; set data.files or data.splits"),
         ("vocabulary.file=/words.txt", "vocabulary.file: /words.txt lies on this machine"),
+        (
+            "beam={runner: flink, job_server: 'jobs:8099'}",
+            "beam.worker: not set, and the TaskManagers are not this machine",
+        ),
     ],
 )
 def test_what_cannot_run_in_containers_is_refused(small_config, override, expected):
