@@ -10,6 +10,7 @@ import tensorflow as tf
 from ...exported.damage import damage
 from ...exported.versions import complete_versions
 from ...remote import is_remote
+from ...transform.vocabulary import VOCABULARY_NAME
 
 _log = logging.getLogger(__name__)
 
@@ -19,9 +20,9 @@ SERVED_MODEL_KEY = "served_model"
 # Custom property of the same two artifacts: the folder of versions in which Baseline looked, also if none is served.
 SERVED_DESTINATION_KEY = "served_destination"
 
-# Together they identify a model: the graph, and the checksum of every variable. The Trainer writes the same graph
-# wherever and whenever it exports; see `model.stable_names`.
-_IDENTITY = ("saved_model.pb", "variables/variables.index")
+# Together they identify a model: the graph, the checksum of every variable, and the words, if it is one of the Trainer.
+# The Trainer writes the same graph wherever and whenever it exports; see `model.stable_names`.
+_IDENTITY = ("saved_model.pb", "variables/variables.index", f"assets/{VOCABULARY_NAME}")
 
 
 class DamagedVersionsError(RuntimeError):
@@ -130,6 +131,8 @@ def _is_copy(version: str, candidate: str) -> bool:
     return all(_content(f"{version}/{name}") == _content(f"{candidate}/{name}") for name in _IDENTITY)
 
 
-def _content(path: str) -> bytes:
+def _content(path: str) -> bytes | None:
+    if not tf.io.gfile.exists(path):
+        return None
     with tf.io.gfile.GFile(path, "rb") as file:
         return file.read()

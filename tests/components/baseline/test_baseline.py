@@ -52,6 +52,18 @@ def test_the_docstrings_table(push, models, served, candidate, found):
     assert served_model(str(destination), models[candidate]) == (f"{destination}/{found}" if found else "")
 
 
+def test_a_model_with_other_words_is_no_copy(push, models, tmp_path):
+    """A word that is replaced everywhere in the corpus may leave graph and weights the same."""
+    destination, candidate = push("A"), tmp_path / "candidate"
+    shutil.copytree(models["A"], candidate)
+    (candidate / "assets").mkdir(exist_ok=True)
+    (candidate / "assets" / "vocabulary").write_text("<pad>\n<unk>\n<s>\n</s>\ncat\n")
+    assert served_model(str(destination), str(candidate)) == f"{destination}/1"
+    shutil.copytree(candidate, destination / "2")
+    assert served_model(str(destination), str(candidate)) == f"{destination}/1"
+    assert served_model(str(destination), models["A"]) == f"{destination}/2"
+
+
 @pytest.mark.parametrize(
     ("served", "candidate", "compared", "pushed"),
     [("", "A", "", True), ("A", "B", "1", True), ("A", "A", "", True), ("", "B", "1", True), ("A", "B", "", False),
