@@ -82,6 +82,8 @@ setup(
         "jinja2>=3",
         "markupsafe>=2",
         "matplotlib>=3.7",
+        # `tfx-lm-beam-worker`; Beam brings it.
+        "grpcio",
         # Counts the processors that a container may use; tensorflow-data-validation brings it anyway.
         "joblib>=1.2",
         "pydantic>=2.5",
@@ -127,8 +129,6 @@ setup(
         # `tfx-lm serve`. uvicorn uses httptools and uvloop, if installed, instead of slower ones.
         "serve": [
             "anyio>=4",
-            # gRPC; TFX brings it anyway.
-            "grpcio",
             "httptools",
             "orjson>=3",
             "prometheus-client",
