@@ -52,11 +52,11 @@ class Listening:
 
 def read(connection):
     """All that is sent until the server closes the connection."""
-    content = b""
+    parts = []
     with contextlib.suppress(ConnectionResetError):
         while part := connection.recv(100_000):
-            content += part
-    return content
+            parts.append(part)
+    return b"".join(parts)
 
 
 @pytest.fixture(scope="module")
@@ -202,12 +202,14 @@ def test_a_request_for_a_websocket_is_answered_as_any_other_and_counted_no_longe
     assert len(server.clients.waiting) == 0
 
 
-def test_an_answer_that_is_read(listen):
-    server = listen(body_seconds=5.0)
+@pytest.mark.parametrize("tls", [False, True])
+def test_an_answer_that_is_read(listen, certificate, tls):
+    server = listen(body_seconds=5.0, tls=certificate if tls else ())
     connection = server.connect(
         GET.replace(b"/ ", b"/large ", 1).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     )
     assert len(read(connection)) > LARGE
+    connection.close()
     wait_for(lambda: not server.clients.open)
     assert (server.cut, server.clients.waiting.size) == ([], 0)
 
