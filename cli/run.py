@@ -36,6 +36,7 @@ def command(
     input, or another run in the same folder, found before any work, 3 nothing was pushed and --require-push was given,
     130 ended by Ctrl-C, 143 ended by SIGTERM.
     """
+    from ..exported.plain_path import pattern_letters
     from ..pipelines.local.interrupts import ending_on_signals
     from ..pipelines.local.run import run_locally
     from ..pipelines.nodes.scratch import outer_temporary_folder
@@ -47,6 +48,12 @@ def command(
         with ending_on_signals():
             config = read_configuration(config_path, data, overrides, output)
             check_run(config)
+            if linked := config.folder_to_link():
+                letters = " ".join(pattern_letters(linked))
+                click.echo(
+                    f"The output folder contains {letters}, which TFX and Beam take for patterns. So this run names it "
+                    f"{config.output_folder()}, a link to it; keep the link."
+                )
             places["output"] = Path(config.output)
             summary = run_locally(config, from_nodes, to_nodes, wait)
     except ConfigurationError as error:

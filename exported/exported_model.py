@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from .damage import changed_file
+from .plain_path import plain_path
 from .signatures import LOADING_ERRORS, NEXT_WORD, SCORE, check_signature
 from .versions import complete_versions, is_complete
 
@@ -75,7 +76,8 @@ def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE,
     try:
         if problem := changed_file(folder):
             raise ValueError(problem)
-        return ExportedModel(folder, tf.saved_model.load(folder))
+        with plain_path(folder) as plain:
+            return ExportedModel(folder, tf.saved_model.load(plain))
     except LOADING_ERRORS as error:
         raise ValueError(f"{folder}: cannot be loaded ({error}); push the model again") from error
 

@@ -18,6 +18,7 @@ from ..components.serving_check.options import ServingCheckOptions
 from ..components.text_example_gen.options import InputOptions
 from ..errors import SettingError, escape
 from ..exported.gate_options import DerivedSlice, GateOptions, as_sequence
+from ..exported.plain_path import pattern_letters
 from ..model.options import TrainerOptions
 from ..remote import is_remote
 from ..settings import Number, Settings, WholeNumber, explain
@@ -25,7 +26,7 @@ from ..transform.options import AUTO, LineOptions, TextOptions, VocabularyOption
 from .beam.options import BeamConfig
 from .errors import ConfigurationError
 from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
-from .output_name import pattern_letters
+from .output_name import make_output_link, output_link
 from .setting_names import yaml_key
 from .unique_keys import DuplicateKeyError, UnclearValueError, read_yaml
 
@@ -119,12 +120,29 @@ class PipelineConfig(Settings):
     def output_folder(self) -> str:
         """`output` as an absolute path, or unchanged if it is on object storage.
 
-        Links are followed, unless one leads to a name that TFX and Beam would take for a pattern.
+        Links are followed, unless one leads to a name that TFX and Beam would take for a pattern. Such a name itself
+        is replaced by its link, which `make_link` makes.
         """
         if is_remote(self.output):
             return self.output.rstrip("/")
+        if linked := self.folder_to_link():
+            return output_link(linked)
         given, resolved = str(Path(self.output).absolute()), str(Path(self.output).resolve())
-        return given if pattern_letters(resolved) and not pattern_letters(given) else resolved
+        return given if pattern_letters(resolved) else resolved
+
+    def folder_to_link(self) -> str:
+        """Returns the folder that `output_folder` names by a link, or an empty string."""
+        given, resolved = str(Path(self.output).absolute()), str(Path(self.output).resolve())
+        return resolved if not is_remote(self.output) and pattern_letters(given) and pattern_letters(resolved) else ""
+
+    def make_link(self) -> None:
+        """Makes the link that `output_folder` names, if it names one.
+
+        Raises:
+            ConfigurationError: The link cannot be made.
+        """
+        if linked := self.folder_to_link():
+            make_output_link(f"output={self.output}", linked)
 
     @model_validator(mode="after")
     def _a_line_fits_into_a_batch(self) -> PipelineConfig:

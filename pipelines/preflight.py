@@ -45,8 +45,8 @@ def check_run(config: PipelineConfig) -> None:
     check_vocabulary(config)
     _check_one_worker(config)
     check_beam(config.beam)
-    check_output_name(f"output={config.output}", config.output_folder())
     _check_writable(Path(config.output))
+    config.make_link()
 
 
 def check_airflow(config: PipelineConfig) -> None:
@@ -70,7 +70,7 @@ def check_airflow(config: PipelineConfig) -> None:
             "object storage, such as gs://BUCKET/FOLDER, and metadata to a database"
         )
     check_vocabulary(config)
-    check_output_name(f"output={config.output}", config.output_folder())
+    check_output_name(f"output={config.output}", config.folder_to_link())
 
 
 def _check_data_given(config: PipelineConfig) -> None:

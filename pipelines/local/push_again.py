@@ -42,6 +42,7 @@ def push_again(output: Path) -> Path:
     with locked_output(output):
         # Again, since a run may have ended meanwhile.
         summary, config = _newest_run(output)
+        config.make_link()
         connection = resolve_connection(connection_config(config.metadata_url()))
         lock = SerialSqlite(connection)
         lock.acquire()

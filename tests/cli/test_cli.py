@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from tfx_lm import exit_codes
 from tfx_lm.cli import cli
 from tfx_lm.pipelines.config import load_config
-from tfx_lm.pipelines.preflight import check_run
+from tfx_lm.pipelines.errors import ConfigurationError
+from tfx_lm.pipelines.preflight import check_airflow, check_run
 
 GATE = ("--set", "gate.max_perplexity=100")
 
@@ -80,19 +81,39 @@ def test_a_pinned_vocabulary_without_the_reserved_tokens(tmp_path, corpus):
 
 
 @pytest.mark.parametrize(("name", "found"), [("run[1]", "[ ]"), ("a*b", "*"), ("why?", "?")])
-def test_an_output_that_is_a_pattern(tmp_path, corpus, name, found):
-    text = refused(*GATE, "--data", str(corpus), "--output", str(tmp_path / name / "o"))
-    assert f"contains {found}, which TFX and Beam take for patterns" in text
-    assert "make a symbolic link to it, with ln -s, whose path has none" in text
-    assert not (tmp_path / name).exists()
+def test_an_output_that_is_a_pattern(tmp_path, corpus, monkeypatch, name, found):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / name / "o"
+
+    def config(output):
+        return load_config(None, [GATE[1], f"data.files=[{corpus}]"], {"output": str(output)})
+
+    # Twice, since the second run finds the link.
+    for _ in range(2):
+        check_run(config(folder))
+        link = Path(config(folder).output_folder())
+        assert link.parent == tmp_path / "cache" / "tfx-lm" / "outputs"
+        assert link.readlink() == folder
+    with pytest.raises(ConfigurationError) as caught:
+        check_airflow(config(folder))
+    assert f"contains {found}, which TFX and Beam take for patterns" in str(caught.value)
+    assert "make a symbolic link to it, with ln -s, whose path has none" in str(caught.value)
     # As the message says; every other link is followed.
-    (tmp_path / name / "o").mkdir(parents=True)
-    (tmp_path / "plain").symlink_to(tmp_path / name / "o")
+    (tmp_path / "plain").symlink_to(folder)
     (tmp_path / "other").symlink_to(tmp_path)
-    config = load_config(None, [GATE[1], f"data.files=[{corpus}]", f"output={tmp_path / 'plain'}"])
-    check_run(config)
-    assert config.output_folder() == str(tmp_path / "plain")
-    assert config.model_copy(update={"output": str(tmp_path / "other")}).output_folder() == str(tmp_path)
+    for check in (check_run, check_airflow):
+        check(config(tmp_path / "plain"))
+    assert config(tmp_path / "plain").output_folder() == str(tmp_path / "plain")
+    assert config(tmp_path / "other").output_folder() == str(tmp_path)
+
+
+def test_an_output_whose_link_cannot_be_made(tmp_path, corpus, monkeypatch):
+    given = (*GATE, "--data", str(corpus), "--output", str(tmp_path / "o[1]"))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert "cannot be made (Not a directory); choose a folder without * ? [ ] \\ in its path" in refused(*given)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "c*"))
+    assert "contains [ ], which TFX and Beam take for patterns" in refused(*given)
 
 
 @pytest.mark.parametrize("distribution", ["auto", "multi_worker"])

@@ -59,3 +59,11 @@ def test_another_model(tmp_path):
     tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": signature})
     with pytest.raises(ValueError, match=r"has no signature `score` \(there are: serving_default\)"):
         load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["run[1]", "a*b", "why?", "back\\slash"])
+def test_a_folder_that_tensorflow_takes_for_a_pattern(bigram_model, tmp_path, name):
+    shutil.copytree(bigram_model, tmp_path / name / "1")
+    model = load_model(str(tmp_path / name))
+    assert model.path == str(tmp_path / name / "1")
+    assert model.call("score", text=tf.constant([b"the cat"]))["tokens"].tolist() == [3]
