@@ -201,4 +201,9 @@ def test_ctrl_c_is_no_error_though_beam_makes_one_of_it(bulk_score, monkeypatch)
             raise RuntimeError("SIGINT [while running 'Score']") from error
 
     monkeypatch.setattr("tfx_lm.components.bulk_score.score_files.score_files", interrupted)
-    assert bulk_score("a.txt", code=130).stderr == "tfx-lm: ended by SIGINT; no scores were written\n"
+    # It is ignored in what a script starts in the background, and stays so in the command.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert bulk_score("a.txt", code=130).stderr == "tfx-lm: ended by SIGINT; no scores were written\n"
+    finally:
+        signal.signal(signal.SIGINT, before)
