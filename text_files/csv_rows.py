@@ -20,7 +20,7 @@ class Row(NamedTuple):
     Attributes:
         value: The bytes of the text column: empty in an empty row, None in a row that is too short to have one.
         columns: The names of the columns; every row has the same list.
-        cells: The row's cells, of which there may be fewer or more than columns.
+        cells: The row's cells; there may be fewer or more of them than columns.
     """
 
     value: bytes | None

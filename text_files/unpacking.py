@@ -122,7 +122,7 @@ class _Pieces(io.RawIOBase):
 
 
 def _gzip_members(file: BinaryIO) -> Iterator[bytes]:
-    """Yields the content of all gzip members. Zeros behind a member are padding, as for the program gzip."""
+    """Yields the content of all gzip members. Zeros behind a member are padding; the program gzip also ignores them."""
     position, member, members = 0, None, 0
     while packed := file.read(_PACKED_BYTES_AT_ONCE):
         position += len(packed)

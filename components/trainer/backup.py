@@ -19,7 +19,8 @@ import tensorflow as tf
 from ... import atomic_file
 from .distribution import from_chief
 
-# What NumPy and Python raise for damaged files; NotImplementedError, a RuntimeError: a flag of the ZIP file is wrong.
+# Exceptions of NumPy and Python for damaged files. NotImplementedError, a RuntimeError, comes from a wrong flag of the
+# ZIP file.
 _DAMAGE = (EOFError, KeyError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile)
 
 
