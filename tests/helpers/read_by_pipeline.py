@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
-from helpers.plain_count import BrokenError, Content, content_of
+from helpers.plain_files import BrokenError, Content, content_of
 from tfx_lm.components.merge_additive import MergeAdditive
 from tfx_lm.components.text_example_gen.input_counts import Counts
 from tfx_lm.components.text_example_gen.inputs import check_inputs
