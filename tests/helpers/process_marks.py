@@ -1,5 +1,6 @@
 """Processes of a test, found by a variable of their environment, whoever their parents are."""
 
+import os
 import time
 from pathlib import Path
 
@@ -36,5 +37,7 @@ class Marked:
 
 @pytest.fixture
 def marked(tmp_path, monkeypatch):
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
-    return Marked(tmp_path)
+    # Tests that run beside these, in a root of their own, have folders of the same names.
+    mark = f"{tmp_path} {os.getpid()}"
+    monkeypatch.setenv(VARIABLE, mark)
+    return Marked(mark)
