@@ -9,20 +9,38 @@ from __future__ import annotations
 
 import errno
 import re
+from pathlib import Path
 
 from ..file_sums import damaged_file, file_names, file_sums
-from .versions import is_complete
+from ..remote import is_remote
 
 # TensorFlow keeps this folder free for such files; no server reads them.
 FILE = "assets.extra/SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
+# A part of the variables, such as `variables.data-00000-of-00002`; not what a copy or a killed writer left beside it.
+_PART = re.compile(r"variables\.data-\d+-of-(\d+)")
 # Errors of the system that say that a file is damaged; others, such as no permission, say nothing about it.
 _DAMAGE = (errno.EIO, errno.ENOENT, errno.ENOTDIR)
 
 
 class UnreadableError(RuntimeError):
     """A model cannot be read now, which does not tell whether it is damaged."""
+
+
+def is_complete(path: str) -> bool:
+    """Returns whether no file of the SavedModel in a folder is missing, as in an unfinished copy; see also `damage`."""
+    import tensorflow as tf  # Late: `tfx-lm rollback` does without.
+
+    if not all(tf.io.gfile.exists(file) for file in (f"{path}/saved_model.pb", f"{path}/variables/variables.index")):
+        return False
+    try:
+        names = tf.io.gfile.listdir(f"{path}/variables")
+    except tf.errors.NotFoundError:  # It was removed meanwhile.
+        return False
+    # For each part, the number of all parts. A model without variables has none.
+    totals = [int(part[1]) for part in map(_PART.fullmatch, names) if part]
+    return not totals or any(totals.count(total) == total for total in totals)
 
 
 def write_sums(path: str) -> None:
@@ -45,15 +63,25 @@ def changed_file(path: str) -> str | None:
     Args:
         path: The folder that holds `saved_model.pb`; any path that TensorFlow reads.
     """
+    text = _read_sums(path)
+    if text is None:
+        return None
+    lines = [_LINE.fullmatch(line) for line in text.splitlines()]
+    if not lines or None in lines:
+        return f"{FILE} has changed since it was written"
+    return damaged_file(path, {line[2]: line[1] for line in lines if line})
+
+
+def _read_sums(path: str) -> str | None:
+    if not is_remote(path):
+        file = Path(path, FILE)
+        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
     import tensorflow as tf
 
     if not tf.io.gfile.exists(f"{path}/{FILE}"):
         return None
-    with tf.io.gfile.GFile(f"{path}/{FILE}", "r") as file:
-        lines = [_LINE.fullmatch(line) for line in file.read().splitlines()]
-    if not lines or None in lines:
-        return f"{FILE} has changed since it was written"
-    return damaged_file(path, {line[2]: line[1] for line in lines if line})
+    with tf.io.gfile.GFile(f"{path}/{FILE}", "r") as remote:
+        return str(remote.read())
 
 
 def damage(path: str) -> str | None:

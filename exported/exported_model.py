@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .damage import changed_file
+from .damage import changed_file, is_complete
 from .plain_path import plain_path
 from .signatures import LOADING_ERRORS, NEXT_WORD, SCORE, check_signature
-from .versions import complete_versions, is_complete
+from .versions import complete_versions
 
 
 @dataclasses.dataclass(frozen=True)

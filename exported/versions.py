@@ -13,7 +13,6 @@ import contextlib
 import filecmp
 import logging
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 
 from ..atomic_file import flush
 from ..file_lock import host_mark, lock
+from .damage import UnreadableError, changed_file, damage, is_complete
 
 _log = logging.getLogger(__name__)
 
@@ -30,8 +30,6 @@ _PUSHING = ".pushing-"
 _REMOVING = ".removing-"
 # Seconds without a new file after which a push of another host, whose lock may not be seen here, is taken for killed.
 _ABANDONED = 24 * 3600.0
-# A part of the variables, such as `variables.data-00000-of-00002`; not what a copy or a killed writer left beside it.
-_PART = re.compile(r"variables\.data-\d+-of-(\d+)")
 
 
 class RollbackError(ValueError):
@@ -57,7 +55,7 @@ def push(
     Args:
         destination: The folder of versions; it is created if missing.
         copy: Writes the model's files into the empty folder that it is given.
-        keep: Number of newest complete versions to keep, including this one; None: all. Withdrawn ones are
+        keep: Number of newest undamaged versions to keep, including this one; None: all. Withdrawn ones are
             removed too. A version that cannot be removed stays, with a warning in the log.
         check: Called right before the version appears, while no other process can push, withdraw or remove one. If it
             raises an error, nothing is pushed.
@@ -135,7 +133,7 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
         The version that is now the newest, and the withdrawn folders, the newest first.
 
     Raises:
-        RollbackError: If the version does not exist, or there is none to go back to.
+        RollbackError: If the version does not exist or is damaged, or there is none to go back to.
     """
     # Not Path.is_dir, which raises an error for a name that is too long.
     if not os.path.isdir(destination):  # noqa: PTH112
@@ -148,6 +146,7 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
         if to is None and len(versions) < 2:
             raise RollbackError(f"{destination}: nothing to roll back to (versions: {present}); a rollback needs two")
         target = versions[-2] if to is None else to
+        _check_target(destination, target)
         withdrawn = []
         # The newest first, so that the highest number only ever goes down to the target.
         for folder in reversed(_folders(destination)):
@@ -158,19 +157,20 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
     return newest, withdrawn
 
 
-def is_complete(path: str) -> bool:
-    """Returns whether no file of the SavedModel in a folder is missing, as in an unfinished copy; see also `damage`."""
-    import tensorflow as tf  # Late: `tfx-lm rollback` does without.
-
-    if not all(tf.io.gfile.exists(file) for file in (f"{path}/saved_model.pb", f"{path}/variables/variables.index")):
-        return False
-    try:
-        names = tf.io.gfile.listdir(f"{path}/variables")
-    except tf.errors.NotFoundError:  # It was removed meanwhile.
-        return False
-    # For each part, the number of all parts. A model without variables has none.
-    totals = [int(part[1]) for part in map(_PART.fullmatch, names) if part]
-    return not totals or any(totals.count(total) == total for total in totals)
+def _check_target(destination: Path, target: int) -> None:
+    """Refuses a rollback to a damaged version, which servers could not load."""
+    for folder in _folders(destination):
+        if int(folder.name) != target:
+            continue
+        try:
+            problem = changed_file(str(folder))
+        except OSError as error:
+            problem = f"cannot be read: {error}"
+        if problem is not None:
+            raise RollbackError(
+                f"{folder}: is damaged ({problem}), so that servers could not load it, and nothing was withdrawn; "
+                "go back to an older version, or push a model again"
+            )
 
 
 def complete_versions(path: str) -> list[str]:
@@ -240,9 +240,13 @@ def is_version(name: str) -> bool:
 
 
 def _prune(destination: Path, keep: int) -> None:
-    folders = _folders(destination)
-    complete = [int(folder.name) for folder in folders if is_complete(str(folder))]
-    names = [folder.name for folder in folders if len(complete) >= keep and int(folder.name) < complete[-keep]]
+    newest_first = iter(reversed(_folders(destination)))
+    undamaged = 0
+    for folder in newest_first:
+        undamaged += _is_undamaged(folder)
+        if undamaged == keep:
+            break
+    names = [folder.name for folder in newest_first]
     names += [path.name for path in destination.glob(f"{WITHDRAWN}*")]
     for name in names:
         try:
@@ -252,6 +256,13 @@ def _prune(destination: Path, keep: int) -> None:
             _log.warning("%s: cannot be removed (%s); the next push tries again", destination / name, error)
         else:
             shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _is_undamaged(folder: Path) -> bool:
+    try:
+        return damage(str(folder)) is None
+    except UnreadableError:  # Then one more is kept.
+        return False
 
 
 def _remove_leftovers(destination: Path) -> None:

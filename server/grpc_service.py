@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 _GRACE_SECONDS = 30.0
 # Seconds before, in which new calls are refused.
 _TURN_AWAY_SECONDS = 0.25
+# Seconds between two looks whether the server is ending, as in uvicorn.
+_LOOK_SECONDS = 0.1
 # Calls that one connection may have open; a client's library waits with the others.
 _STREAMS = 256
 SIGNATURE_DEF = "signature_def"
@@ -49,15 +51,21 @@ _CODES = {
 
 @contextlib.asynccontextmanager
 async def grpc_server(
-    predictor: Predictor, address: str, token: Token | None = None, tls: tuple[bytes, bytes] | None = None
+    predictor: Predictor,
+    address: str,
+    token: Token | None = None,
+    tls: tuple[bytes, bytes] | None = None,
+    is_ending: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[None]:
-    """Answers gRPC calls while the block runs; calls that are running at its end are still answered.
+    """Answers gRPC calls until the block ends, or the whole server; calls that are running then are still answered.
 
     Args:
         predictor: The predictor that answers.
         address: Host and port to listen at.
         token: The token that calls must have in their metadata; None: they need none.
         tls: The PEM certificate and its key; None: no TLS.
+        is_ending: Returns whether the whole server is ending. The block ends only after the last request over REST, so
+            that gRPC would wait for these.
 
     Raises:
         RuntimeError: If it cannot listen there.
@@ -86,14 +94,24 @@ async def grpc_server(
     if not port:
         raise RuntimeError(f"cannot listen at {address}")
     await server.start()
-    try:
-        yield
-    finally:
+    block_ended = asyncio.Event()
+
+    async def stop_at_the_end() -> None:
+        while not (block_ended.is_set() or is_ending()):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(block_ended.wait(), _LOOK_SECONDS)
         # gRPC cancels calls that arrive while it stops, and clients do not retry a cancelled call. So new calls are
         # first refused for a while, until clients have stopped sending them.
         gate.ending = True
         await asyncio.sleep(_TURN_AWAY_SECONDS)
         await server.stop(_GRACE_SECONDS)
+
+    stopping = asyncio.create_task(stop_at_the_end())
+    try:
+        yield
+    finally:
+        block_ended.set()
+        await stopping
 
 
 class _Ending(grpc.aio.ServerInterceptor):

@@ -80,7 +80,7 @@ def serve(
             metrics = predictor.metrics
             metrics.connections.set_function(lambda: len(clients.open))
             clients.on_cut = metrics.count_cut
-            async with _grpc_server(predictor, address, token, tls):
+            async with _grpc_server(predictor, address, token, tls, lambda: server.should_exit):
                 scheme = "http" if tls is None else "https"
                 on_ready(f"{scheme}://{_shown(host)}:{listening.getsockname()[1]}", address)
                 yield
@@ -128,14 +128,18 @@ def _warn_beyond_loopback(host: str, token: bool, tls: bool, on_warning: Callabl
 
 
 def _grpc_server(
-    predictor: Predictor, address: str, token: Token | None, tls: tuple[bytes, bytes] | None
+    predictor: Predictor,
+    address: str,
+    token: Token | None,
+    tls: tuple[bytes, bytes] | None,
+    is_ending: Callable[[], bool],
 ) -> AbstractAsyncContextManager[None]:
     if not address:
         return contextlib.nullcontext()
     # Slow to import, and needed for gRPC only.
     from .grpc_service import grpc_server
 
-    return grpc_server(predictor, address, token, tls)
+    return grpc_server(predictor, address, token, tls, is_ending)
 
 
 def _listen(host: str, port: int, setting: str) -> socket.socket:

@@ -10,7 +10,7 @@ from typing import Any
 from ...components.baseline.served import SERVED_MODEL_KEY, NotComparedError, check_compared
 from ...components.pusher.pushed_model import pushed_folder
 from ...exported import versions
-from ...exported.damage import UnreadableError, damage
+from ...exported.damage import UnreadableError, damage, is_complete
 from ..config import PipelineConfig
 from ..errors import ConfigurationError
 from ..metadata.metadata_store import SerialSqlite, check_sqlite, connection_config, open_store, resolve_connection
@@ -75,7 +75,7 @@ def _push(output: Path, config: PipelineConfig, summary: dict[str, Any], records
         raise ConfigurationError(f"{output}: its newest run, {run_id}, pushed nothing; the report says why")
     if Path(before).is_dir() and damage(before) is None:
         raise ConfigurationError(f"{output}: {before}, the model of its newest run, is there; nothing was done")
-    if not versions.is_complete(pushed.uri):
+    if not is_complete(pushed.uri):
         raise ConfigurationError(f"{pushed.uri}: the copy of the pushed model is gone; {_RUN}")
     if problem := damage(pushed.uri):
         raise ConfigurationError(f"{pushed.uri}: the copy of the pushed model is damaged: {problem}; {_RUN}")

@@ -2,11 +2,11 @@ import shutil
 
 import pytest
 import tensorflow as tf
+from tfx_lm.exported.damage import FILE, is_complete, write_sums
 from tfx_lm.exported.versions import (
     RollbackError,
     VersionNumberError,
     complete_versions,
-    is_complete,
     is_version,
     list_versions,
     push,
@@ -97,3 +97,41 @@ def test_versions_with_zeros_before_their_number_are_rolled_back(tmp_path):
     (tmp_path / "06").mkdir()
     with pytest.raises(RollbackError, match="nothing to roll back to"):
         rollback(tmp_path)
+
+
+@pytest.fixture
+def serving(uniform_model, tmp_path):
+    """Versions 5, 6 and 7, whole."""
+    for name in ("5", "6", "7"):
+        shutil.copytree(uniform_model, tmp_path / name)
+        write_sums(str(tmp_path / name))
+    return tmp_path
+
+
+def cut_off_a_variable(version):
+    (data,) = (version / "variables").glob("variables.data-*")
+    data.write_bytes(data.read_bytes()[:-1])
+
+
+def test_a_damaged_version_is_none_of_those_that_a_push_keeps(serving):
+    cut_off_a_variable(serving / "6")
+    newest = push(serving, lambda folder: shutil.copytree(serving / "7", folder, dirs_exist_ok=True), keep=3)
+    assert list_versions(serving) == [5, 6, 7, int(newest.name)]
+    newest = push(serving, lambda folder: shutil.copytree(serving / "7", folder, dirs_exist_ok=True), keep=2)
+    assert list_versions(serving) == [int(newest.name) - 1, int(newest.name)]
+
+
+def test_nobody_goes_back_to_a_damaged_version(serving):
+    cut_off_a_variable(serving / "6")
+    before = sorted(serving.iterdir())
+    with pytest.raises(RollbackError, match=r"/6: is damaged \(variables/variables.data-\S+ has changed .* an older"):
+        rollback(serving)
+    assert [path for path in sorted(serving.iterdir()) if path.name != ".lock"] == before
+    assert rollback(serving, to=5)[0] == serving / "5"
+
+
+def test_sums_of_a_version_that_cannot_be_read_stop_a_rollback(serving):
+    (serving / "6" / FILE).unlink()
+    (serving / "6" / FILE).mkdir()
+    with pytest.raises(RollbackError, match="/6: is damaged .cannot be read: .*Is a directory"):
+        rollback(serving)

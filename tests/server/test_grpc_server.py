@@ -88,3 +88,30 @@ def test_without_the_option_there_is_no_grpc(server):
         body = json.dumps({"instances": ["the"]})
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + body.encode())
         assert b"HTTP/1.1 400" in connection.recv(1000)
+
+
+def is_refused(stub):
+    try:
+        stub.Predict(request(text=["the cat"]), timeout=60)
+    except grpc.RpcError as error:
+        return error.code() == Code.UNAVAILABLE
+    return False
+
+
+def test_a_server_that_ends_refuses_calls_while_it_still_answers_a_slow_request(start_server, bigram_model):
+    """REST and gRPC end side by side: one after the other would take as long as both limits together."""
+    server = start_server(bigram_model, "--grpc-port", "0")
+    with (
+        socket.create_connection(("127.0.0.1", server.port)) as slow,
+        grpc.insecure_channel(server.grpc_address) as channel,
+    ):
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        stub.Predict(request(text=["the cat"]), timeout=60)
+        body = json.dumps({"instances": ["the"]}).encode()
+        head = f"POST /v1/models/model:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        slow.sendall(head + body[:-1])
+        server.process.terminate()
+        wait_for(lambda: is_refused(stub))
+        slow.sendall(body[-1:])
+        assert b"HTTP/1.1 200" in slow.recv(1000)
+    assert server.stop() == (-signal.SIGTERM, "")
