@@ -133,5 +133,5 @@ def test_nobody_goes_back_to_a_damaged_version(serving):
 def test_sums_of_a_version_that_cannot_be_read_stop_a_rollback(serving):
     (serving / "6" / FILE).unlink()
     (serving / "6" / FILE).mkdir()
-    with pytest.raises(RollbackError, match="/6: is damaged .cannot be read: .*Is a directory"):
+    with pytest.raises(RollbackError, match=r"/6: is damaged .cannot be read: .*Is a directory"):
         rollback(serving)
