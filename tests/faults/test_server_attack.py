@@ -8,6 +8,7 @@ import json
 import resource
 import signal
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -82,7 +83,7 @@ def large_model(save_uniform_model):
 
 
 def test_memory_is_bounded_while_many_clients_send_the_largest_requests(start_server, large_model, faults):
-    server = start_server(large_model)
+    server = start_server(large_model, python=sys.executable)
     server.predict({"instances": ["w1"]})
     memory, end = Memory(server.process.pid), time.monotonic() + SECONDS
     statuses = Counter()
@@ -125,7 +126,7 @@ def test_memory_is_bounded_while_many_clients_send_the_largest_requests(start_se
 
 
 def test_a_thousand_connections_do_not_keep_others_out(start_server, bigram_model, faults):
-    server = start_server(bigram_model)
+    server = start_server(bigram_model, python=sys.executable)
     with contextlib.ExitStack() as opened, faults.survived():
         for number in range(1500):
             connection = opened.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=60))
@@ -141,7 +142,7 @@ def test_a_thousand_connections_do_not_keep_others_out(start_server, bigram_mode
 
 
 def test_without_file_descriptors_what_is_connected_is_answered_and_others_later(start_server, bigram_model, faults):
-    server = start_server(bigram_model, "--max-connections", "50")
+    server = start_server(bigram_model, "--max-connections", "50", python=sys.executable)
     pid = server.process.pid
     kept = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     kept.request("GET", "/v1/models/model")

@@ -15,8 +15,9 @@ import pytest
 class Server:
     """A process of `tfx-lm serve` and its output."""
 
-    def __init__(self, model, *options):
-        command = [str(Path(sys.executable).parent / "tfx-lm"), "serve", str(model), "--port", "0", *options]
+    def __init__(self, model, *options, python=sys.executable):
+        program = Path(sys.executable).parent / "tfx-lm"
+        command = [str(python), str(program), "serve", str(model), "--port", "0", *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout and self.process.stderr
         self._stdout, self._errors = self.process.stdout, self.process.stderr
@@ -70,12 +71,15 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def start_server():
-    """A function that starts a server; all are stopped at the end."""
+def start_server(forked_python):
+    """A function that starts a server; all are stopped at the end.
+
+    With `python=sys.executable` it starts as a user's does and prints what that prints; otherwise it is a fork.
+    """
     servers = []
 
-    def start(model, *options):
-        servers.append(Server(model, *options))
+    def start(model, *options, python=forked_python):
+        servers.append(Server(model, *options, python=python))
         return servers[-1]
 
     yield start

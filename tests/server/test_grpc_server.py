@@ -42,7 +42,7 @@ def test_a_deadline_ends_a_call_and_the_metrics_count_all(start_server, bigram_m
 
 def test_a_new_version_takes_over_and_the_end_drains_without_a_failed_call(start_server, bigram_model, tmp_path):
     shutil.copytree(bigram_model, tmp_path / "1")
-    server = start_server(tmp_path, "--grpc-port", "0", "--poll-seconds", "0.1")
+    server = start_server(tmp_path, "--grpc-port", "0", "--poll-seconds", "0.1", python=sys.executable)
     codes, versions, stop = set(), set(), threading.Event()
 
     def ask():

@@ -4,6 +4,7 @@ import http.client
 import json
 import shutil
 import signal
+import sys
 import threading
 import time
 
@@ -49,7 +50,7 @@ class Load:
 
 def test_a_new_version_takes_over_under_load_without_a_failed_request(start_server, bigram_model, tmp_path):
     copy_version(bigram_model, tmp_path, 1)
-    server = start_server(tmp_path, "--poll-seconds", "0.1")
+    server = start_server(tmp_path, "--poll-seconds", "0.1", python=sys.executable)
     load = Load(server)
     for number in (2, 10):
         copy_version(bigram_model, tmp_path, number)
@@ -68,7 +69,7 @@ def test_a_new_version_takes_over_under_load_without_a_failed_request(start_serv
 
 def test_a_version_that_cannot_be_loaded_is_passed_over(start_server, bigram_model, tmp_path):
     copy_version(bigram_model, tmp_path, 1)
-    server = start_server(tmp_path, "--poll-seconds", "0.1")
+    server = start_server(tmp_path, "--poll-seconds", "0.1", python=sys.executable)
     (tmp_path / "2" / "variables").mkdir(parents=True)
     (tmp_path / "2" / "saved_model.pb").write_bytes(b"damaged")
     (tmp_path / "2" / "variables" / "variables.index").write_bytes(b"")
@@ -84,7 +85,7 @@ def test_a_version_that_cannot_be_loaded_is_passed_over(start_server, bigram_mod
 
 
 def test_requests_under_way_are_answered_when_the_server_is_told_to_end(start_server, bigram_model):
-    server = start_server(bigram_model)
+    server = start_server(bigram_model, python=sys.executable)
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.putrequest("POST", PREDICT)
     body = json.dumps({"instances": ["the cat"]}).encode()
