@@ -20,7 +20,7 @@ WORKDIR /src
 # The dependencies first: they change less often than the code, and take minutes.
 COPY pyproject.toml setup.py uv.lock README.md __init__.py ./
 RUN /opt/uv/bin/uv sync --locked --python /usr/bin/python3 --extra kubeflow --extra serve --no-install-project
-COPY atomic_file.py errors.py exit_codes.py file_lock.py file_sums.py progress.py public_names.py py.typed remote.py settings.py ./
+COPY atomic_file.py errors.py exit_codes.py file_lock.py file_sums.py parent_death.py progress.py public_names.py py.typed remote.py settings.py ./
 COPY cli cli
 COPY components components
 COPY exported exported

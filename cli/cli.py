@@ -19,6 +19,7 @@ COMMANDS = (
     "compile",
     "init-metadata",
     "run-node",
+    "train-worker",
     "score",
     "bulk-score",
     "compare",

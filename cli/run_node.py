@@ -6,9 +6,11 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
+from ..components.trainer.cluster import Cluster
 from ..exit_codes import NODE_FAILED, NODE_SKIPPED
 from ..pipelines.errors import ConfigurationError
 from ..pipelines.nodes.node_result import ALREADY_DONE
@@ -35,10 +37,23 @@ def command(file: Path, node_id: str, run_id: str, parameters: str, again: bool)
     99 skipped; 130 and 143 ended by Ctrl-C or SIGTERM, and recorded as failed if its work had begun. A node that was
     killed outright is done again by the next run.
     """
-    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    # Ignored signals, as with nohup, stay ignored.
-    signals = {number for number in ending if signal.getsignal(number) is not signal.SIG_IGN}
-    ended = supervise(lambda: _run(file, node_id, run_id, parameters, again), signals)
+    run_supervised(file, node_id, run_id, parameters, again)
+
+
+def run_supervised(
+    file: Path, node_id: str, run_id: str, parameters: str, again: bool, cluster: Cluster | None = None
+) -> NoReturn:
+    """Runs a node in a process of its own, and ends this one with the command's exit code.
+
+    Args:
+        file: The options of the command, as the four after it.
+        node_id: See there.
+        run_id: See there.
+        parameters: See there.
+        again: See there.
+        cluster: The workers that train together, if the node is a Trainer with several; this one is the chief.
+    """
+    ended = supervise(lambda: _run(file, node_id, run_id, parameters, again, cluster), ending_signals())
     if ended.code < 0:
         reason = _record(file, node_id, run_id, parameters, ended)
         click.echo(f"tfx-lm: {node_id} failed: {reason}", err=True)
@@ -47,12 +62,22 @@ def command(file: Path, node_id: str, run_id: str, parameters: str, again: bool)
     sys.exit(NODE_FAILED if ended.code < 0 else ended.code)
 
 
-def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool) -> int:
+def ending_signals() -> set[signal.Signals]:
+    """Returns the signals that end a command; those that are ignored, as with nohup, stay ignored."""
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    return {number for number in ending if signal.getsignal(number) is not signal.SIG_IGN}
+
+
+def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool, cluster: Cluster | None = None) -> int:
     quiet_tensorflow()
     with quiet_imports():
         import_uncollected("tfx_lm.pipelines.nodes.node_command")
         from ..pipelines.nodes.node_command import places, run_node_of_file
     try:
+        if cluster is not None:
+            from ..pipelines.nodes.worker_command import trainer_of_file
+
+            trainer_of_file(file, node_id, run_id, parameters)
         result = run_node_of_file(file, node_id, run_id, parameters, again)
     except ConfigurationError as error:
         refuse(error)
@@ -63,6 +88,11 @@ def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool) ->
             raise
         click.echo(f"tfx-lm: {failure}", err=True)
         return NODE_FAILED
+    if cluster is not None and result.state in (ALREADY_DONE, "CACHED"):
+        from ..pipelines.nodes.worker_command import send_helpers_home
+
+        reason = f"{node_id} was done before; worker 0 has nothing to train"
+        send_helpers_home(file, node_id, run_id, parameters, cluster, reason)
     if result.state == ALREADY_DONE:
         click.echo(
             f"{node_id}: already done in run {run_id}; nothing was done, and nothing was read. Give --again to do it "

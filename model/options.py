@@ -44,6 +44,11 @@ class TrainerOptions(Settings):
     precision: Literal["float32", "bfloat16"] = "float32"
     # auto: the first that is available of a TPU, several workers (TF_CONFIG), several GPUs, one device.
     distribution: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = "auto"
+    # Processes of this machine that train together, at most one for each processor. More than 1 is for trying several
+    # workers out, and no faster: one process already uses all processors.
+    workers: WholeNumber = Field(1, ge=1, le=256)
+    # Seconds to wait for a worker that has not come, on this machine or another; the training then ends.
+    worker_timeout_seconds: Number = Field(600.0, gt=0.0, le=604_800.0)
     # Real and padded tokens in a batch; the number of sentences follows from their length.
     batch_tokens: WholeNumber = Field(2048, ge=2)
     # Most passes over the training data.
@@ -79,6 +84,19 @@ class TrainerOptions(Settings):
         if not rising or (self.output == "adaptive" and not cutoffs):
             raise SettingError(f"{{adaptive_cutoffs}}={list(cutoffs)}: must be rising ids; set {{adaptive_cutoffs}}")
         return self
+
+    @model_validator(mode="after")
+    def _workers_are_distributed(self) -> TrainerOptions:
+        if self.workers > 1 and self.distribution not in ("auto", "multi_worker"):
+            raise SettingError(
+                f"{{workers}}={self.workers}: {{distribution}}={self.distribution} trains in one process; set "
+                "{distribution}=auto, or {workers}=1"
+            )
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """Returns the options that decide what is trained, JSON types: all but how many workers do it."""
+        return self.model_dump(mode="json", exclude={"workers", "worker_timeout_seconds"})
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TrainerOptions:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..components.text_example_gen.inputs import check_inputs
 from ..components.text_example_gen.places import check_place_here
-from ..components.trainer.cluster import cluster_workers
+from ..components.trainer.cluster import check_workers_here, cluster_of
 from ..remote import is_remote
 from ..text_files.errors import InputError
 from .beam.checks import check_beam
@@ -43,7 +43,7 @@ def check_run(config: PipelineConfig) -> None:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     _check_not_made_here(paths, Path(config.output_folder()))
     check_vocabulary(config)
-    _check_one_worker(config)
+    _check_workers(config)
     check_beam(config.beam)
     _check_writable(Path(config.output))
     config.make_link()
@@ -115,25 +115,26 @@ def _check_not_made_here(paths: Iterable[str], output: Path) -> None:
             )
 
 
-def _check_one_worker(config: PipelineConfig) -> None:
-    """Raises a `ConfigurationError` if the Trainer would wait for workers that a local run does not start."""
-    if config.trainer.distribution not in ("auto", "multi_worker"):
-        return
+def _check_workers(config: PipelineConfig) -> None:
+    """Raises a `ConfigurationError` if this machine cannot have the workers, or a local run does not start them."""
+    trainer = config.trainer
     try:
-        workers = cluster_workers()
+        check_workers_here(trainer)
+        workers = cluster_of(trainer).workers
     except ValueError as error:
-        raise ConfigurationError(str(error)) from error
-    if len(workers) < 2 and config.trainer.distribution == "auto":
+        raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
+    if trainer.workers > 1 or (len(workers) < 2 and trainer.distribution != "multi_worker"):
         return
     named = (
         f"TF_CONFIG names {len(workers)} workers ({', '.join(workers)})"
         if len(workers) > 1
-        else ("trainer.distribution=multi_worker")
+        else "trainer.distribution=multi_worker"
     )
     raise ConfigurationError(
-        f"{named}, and `tfx-lm run` starts no other workers: the Trainer would wait for them. Unset TF_CONFIG and set "
-        "trainer.distribution=auto to train on this machine alone; for several workers, call "
-        "tfx_lm.components.trainer.run_fn.run_fn on each (docs/guide/training.md, Several devices)"
+        f"{named}, and `tfx-lm run` starts no workers on other hosts: the Trainer would wait for them. Unset TF_CONFIG "
+        "and set trainer.distribution=auto to train on this machine alone (with trainer.workers processes); for "
+        "several hosts, give each of them the compiled pipeline and `tfx-lm train-worker` "
+        "(docs/guide/training.md, Several workers)"
     )
 
 

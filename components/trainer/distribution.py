@@ -9,8 +9,7 @@ from urllib.parse import urlparse
 import tensorflow as tf
 
 from ...errors import SettingError, escape
-from ...progress import report
-from .cluster import cluster_workers
+from .cluster import cluster_of_environment
 
 # Where a TPU host listens, unless its address says otherwise, and the seconds in which it must answer.
 TPU_PORT = 8470
@@ -38,7 +37,7 @@ def choose_strategy(name: str) -> tf.distribute.Strategy:
     Raises:
         ValueError: if what is asked for is not there.
     """
-    workers = cluster_workers() if name in ("auto", "multi_worker") else []
+    workers = cluster_of_environment().workers if name in ("auto", "multi_worker") else ()
     tpu = _tpu_address() if name in ("auto", "tpu") else None
     if name == "tpu" or tpu is not None:
         return _tpu(tpu)
@@ -84,14 +83,13 @@ def _of_first_replica(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.
     return strategy.experimental_local_results(strategy.run(on_each_replica))[0]
 
 
-def _multi_worker(workers: list[str]) -> tf.distribute.Strategy:
+def _multi_worker(workers: tuple[str, ...]) -> tf.distribute.Strategy:
     if len(workers) < 2:
         raise SettingError(
-            f"{{distribution}}=multi_worker: TF_CONFIG names {len(workers)} workers, must be several; set TF_CONFIG in "
-            "each worker's environment, or {distribution}=one_device"
+            f"{{distribution}}=multi_worker: TF_CONFIG names {len(workers)} workers, must be several; set {{workers}} "
+            "for several on this machine, set TF_CONFIG in the environment of each for several hosts, or set "
+            "{distribution}=one_device"
         )
-    # TensorFlow waits for all of them, without a word.
-    report(f"waits until all workers of TF_CONFIG have started: {', '.join(workers)}")
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ... import __version__
 from ...errors import SettingError
 from ...model.adaptive import fitting_cutoffs
 from ...model.export import export_model
@@ -21,6 +22,7 @@ from . import input_pipeline
 from .backup import Backup
 from .buckets import choose_buckets
 from .callbacks import Position, Progress, Records, SaveBackup, Schedule
+from .cluster import Cluster, check_workers_here, cluster_of
 from .distribution import choose_strategy, from_chief, is_chief
 from .divergence import Divergence
 from .optimizer import build_optimizer
@@ -29,12 +31,14 @@ from .run_options import options_of_run
 from .same_transform import check_same_transform
 from .threads import deal_threads, on_processor
 from .training import TrainableLanguageModel
+from .workers import train_here, train_on_hosts
 
 
 def run_fn(fn_args: Any) -> None:
     """Trains a language model and exports its best epoch.
 
-    Where several workers train together, each of them calls this; only the chief writes.
+    With the option `workers`, it starts several on this machine. If `TF_CONFIG` names several hosts, each of them calls
+    this, or `join_training`. Only the chief writes.
 
     Args:
         fn_args: TFX's `FnArgs`. Used are `train_files` and `eval_files` (patterns of transformed examples),
@@ -49,30 +53,86 @@ def run_fn(fn_args: Any) -> None:
         SettingError: for bad options, options `transform` that are not those of the Transform graph, or a
             `base_model`, from which no training can start yet.
         ValueError: for a split without sentences.
+        WorkerError: if a worker does not come, or dies.
         DivergenceError: if the training breaks down (see `divergence`). Nothing is exported then.
     """
     options, config = options_of_run(fn_args), fn_args.custom_config
+    check_workers_here(options)
+    task = {
+        "trainer": options.model_dump(mode="json"),
+        "transform": config["transform"],
+        "transform_output": fn_args.transform_output,
+        "train_files": [*fn_args.train_files],
+        "eval_files": [*fn_args.eval_files],
+        "run_directory": fn_args.model_run_dir,
+        "model_directory": fn_args.serving_model_dir,
+        # May be a URI.
+        "backup_directory": config.get("backup_directory") or os.path.join(fn_args.model_run_dir, "backup"),  # noqa: PTH118
+    }
+    if options.workers > 1:
+        train_here(options.workers, task, train_and_export)
+    elif (cluster := cluster_of(options)).several:
+        train_on_hosts(cluster, task, train_and_export, agreed(options, config), options.worker_timeout_seconds)
+    else:
+        train_and_export(task)
+
+
+def join_training(cluster: Cluster, options: TrainerOptions, config: Mapping[str, Any]) -> str:
+    """Trains as a worker that only helps: the chief tells it the files, and alone writes.
+
+    Args:
+        cluster: All workers, and which of them this one is; not the chief.
+        options: The options that the chief has, too.
+        config: The `custom_config` that the chief has, too.
+
+    Returns:
+        Why there was nothing to train, or an empty text.
+
+    Raises:
+        SettingError: The chief did not come, it has something else to train, or a worker has died.
+    """
+    return train_on_hosts(cluster, {}, train_and_export, agreed(options, config), options.worker_timeout_seconds)
+
+
+def agreed(options: TrainerOptions, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what the workers of a training must agree on, JSON types."""
+    return {"version": __version__, "trainer": options.identity(), "transform": config["transform"]}
+
+
+def train_and_export(task: Mapping[str, Any]) -> None:
+    """Trains in this process, alone or as the worker that `TF_CONFIG` names, and exports if it is the chief.
+
+    Args:
+        task: What `run_fn` was given, JSON types.
+    """
+    options = TrainerOptions.from_config(task["trainer"])
     # Threads and workers are set up before TensorFlow runs anything else.
-    shares = deal_threads(options.batch_tokens)
+    workers = cluster_of(options).workers
+    shares = deal_threads(options.batch_tokens // max(1, len(workers)), options.workers)
+    if options.workers > 1 and not on_processor():
+        raise SettingError(
+            f"{{workers}}={options.workers}: this machine has an accelerator, and one process uses all of them; set "
+            "{workers}=1"
+        )
     strategy = choose_strategy(options.distribution)
-    transform = TransformGraph(fn_args.transform_output)
-    check_same_transform(transform, TextOptions.from_custom_config(config["transform"]))
-    train_files = input_pipeline.list_files(fn_args.train_files, "train")
-    eval_files = input_pipeline.list_files(fn_args.eval_files, "eval")
+    transform = TransformGraph(task["transform_output"])
+    check_same_transform(transform, TextOptions.from_custom_config(task["transform"]))
+    train_files = input_pipeline.list_files(task["train_files"], "train")
+    eval_files = input_pipeline.list_files(task["eval_files"], "eval")
     backup = Backup(
-        config.get("backup_directory") or os.path.join(fn_args.model_run_dir, "backup"),  # noqa: PTH118
+        task["backup_directory"],
         {
-            "trainer": options.model_dump(mode="json"),
-            "transform": config["transform"],
-            "transform_output": fn_args.transform_output,
+            "trainer": options.identity(),
+            "transform": task["transform"],
+            "transform_output": task["transform_output"],
             "files": [train_files, eval_files],
         },
     )
-    run_dir, vocabulary_size = fn_args.model_run_dir, transform.vocabulary_size
+    run_dir, vocabulary_size = task["run_directory"], transform.vocabulary_size
     with strategy.scope():
         model = train(options, train_files, eval_files, vocabulary_size, backup, run_dir, shares)
     if is_chief(strategy):
-        export_model(model, transform, config["transform"], fn_args.serving_model_dir)
+        export_model(model, transform, task["transform"], task["model_directory"])
         backup.delete()
     # TFX looks for the exported model as soon as a worker is done, so all wait for it.
     from_chief(strategy, b"")

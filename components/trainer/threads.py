@@ -11,7 +11,7 @@ import tensorflow as tf
 SHARE_TOKENS = 256
 
 
-def deal_threads(batch_tokens: int) -> int:
+def deal_threads(batch_tokens: int, processes: int = 1) -> int:
     """Gives each share of a batch its own threads, if there is no accelerator.
 
     An LSTM's step is a small product and some smaller operations; spread over all cores, they wait for each other
@@ -22,7 +22,8 @@ def deal_threads(batch_tokens: int) -> int:
     used it already it stays as it is, and so does one set by the user. Our runners start a process for each node.
 
     Args:
-        batch_tokens: Positions of a batch.
+        batch_tokens: Positions of the part of a batch that this process computes.
+        processes: How many processes share the cores of this machine.
 
     Returns:
         Into how many shares to deal a batch: one on an accelerator, else as many as there are cores if each has
@@ -31,7 +32,7 @@ def deal_threads(batch_tokens: int) -> int:
     if not on_processor():
         return 1
     # Those that this process may use: a container is often allowed a few of the machine's.
-    cores = joblib.cpu_count()
+    cores = max(1, joblib.cpu_count() // processes)
     shares = max(1, min(cores, batch_tokens // SHARE_TOKENS))
     if tf.config.threading.get_intra_op_parallelism_threads() == 0:
         with contextlib.suppress(RuntimeError):  # TensorFlow is at work already.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ... import progress
 from ..errors import ConfigurationError
@@ -47,14 +48,7 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str, aga
     nodes = graph(ir)
     if node_id not in nodes:
         raise ConfigurationError(f"--node {node_id}: no such node; the nodes are {', '.join(nodes)}")
-    try:
-        values = read_json(parameters)
-    except DuplicateKeyError as error:
-        raise ConfigurationError(f"--parameters {parameters}: {error}") from error
-    except ValueError as error:
-        raise ConfigurationError(f"--parameters {parameters}: not JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise ConfigurationError(f"--parameters {parameters}: must be a JSON object")
+    values = read_parameters(parameters)
     places = parameter_places(ir)
     set_parameters(ir, run_id, values)
     connection = pipeline_connection(ir)
@@ -71,8 +65,25 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str, aga
             return NodeResult(node_id, ALREADY_DONE, 0.0)
         check_inputs(ir, node_id, run_id, records, DamageCheck(handle.unlocked))
         prepare(ir, node_id, run_id, records)
-    with progress.listening(_printer()):
+    with progress.listening(printer()):
         return run_node(ir, node_id)
+
+
+def read_parameters(parameters: str) -> dict[str, Any]:
+    """Reads the value of --parameters, a JSON object.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    try:
+        values = read_json(parameters)
+    except DuplicateKeyError as error:
+        raise ConfigurationError(f"--parameters {parameters}: {error}") from error
+    except ValueError as error:
+        raise ConfigurationError(f"--parameters {parameters}: not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"--parameters {parameters}: must be a JSON object")
+    return values
 
 
 def places(file: Path) -> dict[str, Path]:
@@ -82,7 +93,8 @@ def places(file: Path) -> dict[str, Path]:
     return node_of_run(ir, "").places()
 
 
-def _printer() -> Callable[[str, float | None], None]:
+def printer() -> Callable[[str, float | None], None]:
+    """Returns a listener of progress that prints a line every ten seconds."""
     printed = float("-inf")
 
     def show(text: str, fraction: float | None) -> None:

@@ -9,12 +9,10 @@ itself: another process, which runs only the loop below, sends it SIGTERM, and k
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Collection, Mapping
@@ -22,13 +20,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...parent_death import end_with_parent
 from ..storage_failure import full_places
 from .scratch import scratch_folder, use
 
 # Seconds between SIGTERM and SIGKILL, in which a process records its failure and removes temporary files.
 GRACE = 4.0
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -157,7 +154,7 @@ def _run(work: Callable[[], int], signals: Collection[int], supervisor: int, lif
         for number in (*signals, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _end_with(supervisor, life)
+        end_with_parent(supervisor, life)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         code = work()
     except SystemExit as end:
@@ -170,23 +167,3 @@ def _run(work: Callable[[], int], signals: Collection[int], supervisor: int, lif
             sys.stderr.flush()
         # Running threads of a library must not keep the process alive.
         os._exit(code)
-
-
-def _end_with(supervisor: int, life: int) -> None:
-    """Makes the system kill this process when its supervisor dies.
-
-    Args:
-        supervisor: The supervisor's process id.
-        life: Reading end of a pipe whose writing end only the supervisor holds.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != supervisor:  # It died before the call.
-            os._exit(1)
-    else:
-
-        def watch() -> None:
-            os.read(life, 1)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-        threading.Thread(target=watch, daemon=True).start()

@@ -122,11 +122,23 @@ def test_workers_that_nobody_starts(tmp_path, corpus, monkeypatch, distribution)
     monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
     given = (*GATE, "--data", str(corpus), "--output", str(tmp_path / "o"), "--set")
     text = refused(*given, f"trainer.distribution={distribution}")
-    assert "TF_CONFIG names 2 workers (a:2222, b:2222), and `tfx-lm run` starts no other workers" in text
+    assert "TF_CONFIG names 2 workers (a:2222, b:2222), and `tfx-lm run` starts no workers on other hosts" in text
+    assert "workers=2: TF_CONFIG names 2 workers already" in refused(*given, "trainer.workers=2")
     assert "Unset TF_CONFIG" in text
     assert not (tmp_path / "o").exists()
     monkeypatch.delenv("TF_CONFIG")
     assert "trainer.distribution=multi_worker, and `tfx-lm run`" in refused(*given, "trainer.distribution=multi_worker")
+
+
+def test_more_workers_than_processors(tmp_path, corpus, monkeypatch):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 3)
+    given = (*GATE, "--data", str(corpus), "--output", str(tmp_path / "o"), "--set")
+    text = refused(*given, "trainer.workers=4")
+    assert "trainer.workers=4: each needs a processor, and this process may use 3; lower trainer.workers" in text
+    assert "trainer.workers=0: must be >= 1" in refused(*given, "trainer.workers=0")
+    text = refused(*given, "trainer.workers=2", "--set", "trainer.distribution=mirrored")
+    assert "trainer.workers=2: trainer.distribution=mirrored trains in one process" in text
+    assert not (tmp_path / "o").exists()
 
 
 @pytest.mark.slow

@@ -36,6 +36,15 @@ ELSEWHERE |= dict.fromkeys(
     ),
     "tests/server",
 )
+# Several hosts: tests/faults/test_workers_on_hosts.py.
+ELSEWHERE |= dict.fromkeys(
+    (
+        "tfx-lm train-worker --pipeline dags/my-model.json --run-id ID --worker host1:2222 --worker host2:2222 "
+        f"--index {index}"
+        for index in (0, 1)
+    ),
+    "tests/faults",
+)
 # Python snippets that something else runs, by a part of their text.
 SNIPPETS_ELSEWHERE = {
     "create_dag(": "tests/pipelines/airflow, which has Airflow's environment",

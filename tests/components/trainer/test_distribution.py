@@ -45,7 +45,7 @@ def test_mirrored_needs_several_devices():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "TF_CONFIG names 0 workers, must be several; set TF_CONFIG"),
+        ("", "TF_CONFIG names 0 workers, must be several; set workers for several on this machine"),
         (tf_config(1), "TF_CONFIG names 1 workers, must be several"),
         ("{", "TF_CONFIG={: JSONDecodeError.* it must be of the form"),
         ("[]", "TF_CONFIG=.*it must be of the form"),

@@ -1,51 +1,10 @@
 """Replicas on two devices, and in two processes, train as one device does."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
-from helpers.programs import program
-
-# Longer than a test takes on a busy machine: a hang must fail, not last.
-TIMEOUT = 300
-
-
-def run_workers(name, arguments, workers, python=sys.executable):
-    """Runs a program in one process, or in several that find each other by TF_CONFIG; returns their outputs.
-
-    `arguments` has those of each process. Fails if a process does, or is not done in time.
-    """
-    processes = []
-    sockets = [socket.socket() for _ in range(workers)]
-    for one in sockets:
-        one.bind(("localhost", 0))
-    addresses = [f"localhost:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
-    for index in range(workers):
-        environment = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
-        if workers > 1:
-            task = {"type": "worker", "index": index}
-            environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        command = program(name, *arguments[index], python=python)
-        processes.append(
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        )
-    end = time.monotonic() + TIMEOUT
-    try:
-        results = [process.communicate(timeout=max(1, end - time.monotonic())) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    for process, (_, errors) in zip(processes, results, strict=True):
-        assert process.returncode == 0, errors[-5000:]
-    return [output for output, _ in results]
+from helpers.worker_processes import run_workers
 
 
 @pytest.fixture(scope="module")
@@ -90,20 +49,6 @@ def test_two_replicas_train_as_one_device_does(trained, one_device, name, worker
     # 20 steps are six times all three batches, and the first two once more; the validation is all three once.
     assert one_device["logs"]["tokens"] == 6 * 25 + 18
     assert one_device["logs"]["val_tokens"] == 25
-
-
-@pytest.mark.slow
-def test_only_the_chief_writes(corpus, tmp_path):
-    both = [corpus.fn_args(tmp_path / name, epochs=2, layers=1) for name in ("chief", "other")]
-    run_workers("run_trainer", [[json.dumps(vars(fn_args))] for fn_args in both], 2)
-    chief, other = tmp_path / "chief", tmp_path / "other"
-    assert (chief / "model" / "saved_model.pb").exists()
-    document = json.loads((chief / "run" / "training.json").read_text())
-    assert len(document["epochs"]) == 2
-    for epoch in document["epochs"]:
-        assert epoch["tokens"] == document["train"]["tokens"]
-        assert epoch["validation_tokens"] == document["eval"]["tokens"]
-    assert not other.exists()
 
 
 @pytest.mark.slow

@@ -1,0 +1,116 @@
+"""Several workers train as one does; one that dies ends all, and the next start goes on from the backup."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+import tensorflow as tf
+from helpers.programs import program
+from helpers.worker_processes import run_workers
+from tfx_lm.components.trainer import workers
+from tfx_lm.components.trainer.cluster import Cluster
+from tfx_lm.components.trainer.run_fn import run_fn
+from tfx_lm.errors import SettingError
+
+# 24 steps.
+OPTIONS = {"epochs": 2, "batch_tokens": 420, "dropout": 0.0, "layers": 1}
+CLUSTER = Cluster(("host0:2222", "host1:2222"))
+
+
+@pytest.fixture(scope="module")
+def one_worker(corpus, tmp_path_factory):
+    """The weights that one process trains, by name."""
+    fn_args = corpus.fn_args(tmp_path_factory.mktemp("one"), **OPTIONS)
+    run_fn(fn_args)
+    return weights(fn_args)
+
+
+def weights(fn_args):
+    return tf.saved_model.load(fn_args.serving_model_dir).parameters
+
+
+def assert_same(mine, others):
+    assert mine.keys() == others.keys()
+    for name, weight in others.items():
+        assert tf.norm(mine[name] - weight) <= 1e-4 * tf.norm(weight), name
+
+
+def document(fn_args):
+    return json.loads((pathlib.Path(fn_args.model_run_dir) / "training.json").read_text())
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_ends_all_and_the_next_start_goes_on(
+    corpus, one_worker, tmp_path, forked_python, marked
+):
+    kept = tmp_path / "backup"
+    killed, resumed = (
+        corpus.fn_args(tmp_path / name, backup_directory=kept, workers=2, **OPTIONS) for name in ("killed", "resumed")
+    )
+    command = program("train_until_killed", json.dumps(vars(killed)), 600, "worker 1", python=forked_python)
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "WorkerError: worker 1 (localhost:" in run.stderr
+    assert ") was killed by SIGKILL, so all workers ended; the next start goes on from the backup" in run.stderr
+    marked.wait_until_gone()
+    assert len(list(kept.iterdir())) == 1
+
+    command = program("run_trainer", json.dumps(vars(resumed)), python=forked_python)
+    subprocess.run(command, capture_output=True, text=True, check=True)
+    assert document(resumed)["resumed_after_epoch"] == 1
+    assert 20 <= 2 * document(resumed)["train"]["batches"] <= 30
+    assert_same(weights(resumed), one_worker)
+    assert not list(kept.iterdir())
+
+
+@pytest.mark.slow
+def test_three_hosts_train_as_one_worker_does_and_only_the_chief_writes(corpus, one_worker, tmp_path, forked_python):
+    each = [corpus.fn_args(tmp_path / name, **OPTIONS) for name in ("chief", "second", "third")]
+    run_workers("run_trainer", [[json.dumps(vars(fn_args))] for fn_args in each], 3, forked_python)
+    assert_same(weights(each[0]), one_worker)
+    trained = document(each[0])
+    assert len(trained["epochs"]) == 2
+    for epoch in trained["epochs"]:
+        assert epoch["tokens"] == trained["train"]["tokens"]
+        assert epoch["validation_tokens"] == trained["eval"]["tokens"]
+    assert [path.name for path in tmp_path.iterdir()] == ["chief"]
+
+
+def train(task):
+    """Stands in for a training."""
+    index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+    what = task.get(str(index))
+    if what == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "fail":
+        raise SettingError("{batch_tokens}=2: too few")
+    if what == "lose":
+        raise tf.errors.UnavailableError(None, None, "connection lost")
+    if what == "wait":
+        signal.pause()
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"1": "die", "0": "wait"}, r"^worker 1 \(host1:2222\) was killed by SIGKILL, so all workers ended"),
+        ({"1": "die", "0": "lose"}, r"^worker 1 \(host1:2222\) was killed by SIGKILL"),
+        ({"0": "fail", "1": "wait"}, "^batch_tokens=2: too few$"),
+    ],
+)
+def test_the_error_names_what_ended_the_workers(task, message):
+    with pytest.raises(SettingError, match=message):
+        workers._run(CLUSTER, range(2), {}, task, train)
+
+
+def test_all_workers_are_done():
+    workers._run(CLUSTER, range(2), {}, {}, train)
+
+
+def test_a_process_that_has_used_tensorflow_is_not_divided():
+    tf.constant(1)
+    with pytest.raises(SettingError, match="TensorFlow has run something in this process already"):
+        workers.train_here(2, {}, train)
