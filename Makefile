@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all set-up themselves, from the package index. `make test` also needs a Chromium, which it
 # installs as root on Debian.
-.PHONY: demo flink-demo docs test test-fast test-faults test-flink test-newest test-stacks check types sbom audit chromium format install clean
+.PHONY: demo flink-demo image docs test test-fast test-faults test-flink test-image test-newest test-stacks check types sbom audit chromium format install clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -12,7 +12,10 @@ TORCH := .cache/torch
 WORKERS := $(shell awk '/MemTotal/ { print $$2 < 10000000 ? 2 : 3 }' /proc/meminfo 2>/dev/null | grep . || echo 2)
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The slow half of tests/faults, over an hour, has a command of its own.
-NO_FAULTS = -m "not faults and not flink"
+NO_FAULTS = -m "not faults and not flink and not image"
+# `make image IMAGE=registry.example.com/tfx-lm:0.1.0 BASE=debian:13`; deploy/build-image says which base it takes without BASE.
+IMAGE ?= localhost/tfx-lm:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' __init__.py)
+export BASE
 # Findings of `make audit` that do not concern us, each under both of its names.
 NOT_CONCERNED = PYSEC-2023-238 GHSA-5wvp-7f3h-6wmm PYSEC-2023-17 GHSA-29gw-9793-fvw7 PYSEC-2023-221 GHSA-hrfv-mqp8-q5rw
 export PYTHON
@@ -26,6 +29,8 @@ help:
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
 	@echo "make test-faults  runs that are killed at 30 moments and go on (over an hour)"
 	@echo "make test-flink   the Beam stages on a small Flink cluster (needs Java 17 and Maven)"
+	@echo "make image   the Dockerfile's image, with Docker, Podman or Buildah (IMAGE=NAME BASE=NAME)"
+	@echo "make test-image   the image, and the pipeline with every container of Kubeflow in it"
 	@echo "make test-stacks  each stack on the models and the metadata of the other"
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
 	@echo "make bench-evaluation [DATA=FILE]   the Evaluator against a plain loop over the same model"
@@ -75,11 +80,18 @@ test-newest:
 
 # Runs that are killed at any moment, and two at once; prints a table. `make test-faults ARGS="-k 03-"` runs one of the 30 moments.
 test-faults: install
-	@$(RUN) -m pytest tests/faults $(ARGS)
+	@$(RUN) -m pytest tests/faults tests/pipelines/kubeflow/test_killed_containers.py $(ARGS)
 
 # The same results on a small Flink cluster; needs Java 17 and Maven.
 test-flink: install
 	@$(RUN) -m pytest tests/flink $(ARGS)
+
+# The image of every container on a cluster; in a container of it the tests run each command of the compiled pipeline.
+image:
+	@deploy/build-image $(IMAGE)
+
+test-image: install image
+	@TFX_LM_IMAGE=$(IMAGE) $(RUN) -m pytest -m image tests/pipelines/kubeflow/test_image.py $(ARGS)
 
 # Both stacks on the same data; needs Python 3.10 for the older one.
 test-stacks: install

@@ -88,11 +88,22 @@ class Pipeline:
 
     def backup(self) -> tuple[int, int] | None:
         """The epochs and batches that the backup of a training has, if there is one."""
-        for file in self.output.glob(BACKUP):
-            with np.load(file) as content:
-                facts = json.loads(content["facts"].tobytes())
-            return facts["epochs_done"], facts["batches_done"]
-        return None
+        return backup(self.output)
+
+
+def backup(output: Path) -> tuple[int, int] | None:
+    """The epochs and batches that the backup of a training has, if there is one."""
+    for file in output.glob(BACKUP):
+        with np.load(file) as content:
+            facts = json.loads(content["facts"].tobytes())
+        return facts["epochs_done"], facts["batches_done"]
+    return None
+
+
+def resumed(model_run: Path) -> tuple[int, int]:
+    """The epochs and batches after which a training went on."""
+    history = json.loads((model_run / "training.json").read_text())
+    return history["resumed_after_epoch"], history["resumed_after_batch"]
 
 
 def wait_for(what: Callable[[], object], process: subprocess.Popen, pause: float = 0.01) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from helpers.fault_table import Faults
 from tfx_lm.exported.versions import complete_versions
 
 Files = tuple[tuple[str, int], ...]
@@ -50,3 +51,15 @@ class PollingServer:
                     files = files_and_sizes(Path(version))
                     if Path(version).exists():
                         self.seen.setdefault(version, set()).add(files)
+
+
+def check_only_version(serving: Path, expected: str, server: PollingServer, faults: Faults) -> str:
+    """Returns the only version of a folder, which has the files and weights of another and was never seen in parts."""
+    (version,) = complete_versions(str(serving))
+    ours, theirs = weights(version), weights(expected)
+    assert ours.keys() == theirs.keys()
+    faults.lost([name for name in ours if not np.allclose(ours[name], theirs[name], rtol=0.0, atol=1e-5)])
+    names = [[name for name, _ in files_and_sizes(Path(folder))] for folder in (version, expected)]
+    assert names[0] == names[1]
+    assert server.seen == {version: {files_and_sizes(Path(version))}}
+    return version

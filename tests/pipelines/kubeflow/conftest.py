@@ -3,20 +3,22 @@
 `Cluster` plays the part of Kubeflow Pipelines' driver and launcher (backend/src/v2 of kubeflow/pipelines): it walks the
 specification in the order of its DAG, resolves inputs and placeholders, runs each container's own command and arguments
 as a local process, and records what the process wrote to its output file. The processes of `fresh` tasks are new ones;
-the others are forked from one that has imported TFX (`helpers/programs/fork_containers.py`). What it does not play:
-Kubernetes (the image, the resources) and object storage, which is a folder; `gs://bucket` is replaced by its path
-throughout.
+the others are forked from one that has imported TFX (`helpers/programs/fork_containers.py`). With an image, each
+process runs in a container of its own. What it does not play: Kubernetes (the resources) and object storage, which is a
+folder; `gs://bucket` is replaced by its path throughout.
 """
 
 import graphlib
 import hashlib
 import itertools
 import json
+import os
 import random
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +26,8 @@ import numpy as np
 import pytest
 import tfx_lm
 import yaml
+from helpers.container_image import ContainerImage, make_writable
+from helpers.killable_pipeline import wait_for
 from helpers.local_run import CONFIG
 from helpers.programs import program
 
@@ -64,9 +68,14 @@ class TaskFailedError(Exception):
 
 
 class Cluster:
-    def __init__(self, folder: Path) -> None:
+    """A cluster whose bucket is a folder; its containers are processes of this machine, or containers of an image."""
+
+    def __init__(self, folder: Path, image: ContainerImage | None = None) -> None:
         self.bucket = folder / "bucket"
-        self.bucket.mkdir()
+        self._local = folder / "local"
+        for each in (self.bucket, self._local):
+            make_writable(each)
+        self._image = image
         self._folder = folder
         self._ids = itertools.count(1)
         self._runs = itertools.count(1)
@@ -80,22 +89,29 @@ class Cluster:
             "HOME": str(self._home),
             "PYTHONPATH": str(Path(tfx_lm.__file__).parent.parent),
         }
-        self._forking = subprocess.Popen(
-            program("fork_containers"), cwd=self._workdir, env=self._environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        self._forking = None
+        if image is None:
+            self._forking = subprocess.Popen(
+                program("fork_containers"), cwd=self._workdir, env=self._environment, text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
 
     def stop(self) -> None:
-        self._forking.communicate(timeout=60)
+        if self._forking:
+            self._forking.communicate(timeout=60)
 
     def artifact(self, folder) -> Artifact:
         """What some task has made before."""
         return Artifact(next(self._ids), str(folder), {})
 
-    def run(self, specification: Path, parameters=None, only=None, given=None, fresh: Collection[str] = ()) -> Run:
+    def run(
+        self, specification: Path, parameters=None, only=None, given=None, fresh: Collection[str] = (),
+        killed: Mapping[str, Callable[[], object]] | None = None,
+    ) -> Run:  # fmt: skip
         """Runs a specification; `only` names the tasks to run, if not all, and `given` has the outputs of others.
 
-        `fresh` names the tasks whose processes are new ones.
+        `fresh` names the tasks whose processes are new ones, and `killed` those that are killed, each as soon as its
+        condition is true.
         """
         spec = yaml.safe_load(specification.read_text().replace(BUCKET, str(self.bucket)))
         assert spec["schemaVersion"] == "2.1.0"
@@ -110,10 +126,10 @@ class Cluster:
         for name in order.static_order():
             if only is None or name in only:
                 task_root = f"{root}/{name}/{random.randrange(10**9)}"
-                self._run_task(name, tasks[name], spec, values, task_root, run, name in fresh)
+                self._run_task(name, tasks[name], spec, values, task_root, run, name in fresh, (killed or {}).get(name))
         return run
 
-    def _run_task(self, name, task, spec, values, task_root, run, fresh: bool) -> None:
+    def _run_task(self, name, task, spec, values, task_root, run, fresh: bool, killed) -> None:
         component = spec["components"][task["componentRef"]["name"]]
         # A component may make nothing.
         component = {"outputDefinitions": {"artifacts": {}}, **component}
@@ -137,7 +153,7 @@ class Cluster:
                     }
                     for key, definition in component["outputDefinitions"]["artifacts"].items()
                 },
-                "outputFile": f"{self._folder}/local{task_root}/output_metadata.json",
+                "outputFile": f"{self._local}{task_root}/output_metadata.json",
             },
         }
         assert "parameters" not in component["outputDefinitions"]
@@ -148,8 +164,8 @@ class Cluster:
             return
         command = [_resolve(part, invocation) for part in [*container["command"], *container["args"]]]
         # The launcher makes the folder above an output, and not the output's own.
-        Path(task_root).mkdir(parents=True)
-        self._run_process(name, command, run, fresh)
+        make_writable(Path(task_root))
+        self._run_process(name, command, run, fresh, killed)
         output = json.loads(Path(invocation["outputs"]["outputFile"]).read_text())
         run.outputs[name] = {
             key: self._record(of["artifacts"][0], output.get("artifacts", {}).get(key, {}).get("artifacts", [{}])[0])
@@ -190,9 +206,14 @@ class Cluster:
             }
         return {"parameterValues": parameters, "artifacts": artifacts}
 
-    def _run_process(self, name, command, run, fresh: bool) -> None:
+    def _run_process(self, name, command, run, fresh: bool, killed) -> None:
         log = self._folder / "logs" / f"{next(self._ids)}-{name}.log"
-        code = self._run_fresh(command, log) if fresh else self._run_forked(command, log)
+        if self._image is not None:
+            code = self._run_in_image(command, log)
+        elif killed is not None:
+            code = self._run_until(killed, command, log)
+        else:
+            code = self._run_fresh(command, log) if fresh else self._run_forked(command, log)
         run.logs[name] = log.read_text(errors="replace")
         if code:
             raise TaskFailedError(f"{name} ended with {code}:\n{run.logs[name][-6000:]}")
@@ -202,6 +223,21 @@ class Cluster:
             return subprocess.run(
                 command, cwd=self._workdir, env=self._environment, stdout=stream, stderr=subprocess.STDOUT, timeout=600
             ).returncode
+
+    def _run_until(self, killed, command, log) -> int:
+        """Kills all processes of the container, as the end of a container does."""
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                command, cwd=self._workdir, env=self._environment, stdout=stream, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+            wait_for(killed, process, 0.0)
+            os.killpg(process.pid, signal.SIGKILL)
+            return process.wait()
+
+    def _run_in_image(self, command, log) -> int:
+        with log.open("wb") as stream, self._image.container(self.bucket, self._local) as prefix:
+            return subprocess.run([*prefix, *command], stdout=stream, stderr=subprocess.STDOUT, timeout=1200).returncode
 
     def _run_forked(self, command, log) -> int:
         asked = {"command": command, "log": str(log), "folder": str(self._workdir), "environment": self._environment}
@@ -262,3 +298,16 @@ def cluster(tmp_path_factory):
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def image() -> ContainerImage:
+    """The image that `make test-image` has built."""
+    name = os.environ.get("TFX_LM_IMAGE")
+    return ContainerImage(name) if name else pytest.fail("TFX_LM_IMAGE names no image: run make test-image")
+
+
+@pytest.fixture(scope="session")
+def image_cluster(image, tmp_path_factory) -> Cluster:
+    """A cluster whose containers are those of the image."""
+    return Cluster(tmp_path_factory.mktemp("image-cluster"), image)
