@@ -20,7 +20,7 @@ WORKDIR /src
 # The dependencies first: they change less often than the code, and take minutes.
 COPY pyproject.toml setup.py uv.lock README.md __init__.py ./
 # The secret: the certificates of a proxy between this machine and the package index, if there is one.
-# What no container uses is removed: TensorFlow's headers, symbols for debuggers and libclang, and all packages' own tests.
+# What no container uses is removed: TensorFlow's headers, symbols for debuggers and libclang, and the packages' folders of tests.
 # hadolint ignore=DL3003
 RUN --mount=type=secret,id=certificates \
     if [ -s /run/secrets/certificates ]; then cp /run/secrets/certificates "$SSL_CERT_FILE"; fi \
@@ -30,8 +30,7 @@ RUN --mount=type=secret,id=certificates \
     && cd /opt/tfx-lm/lib/python3.*/site-packages \
     && strip --strip-unneeded tensorflow/libtensorflow_*.so.2 \
     && rm -rf tensorflow/include pyarrow/include clang \
-    && find . -type d \( -name tests -o -name testdata \) -prune -exec rm -rf {} + \
-    && find . \( -name '*_test.py' -o -name '*_test.*.pyc' \) -delete
+    && find . -type d \( -name tests -o -name testdata \) -prune -exec rm -rf {} +
 # .dockerignore lists the code.
 COPY . ./
 RUN /opt/uv/bin/uv sync --locked --python /usr/bin/python3 --extra kubeflow --extra serve --no-editable
