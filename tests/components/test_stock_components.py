@@ -14,6 +14,8 @@ from tfx_lm.components import MaskedEvaluator
 from tfx_lm.components.evaluator.eval_config import eval_config
 from tfx_lm.components.evaluator.results import load_results
 from tfx_lm.exported import CorpusScore, load, score
+from tfx_lm.pipelines.beam.arguments import beam_arguments
+from tfx_lm.pipelines.beam.options import BeamConfig
 from tfx_lm.transform.options import TextOptions
 
 pytestmark = pytest.mark.slow
@@ -80,7 +82,7 @@ def run_pipeline(folder: Path, components: list) -> None:
             str(folder / "metadata.sqlite")
         ),
         components=components,
-        beam_pipeline_args=["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"],
+        beam_pipeline_args=beam_arguments(BeamConfig()),
     )
     tfx.orchestration.LocalDagRunner().run(pipeline)
 
