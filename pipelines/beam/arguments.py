@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from .options import BeamConfig
+from .options import ENGINES, BeamConfig
 
 # Otherwise TFX packs its own installation for the workers, 3 seconds each time; none of ours would install it.
 _NO_PACKAGE = "--sdk_container_image=none"
@@ -26,9 +26,9 @@ def beam_arguments(config: BeamConfig) -> list[str]:
     if config.runner == "direct":
         # Newer Beams resolve "DirectRunner" to one that downloads a binary first.
         first = ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner", _NO_PACKAGE]
-    elif config.runner == "flink":
+    elif config.runner in ENGINES:
         first = [
-            # `FlinkRunner` would start a job server of its own, from a JAR that it downloads.
+            # `FlinkRunner` and `SparkRunner` would start a job server of their own, from a JAR that they download.
             "--runner=PortableRunner",
             f"--job_endpoint={config.job_server}",
             *_environment(config),
@@ -42,8 +42,8 @@ def beam_arguments(config: BeamConfig) -> list[str]:
 
 
 def worker_command(config: BeamConfig) -> str | None:
-    """Returns the path of the command that TaskManagers start, or None if they ask a worker pool or there are none."""
-    if config.runner != "flink" or (config.worker is not None and not config.worker.startswith("/")):
+    """Returns the path of the command that the cluster starts, or None if they ask a worker pool or there are none."""
+    if config.runner not in ENGINES or (config.worker is not None and not config.worker.startswith("/")):
         return None
     return config.worker or str(Path(sys.prefix) / "bin" / WORKER_COMMAND)
 

@@ -8,7 +8,7 @@ import socket
 
 from ..errors import ConfigurationError
 from .arguments import worker_command
-from .options import BeamConfig, host_and_port
+from .options import ENGINES, BeamConfig, host_and_port
 
 # Seconds for a connection; a host that drops packets does not answer at all.
 _CONNECT_SECONDS = 10.0
@@ -30,16 +30,16 @@ def check_beam(config: BeamConfig) -> None:
             "one; use tfx-lm compile --runner kubeflow, with kubeflow.pipeline_root on object storage"
         )
     if config.job_server is not None:
-        _check_answers(config.job_server)
+        _check_answers(config.job_server, ENGINES[config.runner])
     command = worker_command(config)
     if config.worker is None and command is not None and not shutil.which(command):
         raise ConfigurationError(
-            f"beam.worker: {command} does not exist; install tfx-lm here as on the TaskManagers' hosts, or set "
+            f"beam.worker: {command} does not exist; install tfx-lm here as on the cluster's hosts, or set "
             "beam.worker to its path there"
         )
 
 
-def _check_answers(address: str) -> None:
+def _check_answers(address: str, engine: str) -> None:
     host, port = host_and_port(address)
     try:
         socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
@@ -48,6 +48,6 @@ def _check_answers(address: str) -> None:
         number = error.errno if isinstance(error, OSError) else None
         reason = os.strerror(number) if number and number > 0 else error
         raise ConfigurationError(
-            f"beam.job_server={address}: no connection ({reason}); start the job server of Beam's Flink runner there, "
-            "or set beam.runner=direct"
+            f"beam.job_server={address}: no connection ({reason}); start the job server of Beam's {engine} runner "
+            "there, or set beam.runner=direct"
         ) from error

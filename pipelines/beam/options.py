@@ -18,12 +18,15 @@ _SET_BY_KEYS: Mapping[str, str] = {
     "runner": "beam.runner",
     "job_endpoint": "beam.job_server",
     "flink_master": "beam.job_server",
+    "spark_master_url": "beam.job_server",
     "environment_type": "beam.worker",
     "environment_config": "beam.worker",
     "environment_options": "beam.worker",
 }
-# Arguments that have workers install packages, which those of a Flink cluster do not do.
+# Arguments that have workers install packages, which those of a cluster do not do.
 _INSTALLING = ("extra_package", "extra_packages", "requirements_file", "setup_file", "sdk_container_image")
+# The engines that Beam reaches through a job server, by the runner that names them.
+ENGINES: Mapping[str, str] = {"flink": "Flink", "spark": "Spark"}
 # What Dataflow cannot run without.
 _DATAFLOW_NEEDS = ("project", "region", "temp_location")
 
@@ -31,13 +34,14 @@ _DATAFLOW_NEEDS = ("project", "region", "temp_location")
 class BeamConfig(Settings):
     """Where Beam runs TextExampleGen, StatisticsGen, Transform, the Evaluator and the Report's counts."""
 
-    # direct: in the process of each node. flink: on a Flink cluster. dataflow: on Google Cloud, not tried.
-    runner: Literal["direct", "flink", "dataflow"] = "direct"
-    # Address HOST:PORT of the job server of Beam's Flink runner. Only flink.
+    # direct: in the process of each node. flink, spark: on a cluster of Flink or Spark. dataflow: on Google Cloud,
+    # not tried.
+    runner: Literal["direct", "flink", "spark", "dataflow"] = "direct"
+    # Address HOST:PORT of the job server of Beam's runner. Only flink and spark.
     job_server: str | None = None
-    # What runs Python on the cluster: the path of tfx-lm-beam-worker on the TaskManagers' hosts, or the address
-    # HOST:PORT of a worker pool beside each TaskManager; null: tfx-lm-beam-worker at the path that it has here.
-    # Only flink.
+    # What runs Python on the cluster: the path of tfx-lm-beam-worker on its hosts, or the address HOST:PORT of a
+    # worker pool beside each TaskManager or executor; null: tfx-lm-beam-worker at the path that it has here. Only
+    # flink and spark.
     worker: str | None = None
     # Further options of Beam and its runner, such as --parallelism=4.
     args: tuple[str, ...] = ()
@@ -54,8 +58,8 @@ class BeamConfig(Settings):
     def _is_a_path_or_an_address(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith("/") and not is_address(value):
             raise ValueError(
-                f"beam.worker={value}: must be the absolute path of tfx-lm-beam-worker on the TaskManagers' hosts, or "
-                "HOST:PORT of a worker pool beside each TaskManager"
+                f"beam.worker={value}: must be the absolute path of tfx-lm-beam-worker on the cluster's hosts, or "
+                "HOST:PORT of a worker pool beside each TaskManager or executor"
             )
         return value
 
@@ -81,21 +85,26 @@ class BeamConfig(Settings):
     @model_validator(mode="after")
     def _fits_the_runner(self) -> BeamConfig:
         for key, value in (("beam.job_server", self.job_server), ("beam.worker", self.worker)):
-            if value is not None and self.runner != "flink":
-                raise ValueError(f"{key}={value}: only beam.runner=flink has one; set that, or remove {key}")
+            if value is not None and self.runner not in ENGINES:
+                raise ValueError(
+                    f"{key}={value}: only beam.runner=flink and beam.runner=spark have one; set that, or remove {key}"
+                )
         names = {option_name(argument): argument for argument in self.args}
         if self.runner != "direct":
             for name, argument in names.items():
                 if name.startswith("direct_"):
                     raise ValueError(f"beam.args: {argument}: an option of beam.runner=direct alone; remove it")
-        if self.runner == "flink":
+        if self.runner in ENGINES:
+            engine = ENGINES[self.runner]
             if self.job_server is None:
-                raise ValueError("beam.job_server: not set; name the job server of Beam's Flink runner as HOST:PORT")
+                raise ValueError(
+                    f"beam.job_server: not set; name the job server of Beam's {engine} runner as HOST:PORT"
+                )
             for name in _INSTALLING:
                 if name in names:
                     raise ValueError(
-                        f"beam.args: {names[name]}: a worker on Flink installs nothing; install the package there, and "
-                        "set beam.worker"
+                        f"beam.args: {names[name]}: a worker on {engine} installs nothing; install the package there, "
+                        "and set beam.worker"
                     )
         if self.runner == "dataflow":
             for name in _DATAFLOW_NEEDS:

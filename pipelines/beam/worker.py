@@ -1,8 +1,9 @@
-"""Beam worker: runs the Python of Beam's stages on a Flink cluster. The command `tfx-lm-beam-worker`.
+"""Beam worker: runs the Python of Beam's stages on a cluster of Flink or Spark. The command `tfx-lm-beam-worker`.
 
-A TaskManager starts it as Beam's "process" environment, by the container contract of Beam's SDKs: an identity and
-addresses as options. `--worker_pool PORT` makes it a worker pool, Beam's "external" environment, which starts such
-workers on request. Beam's own pool starts them without the pipeline's options, under the Python that PATH names.
+A TaskManager of Flink or an executor of Spark starts it as Beam's "process" environment, by the container contract of
+Beam's SDKs: an identity and addresses as options. `--worker_pool PORT` makes it a worker pool, Beam's "external"
+environment, which starts such workers on request. Beam's own pool starts them without the pipeline's options, under the
+Python that PATH names.
 """
 
 from __future__ import annotations
@@ -14,18 +15,23 @@ import sys
 
 
 def main() -> None:
-    """Serves one worker or a pool until its TaskManager ends it."""
-    parser = argparse.ArgumentParser(description="Runs Python for a TaskManager of Flink, which calls this command.")
+    """Serves one worker or a pool until the cluster ends it."""
+    parser = argparse.ArgumentParser(
+        description="Runs Python for a TaskManager of Flink or an executor of Spark, which calls this command."
+    )
     parser.add_argument("--worker_pool", type=int, metavar="PORT", help="Serve a pool of workers at this port.")
     parser.add_argument("--id", help="Identity of the worker.")
     for name in ("logging", "artifact", "provision", "control"):
-        parser.add_argument(f"--{name}_endpoint", metavar="HOST:PORT", help="A service of the TaskManager.")
+        parser.add_argument(f"--{name}_endpoint", metavar="HOST:PORT", help="A service of the cluster.")
     # Newer runners may pass more.
     options, _ = parser.parse_known_args()
     if options.worker_pool is not None:
         _serve_pool(options.worker_pool)
     elif options.id is None or options.provision_endpoint is None:
-        parser.error("a TaskManager of Flink calls this command; give --worker_pool PORT to serve a pool of workers")
+        parser.error(
+            "a TaskManager of Flink or an executor of Spark calls this command; give --worker_pool PORT to serve a "
+            "pool of workers"
+        )
     else:
         _work(options)
 

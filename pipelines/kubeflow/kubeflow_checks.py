@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ...remote import is_remote
+from ..beam.options import ENGINES
 from ..config import PipelineConfig
 from ..errors import ConfigurationError
 
@@ -43,9 +44,9 @@ def check_kubeflow(config: PipelineConfig) -> tuple[str, str]:
                 f"{key}: {path} lies on this machine, where no container finds it; copy it to object storage, "
                 "such as gs://BUCKET/FOLDER"
             )
-    if config.beam.runner == "flink" and config.beam.worker is None:
+    if config.beam.runner in ENGINES and config.beam.worker is None:
         raise ConfigurationError(
-            "beam.worker: not set, and the TaskManagers are not this machine; name the path of tfx-lm-beam-worker "
+            "beam.worker: not set, and the cluster's hosts are not this machine; name the path of tfx-lm-beam-worker "
             "there, or HOST:PORT of a worker pool beside each"
         )
     return kubeflow.image, kubeflow.pipeline_root

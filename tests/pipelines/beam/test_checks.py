@@ -35,13 +35,14 @@ def test_a_job_server_that_answers_is_taken(listening):
     check_beam(BeamConfig(runner="flink", job_server=listening, worker="localhost:50000"))
 
 
-def test_a_job_server_that_does_not_answer_is_refused(silent):
+@pytest.mark.parametrize(("runner", "engine"), [("flink", "Flink"), ("spark", "Spark")])
+def test_a_job_server_that_does_not_answer_is_refused(silent, runner, engine):
     expected = (
-        f"beam.job_server={silent}: no connection (Connection refused); start the job server of Beam's Flink runner "
+        f"beam.job_server={silent}: no connection (Connection refused); start the job server of Beam's {engine} runner "
         "there, or set beam.runner=direct"
     )
     with pytest.raises(ConfigurationError, match=f"^{re.escape(expected)}$"):
-        check_beam(BeamConfig(runner="flink", job_server=silent))
+        check_beam(BeamConfig(runner=runner, job_server=silent))
 
 
 def test_a_worker_command_that_is_not_installed_is_refused(listening, tmp_path, monkeypatch):

@@ -8,14 +8,18 @@ from tfx_lm.pipelines.beam.options import BeamConfig, host_and_port
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
 
-FLINK = {"runner": "flink", "job_server": "localhost:8099"}
+JOB_SERVER = "localhost:8099"
 
 
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        ("{runner: dask}", "beam.runner=dask: must be one of 'direct', 'flink' or 'dataflow'; set beam.runner"),
+        (
+            "{runner: dask}",
+            "beam.runner=dask: must be one of 'direct', 'flink', 'spark' or 'dataflow'; set beam.runner",
+        ),
         ("{runner: flink}", "beam.job_server: not set; name the job server of Beam's Flink runner as HOST:PORT"),
+        ("{runner: spark}", "beam.job_server: not set; name the job server of Beam's Spark runner as HOST:PORT"),
         ("{job_server: 'localhost'}", "beam.job_server=localhost: must be HOST:PORT, such as localhost:8099"),
         (
             "{job_server: 'localhost:99999'}",
@@ -23,12 +27,13 @@ FLINK = {"runner": "flink", "job_server": "localhost:8099"}
         ),
         (
             "{job_server: 'localhost:8099'}",
-            "beam.job_server=localhost:8099: only beam.runner=flink has one; set that, or remove beam.job_server",
+            "beam.job_server=localhost:8099: only beam.runner=flink and beam.runner=spark have one; set that, or "
+            "remove beam.job_server",
         ),
         (
             "{runner: flink, job_server: 'a:1', worker: bin/worker}",
-            "beam.worker=bin/worker: must be the absolute path of tfx-lm-beam-worker on the TaskManagers' hosts, or "
-            "HOST:PORT of a worker pool beside each TaskManager",
+            "beam.worker=bin/worker: must be the absolute path of tfx-lm-beam-worker on the cluster's hosts, or "
+            "HOST:PORT of a worker pool beside each TaskManager or executor",
         ),
         (
             "{args: [parallelism=4]}",
@@ -75,8 +80,9 @@ def test_the_default_runs_within_each_node():
     ]
 
 
-def test_flink_starts_the_worker_of_this_environment():
-    assert beam_arguments(BeamConfig(**FLINK, args=("--parallelism=2",))) == [
+@pytest.mark.parametrize("runner", ["flink", "spark"])
+def test_a_cluster_starts_the_worker_of_this_environment(runner):
+    assert beam_arguments(BeamConfig(runner=runner, job_server=JOB_SERVER, args=("--parallelism=2",))) == [
         "--runner=PortableRunner",
         "--job_endpoint=localhost:8099",
         "--environment_type=PROCESS",
@@ -100,8 +106,8 @@ def test_flink_starts_the_worker_of_this_environment():
         ),
     ],
 )
-def test_flink_uses_the_workers_that_the_configuration_names(worker, expected):
-    assert beam_arguments(BeamConfig(**FLINK, worker=worker))[2:4] == expected
+def test_a_cluster_uses_the_workers_that_the_configuration_names(worker, expected):
+    assert beam_arguments(BeamConfig(runner="flink", job_server=JOB_SERVER, worker=worker))[2:4] == expected
 
 
 def test_dataflow_gets_the_arguments_as_they_are():

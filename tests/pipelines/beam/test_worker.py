@@ -1,4 +1,4 @@
-"""The command that a TaskManager starts. What it does there is tested on a cluster (tests/flink)."""
+"""The command that a cluster starts. What it does there is tested on a cluster (tests/clusters)."""
 
 import pytest
 from tfx_lm.pipelines.beam import worker
@@ -10,4 +10,7 @@ def test_a_person_is_told_who_calls_it(monkeypatch, capsys, arguments):
     with pytest.raises(SystemExit) as ended:
         worker.main()
     assert ended.value.code == 2
-    assert "a TaskManager of Flink calls this command; give --worker_pool PORT" in capsys.readouterr().err
+    assert (
+        "a TaskManager of Flink or an executor of Spark calls this command; give --worker_pool PORT"
+        in capsys.readouterr().err
+    )

@@ -151,7 +151,7 @@ def test_nothing_is_left_beside_the_file(config, tmp_path, monkeypatch):
         ("vocabulary.file=/words.txt", "vocabulary.file: /words.txt lies on this machine"),
         (
             "beam={runner: flink, job_server: 'jobs:8099'}",
-            "beam.worker: not set, and the TaskManagers are not this machine",
+            "beam.worker: not set, and the cluster's hosts are not this machine",
         ),
     ],
 )

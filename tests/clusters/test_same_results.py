@@ -1,7 +1,8 @@
-"""Transform on a Flink cluster gives what it gives in the node's own process. `make test-flink` runs it."""
+"""Transform on a cluster gives what it gives in the node's own process. `make test-clusters` runs it."""
 
 import functools
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from tfx_lm.transform.vocabulary import VOCABULARY_NAME
 
 ROOT = Path(tfx_lm.__file__).parent
 OPTIONS = {"tokenizer": "word", "lowercase": True, "max_length": 40, "vocabulary": {"size": 40}}
-pytestmark = [pytest.mark.flink, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 
 class Transformed(NamedTuple):
@@ -30,15 +31,15 @@ class Transformed(NamedTuple):
     examples: list[bytes]
 
 
-@pytest.fixture(scope="module")
-def job_server():
-    """A Flink cluster of two TaskManagers, and the address of its job server."""
-    spec = importlib.util.spec_from_file_location("cluster", ROOT / "deploy" / "flink" / "cluster.py")
+@pytest.fixture(params=["flink", "spark"])
+def config(request) -> Iterator[BeamConfig]:
+    """Options of a cluster of two workers, which runs meanwhile."""
+    spec = importlib.util.spec_from_file_location("cluster", ROOT / "deploy" / "clusters" / "cluster.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    with module.cluster(ROOT / ".cache" / "flink") as address:
-        yield address
+    with module.cluster(request.param, ROOT / ".cache" / request.param) as address:
+        yield BeamConfig(runner=request.param, job_server=address, args=("--parallelism=2",))
 
 
 def transform(folder: Path, config: BeamConfig) -> Transformed:
@@ -60,10 +61,9 @@ def transform(folder: Path, config: BeamConfig) -> Transformed:
     )
 
 
-def test_flink_gives_the_same_vocabulary_and_examples(job_server, tmp_path):
+def test_a_cluster_gives_the_same_vocabulary_and_examples(config, tmp_path):
     (tmp_path / "here").mkdir()
-    (tmp_path / "flink").mkdir()
+    (tmp_path / "there").mkdir()
     here = transform(tmp_path / "here", BeamConfig())
     assert len(here.examples) > 1000
-    flink = BeamConfig(runner="flink", job_server=job_server, args=("--parallelism=2",))
-    assert transform(tmp_path / "flink", flink) == here
+    assert transform(tmp_path / "there", config) == here
