@@ -18,7 +18,7 @@ from .batches import MAX_PADDED_BYTES, batches_by_length
 from .exported_model import ExportedModel, load_model
 from .json_values import json_values
 from .signatures import SCORE
-from .sums import MODEL_OUTPUTS, EvaluationSums
+from .sums import EvaluationSums
 
 __all__ = ["CorpusScore", "ExportedModel", "LineScore", "load_model", "score_lines"]
 
@@ -122,10 +122,7 @@ def score_together(
     scores: dict[int, EvaluationSums] = {}
     for rows in batches_by_length([len(text) for text in texts], batch_bytes):
         outputs = model.call(SCORE, text=tf.constant([texts[row] for row in rows], tf.string))
-        for position, row in enumerate(rows):
-            scores[int(row)] = EvaluationSums.from_outputs(
-                {name: outputs[name][position] for name in MODEL_OUTPUTS if name in outputs}
-            )
+        scores.update(zip(rows.tolist(), EvaluationSums.each_of_outputs(outputs), strict=True))
     return [scores[row] for row in range(len(texts))]
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,26 @@ class EvaluationSums(Additive):
         totals = {name: float(array.sum()) for name, array in arrays.items()}
         return cls(**totals, sentences=float(arrays["nll"].size))
 
+    @classmethod
+    def each_of_outputs(cls, outputs: Mapping[str, Any]) -> list[EvaluationSums]:
+        """Returns the sums of each sentence of one call, as `from_outputs` of its row alone.
+
+        Args:
+            outputs: See `from_outputs`.
+
+        Raises:
+            ValueError: See `from_outputs`.
+        """
+        arrays = output_arrays(outputs)
+        columns = [arrays[name].tolist() for name in MODEL_OUTPUTS]
+        sentences = [1.0] * len(columns[0])
+        return [cls(*values) for values in zip(*columns, sentences, strict=True)]
+
+    @classmethod
+    def merge(cls, parts: Iterable[EvaluationSums]) -> EvaluationSums:
+        """Adds any number of sums in their order, column by column, which is faster than one `+` for each."""
+        return cls(*map(sum, zip(*map(_values, parts), strict=True)))
+
     @property
     def cross_entropy(self) -> float:
         """Nats per token; NaN without tokens."""
@@ -116,6 +137,10 @@ class EvaluationSums(Additive):
     def truncation_rate(self) -> float:
         """Share of all targets that `max_length` cut off, 0.0 to 1.0; NaN without tokens."""
         return _ratio(self.truncated_tokens, self.tokens + self.truncated_tokens)
+
+
+# The fields in their order.
+_values = operator.attrgetter(*(field.name for field in dataclasses.fields(EvaluationSums)))
 
 
 def output_arrays(outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -24,6 +24,7 @@ from ..examples import split_files, split_names
 from ..merge_additive import MergeAdditive
 from ..model_path import model_path
 from ..read_examples import read_examples
+from .batch import ToBatches
 from .example_records import ExampleRecords
 from .scoring import TOTALS_TAG, BulkScores, ScoreRecords
 
@@ -65,9 +66,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         folders = {split: artifact_utils.get_split_uri([scored], split) for split in splits}
         with self._make_beam_pipeline() as pipeline:
             for split, folder in folders.items():
-                outputs = read_examples(pipeline, files[split], split) | f"Score[{split}]" >> beam.ParDo(
-                    step
-                ).with_outputs(TOTALS_TAG, main="records")
+                outputs = (
+                    read_examples(pipeline, files[split], split)
+                    | f"ToBatches[{split}]" >> beam.ParDo(ToBatches(ExampleRecords()))
+                    | f"Score[{split}]" >> beam.ParDo(step).with_outputs(TOTALS_TAG, main="records")
+                )
                 _ = outputs["records"] | f"Write[{split}]" >> beam.io.WriteToTFRecord(
                     posixpath.join(folder, "data_tfrecord"), file_name_suffix=".gz"
                 )

@@ -53,7 +53,7 @@ class JsonRecords:
     def read(self, element: TextRecord) -> tuple[bytes, bytes]:
         """Returns the record's own fields as a JSON object, and its text."""
         try:
-            fields = json.dumps(_fields(element), ensure_ascii=False, default=_as_text)
+            fields = _FIELDS.encode(_fields(element))
         except RecursionError:
             if not isinstance(element.whole, bytes):
                 raise
@@ -66,6 +66,10 @@ class JsonRecords:
         """Returns the line without its terminator."""
         separator = b"" if record == b"{}" else b", "
         return record[:-1] + separator + json.dumps(scores).encode()[1:]
+
+    def elements(self, written: list[bytes]) -> list[bytes]:
+        """Returns all lines as one: only the last lacks its terminator, which the writing step adds."""
+        return [b"\n".join(written)]
 
 
 def _fields(record: TextRecord) -> dict[str, Any]:
@@ -81,3 +85,6 @@ def _fields(record: TextRecord) -> dict[str, Any]:
 
 def _as_text(value: Any) -> str:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+_FIELDS = json.JSONEncoder(ensure_ascii=False, default=_as_text)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,18 @@ from ..text_example_gen.input_config import input_base_and_config
 from ..text_example_gen.input_counts import Counts
 from ..text_example_gen.places import check_place_here
 from ..text_example_gen.problems import describe
-from ..text_example_gen.reading import open_stored, read_files
+from ..text_example_gen.reading import open_stored
 from ..text_example_gen.spans import has_span
 from ..text_example_gen.to_examples import COUNTS_TAG
-from .json_records import RECORDS, JsonRecords, ToRecords
+from .json_records import RECORDS, JsonRecords
 from .scoring import TOTALS_TAG, BulkScores, ScoreRecords
+from .text_batches import TEXTS, ReadTexts
 
 # Files of the output folder: the records, and `BulkScores.as_json`, which is written last.
 RECORDS_PREFIX, RECORDS_SUFFIX, SCORES_FILE = "scored", ".jsonl.gz", "scores.json"
 _UNFINISHED = ".unfinished"
-# What was read, as long as it is not compared.
-_COUNTS_FILE = "counts.json"
+# The sums of all workers, until they are read.
+_OUTCOME_FILE = "outcome.json"
 
 
 def score_files(
@@ -83,9 +85,8 @@ def score_files(
             "and Beam write"
         ) from error
     try:
-        # Scoring takes long, so the records are read once before, for what cannot be used.
-        before = _check(files, unfinished, options, beam_args)
-        scores, counts = _score(files, folder, unfinished, keep, options, beam_args)
+        before, counts, scores = _score(files, folder, unfinished, keep, options, beam_args)
+        _check(before, options.text_field)
         if counts != before:
             raise InputError(
                 "{files}: have more or fewer records than before they were scored; run again when nobody writes to them"
@@ -122,23 +123,11 @@ def _files(patterns: Sequence[str], text_field: str) -> list[tuple[str, str]]:
     return found.files
 
 
-def _check(files: Sequence[tuple[str, str]], output: str, options: RecordOptions, beam_args: Sequence[str]) -> Counts:
-    """Counts the records; raises an `InputError` if any cannot be used."""
-    counts_file = posixpath.join(output, _COUNTS_FILE)
-    with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
-        # Whole, since a column of Parquet besides the text may be damaged.
-        records = (
-            pipeline
-            | read_files(files, options.text_field, whole=True)
-            | "ToRecords" >> beam.ParDo(ToRecords(options)).with_outputs()
-        )
-        _write_sum("Counts", records[COUNTS_TAG], Counts, Counts.to_json, counts_file)
-    counts = Counts.from_json(_taken(counts_file))
-    if problems := describe(counts, options.text_field, open_stored):
+def _check(counts: Counts, text_field: str) -> None:
+    if problems := describe(counts, text_field, open_stored):
         raise InputError(problems)
     if not counts.examples.get(RECORDS):
         raise InputError(f"{{files}}: no text to score ({counts.lines:,} lines read, all of them empty or dropped)")
-    return counts
 
 
 def _score(
@@ -148,40 +137,68 @@ def _score(
     keep: str,
     options: RecordOptions,
     beam_args: Sequence[str],
-) -> tuple[dict[str, Any], Counts]:
-    """Writes the scored records; returns the scores and what was read."""
-    scores_file, counts_file = posixpath.join(output, SCORES_FILE), posixpath.join(output, _COUNTS_FILE)
+) -> tuple[Counts, Counts, dict[str, Any]]:
+    """Writes the scored records, or none if some records cannot be used.
+
+    Returns:
+        What was read before anything was scored, what was read to be scored, and the scores.
+    """
+    outcome_file = posixpath.join(output, _OUTCOME_FILE)
+    check, read = (ReadTexts(files, options, options.text_field, batches) for batches in (False, True))
     with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
-        records = (
-            pipeline
-            | read_files(files, options.text_field, whole=True)
-            | "ToRecords" >> beam.ParDo(ToRecords(options)).with_outputs()
+        # Scoring takes long, so all files are read before it, for records that cannot be used. What the second step
+        # reads is named by what the first one found, so that no runner begins with it earlier.
+        before = (pipeline | beam.Create([check.total]) | "Check" >> check.step())[COUNTS_TAG] | (
+            "MergeChecked" >> beam.CombineGlobally(MergeAdditive(Counts))
         )
-        outputs = records[RECORDS] | "Score" >> beam.ParDo(ScoreRecords(model, JsonRecords(), keep)).with_outputs(
+        records = before | "Usable" >> beam.FlatMap(_if_usable, read.total) | "Read" >> read.step()
+        scored = records[TEXTS] | "Score" >> beam.ParDo(ScoreRecords(model, JsonRecords(), keep)).with_outputs(
             TOTALS_TAG, main="scored"
         )
-        _ = outputs["scored"] | "Write" >> beam.io.WriteToText(
+        _ = scored["scored"] | "Write" >> beam.io.WriteToText(
             posixpath.join(output, RECORDS_PREFIX), file_name_suffix=RECORDS_SUFFIX, coder=beam.coders.BytesCoder()
         )
-        _write_sum("Scores", outputs[TOTALS_TAG], BulkScores, _as_json, scores_file)
-        _write_sum("Counts", records[COUNTS_TAG], Counts, Counts.to_json, counts_file)
-    return json.loads(_taken(scores_file)), Counts.from_json(_taken(counts_file))
+        _ = (
+            (
+                before | "Before" >> beam.Map(_before),
+                records[COUNTS_TAG] | "Counts" >> beam.Map(_read),
+                scored[TOTALS_TAG] | "Scores" >> beam.Map(_scores),
+            )
+            | beam.Flatten()
+            | "Merge" >> beam.CombineGlobally(MergeAdditive(_Outcome))
+            | "ToJson" >> beam.Map(_Outcome.to_json)
+            | "WriteOutcome" >> beam.io.WriteToText(outcome_file, num_shards=1, shard_name_template="")
+        )
+    before_json, read_json, scores = json.loads(_taken(outcome_file))
+    return Counts.from_json(before_json), Counts.from_json(read_json), scores
 
 
-def _as_json(scores: BulkScores) -> str:
-    return json.dumps(scores.as_json())
+@dataclasses.dataclass(frozen=True)
+class _Outcome(Additive):
+    """What the pipeline tells: the sums of all workers, in one file."""
+
+    before: Counts = dataclasses.field(default_factory=Counts)
+    read: Counts = dataclasses.field(default_factory=Counts)
+    scores: BulkScores = dataclasses.field(default_factory=BulkScores)
+
+    def to_json(self) -> str:
+        return json.dumps([self.before.to_json(), self.read.to_json(), self.scores.as_json()])
 
 
-def _write_sum(
-    label: str, parts: beam.PCollection, kind: type[Additive], to_json: Callable[[Any], str], output: str
-) -> None:
-    """Adds the sum of additive values to a pipeline, written to a file."""
-    _ = (
-        parts
-        | f"Merge{label}" >> beam.CombineGlobally(MergeAdditive(kind))
-        | f"ToJson{label}" >> beam.Map(to_json)
-        | f"WriteSum{label}" >> beam.io.WriteToText(output, num_shards=1, shard_name_template="")
-    )
+def _before(counts: Counts) -> _Outcome:
+    return _Outcome(before=counts)
+
+
+def _read(counts: Counts) -> _Outcome:
+    return _Outcome(read=counts)
+
+
+def _scores(scores: BulkScores) -> _Outcome:
+    return _Outcome(scores=scores)
+
+
+def _if_usable(counts: Counts, total: int) -> list[int]:
+    return [] if counts.problems or counts.unreadable_files else [total]
 
 
 def _taken(file: str) -> str:

@@ -71,11 +71,12 @@ def read_files(files: Sequence[tuple[str, str]], text_field: str, whole: bool = 
         A transform from a pipeline's begin to a PCollection of `Record`. On one worker they come in the order of the
         files: the same input gives the same output, byte for byte.
     """
-    reader = ReadFiles(files, [_size(path) for _, path in files], text_field, whole)
+    reader = ReadFiles(files, [stored_size(path) for _, path in files], text_field, whole)
     return "Bytes" >> beam.Create([reader.total]) | "Records" >> beam.ParDo(reader)
 
 
-def _size(path: str) -> int:
+def stored_size(path: str) -> int:
+    """Returns the bytes of a file as it is stored; 0 if it cannot be read."""
     try:
         return int(fileio.stat(path).length)
     except (OSError, fileio.NotFoundError):

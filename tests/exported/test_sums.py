@@ -50,6 +50,14 @@ def test_batches_of_any_size_give_the_same_sums(losses, size):
     assert merged.sentences == len(losses)
 
 
+def test_the_sums_of_each_sentence_are_those_of_its_row():
+    outputs = {name: np.array([1.5, math.inf, math.nan], np.float32) for name in MODEL_OUTPUTS}
+    rows = [EvaluationSums.from_outputs({name: value[[row]] for name, value in outputs.items()}) for row in range(3)]
+    found = EvaluationSums.each_of_outputs(outputs)
+    assert [str(sums) for sums in found] == [str(sums) for sums in rows]
+    assert found[0] == EvaluationSums(*[1.5] * len(MODEL_OUTPUTS), sentences=1.0)
+
+
 def test_the_worked_example():
     total = EvaluationSums(nll=3 * math.log(16), tokens=3, bytes=8, sentences=1) + EvaluationSums(
         nll=2 * math.log(16), tokens=2, bytes=4, sentences=1

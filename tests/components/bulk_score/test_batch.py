@@ -1,0 +1,36 @@
+import pytest
+from tfx_lm.components.bulk_score.batch import Batch, Batcher
+from tfx_lm.components.bulk_score.json_records import JsonRecords
+
+
+class Pairs:
+    """Records that are pairs already."""
+
+    def read(self, element):
+        return element
+
+
+def batches(pairs) -> list[Batch]:
+    batcher = Batcher(Pairs())
+    return [batch for pair in pairs for batch in batcher.add(pair)] + list(batcher.rest())
+
+
+@pytest.mark.parametrize(
+    ("record", "text", "count", "sizes"),
+    [
+        (b"{}", b"a", 2500, [1000, 1000, 500]),
+        (b"{}", b"a" * 400_000, 7, [3, 3, 1]),
+        (b"x" * 2**24, b"a", 5, [4, 1]),
+        (b"{}", b"", 1, [1]),
+        (b"{}", b"a", 0, []),
+    ],
+)
+def test_a_batch_has_bounded_lines_text_and_bytes(record, text, count, sizes):
+    found = batches([(record, text)] * count)
+    assert [len(batch.texts) for batch in found] == sizes
+    assert all(batch.records == [record] * len(batch.texts) for batch in found)
+
+
+def test_the_lines_of_a_batch_are_one_element_whose_last_terminator_the_writer_adds():
+    written = [JsonRecords().write(b'{"text": "a"}', {"lm_tokens": 2}), JsonRecords().write(b"{}", {"lm_tokens": 3})]
+    assert JsonRecords().elements(written) == [b'{"text": "a", "lm_tokens": 2}\n{"lm_tokens": 3}']
