@@ -1,4 +1,4 @@
-"""The whole pipeline, run as a user runs it, on a made-up corpus."""
+"""The whole pipeline on a made-up corpus: first as a user runs it, in a process of its own."""
 
 import json
 import math
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from helpers.local_run import CONFIG, Run, made_up_corpus, run_pipeline, tfx_lm
+from helpers.local_run import CONFIG, Run, made_up_corpus, run_here, run_pipeline, tfx_lm
 from tfx_lm.cli.cli import main
 
 pytestmark = pytest.mark.slow
@@ -43,12 +43,12 @@ def folder(first) -> Path:
 
 @pytest.fixture(scope="module")
 def second(first, folder) -> Run:
-    return run_pipeline(folder)
+    return run_pipeline(folder, command=run_here)
 
 
 @pytest.fixture(scope="module")
 def changed(second, folder) -> Run:
-    return run_pipeline(folder, "trainer.learning_rate=0.03")
+    return run_pipeline(folder, "trainer.learning_rate=0.03", command=run_here)
 
 
 def test_every_node_completes_and_the_model_is_pushed(first):
@@ -216,9 +216,9 @@ def test_a_failed_node_says_why_and_leaves_what_was_made(folder, changed):
 
 
 def test_part_of_the_pipeline(folder, changed):
-    run = tfx_lm(
-        "run", "--config", str(folder / "small.yaml"), "--data", str(folder / "corpus.txt"),
-        "--output", str(folder / "output"), "--from", "Evaluator", "--set", "gate.max_perplexity=1.5", "--require-push",
+    run = run_here(
+        "run", "--config", folder / "small.yaml", "--data", folder / "corpus.txt",
+        "--output", folder / "output", "--from", "Evaluator", "--set", "gate.max_perplexity=1.5", "--require-push",
     )  # fmt: skip
     assert run.returncode == 3, run.stdout + run.stderr
     assert "Not blessed" in run.stdout
@@ -231,7 +231,8 @@ def test_part_of_the_pipeline(folder, changed):
 
 def test_a_model_that_does_not_serve_is_not_pushed_and_the_summary_says_why(folder, changed):
     versions = set((folder / "output" / "serving").iterdir())
-    run = run_pipeline(folder, "trainer.learning_rate=0.03", "serving_check.timeout_seconds=0.1")
+    overrides = "trainer.learning_rate=0.03", "serving_check.timeout_seconds=0.1"
+    run = run_pipeline(folder, *overrides, command=run_here)
     assert run.summary["gate"]["blessed"] is True
     (reason,) = run.summary["serving_check"]["reasons"]
     assert "did not end within 0.1 s (serving_check.timeout_seconds)" in reason

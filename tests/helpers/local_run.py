@@ -1,13 +1,17 @@
 """A run of the whole pipeline on a made-up corpus, as a user starts it; built once for all that look at its outcome."""
 
 import json
+import os
 import random
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 CONFIG = """
 name: small
@@ -49,6 +53,27 @@ def tfx_lm(*arguments: object, stdin: str | None = None) -> subprocess.Completed
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, input=stdin, timeout=600)
 
 
+def run_here(*arguments: object) -> subprocess.CompletedProcess:
+    """Runs the command `tfx-lm` in this process, whose fork server has imported TFX from the second run on."""
+    from tfx_lm.cli.cli import main
+
+    # A run prints to the descriptor, and what refuses it to the stream.
+    with tempfile.TemporaryFile() as printed:
+        descriptor = os.dup(1)
+        os.dup2(printed.fileno(), 1)
+        command = list(map(str, arguments))
+        try:
+            done = CliRunner().invoke(main, command)
+        finally:
+            os.dup2(descriptor, 1)
+            os.close(descriptor)
+        printed.seek(0)
+        text = printed.read().decode()
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(command, done.exit_code, text + done.stdout, done.stderr)
+
+
 class Run:
     """A finished run of the pipeline of a folder, and its summary."""
 
@@ -59,12 +84,12 @@ class Run:
         self.states = {node["id"]: node["state"] for node in summary["nodes"]}
 
 
-def run_pipeline(folder: Path, *overrides: str) -> Run:
+def run_pipeline(folder: Path, *overrides: str, command: Callable[..., subprocess.CompletedProcess] = tfx_lm) -> Run:
     """Runs `small.yaml` of a folder on its `corpus.txt`, to `output`."""
     output = folder / "output"
     options = [part for override in overrides for part in ("--set", override)]
     files = "--config", folder / "small.yaml", "--data", folder / "corpus.txt", "--output", output
-    done = tfx_lm("run", *files, *options)
+    done = command("run", *files, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     return Run(folder, done, json.loads((output / "summary.json").read_text()))
 
