@@ -74,10 +74,14 @@ setup(
         "protobuf",
         "pyarrow",
         "tensorflow",
+        "tensorflow-metadata",
         "tensorflow-model-analysis",
         "tensorflow-serving-api",
         "tensorflow-transform",
+        "tfx-bsl",
         "click>=8",
+        # Checksums of TFRecord files; Beam's extra `gcp` brings it.
+        "google-crc32c",
         # The report.
         "jinja2>=3",
         "markupsafe>=2",

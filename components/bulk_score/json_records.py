@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ...exported.json_values import json_values
@@ -37,9 +38,10 @@ class ToRecords(ToExamples):
         """Args: options: Which records are dropped, and are not errors."""
         super().__init__(HashSplit({RECORDS: 1}), options)
 
-    def output(self, record: Record, text: str) -> TextRecord:
-        """Returns the record as `ScoreRecords` takes it."""
-        return TextRecord(text.encode("utf-8"), record.whole, record.has_fields)
+    def outputs(self, texts: Sequence[tuple[Record, str]]) -> Iterator[TextRecord]:
+        """Yields each record as `ScoreRecords` takes it."""
+        for record, text in texts:
+            yield TextRecord(text.encode("utf-8"), record.whole, record.has_fields)
 
 
 class JsonRecords:

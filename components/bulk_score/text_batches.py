@@ -52,7 +52,7 @@ class ReadTexts(ReadFiles):
         """Yields the batches of the records that begin in the tracker's range."""
         batcher = Batcher(JsonRecords())
         for record in super().process(element, tracker):
-            for output in self._decide.process(record):
+            for output in self._decide.process([record]):
                 if self._batches:
                     yield from batcher.add(output.value)
         yield from batcher.rest()

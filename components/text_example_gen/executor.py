@@ -19,6 +19,7 @@ from ...errors import escape
 from ...progress import report
 from ...text_files.errors import InputError
 from ..artifacts import Artifacts
+from ..example_blocks import write_blocks
 from ..merge_additive import MergeAdditive
 from .files import Pattern, files_of_splits
 from .input_config import ExecutorOptions
@@ -105,7 +106,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
             for name in names:
                 prefix = posixpath.join(artifact_utils.get_split_uri([examples], name), "data_tfrecord")
-                _ = outputs[name] | f"WriteSplit[{name}]" >> beam.io.WriteToTFRecord(prefix, file_name_suffix=".gz")
+                _ = outputs[name] | f"WriteSplit[{name}]" >> write_blocks(prefix)
             counts = [outputs[COUNTS_TAG]]
             if not hash_split:
                 counts.append(count_also_trained(outputs[DIGESTS_TAG]))

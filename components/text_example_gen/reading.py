@@ -30,6 +30,9 @@ MIN_RANGE_BYTES = 2**20
 MAX_RANGES = 1000
 # With fewer files than this, the lines that are read say enough about progress.
 FILES_BETWEEN_REPORTS = 1000
+# Most records of a list, and characters of text from which on it takes no further record.
+BLOCK_RECORDS = 1000
+BLOCK_CHARACTERS = 2**20
 
 
 class Record(NamedTuple):
@@ -59,20 +62,21 @@ def open_stored(path: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def read_files(files: Sequence[tuple[str, str]], text_field: str, whole: bool = False) -> beam.PTransform:
+def read_files(files: Sequence[tuple[str, str]], text_field: str) -> beam.PTransform:
     """Reads files of any known type.
+
+    Records come in lists, since a Beam element for each would cost more than its reading.
 
     Args:
         files: Split ("" where the content decides) and path of each file; at least one.
         text_field: The field or column that holds the text.
-        whole: Whether each `Record` also has the whole record.
 
     Returns:
-        A transform from a pipeline's begin to a PCollection of `Record`. On one worker they come in the order of the
-        files: the same input gives the same output, byte for byte.
+        A transform from a pipeline's begin to a PCollection of lists of `Record`. On one worker they come in the order
+        of the files: the same input gives the same output, byte for byte.
     """
-    reader = ReadFiles(files, [stored_size(path) for _, path in files], text_field, whole)
-    return "Bytes" >> beam.Create([reader.total]) | "Records" >> beam.ParDo(reader)
+    reader = ReadFiles(files, [stored_size(path) for _, path in files], text_field)
+    return "Bytes" >> beam.Create([reader.total]) | "Records" >> beam.ParDo(ReadFilesInBlocks(reader))
 
 
 def stored_size(path: str) -> int:
@@ -171,6 +175,31 @@ class ReadFiles(beam.DoFn):
                     yield Record(split, path, parsed, has_fields=has_fields, whole=record if self._whole else None)
         except UnreadableFileError as error:
             yield Record(split, path, None, error.template)
+
+
+class ReadFilesInBlocks(beam.DoFn):
+    """`ReadFiles`, with its records in lists. Each is claimed before the next is read, and so belongs to the range."""
+
+    def __init__(self, reader: ReadFiles) -> None:
+        """Args: reader: The step that reads each record."""
+        self._reader = reader
+
+    def process(
+        self,
+        element: int,
+        tracker: Any = beam.DoFn.RestrictionParam(Bytes()),  # noqa: B008 - how Beam marks it
+    ) -> Iterator[list[Record]]:
+        """Yields the records that begin in the tracker's range."""
+        block: list[Record] = []
+        characters = 0
+        for record in self._reader.process(element, tracker):
+            block.append(record)
+            characters += len(record.parsed.text) if record.parsed else 0
+            if len(block) >= BLOCK_RECORDS or characters >= BLOCK_CHARACTERS:
+                yield block
+                block, characters = [], 0
+        if block:
+            yield block
 
 
 class _Claims:

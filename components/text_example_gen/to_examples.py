@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
-import tensorflow as tf
+import pyarrow as pa
 from apache_beam.transforms import window
+from tfx_bsl.coders import example_coder
 
 from ...progress import report
 from ...text_files.options import RecordOptions
@@ -25,10 +26,10 @@ _LINES_BETWEEN_REPORTS = 50_000
 
 
 class ToExamples(beam.DoFn):
-    """Turns records into serialized Examples.
+    """Turns lists of records into lists of serialized Examples.
 
     Outputs:
-        One per split, named like it: bytes, each a tf.Example with the one feature `text`.
+        One per split, named like it: lists of bytes, each a tf.Example with the one feature `text`.
         `COUNTS_TAG`: `Counts` of each bundle.
         `DIGESTS_TAG`: `overlap.Block`s of all lines, where the content does not decide about the split.
     """
@@ -55,11 +56,29 @@ class ToExamples(beam.DoFn):
         self._unreadable: dict[str, str] = {}
         self._digests = LineDigests()
 
-    def process(self, record: Record) -> Iterator[beam.pvalue.TaggedOutput]:
-        """Decides about one record."""
+    def process(self, records: Sequence[Record]) -> Iterator[beam.pvalue.TaggedOutput]:
+        """Decides about some records."""
+        texts: defaultdict[str, list[tuple[Record, str]]] = defaultdict(list)
+        for record in records:
+            if (text := self._text_of(record)) is not None:
+                split = self._hash_split.split_of(text) if self._hash_split else record.split
+                texts[split].append((record, text))
+        for split, of_split in texts.items():
+            self._examples[split] += len(of_split)
+            for output in self.outputs(of_split):
+                yield beam.pvalue.TaggedOutput(split, output)
+        if not self._hash_split:
+            yield from self._digest(texts)
+
+    def outputs(self, texts: Sequence[tuple[Record, str]]) -> Iterable[Any]:
+        """Returns what records with a text become: one list of serialized Examples."""
+        return [serialized_examples([text for _, text in texts])]
+
+    def _text_of(self, record: Record) -> str | None:
+        """Counts a record; returns its text, or None if it becomes no Example."""
         if record.parsed is None:
             self._unreadable[record.path] = record.why_unreadable
-            return
+            return None
         self._lines += 1
         if self._lines % _LINES_BETWEEN_REPORTS == 0:
             report(f"{self._lines:,} lines read")
@@ -73,18 +92,16 @@ class ToExamples(beam.DoFn):
         elif not text or text.isspace():
             self._empty += 1
         else:
-            split = self._hash_split.split_of(text) if self._hash_split else record.split
-            self._examples[split] += 1
-            yield beam.pvalue.TaggedOutput(split, self.output(record, text))
-            if not self._hash_split:
-                self._digests.add(split, text)
-                if self._digests.full:
-                    for block in self._digests.take():
-                        yield beam.pvalue.TaggedOutput(DIGESTS_TAG, block)
+            return text
+        return None
 
-    def output(self, record: Record, text: str) -> Any:
-        """Returns what a record with a text becomes: a serialized Example."""
-        return _example(text)
+    def _digest(self, texts: Mapping[str, Sequence[tuple[Record, str]]]) -> Iterator[beam.pvalue.TaggedOutput]:
+        for split, of_split in texts.items():
+            for _, text in of_split:
+                self._digests.add(split, text)
+        if self._digests.full:
+            for block in self._digests.take():
+                yield beam.pvalue.TaggedOutput(DIGESTS_TAG, block)
 
     def finish_bundle(self) -> Iterator[beam.pvalue.TaggedOutput]:
         """Gives the bundle's counts."""
@@ -108,6 +125,11 @@ def _at_end(tag: str, value: Counts | Block) -> beam.pvalue.TaggedOutput:
     return beam.pvalue.TaggedOutput(tag, window.GlobalWindows.windowed_value_at_end_of_window(value))
 
 
-def _example(text: str) -> bytes:
-    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode("utf-8")]))
-    return tf.train.Example(features=tf.train.Features(feature={"text": feature})).SerializeToString()
+def serialized_examples(texts: Sequence[str]) -> list[bytes]:
+    """Returns a serialized tf.Example with the one feature `text` for each text."""
+    rows = pa.ListArray.from_arrays(
+        pa.array(range(len(texts) + 1), pa.int32()), pa.array([text.encode("utf-8") for text in texts], pa.binary())
+    )
+    encoder = example_coder.RecordBatchToExamplesEncoder()
+    examples: list[bytes] = encoder.encode(pa.RecordBatch.from_arrays([rows], ["text"]))
+    return examples

@@ -12,7 +12,7 @@ from tfx_lm.components.merge_additive import MergeAdditive
 from tfx_lm.components.text_example_gen.input_counts import Counts
 from tfx_lm.components.text_example_gen.inputs import check_inputs
 from tfx_lm.components.text_example_gen.problems import describe
-from tfx_lm.components.text_example_gen.reading import ReadFiles, open_stored
+from tfx_lm.components.text_example_gen.reading import ReadFiles, ReadFilesInBlocks, open_stored
 from tfx_lm.components.text_example_gen.splitting import HashSplit
 from tfx_lm.components.text_example_gen.to_examples import COUNTS_TAG, ToExamples
 from tfx_lm.text_files.errors import InputError
@@ -59,10 +59,13 @@ def read_in_ranges(path: Path, options: RecordOptions, cuts: int, seed: int) -> 
         step = ToExamples(HashSplit(SPLIT), options)
         step.start_bundle()
         tracker = OffsetRestrictionTracker(OffsetRange(start, stop))
-        for record in reader.process(reader.total, tracker):
-            for output in step.process(record):
-                example = tf.train.Example.FromString(output.value)
-                texts.append(example.features.feature["text"].bytes_list.value[0].decode())
+        for records in ReadFilesInBlocks(reader).process(reader.total, tracker):
+            # In the order of the records, which are of two splits.
+            for record in records:
+                for output in step.process([record]):
+                    (serialized,) = output.value
+                    example = tf.train.Example.FromString(serialized)
+                    texts.append(example.features.feature["text"].bytes_list.value[0].decode())
         tracker.check_done()
         for output in step.finish_bundle():
             if output.tag == COUNTS_TAG:

@@ -1,0 +1,144 @@
+"""TFRecord files on Beam in blocks: lists of records, since an element for each would cost more than its reading."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, BinaryIO, cast
+
+import apache_beam as beam
+import google_crc32c
+from apache_beam.io.filebasedsink import FileBasedSink
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+# Most records of a block that is read, and bytes from which on it takes no further record.
+BLOCK_RECORDS = 4096
+BLOCK_BYTES = 2**20
+
+# The default, 6, makes files of text a tenth smaller, in three times the time.
+_GZIP_LEVEL = 1
+_READ_BYTES = 2**18
+
+
+def records_of(file: BinaryIO) -> Iterator[bytes]:
+    """Reads the records of an uncompressed TFRecord file.
+
+    Args:
+        file: The file, at its beginning.
+
+    Raises:
+        ValueError: It is no TFRecord file, or damaged.
+    """
+    while header := file.read(12):
+        if len(header) < 12:
+            raise ValueError(_damaged("it ends within a record's length"))
+        length, checksum = struct.unpack("<QI", header)
+        if _masked_checksum(header[:8]) != checksum:
+            raise ValueError(_damaged("the checksum of a record's length is another"))
+        body = file.read(length + 4)
+        if len(body) < length + 4:
+            raise ValueError(_damaged("it ends within a record"))
+        record = body[:length]
+        if _masked_checksum(record) != int.from_bytes(body[length:], "little"):
+            raise ValueError(_damaged("the checksum of a record is another"))
+        yield record
+
+
+def _damaged(why: str) -> str:
+    return f"not a valid TFRecord file: {why}"
+
+
+def framed(records: Iterable[bytes]) -> bytes:
+    """Returns records as they stand one behind the other in a TFRecord file."""
+    parts: list[bytes] = []
+    for record in records:
+        length = struct.pack("<Q", len(record))
+        parts += (
+            length,
+            struct.pack("<I", _masked_checksum(length)),
+            record,
+            struct.pack("<I", _masked_checksum(record)),
+        )
+    return b"".join(parts)
+
+
+def _masked_checksum(data: bytes) -> int:
+    checksum: int = google_crc32c.value(data)
+    return ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def blocks_of(records: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Divides records into lists of at most `BLOCK_RECORDS`, which end with the record that reaches `BLOCK_BYTES`."""
+    block: list[bytes] = []
+    size = 0
+    for record in records:
+        block.append(record)
+        size += len(record)
+        if len(block) >= BLOCK_RECORDS or size >= BLOCK_BYTES:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
+@beam.typehints.with_input_types(str)
+@beam.typehints.with_output_types(list[bytes])
+class ReadBlocks(beam.DoFn):
+    """Reads whole TFRecord files, given by path; compressed ones with gzip as a whole."""
+
+    def __init__(self, compressed: bool | None = None) -> None:
+        """Args: compressed: Whether the files are compressed; None: those whose names end in `.gz`."""
+        self._compressed = compressed
+
+    def process(self, path: str) -> Iterator[list[bytes]]:
+        """Yields the blocks of a file in order."""
+        compressed = path.endswith(".gz") if self._compressed is None else self._compressed
+        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as stored:
+            if not compressed:
+                yield from blocks_of(records_of(stored))
+                return
+            with gzip.open(stored, "rb") as file:
+                yield from blocks_of(records_of(cast(BinaryIO, file)))
+
+
+def read_blocks(files: Sequence[str], compressed: bool | None = None) -> beam.PTransform:
+    """Reads TFRecord files; workers share them.
+
+    Args:
+        files: The files.
+        compressed: See `ReadBlocks`.
+
+    Returns:
+        A transform from a pipeline's begin to lists of records.
+    """
+    return "Files" >> beam.Create(list(files)) | "Blocks" >> beam.ParDo(ReadBlocks(compressed))
+
+
+def write_blocks(prefix: str) -> beam.PTransform:
+    """Writes lists of records to TFRecord files, compressed with gzip.
+
+    Args:
+        prefix: Beginning of the files' paths; `-00000-of-00001.gz` and so on is added.
+    """
+    return beam.io.Write(_Sink(prefix))
+
+
+class _Sink(FileBasedSink):
+    """Beam's sink of TFRecord files, but for lists of records and with a lower level of compression."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(prefix, coder=None, file_name_suffix=".gz", compression_type=CompressionTypes.UNCOMPRESSED)
+
+    def open(self, temp_path: str) -> gzip.GzipFile:
+        # Without name and time, so that the same records make the same file.
+        return gzip.GzipFile("", "wb", _GZIP_LEVEL, super().open(temp_path), mtime=0)
+
+    def write_record(self, file_handle: Any, value: list[bytes]) -> None:
+        file_handle.write(framed(value))
+
+    def close(self, file_handle: Any) -> None:
+        stored = file_handle.fileobj
+        file_handle.close()
+        stored.close()
