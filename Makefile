@@ -36,6 +36,7 @@ help:
 	@echo "make bench-evaluation [DATA=FILE]   the Evaluator against a plain loop over the same model"
 	@echo "make bench-serving [DATA=FILE]      the model server against direct calls of the model"
 	@echo "make bench-soak                     the model server for 20 minutes, a new version each minute"
+	@echo "make bench-stages [DATA=FILE]       TextExampleGen and Transform against TFX's own"
 	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (9 minutes on 2 idle cores)"
 	@echo "make check   lint, format, types, the Dockerfile"
 	@echo "make sbom    CycloneDX lists of what each stack installs, into .cache/sbom"
