@@ -35,6 +35,7 @@ help:
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
 	@echo "make bench-evaluation [DATA=FILE]   the Evaluator against a plain loop over the same model"
 	@echo "make bench-serving [DATA=FILE]      the model server against direct calls of the model"
+	@echo "make bench-scale                    cost of each stage up to 20 million words (45 minutes on 2 idle cores)"
 	@echo "make bench-soak                     the model server for 20 minutes, a new version each minute"
 	@echo "make bench-stages [DATA=FILE]       TextExampleGen and Transform against TFX's own"
 	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (9 minutes on 2 idle cores)"
@@ -111,6 +112,8 @@ $(TORCH)/.complete:
 	@touch $@
 
 bench-training: $(TORCH)/.complete
+
+bench-scale: $(SPEECHES)/.complete
 
 # The type checker must see the checkout under its import name.
 .cache/types/tfx_lm:

@@ -79,3 +79,24 @@ def test_the_site_builds_without_a_warning(tmp_path):
     # A page loads nothing from elsewhere.
     loads = re.compile(r'<(?:script|link|img)[^>]*(?:src|href)="https?://[^"]*"')
     assert [tag for text in pages for tag in loads.findall(text)] == []
+
+
+def test_what_large_corpora_need_is_computed_from_the_slopes():
+    rows = [
+        {"stage": "Transform", "scale": scale, "words": words, "wall_seconds": 5.0 + words / 1e6,
+         "processor_seconds": 5.0 + 2 * words / 1e6, "peak_megabytes": 700.0 + scale, "disk_megabytes": words * 3 / 1e6,
+         "microseconds_per_word": 2.0 if scale > 1 else None}
+        for scale, words in ((1, 1_000_000), (4, 4_000_000))
+    ]  # fmt: skip
+    sizes = {"lines": 10, "words": 20, "distinct": 5, "megabytes": 0.25}
+    machine = {"cores": 2, "system": "Linux", "python": "3.10", "tensorflow": "2.16.2", "load_average_before": 0.05}
+    report = {"figures": {"date": "2026-11-26", "corpora": {"1": sizes}, "rows": rows}, "machine": machine}
+    tables = hook("scale_tables").tables_of(report)
+    last = {name: table.splitlines()[-1] for name, table in tables.items()}
+    assert last["slopes"] == "| Transform | 5.0 | 2.00 | 3.00 | 704 |"
+    # 1e9 words at 2 µs are 0.56 hours.
+    assert last["here"] == "| Transform | 0.6 | 3.0 | 5.6 | 30.0 |"
+    # At 2 µs of a processor, 5.6 hours are the work of 6 workers for an hour.
+    assert last["cluster"] == "| Transform | 0.6 | 1 | 5.6 | 6 |"
+    places = re.findall(r"<!-- scale: (\w+) -->", (ROOT / "docs" / "scale.md").read_text(encoding="utf-8"))
+    assert sorted(places) == sorted(tables)
