@@ -89,9 +89,10 @@ def transform(peer: str, examples: Artifact, folder: Path, context: Any) -> tupl
         "transformed_examples": artifact(standard_artifacts.Examples, folder / "transformed"),
         "updated_analyzer_cache": artifact(standard_artifacts.TransformCache, folder / "cache"),
     }
-    component = TextTransform(**{name: channel_utils.as_channel([value]) for name, value in inputs.items()})
+    channels: dict[str, Any] = {name: channel_utils.as_channel([value]) for name, value in inputs.items()}
+    component = TextTransform(**channels)
     properties = dict(component.exec_properties)
-    executor_class = component.executor_spec.executor_class
+    executor_class: Any = component.EXECUTOR_SPEC.executor_class
     if peer == "stock":
         properties["preprocessing_fn"] = "stages_workers.plain_preprocessing.preprocessing_fn"
         executor_class = transform_executor.Executor
@@ -121,7 +122,7 @@ def main(peer: str, data: str, *beam: str) -> None:
     answers = Answers()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pipeline_args = [*beam_arguments(BeamConfig()), *beam]
+        pipeline_args: list[Any] = [*beam_arguments(BeamConfig()), *beam]
         context = text_executor.Executor.Context(beam_pipeline_args=pipeline_args, tmp_dir=str(folder / "temporary"))
         examples = artifact(standard_artifacts.Examples, folder / "examples", SPLITS)
         seconds = {"example_gen": measured(make_examples(peer, Path(data), examples, context))}
