@@ -31,6 +31,7 @@ from .options import TextOptions, VocabularyOptions
 from .reachable_words import check_reachable
 from .tokenizer import tokenize
 from .vocabulary import END_ID, RESERVED, UNKNOWN_ID, VOCABULARY_NAME, check_pinned_vocabulary, read_vocabulary
+from .word_counts import vocabulary_of_corpus
 
 TEXT = "text"
 """The raw feature: one line, bytes."""
@@ -98,19 +99,7 @@ def _vocabulary(words: tf.Tensor, options: VocabularyOptions) -> tf.Tensor:
             name=VOCABULARY_NAME,
         )
         return path
-    min_count = options.min_count
-    return tft.vocabulary(
-        # Transform drops reserved tokens only after it picked the most frequent words, so a literal <unk>
-        # would replace one of them.
-        tf.boolean_mask(words, words != RESERVED[UNKNOWN_ID]),
-        top_k=options.size,
-        # A threshold of 1 keeps every word, like no threshold.
-        frequency_threshold=min_count if min_count and min_count > 1 else None,
-        vocab_filename=VOCABULARY_NAME,
-        reserved_tokens=RESERVED,
-        # With a compressed file, every word would be read back as unknown unless its format is given again.
-        file_format="text",
-    )
+    return vocabulary_of_corpus(words, options)
 
 
 class _KeepFile(tft_beam.experimental.PTransformAnalyzer):
