@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from pathlib import Path
 
@@ -20,6 +21,7 @@ _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 # A part of the variables, such as `variables.data-00000-of-00002`; not what a copy or a killed writer left beside it.
 _PART = re.compile(r"variables\.data-\d+-of-(\d+)")
+_INCOMPLETE = "a file is missing: saved_model.pb, variables.index or a part of the variables"
 # Errors of the system that say that a file is damaged; others, such as no permission, say nothing about it.
 _DAMAGE = (errno.EIO, errno.ENOENT, errno.ENOTDIR)
 
@@ -30,17 +32,37 @@ class UnreadableError(RuntimeError):
 
 def is_complete(path: str) -> bool:
     """Returns whether no file of the SavedModel in a folder is missing, as in an unfinished copy; see also `damage`."""
-    import tensorflow as tf  # Late: `tfx-lm rollback` does without.
-
-    if not all(tf.io.gfile.exists(file) for file in (f"{path}/saved_model.pb", f"{path}/variables/variables.index")):
+    if not all(_exists(f"{path}/{name}") for name in ("saved_model.pb", "variables/variables.index")):
         return False
-    try:
-        names = tf.io.gfile.listdir(f"{path}/variables")
-    except tf.errors.NotFoundError:  # It was removed meanwhile.
+    names = _names(f"{path}/variables")
+    if not names:  # It was removed meanwhile.
         return False
     # For each part, the number of all parts. A model without variables has none.
     totals = [int(part[1]) for part in map(_PART.fullmatch, names) if part]
     return not totals or any(totals.count(total) == total for total in totals)
+
+
+def _exists(file: str) -> bool:
+    if not is_remote(file):
+        return Path(file).exists()
+    import tensorflow as tf  # Late: local folders do without, and so does `tfx-lm rollback`.
+
+    return bool(tf.io.gfile.exists(file))
+
+
+def _names(folder: str) -> list[str]:
+    """Lists a folder; nothing if it does not exist."""
+    if not is_remote(folder):
+        try:
+            return os.listdir(folder)  # noqa: PTH208
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+    import tensorflow as tf
+
+    try:
+        return list(tf.io.gfile.listdir(folder))
+    except tf.errors.NotFoundError:
+        return []
 
 
 def write_sums(path: str) -> None:
@@ -73,15 +95,29 @@ def changed_file(path: str) -> str | None:
 
 
 def _read_sums(path: str) -> str | None:
+    if not _exists(f"{path}/{FILE}"):
+        return None
     if not is_remote(path):
-        file = Path(path, FILE)
-        return file.read_text(encoding="utf-8", errors="replace") if file.exists() else None
+        return Path(path, FILE).read_text(encoding="utf-8", errors="replace")
     import tensorflow as tf
 
-    if not tf.io.gfile.exists(f"{path}/{FILE}"):
-        return None
-    with tf.io.gfile.GFile(f"{path}/{FILE}", "r") as remote:
-        return str(remote.read())
+    with tf.io.gfile.GFile(f"{path}/{FILE}", "r") as file:
+        return str(file.read())
+
+
+def visible_damage(path: str) -> str | None:
+    """Finds damage that the files show without being loaded: one is missing, or is not as its sum says.
+
+    Args:
+        path: The folder that holds `saved_model.pb`; any path that TensorFlow reads.
+
+    Returns:
+        What is wrong; None if nothing is. Of a model without sums, only missing files are found; see `damage`.
+
+    Raises:
+        OSError: A file on this machine cannot be read.
+    """
+    return changed_file(path) if is_complete(path) else _INCOMPLETE
 
 
 def damage(path: str) -> str | None:
@@ -105,7 +141,7 @@ def damage(path: str) -> str | None:
 
     try:
         if not is_complete(path):
-            return "a file is missing: saved_model.pb, variables.index or a part of the variables"
+            return _INCOMPLETE
         if tf.io.gfile.exists(f"{path}/{FILE}"):
             return changed_file(path)
         # What reads variables does not tell damage from a lack of permission.

@@ -16,12 +16,12 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..atomic_file import flush
 from ..file_lock import host_mark, lock
-from .damage import UnreadableError, changed_file, damage, is_complete
+from .damage import is_complete, visible_damage
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +80,8 @@ def push(
         # A server that runs as another user cannot read a folder of mkdtemp.
         temporary.chmod(0o777 & ~_umask())
         _flush_tree(temporary)
+        # Before the lock, since it reads these versions.
+        undamaged = {} if keep is None else {path.name: _is_undamaged(path) for path in _folders(destination)}
         with _locked(destination):
             if check is not None:
                 check()
@@ -92,7 +94,7 @@ def push(
             temporary.rename(version)
             flush(destination)
             if keep is not None:
-                _prune(destination, keep)
+                _prune(destination, keep, {**undamaged, version.name: True})
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -163,9 +165,12 @@ def _check_target(destination: Path, target: int) -> None:
         if int(folder.name) != target:
             continue
         try:
-            problem = changed_file(str(folder))
+            problem = visible_damage(str(folder))
         except OSError as error:
-            problem = f"cannot be read: {error}"
+            raise RollbackError(
+                f"{folder}: cannot be read ({error}), so that nobody knows whether servers could load it, and nothing "
+                "was withdrawn; make it readable, or go back to another version"
+            ) from error
         if problem is not None:
             raise RollbackError(
                 f"{folder}: is damaged ({problem}), so that servers could not load it, and nothing was withdrawn; "
@@ -239,12 +244,12 @@ def is_version(name: str) -> bool:
     return name.isascii() and name.isdigit() and int(name) < 2**63
 
 
-def _prune(destination: Path, keep: int) -> None:
+def _prune(destination: Path, keep: int, undamaged: Mapping[str, bool]) -> None:
     newest_first = iter(reversed(_folders(destination)))
-    undamaged = 0
+    found = 0
     for folder in newest_first:
-        undamaged += _is_undamaged(folder)
-        if undamaged == keep:
+        found += undamaged[folder.name] if folder.name in undamaged else _is_undamaged(folder)
+        if found == keep:
             break
     names = [folder.name for folder in newest_first]
     names += [path.name for path in destination.glob(f"{WITHDRAWN}*")]
@@ -260,8 +265,8 @@ def _prune(destination: Path, keep: int) -> None:
 
 def _is_undamaged(folder: Path) -> bool:
     try:
-        return damage(str(folder)) is None
-    except UnreadableError:  # Then one more is kept.
+        return visible_damage(str(folder)) is None
+    except OSError:  # Then one more is kept.
         return False
 
 

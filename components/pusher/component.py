@@ -60,7 +60,7 @@ class AtomicPusher(base_component.BaseComponent):
             model: The `Model`; without it, the copy in `infra_blessing` is pushed.
             model_blessing: From an Evaluator.
             infra_blessing: From a ServingCheck or an InfraValidator.
-            keep_versions: Number of newest versions to keep; None: all.
+            keep_versions: Number of newest undamaged versions to keep; None: all.
 
         Raises:
             SettingError: If `keep_versions` is below 1. A run checks the value of a RuntimeParameter.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import urllib.parse
@@ -19,6 +20,7 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, proto_utils
 
 from ...exported import versions
+from ...exported.damage import changed_file
 from ...exported.versions import complete_versions, is_version
 from ...progress import report
 from ...remote import is_remote
@@ -128,9 +130,10 @@ def _record(pushed: types.Artifact, input_dict: Artifacts) -> None:
 
 
 def _remove_oldest(destination: str, keep: int) -> None:
-    """Removes all versions older than the newest `keep` complete ones; one that cannot be removed stays."""
+    """Removes all versions older than the newest `keep` undamaged ones; one that cannot be removed stays."""
     with _failure_is_a_warning(destination):
-        kept = complete_versions(destination)[:keep]
+        undamaged = (version for version in complete_versions(destination) if changed_file(version) is None)
+        kept = list(itertools.islice(undamaged, keep))
         if len(kept) < keep:
             return
         oldest_kept = int(kept[-1].rsplit("/", 1)[1])

@@ -10,5 +10,5 @@ from ...settings import Settings, WholeNumber
 class PusherOptions(Settings):
     """Options for blessed models, which are pushed to OUTPUT/serving/VERSION."""
 
-    # How many versions to keep, the newest; null: all.
+    # How many undamaged versions to keep, the newest; null: all.
     keep_versions: WholeNumber | None = Field(10, ge=1)

@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -77,7 +78,7 @@ heartbeat.interval: 2000
 heartbeat.timeout: 30000
 # Beam's classes stand in Flink's own class path. Only so do Python workers live on between the stages of a job.
 classloader.resolve-order: parent-first
-io.tmp.dirs: {folder}/temporary
+io.tmp.dirs: {folder}
 """
 
 # Of the job server, which is the driver of Spark's jobs.
@@ -104,45 +105,69 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with cluster(options.engine, folder) as job_server:
-            return subprocess.call([argument.replace("JOB_SERVER", job_server) for argument in options.command])
+            return call([argument.replace("JOB_SERVER", job_server) for argument in options.command])
+    except KeyboardInterrupt:
+        return 130
     except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
         print(f"{options.engine}: {error}; logs: {folder}/logs", file=sys.stderr)
         return 2
+
+
+def call(command: list[str]) -> int:
+    """Runs a command to its end; Ctrl-C and SIGTERM are left to it. Returns its exit code."""
+    with subprocess.Popen(command) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        # A terminal sends it to the command, too.
+        signal.signal(signal.SIGINT, lambda *_: None)
+        code = process.wait()
+    return code if code >= 0 else 128 - code
 
 
 @contextlib.contextmanager
 def cluster(engine: str, folder: Path) -> Iterator[str]:
     """Starts the cluster; yields the address of the job server; ends all processes."""
     resolve(engine, folder)
-    for name in ("conf", "logs", "temporary", "artifacts"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    programs = Programs(folder)
-    try:
-        yield ENGINES[engine](folder, programs)
-    finally:
-        programs.end()
-        for name in ("temporary", "artifacts"):
-            shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / "logs").mkdir(exist_ok=True)
+    # What one run of the cluster has to itself.
+    with tempfile.TemporaryDirectory(dir=folder, prefix="run-", ignore_cleanup_errors=True) as own:
+        programs = Programs(folder, Path(own))
+        try:
+            yield ENGINES[engine](Path(own), programs)
+        finally:
+            programs.end()
 
 
 class Programs:
-    """The processes of a cluster, each with a log of its own."""
+    """The processes of a cluster, each with a log of its own.
 
-    def __init__(self, folder: Path):
+    Attributes:
+        logs: The folder of the logs.
+        running: The processes.
+    """
+
+    def __init__(self, folder: Path, own: Path):
         self._folder = folder
+        self._own = own
+        self.logs = folder / "logs"
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self, name: str, memory: list[str], *arguments: str) -> None:
         """Starts a Java program."""
-        with (self._folder / "logs" / f"{name}.log").open("wb") as log:
-            command = ["java", *OPENED, *memory, "-cp", f"{self._folder}/jars/*", *arguments]
-            environment = {
-                **os.environ,
-                "SPARK_HOME": str(self._folder),
-                "SPARK_SCALA_VERSION": "2.12",
-                "SPARK_LOCAL_DIRS": f"{self._folder}/temporary",
-            }
-            self.running.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment))
+        command = ["java", *OPENED, *memory, "-cp", f"{self._folder}/jars/*", *arguments]
+        environment = {
+            **os.environ,
+            "SPARK_HOME": str(self._folder),
+            "SPARK_SCALA_VERSION": "2.12",
+            "SPARK_LOCAL_DIRS": str(self._own),
+            # Otherwise Spark's pages listen at all addresses.
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        }
+        with (self.logs / f"{name}.log").open("wb") as log:
+            # A session of its own: Ctrl-C is for the command, which still needs the cluster to end its job.
+            process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+            )
+            self.running.append(process)
 
     def wait_until(self, done: Callable[[], bool], name: str) -> None:
         """Polls until `done()`; raises a RuntimeError if a process ended or it takes too long."""
@@ -170,15 +195,15 @@ def start_flink(folder: Path, programs: Programs) -> str:
     """Starts Flink; returns the address of the job server."""
     rpc_port, rest_port, job_port, artifact_port = free_ports(4)
     settings = FLINK_SETTINGS.format(rpc_port=rpc_port, rest_port=rest_port, folder=folder)
-    (folder / "conf" / "flink-conf.yaml").write_text(settings)
-    programs.start("jobmanager", ["-Xmx400m"], JOB_MANAGER_CLASS, "--configDir", f"{folder}/conf")
+    (folder / "flink-conf.yaml").write_text(settings)
+    programs.start("jobmanager", ["-Xmx400m"], JOB_MANAGER_CLASS, "--configDir", str(folder))
     programs.wait_until(lambda: read_json(rest_port, "/overview") is not None, "the JobManager")
     memory = ["-Xmx640m", "-XX:MaxDirectMemorySize=512m", "-XX:MaxMetaspaceSize=256m"]
     for number in range(1, WORKERS + 1):
-        programs.start(f"taskmanager-{number}", memory, TASK_MANAGER_CLASS, "--configDir", f"{folder}/conf")
+        programs.start(f"taskmanager-{number}", memory, TASK_MANAGER_CLASS, "--configDir", str(folder))
     programs.start(
         "job-server", ["-Xmx400m"], FLINK_JOB_SERVER_CLASS,
-        f"--flink-master=localhost:{rest_port}", f"--flink-conf-dir={folder}/conf", "--job-host=localhost",
+        f"--flink-master=localhost:{rest_port}", f"--flink-conf-dir={folder}", "--job-host=localhost",
         f"--job-port={job_port}", f"--artifact-port={artifact_port}", "--expansion-port=-1",
         f"--artifacts-dir={folder}/artifacts",
     )  # fmt: skip
@@ -202,7 +227,7 @@ def start_spark(folder: Path, programs: Programs) -> str:
         programs.start(
             f"worker-{number}", ["-Xmx300m"], WORKER_CLASS,
             "--host", "localhost", "--webui-port", "0", "--cores", "1", "--memory", "1g",
-            "--work-dir", f"{folder}/logs/worker-{number}", master,
+            "--work-dir", f"{programs.logs}/worker-{number}", master,
         )  # fmt: skip
     properties = [f"-D{name}={value}" for name, value in SPARK_PROPERTIES.items()]
     programs.start(
@@ -220,6 +245,7 @@ ENGINES: dict[str, Callable[[Path, Programs], str]] = {"flink": start_flink, "sp
 
 def resolve(engine: str, folder: Path) -> None:
     """Fills the folder `jars`, once for each list of dependencies."""
+    folder.mkdir(parents=True, exist_ok=True)
     jars, copy = folder / "jars", folder / "pom.xml"
     pom = HERE / f"{engine}.xml"
     if not copy.exists() or copy.read_bytes() != pom.read_bytes():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -215,9 +216,9 @@ def test_a_model_that_is_not_there(tmp_path, command):
     assert str(tmp_path / "nowhere") in result.output
 
 
-def test_a_rollback_needs_two_versions(tmp_path):
+def test_a_rollback_needs_two_versions(uniform_model, tmp_path):
     for version in ("10", "11"):
-        (tmp_path / version).mkdir()
+        shutil.copytree(uniform_model, tmp_path / version)
     result = CliRunner().invoke(cli.main, ["rollback", str(tmp_path)])
     assert result.exit_code == 0
     assert result.output == f"Withdrawn: {tmp_path}/withdrawn-11\nThe newest version is now {tmp_path}/10\n"

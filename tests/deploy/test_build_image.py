@@ -31,7 +31,7 @@ class Machine:
 echo "{engine} $*" >>{self._log}
 case "$*" in
 *.Size*) echo "2.83 GB" ;;
-"images --quiet debian:13") echo 0123456789ab ;;
+"images --quiet debian:13" | "images --quiet {NAME}") echo 0123456789ab ;;
 esac
 [ "$1" != {fails} ]
 '''

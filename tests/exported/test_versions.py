@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 import tensorflow as tf
+from tfx_lm.exported import damage
 from tfx_lm.exported.damage import FILE, is_complete, write_sums
 from tfx_lm.exported.versions import (
     RollbackError,
@@ -77,7 +78,7 @@ def test_files_beside_the_variables_do_not_make_a_version_incomplete(uniform_mod
 
 def test_a_version_that_is_removed_while_it_is_looked_at(uniform_model, tmp_path, monkeypatch):
     shutil.copytree(uniform_model, tmp_path / "7")
-    exists = tf.io.gfile.exists
+    exists = damage._exists
 
     def exists_for_the_last_time(file):
         there = exists(file)
@@ -85,13 +86,13 @@ def test_a_version_that_is_removed_while_it_is_looked_at(uniform_model, tmp_path
             shutil.rmtree(tmp_path / "7")
         return there
 
-    monkeypatch.setattr(tf.io.gfile, "exists", exists_for_the_last_time)
+    monkeypatch.setattr(damage, "_exists", exists_for_the_last_time)
     assert not is_complete(f"{tmp_path}/7")
 
 
-def test_versions_with_zeros_before_their_number_are_rolled_back(tmp_path):
+def test_versions_with_zeros_before_their_number_are_rolled_back(uniform_model, tmp_path):
     for name in ("6", "007"):
-        (tmp_path / name).mkdir()
+        shutil.copytree(uniform_model, tmp_path / name)
     assert rollback(tmp_path) == (tmp_path / "6", [tmp_path / "withdrawn-007"])
     # One version, and not two.
     (tmp_path / "06").mkdir()
@@ -133,5 +134,11 @@ def test_nobody_goes_back_to_a_damaged_version(serving):
 def test_sums_of_a_version_that_cannot_be_read_stop_a_rollback(serving):
     (serving / "6" / FILE).unlink()
     (serving / "6" / FILE).mkdir()
-    with pytest.raises(RollbackError, match=r"/6: is damaged .cannot be read: .*Is a directory"):
+    with pytest.raises(RollbackError, match=r"/6: cannot be read \(.*Is a directory.*\), .*; make it readable, or go"):
+        rollback(serving)
+
+
+def test_nobody_goes_back_to_a_version_that_is_half_copied(serving):
+    (serving / "6" / "saved_model.pb").unlink()
+    with pytest.raises(RollbackError, match=r"/6: is damaged \(a file is missing: saved_model.pb, "):
         rollback(serving)

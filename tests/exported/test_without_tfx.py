@@ -63,9 +63,9 @@ def test_complete(run, bigram_model):
     assert run("complete", "--greedy", "--length", "2", bigram_model, "the")[:2] == ["  0.5000  cat", "  0.1250  the"]
 
 
-def test_rollback(run, tmp_path):
+def test_rollback(run, uniform_model, tmp_path):
     for version in ("10", "11"):
-        (tmp_path / version).mkdir()
+        shutil.copytree(uniform_model, tmp_path / version)
     assert run("rollback", tmp_path)[-1] == f"The newest version is now {tmp_path}/10"
 
 

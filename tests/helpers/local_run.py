@@ -1,5 +1,6 @@
 """A run of the whole pipeline on a made-up corpus, as a user starts it; built once for all that look at its outcome."""
 
+import faulthandler
 import json
 import os
 import random
@@ -62,9 +63,12 @@ def run_here(*arguments: object) -> subprocess.CompletedProcess:
         descriptor = os.dup(1)
         os.dup2(printed.fileno(), 1)
         command = list(map(str, arguments))
+        # A run that hangs ends this process and says where it was.
+        faulthandler.dump_traceback_later(600, exit=True)
         try:
             done = CliRunner().invoke(main, command)
         finally:
+            faulthandler.cancel_dump_traceback_later()
             os.dup2(descriptor, 1)
             os.close(descriptor)
         printed.seek(0)

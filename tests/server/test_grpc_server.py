@@ -100,7 +100,7 @@ def is_refused(stub):
 
 def test_a_server_that_ends_refuses_calls_while_it_still_answers_a_slow_request(start_server, bigram_model):
     """REST and gRPC end side by side: one after the other would take as long as both limits together."""
-    server = start_server(bigram_model, "--grpc-port", "0")
+    server = start_server(bigram_model, "--grpc-port", "0", python=sys.executable)
     with (
         socket.create_connection(("127.0.0.1", server.port)) as slow,
         grpc.insecure_channel(server.grpc_address) as channel,

@@ -251,6 +251,14 @@ def test_on_an_object_store_only_complete_versions_count(model, tmp_path, bucket
     assert stored(bucket) == {*expected, pushed.get_string_custom_property("pushed_version")}
 
 
+def test_on_an_object_store_damaged_versions_do_not_count(model, tmp_path, bucket):
+    write_sums(f"{bucket}/serving/5")
+    with tf.io.gfile.GFile(f"{bucket}/serving/5/saved_model.pb", "a") as file:
+        file.write("more")
+    pushed = push(tmp_path, model, keep=2, serving=destination(bucket))
+    assert stored(bucket) == {"3", "4", "5", pushed.get_string_custom_property("pushed_version")}
+
+
 def test_on_an_object_store_nothing_is_removed_where_nothing_was_pushed(model, tmp_path, bucket):
     assert push(tmp_path, model, blessed=0, keep=1, serving=destination(bucket)).get_int_custom_property("pushed") == 0
     assert stored(bucket) == {"3", "4", "5"}
