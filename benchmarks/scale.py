@@ -178,6 +178,8 @@ def ratios_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         if len(own) < 3:
             continue
         second, last = own[1], own[-1]
+        if second["microseconds_per_word"] <= 0:  # The cost of so few words is below the noise.
+            continue
         name = f"{stage}_{last['scale']}x_vs_{second['scale']}x"
         ratios[f"{name}_cost"] = last["microseconds_per_word"] / second["microseconds_per_word"]
         ratios[f"{name}_memory"] = last["peak_megabytes"] / second["peak_megabytes"]
@@ -250,11 +252,12 @@ def main(scales: list[int], stages: list[str], base_words: int, minutes: float, 
     files = sorted(speeches.glob("*.txt"))
     if not files:
         raise click.ClickException(f"{speeches}: has no .txt file; give a folder with --speeches")
+    sentences = read_sentences(files)
+    if not sentences:
+        raise click.ClickException(f"{speeches}: its .txt files have no text; give another folder with --speeches")
     with tempfile.TemporaryDirectory() as name:
         corpora = {scale: Path(name) / f"corpus-{scale}.txt" for scale in scales}
-        by_words = write_corpora(
-            read_sentences(files), {scale * base_words: corpus for scale, corpus in corpora.items()}
-        )
+        by_words = write_corpora(sentences, {scale * base_words: corpus for scale, corpus in corpora.items()})
         sizes = {scale: by_words[scale * base_words] for scale in scales}
         rows = with_costs(list(run_all(corpora, sizes, needed(stages), minutes, console)))
     figures = {

@@ -43,6 +43,14 @@ _GROWTH = 0.6
 _RARE = 2
 
 
+def read_text(data: Path | None) -> list[str]:
+    """Reads the lines that have words; refuses a file without any."""
+    lines = list(read_lines(data))
+    if not lines:
+        raise click.ClickException(f"{data}: has no text; give a file of sentences")
+    return lines
+
+
 def grown(lines: Sequence[str], words: int, seed: int = 1) -> Iterator[str]:
     """Yields the lines, and then changed ones, until they have so many words."""
     counts = Counter(word for line in lines for word in line.split())
@@ -105,7 +113,7 @@ def main(data: Path | None, rounds: int, output: Path, words: int) -> None:
     """Measures both pairs."""
     machine, console = describe_machine(), Console()
     with tempfile.TemporaryDirectory() as name:
-        lines = list(grown(read_lines(data), words))
+        lines = list(grown(read_text(data), words))
         write_lines(lines, Path(name))
         answers = take_turns({peer: functools.partial(run_worker, peer, Path(name)) for peer in PEERS}, rounds, console)
     written = [answer["written"] for of_peer in answers.values() for answer in of_peer]

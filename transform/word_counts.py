@@ -22,8 +22,10 @@ from apache_beam.transforms import window
 from .options import VocabularyOptions
 from .vocabulary import RESERVED, UNKNOWN_ID, VOCABULARY_NAME
 
-# One worker holds a bucket at a time, so that no worker has to hold all different words.
+# One worker holds a bucket at a time, so that only one with a vocabulary of all words has to hold all of them.
 _BUCKETS = 256
+# Blocks of most frequent words that one worker holds until it drops words.
+_BLOCKS_HELD = 32
 # Different words that a worker counts before it hands them on.
 WORDS_HELD = 2**18
 _SEPARATOR = b"\n"
@@ -50,7 +52,7 @@ def vocabulary_of_corpus(words: tf.Tensor, options: VocabularyOptions) -> tf.Ten
     (path,) = tft.experimental.ptransform_analyzer(
         inputs=[words],
         ptransform=tft.experimental.CacheablePTransformAnalyzer(
-            make_accumulators_ptransform=beam.ParDo(CountWords()),
+            make_accumulators_ptransform=_Count(),
             merge_accumulators_ptransform=_Merge(),
             extract_output_ptransform=_WriteMostFrequent(options.size, options.min_count or 1),
             cache_coder=CacheCoder(),
@@ -95,7 +97,22 @@ class CountWords(beam.DoFn):
         self._counts = Counter()
 
 
-class _Merge(beam.PTransform):
+class _Cacheable(beam.PTransform):
+    """A transform whose results TensorFlow Transform finds in its cache: its name is part of the key."""
+
+    def __repr__(self) -> str:
+        # Beam's has the address of the object, which is another one in each run.
+        return f"<{type(self).__name__}, version 1>"
+
+
+class _Count(_Cacheable):
+    """Counts the words of batches, by bucket."""
+
+    def expand(self, batches: beam.PCollection) -> beam.PCollection:
+        return batches | "Count" >> beam.ParDo(CountWords())
+
+
+class _Merge(_Cacheable):
     """Adds the counts of a bucket."""
 
     def expand(self, blocks: beam.PCollection) -> beam.PCollection:
@@ -125,8 +142,8 @@ class _WriteMostFrequent(tft_beam.experimental.PTransformAnalyzer):
         return (
             blocks
             | "OfBucket" >> beam.MapTuple(lambda _, block: most_frequent([block], self._size, self._min_count))
-            | "Together" >> beam.combiners.ToList()
-            | "Write" >> beam.Map(_write, path, self._size, self._min_count)
+            | "Together" >> beam.CombineGlobally(_MostFrequent(self._size, self._min_count))
+            | "Write" >> beam.Map(_write, path, self._size)
         )
 
 
@@ -139,8 +156,37 @@ def most_frequent(blocks: Iterable[Counts], size: int | None, min_count: int) ->
     return pack([word for _, word in kept], [count for count, _ in kept])
 
 
-def _write(blocks: Iterable[Counts], path: str, size: int | None, min_count: int) -> np.ndarray:
-    words, _ = unpack(most_frequent(blocks, size, min_count))
+class _MostFrequent(beam.CombineFn):
+    """Merges counts of different words, and keeps only the most frequent words of a few blocks."""
+
+    def __init__(self, size: int | None, min_count: int) -> None:
+        self._size = size
+        self._min_count = min_count
+
+    def create_accumulator(self) -> list[Counts]:
+        return []
+
+    def add_input(self, accumulator: list[Counts], block: Counts) -> list[Counts]:
+        accumulator.append(block)
+        # Not after each: that would sort the words that are kept again and again.
+        return accumulator if len(accumulator) < _BLOCKS_HELD else self.compact(accumulator)
+
+    def merge_accumulators(self, accumulators: Iterable[list[Counts]]) -> list[Counts]:
+        merged = self.create_accumulator()
+        for accumulator in accumulators:
+            for block in accumulator:
+                merged = self.add_input(merged, block)
+        return merged
+
+    def compact(self, accumulator: list[Counts]) -> list[Counts]:
+        return [most_frequent(accumulator, self._size, self._min_count)]
+
+    def extract_output(self, accumulator: list[Counts]) -> Counts:
+        return most_frequent(accumulator, self._size, self._min_count)
+
+
+def _write(block: Counts, path: str, size: int | None) -> np.ndarray:
+    words, _ = unpack(block)
     if not words and size is not None:
         words = [_NO_WORD]
     tf.io.gfile.makedirs(path.rpartition("/")[0])

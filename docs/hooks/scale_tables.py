@@ -49,7 +49,7 @@ def on_page_markdown(markdown: str, /, *, page: Page, config: MkDocsConfig, file
 
 
 def slopes_of(report: Mapping[str, Any]) -> list[Slope]:
-    """Returns the slope of each stage that was measured with at least two corpora."""
+    """Returns the slope of each stage that took measurably longer for the largest corpus than for the smallest."""
     rows = report["figures"]["rows"]
     slopes = []
     for stage in dict.fromkeys(row["stage"] for row in rows):
@@ -61,6 +61,8 @@ def slopes_of(report: Mapping[str, Any]) -> list[Slope]:
         processor, wall, disk = (
             (last[name] - first[name]) / words for name in ("processor_seconds", "wall_seconds", "disk_megabytes")
         )
+        if processor <= 0 or wall <= 0:
+            continue
         fixed = first["processor_seconds"] - processor * first["words"]
         slopes.append(Slope(stage, max(0.0, fixed), processor, wall, 1e6 * disk, last["peak_megabytes"]))
     return slopes

@@ -1,5 +1,6 @@
 """TFRecord files in blocks: what is written is what TensorFlow writes and reads, and damage is an error."""
 
+import bz2
 import gzip
 import io
 
@@ -49,13 +50,35 @@ def test_a_block_has_few_records_and_few_bytes(monkeypatch):
     assert list(blocks_of([])) == []
 
 
-@pytest.mark.parametrize(("name", "compressed"), [("a", None), ("a.gz", None), ("a", True), ("a.gz", False)])
-def test_a_file_is_read_as_its_name_says_unless_told_otherwise(tmp_path, name, compressed):
+@pytest.mark.parametrize("name", ["a", "a.gz", "a.GZ", "a.bz2"])
+def test_a_file_is_read_as_its_name_says(tmp_path, name):
     content = framed(RECORDS)
-    is_gzip = name.endswith(".gz") if compressed is None else compressed
-    # Two members: what `cat one.gz two.gz` makes.
-    (tmp_path / name).write_bytes(gzip.compress(content[:9]) + gzip.compress(content[9:]) if is_gzip else content)
-    assert list(ReadBlocks(compressed).process(str(tmp_path / name))) == [RECORDS]
+    if name == "a.bz2":
+        content = bz2.compress(content)
+    elif name != "a":
+        # Two members: what `cat one.gz two.gz` makes.
+        content = gzip.compress(content[:9]) + gzip.compress(content[9:])
+    (tmp_path / name).write_bytes(content)
+    assert list(ReadBlocks().process(str(tmp_path / name))) == [RECORDS]
+
+
+WHOLE = gzip.compress(framed([b"a" * 100]))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("a", framed([b"a"])[:-1], "it ends within a record"),
+        ("a.gz", WHOLE[:-12], "Compressed file ended before"),
+        ("a.gz", WHOLE[:-8] + b"\x00\x00\x00\x00" + WHOLE[-4:], "CRC check failed"),
+        ("a.gz", framed([b"a"]), "Not a gzipped file"),
+        ("a.gz", WHOLE[:20] + b"\xff\xff" + WHOLE[22:], "Error -3 while decompressing"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, name, content, why):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"^{tmp_path}/{name}: not a valid TFRecord file \({why}.*; write it again$"):
+        list(ReadBlocks().process(str(tmp_path / name)))
 
 
 def test_blocks_are_written_to_one_file_in_order(tmp_path):

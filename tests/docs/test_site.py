@@ -42,7 +42,7 @@ def test_keys_are_described_as_they_are(configuration):
     assert configuration["data.max_length"][:2] == ["`auto`, or integer ≥ 2", '`"auto"`']
     assert configuration["vocabulary.size"][:2] == ["integer ≥ 1, or null", "`10000`"]
     assert configuration["trainer.optimizer"][:2] == ["`adamw` or `sgd`", '`"adamw"`']
-    assert configuration["pusher.keep_versions"][2] == "How many versions to keep, the newest; null: all."
+    assert configuration["pusher.keep_versions"][2] == "How many undamaged versions to keep, the newest; null: all."
     # A comment of two lines.
     assert configuration["gate.tolerance"][1] == "`0.005`"
     assert "over the same sentences, relative: 0.005 = 0.5 %; 0 = it must be" in configuration["gate.tolerance"][2]

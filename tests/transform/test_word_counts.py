@@ -75,6 +75,27 @@ def test_the_most_frequent_come_first_and_of_equal_ones_the_greater(size, min_co
     assert unpack(most_frequent(blocks, size, min_count))[0] == words
 
 
+@pytest.mark.parametrize("size", [None, 1, 5])
+def test_merging_in_any_order_keeps_the_same_words(monkeypatch, size):
+    monkeypatch.setattr(word_counts, "_BLOCKS_HELD", 3)
+    blocks = [pack([f"{first}{second}".encode() for second in "xyz"], [first, 3, 9 - first]) for first in range(8)]
+    expected = most_frequent(blocks, size, 2)
+    combine = word_counts._MostFrequent(size, 2)
+    for seed in range(5):
+        random.Random(seed).shuffle(blocks)
+        parts = [combine.create_accumulator() for _ in range(3)]
+        for number, block in enumerate(blocks):
+            parts[number % 3] = combine.add_input(parts[number % 3], block)
+        merged = combine.merge_accumulators(iter([*parts[:2], combine.compact(parts[2])]))
+        assert combine.extract_output(merged) == expected
+    assert combine.extract_output(combine.create_accumulator()) == pack([], [])
+
+
+def test_the_keys_of_the_cache_are_the_same_in_each_run():
+    for transform in (word_counts._Count, word_counts._Merge, CacheCoder):
+        assert repr(transform()) == repr(transform()), transform
+
+
 @pytest.mark.parametrize("block", [pack([], []), pack([b"a", "ä \r".encode()], [1, 2**40])])
 def test_the_cache_keeps_a_bucket(block):
     coder = CacheCoder()

@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+from types import SimpleNamespace
 
 import pytest
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
-from tfx.components.transform import executor
+from tfx.components.transform import executor, labels
+from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.v1.components import Transform
+from tfx_lm.components.text_transform.compat import BlockProcessor, _ExampleBlocks
 from tfx_lm.components.text_transform.component import PREPROCESSING_FN, TextTransform
 from tfx_lm.errors import SettingError
 from tfx_lm.transform.options import TextOptions
@@ -42,7 +46,22 @@ def test_tfx_uses_the_names_that_are_replaced():
     assert "TransformProcessor" in executor.Executor.Do.__code__.co_names
     used = executor.TransformProcessor._RunBeamImpl.__code__.co_names
     assert "_EncodeAndWrite" in used
+    assert "BeamSource" in used
     assert "_CreateTFXIO" in executor.TransformProcessor.Transform.__code__.co_names
+
+
+def test_examples_are_read_in_blocks():
+    schema = schema_pb2.Schema()
+    schema.feature.add(name="text", type=schema_pb2.BYTES)
+    dataset = SimpleNamespace(
+        file_pattern="examples-*.gz",
+        file_format=labels.FORMAT_TFRECORD,
+        data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
+        data_view_uri=None,
+        telemetry_descriptors=["test"],
+    )
+    reader = BlockProcessor()._CreateTFXIO(dataset, schema)
+    assert type(reader) is type(reader._ProjectImpl(["text"])) is _ExampleBlocks
 
 
 def test_the_options_travel_in_the_custom_config():
