@@ -60,7 +60,8 @@ def slices_chart(results: Mapping[str, SliceResult], criterion: Criterion, title
                     points.append((row + (which - 0.5) * 0.3, scores[criterion], low, high))
             if points:
                 rows, values, lows, highs = np.array(points).T
-                spread = np.nan_to_num([values - lows, highs - values], nan=0.0, posinf=0.0)
+                # The ends of an empty interval may differ from the value by a rounding.
+                spread = np.maximum(np.nan_to_num([values - lows, highs - values], nan=0.0, posinf=0.0), 0.0)
                 axes.errorbar(
                     values, rows, xerr=spread, fmt=style["marker"], color=style["color"], capsize=2.5, elinewidth=1.2,
                     label=("candidate", "baseline")[which],

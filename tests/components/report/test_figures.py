@@ -105,3 +105,11 @@ def test_ids_of_different_charts_differ(pages):
     assert not set(ids[0]) & set(ids[1])
     for svg, known in zip(charts, ids, strict=True):
         assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg)) <= set(known)
+
+
+def test_an_interval_that_a_rounding_turned_around_is_drawn(pages):
+    result = pages["first"]().results[""]
+    value = result.candidate["bits_per_byte"]
+    ends = {"bits_per_byte_ci95_low": np.nextafter(value, np.inf), "bits_per_byte_ci95_high": np.nextafter(value, 0)}
+    turned = result._replace(candidate={**result.candidate, **ends})
+    assert "candidate" in texts(figures.slices_chart({"": turned, "a": turned}, "bits_per_byte", "bits per byte"))
