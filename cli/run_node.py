@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from ..components.trainer.cluster import Cluster
+from ..errors import SettingError
 from ..exit_codes import NODE_FAILED, NODE_SKIPPED
 from ..pipelines.errors import ConfigurationError
 from ..pipelines.nodes.node_result import ALREADY_DONE
@@ -19,6 +20,9 @@ from ..pipelines.storage_failure import storage_failure
 from ..pipelines.uncollected import import_uncollected
 from .quiet_tensorflow import quiet_imports, quiet_tensorflow
 from .refusal import refuse
+
+# Seconds in which other workers are told that there is nothing to train; those that come later wait in vain.
+HELPERS_TIMEOUT = 60.0
 
 
 @click.command("run-node")
@@ -73,37 +77,55 @@ def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool, cl
     with quiet_imports():
         import_uncollected("tfx_lm.pipelines.nodes.node_command")
         from ..pipelines.nodes.node_command import places, run_node_of_file
-    try:
-        if cluster is not None:
-            from ..pipelines.nodes.worker_command import trainer_of_file
+    if cluster is not None:
+        from ..pipelines.nodes.worker_command import trainer_of_file
 
+        try:
             trainer_of_file(file, node_id, run_id, parameters)
+        except ConfigurationError as error:  # The other workers refuse it, too.
+            refuse(error)
+    try:
         result = run_node_of_file(file, node_id, run_id, parameters, again)
     except ConfigurationError as error:
-        refuse(error)
+        try:
+            refuse(error)
+        finally:
+            _send_home(cluster, str(error), failed=True)
     except Exception as error:
         # Before or after the node's work, whose failures are recorded.
         failure = storage_failure(error, places(file))
         if failure is None:
             raise
         click.echo(f"tfx-lm: {failure}", err=True)
+        _send_home(cluster, failure, failed=True)
         return NODE_FAILED
-    if cluster is not None and result.state in (ALREADY_DONE, "CACHED"):
-        from ..pipelines.nodes.worker_command import send_helpers_home
-
-        reason = f"{node_id} was done before; worker 0 has nothing to train"
-        send_helpers_home(file, node_id, run_id, parameters, cluster, reason)
     if result.state == ALREADY_DONE:
         click.echo(
             f"{node_id}: already done in run {run_id}; nothing was done, and nothing was read. Give --again to do it "
             "again in this run, or choose another --run-id."
         )
-        return 0
-    click.echo(f"{result.id}: {result.state} after {result.seconds:.1f} s")
+    else:
+        click.echo(f"{result.id}: {result.state} after {result.seconds:.1f} s")
     if result.state == "FAILED":
         click.echo(f"tfx-lm: {result.id} failed: {result.error}", err=True)
         return NODE_FAILED
+    if result.state != "COMPLETE":
+        why = "was skipped" if result.state == "SKIPPED" else "was done before"
+        _send_home(cluster, f"{node_id} {why}; worker 0 has nothing to train")
     return NODE_SKIPPED if result.state == "SKIPPED" else 0
+
+
+def _send_home(cluster: Cluster | None, reason: str, failed: bool = False) -> None:
+    """Tells the other workers, if there are any, that this one does not train."""
+    if cluster is None:
+        return
+    from ..pipelines.nodes.worker_command import send_helpers_home
+
+    sys.stdout.flush()
+    try:
+        send_helpers_home(cluster, reason, HELPERS_TIMEOUT, failed)
+    except SettingError as error:
+        click.echo(f"tfx-lm: {error}", err=True)
 
 
 def _record(file: Path, node_id: str, run_id: str, parameters: str, ended: Ended) -> str:

@@ -60,7 +60,6 @@ def _cluster(workers: tuple[str, ...], index: int | None) -> Cluster:
         cluster = cluster_of_environment()
         if not cluster.several:
             raise SettingError("--worker: is missing; give the address of each worker and --index, or set TF_CONFIG")
-        check_addresses(cluster.workers, "TF_CONFIG")
         return cluster
     check_addresses(workers, "--worker")
     if len(workers) < 2:

@@ -46,7 +46,8 @@ def cluster_of_environment() -> Cluster:
     """Returns the workers that `TF_CONFIG` names; none if it is not set.
 
     Raises:
-        ValueError: `TF_CONFIG` cannot be read, or this process's task is not one that trains.
+        ValueError: `TF_CONFIG` cannot be read, an address in it cannot be used, or this process's task is not one that
+            trains.
     """
     text = os.environ.get("TF_CONFIG", "")
     try:
@@ -54,6 +55,10 @@ def cluster_of_environment() -> Cluster:
         cluster, task = config.get("cluster", {}), config.get("task", {})
         chief, others = cluster.get("chief", []), cluster.get("worker", [])
         workers = (*chief, *others)
+        if len(workers) > 1 and not (
+            isinstance(chief, list) and isinstance(others, list) and all(isinstance(each, str) for each in workers)
+        ):
+            raise TypeError("`cluster` does not list addresses")
         if len(workers) > 1 and not 0 <= int(task["index"]) < len(cluster[task["type"]]):
             raise ValueError("`task` does not name a member of `cluster`")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -65,6 +70,7 @@ def cluster_of_environment() -> Cluster:
         return Cluster(workers)
     if task["type"] not in ("chief", "worker"):
         raise ValueError(f"TF_CONFIG has the task type {task['type']!r}: only chief and worker train; start no others")
+    check_addresses(workers, "TF_CONFIG")
     return Cluster(workers, int(task["index"]) + (len(chief) if task["type"] == "worker" else 0))
 
 

@@ -13,8 +13,8 @@ _WRITING = 30.0
 HELLO_BYTES = 2**16
 TASK_BYTES = 2**26
 # Seconds without any packet after which a connection is tried, between two tries, and the number of tries: a host
-# that was switched off is noticed after a minute.
-_KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+# that was switched off is noticed after a minute. The same for what was sent to it, milliseconds.
+_KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000))
 
 
 class Peer:
@@ -41,8 +41,12 @@ class Peer:
 
     def send(self, **message: Any) -> None:
         """Sends a message. A connection that is broken is noticed by `receive`."""
-        with contextlib.suppress(OSError):
+        try:
             self._socket.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            # A part may have been sent: nothing can follow it, and both ends notice that.
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def receive(self) -> list[dict[str, Any]] | None:
         """Reads what has come, after a wait for `fileno`.
@@ -59,7 +63,7 @@ class Peer:
             return None
         try:
             messages = [json.loads(line) for line in lines]
-        except ValueError:
+        except (ValueError, RecursionError):  # The second: deeply nested, by whoever it is.
             return None
         return messages if all(isinstance(message, dict) for message in messages) else None
 

@@ -19,7 +19,7 @@ import hashlib
 import json
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -31,6 +31,8 @@ from .peer import HELLO_BYTES, TASK_BYTES, Peer
 # Seconds between two tries to reach the chief, and those that one may take.
 _RETRY = 0.5
 _CONNECTING = 5.0
+# Connections that have not said yet whose they are.
+_STRANGERS = 100
 
 
 class WorkerError(SettingError):
@@ -42,13 +44,16 @@ def digest(task: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(task, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def gather(cluster: Cluster, agreed: str, timeout: float) -> dict[int, Peer]:
+def gather(
+    cluster: Cluster, agreed: str, timeout: float, clock: Callable[[], float] = time.monotonic
+) -> dict[int, Peer]:
     """Waits, as the chief, until all other workers have come.
 
     Args:
         cluster: The workers; the first is this one.
         agreed: The digest of the training.
         timeout: Seconds to wait.
+        clock: Returns the time, seconds.
 
     Returns:
         The connection to each other worker, by its index.
@@ -57,13 +62,13 @@ def gather(cluster: Cluster, agreed: str, timeout: float) -> dict[int, Peer]:
         WorkerError: Names those that have not come.
         SettingError: The address cannot be used.
     """
-    deadline = time.monotonic() + timeout
+    deadline = clock() + timeout
     came: dict[int, Peer] = {}
     strangers: list[Peer] = []
     with _listener(cluster.workers[0]) as listener:
         report(f"waits for {_names(cluster, came)}")
         while _missing(cluster, came):
-            left = deadline - time.monotonic()
+            left = deadline - clock()
             if left <= 0:
                 text = (
                     f"{escape(_names(cluster, came))} did not come within {{worker_timeout_seconds}}={timeout:g}; "
@@ -76,7 +81,7 @@ def gather(cluster: Cluster, agreed: str, timeout: float) -> dict[int, Peer]:
             order: list[Any] = [*came.values(), *strangers, listener]
             for ready in sorted(wait(order, left), key=order.index):
                 if ready is listener:
-                    strangers.append(Peer(listener.accept()[0], HELLO_BYTES))
+                    _accept(listener, strangers)
                     continue
                 assert isinstance(ready, Peer)
                 messages = ready.receive()
@@ -96,14 +101,19 @@ def gather(cluster: Cluster, agreed: str, timeout: float) -> dict[int, Peer]:
     return came
 
 
-def send_home(cluster: Cluster, reason: str, timeout: float) -> None:
+def send_home(cluster: Cluster, reason: str, timeout: float, failed: bool = False) -> None:
     """Tells, as the chief, all other workers that there is nothing to train.
 
     Args:
         cluster: The workers; the first is this one.
         reason: Why not.
         timeout: Seconds to wait for them.
+        failed: Whether the others fail for that reason.
+
+    Raises:
+        SettingError: The address cannot be used.
     """
+    message = {"failed": escape(reason)} if failed else {"end": reason}
     deadline = time.monotonic() + timeout
     told: dict[int, Peer] = {}
     strangers: list[Peer] = []
@@ -113,18 +123,18 @@ def send_home(cluster: Cluster, reason: str, timeout: float) -> None:
             watched: list[Any] = [listener, *strangers]
             for ready in wait(watched, left):
                 if ready is listener:
-                    strangers.append(Peer(listener.accept()[0], HELLO_BYTES))
+                    _accept(listener, strangers)
                     continue
                 assert isinstance(ready, Peer)
                 messages = ready.receive()
                 if messages != []:
                     strangers.remove(ready)
-                    ready.send(end=reason)
+                    ready.send(**message)
                     index = messages[0].get("index") if messages else None
                     if isinstance(index, int):
                         told[index] = ready
                     ready.close()
-    _dismiss(strangers, end=reason)
+    _dismiss(strangers, **message)
 
 
 def join(cluster: Cluster, agreed: str, timeout: float) -> tuple[Peer, dict[str, Any]]:
@@ -168,6 +178,38 @@ def join(cluster: Cluster, agreed: str, timeout: float) -> tuple[Peer, dict[str,
                 "{worker_timeout_seconds}"
             )
         time.sleep(min(_RETRY, left))
+
+
+def check_port(cluster: Cluster) -> None:
+    """Checks that nothing else uses the port at which this worker's TensorFlow will listen.
+
+    Raises:
+        SettingError: Something does.
+    """
+    _listener(cluster.workers[cluster.index]).close()
+
+
+def _accept(listener: socket.socket, strangers: list[Peer]) -> None:
+    """Accepts a connection that may be anybody's; of too many, it takes the place of the oldest silent one."""
+    if len(strangers) >= _STRANGERS and not _drop_silent(strangers):
+        return
+    try:
+        strangers.append(Peer(listener.accept()[0], HELLO_BYTES))
+    except OSError:  # It has gone again, or this process has no free descriptor.
+        if not _drop_silent(strangers):
+            time.sleep(_RETRY)
+
+
+def _drop_silent(strangers: list[Peer]) -> bool:
+    """Ends the oldest connection of which nothing is to be read; returns whether there was one."""
+    watched: list[Any] = strangers
+    ready = wait(watched, 0)
+    for peer in strangers:
+        if peer not in ready:
+            strangers.remove(peer)
+            peer.close()
+            return True
+    return False
 
 
 def _come(

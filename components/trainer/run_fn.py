@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -70,9 +70,9 @@ def run_fn(fn_args: Any) -> None:
         "backup_directory": config.get("backup_directory") or os.path.join(fn_args.model_run_dir, "backup"),  # noqa: PTH118
     }
     if options.workers > 1:
-        train_here(options.workers, task, train_and_export)
+        train_here(options.workers, task, train_and_export, options.worker_timeout_seconds)
     elif (cluster := cluster_of(options)).several:
-        train_on_hosts(cluster, task, train_and_export, agreed(options, config), options.worker_timeout_seconds)
+        train_on_hosts(cluster, task, train_and_export, agreed(config), options.worker_timeout_seconds)
     else:
         train_and_export(task)
 
@@ -82,7 +82,7 @@ def join_training(cluster: Cluster, options: TrainerOptions, config: Mapping[str
 
     Args:
         cluster: All workers, and which of them this one is; not the chief.
-        options: The options that the chief has, too.
+        options: The options, for the time to wait.
         config: The `custom_config` that the chief has, too.
 
     Returns:
@@ -91,19 +91,24 @@ def join_training(cluster: Cluster, options: TrainerOptions, config: Mapping[str
     Raises:
         SettingError: The chief did not come, it has something else to train, or a worker has died.
     """
-    return train_on_hosts(cluster, {}, train_and_export, agreed(options, config), options.worker_timeout_seconds)
+    return train_on_hosts(cluster, {}, train_and_export, agreed(config), options.worker_timeout_seconds)
 
 
-def agreed(options: TrainerOptions, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what the workers of a training must agree on, JSON types."""
+def agreed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what the workers of a training must agree on, JSON types.
+
+    A Tuner's hyperparameters are not among it: the chief tells them to the others, as it does the files.
+    """
+    options = TrainerOptions.from_config(config["trainer"])
     return {"version": __version__, "trainer": options.identity(), "transform": config["transform"]}
 
 
-def train_and_export(task: Mapping[str, Any]) -> None:
+def train_and_export(task: Mapping[str, Any], met: Callable[[], None] = lambda: None) -> None:
     """Trains in this process, alone or as the worker that `TF_CONFIG` names, and exports if it is the chief.
 
     Args:
         task: What `run_fn` was given, JSON types.
+        met: Called as soon as all workers have met.
     """
     options = TrainerOptions.from_config(task["trainer"])
     # Threads and workers are set up before TensorFlow runs anything else.
@@ -115,6 +120,8 @@ def train_and_export(task: Mapping[str, Any]) -> None:
             "{workers}=1"
         )
     strategy = choose_strategy(options.distribution)
+    from_chief(strategy, b"")
+    met()
     transform = TransformGraph(task["transform_output"])
     check_same_transform(transform, TextOptions.from_custom_config(task["transform"]))
     train_files = input_pipeline.list_files(task["train_files"], "train")
@@ -133,9 +140,11 @@ def train_and_export(task: Mapping[str, Any]) -> None:
         model = train(options, train_files, eval_files, vocabulary_size, backup, run_dir, shares)
     if is_chief(strategy):
         export_model(model, transform, task["transform"], task["model_directory"])
-        backup.delete()
-    # TFX looks for the exported model as soon as a worker is done, so all wait for it.
+    # TFX looks for the exported model as soon as a worker is done, so all wait for it. The backup stays until then, as
+    # the training fails if one of them is lost.
     from_chief(strategy, b"")
+    if is_chief(strategy):
+        backup.delete()
 
 
 def train(

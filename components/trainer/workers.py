@@ -22,7 +22,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -32,14 +32,21 @@ import tensorflow as tf
 from ...errors import SettingError, escape
 from ...parent_death import end_with_parent
 from ...progress import log_only, report
-from .cluster import Cluster
+from .cluster import Cluster, host_and_port
 from .peer import Peer
-from .rendezvous import WorkerError, digest, gather, join
+from .rendezvous import WorkerError, check_port, digest, gather, join
 
-# Seconds to wait for the cause, after an error that the end of another worker may have caused.
+# Seconds to wait for the cause, after an error that the end of another worker may have caused. A host that was switched
+# off is noticed by TensorFlow first, and a minute later by its connection, which tells its name.
 _CAUSE = 5.0
+_CAUSE_ON_HOSTS = 75.0
+# Characters of another worker's error that are told: a message of HELLO_BYTES has room for them as JSON.
+_ERROR = 5000
+_NO_PROXY = "no_grpc_proxy"
 
 Task = dict[str, Any]
+# Trains a task; calls the function as soon as it has heard from all other workers.
+Train = Callable[[Task, Callable[[], None]], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +56,12 @@ class _Failure:
     Attributes:
         error: What to raise.
         consequence: Whether the end of another worker may have caused it.
+        trace: Where it was raised; empty for errors that say all.
     """
 
     error: Exception
     consequence: bool = False
+    trace: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,33 +73,34 @@ class _Worker:
     pipe: Connection
 
 
-def train_here(workers: int, task: Task, train: Callable[[Task], None]) -> None:
+def train_here(workers: int, task: Task, train: Train, timeout: float) -> None:
     """Trains with several processes of this machine.
 
     Args:
         workers: How many.
         task: What to train, JSON types.
         train: Trains; called in each worker, with `TF_CONFIG` set.
+        timeout: Seconds in which TensorFlow's workers must have met.
 
     Raises:
-        WorkerError: A worker was killed.
+        WorkerError: A worker was killed, or they did not meet.
         Exception: The error of a worker.
     """
     _check_unused()
     # Held until the end, so that nobody else gets the ports before TensorFlow listens there.
     held = [_held_port() for _ in range(workers)]
-    cluster = Cluster(tuple(f"localhost:{each.getsockname()[1]}" for each in held))
+    cluster = Cluster(tuple(f"127.0.0.1:{each.getsockname()[1]}" for each in held))
     os.environ["TF_GRPC_REUSE_PORT"] = "1"
     report(f"starts {workers} workers on this machine")
     try:
-        _run(cluster, range(workers), {}, task, train)
+        _run(cluster, range(workers), {}, task, train, timeout)
     finally:
         del os.environ["TF_GRPC_REUSE_PORT"]
         for each in held:
             each.close()
 
 
-def train_on_hosts(cluster: Cluster, task: Task, train: Callable[[Task], None], agreed: Any, timeout: float) -> str:
+def train_on_hosts(cluster: Cluster, task: Task, train: Train, agreed: Any, timeout: float) -> str:
     """Trains as one worker of several hosts. Each host calls it.
 
     Args:
@@ -98,13 +108,14 @@ def train_on_hosts(cluster: Cluster, task: Task, train: Callable[[Task], None], 
         task: What to train, JSON types. The chief's counts.
         train: Trains; called in a process of its own, with `TF_CONFIG` set.
         agreed: What must be the same in all of them, JSON types.
-        timeout: Seconds to wait for a worker that has not come.
+        timeout: Seconds to wait for a worker that has not come, and then for TensorFlow's workers to meet.
 
     Returns:
         Why there was nothing to train, or an empty text.
 
     Raises:
         WorkerError: A worker did not come, or has died.
+        SettingError: The port of this worker cannot be used.
         Exception: The error of this worker.
     """
     _check_unused()
@@ -113,6 +124,7 @@ def train_on_hosts(cluster: Cluster, task: Task, train: Callable[[Task], None], 
         for peer in peers.values():
             peer.send(start=task)
     else:
+        check_port(cluster)
         chief, message = join(cluster, digest(agreed), timeout)
         peers = {0: chief}
         if "start" not in message:
@@ -120,22 +132,25 @@ def train_on_hosts(cluster: Cluster, task: Task, train: Callable[[Task], None], 
             return str(message.get("end"))
         task = message["start"]
     try:
-        _run(cluster, [cluster.index], peers, task, train)
+        _run(cluster, [cluster.index], peers, task, train, timeout)
     finally:
         for peer in peers.values():
             peer.close()
     return ""
 
 
-def _run(cluster: Cluster, here: Any, peers: Mapping[int, Peer], task: Task, train: Callable[[Task], None]) -> None:
+def _run(
+    cluster: Cluster, here: Sequence[int], peers: Mapping[int, Peer], task: Task, train: Train, timeout: float
+) -> None:
     """Runs the workers of this machine until all have ended, here and elsewhere."""
     workers: list[_Worker] = []
     try:
         for index in here:
             workers.append(_start(cluster, index, peers, task, train))
-        failure = _watch(cluster, workers, peers)
+        failure = _watch(cluster, workers, peers, timeout)
         if failure is not None:
             _tell(cluster, workers[0].index, peers, failure)
+            sys.stderr.write(failure.trace)
             raise failure.error
         for peer in peers.values():
             peer.send(end=True)
@@ -147,7 +162,7 @@ def _run(cluster: Cluster, here: Any, peers: Mapping[int, Peer], task: Task, tra
             worker.process.join()
 
 
-def _watch(cluster: Cluster, workers: list[_Worker], peers: Mapping[int, Peer]) -> _Failure | None:
+def _watch(cluster: Cluster, workers: list[_Worker], peers: Mapping[int, Peer], timeout: float) -> _Failure | None:
     """Waits for the end of the training; returns what ended it too early.
 
     The chief's side ends when all workers are done, another's when the chief says so: all need each other until then.
@@ -155,56 +170,63 @@ def _watch(cluster: Cluster, workers: list[_Worker], peers: Mapping[int, Peer]) 
     chief = workers[0].index == 0
     working: dict[Any, _Worker | int] = {worker.pipe: worker for worker in workers}
     working |= {peer: index for index, peer in peers.items()}
-    done: set[int] = set()
-    failure, deadline = None, float("inf")
+    meeting, done = {worker.index for worker in workers}, set[int]()
+    failure: _Failure | None = None
+    deadline = time.monotonic() + timeout
     while working:
-        left = None if failure is None else deadline - time.monotonic()
-        ready: list[Any] = wait(list(working), left) if left is None or left > 0 else []
+        left = max(0.0, deadline - time.monotonic()) if meeting or failure else None
+        # Those of this machine first: once the chief is done, the end of another is no failure.
+        order: list[Any] = list(working)
+        ready: list[Any] = sorted(wait(order, left), key=order.index)
         if not ready:
-            return failure
+            return failure or _Failure(_not_met(cluster, meeting, timeout))
         for each in ready:
             worker = working[each]
-            if isinstance(worker, _Worker):
-                end = _end_of(cluster, worker)
-                done.add(worker.index)
-                del working[each]
-                if end is None and not chief:
-                    peers[0].send(done=True)
-            else:
-                end = None
-                for message in _messages(cluster, worker, each):
-                    if isinstance(message, _Failure):
-                        end = message
-                    elif "end" in message or "done" in message:
-                        done.add(worker)
-                        # The chief's end is everybody's.
-                        if not chief:
-                            return failure
-                if end is not None:
+            index = worker.index if isinstance(worker, _Worker) else worker
+            for news in _news_of(cluster, worker) if isinstance(worker, _Worker) else _messages(cluster, index, each):
+                if isinstance(news, _Failure):
                     del working[each]
-            if end is not None and not end.consequence:
-                return end
-            if end is not None and failure is None:
-                failure, deadline = end, time.monotonic() + _CAUSE
-        if chief and failure is None and len(done) == len(cluster.workers):
+                    if chief and 0 in done:  # The model is complete.
+                        done.add(index)
+                    elif not news.consequence:
+                        return news
+                    elif failure is None:
+                        failure = news
+                        deadline = time.monotonic() + (_CAUSE_ON_HOSTS if peers else _CAUSE)
+                    break
+                if "end" in news:  # The chief's end is everybody's.
+                    return None
+                meeting.discard(index)
+                if "done" in news:
+                    done.add(index)
+                    if not chief and isinstance(worker, _Worker):
+                        peers[0].send(done=True)
+        if chief and 0 in done and (failure is not None or len(done) == len(cluster.workers)):
             return None
     return failure
 
 
-def _end_of(cluster: Cluster, worker: _Worker) -> _Failure | None:
-    """Returns why a worker of this machine has ended; None if it is done."""
+def _news_of(cluster: Cluster, worker: _Worker) -> list[Mapping[str, Any] | _Failure]:
+    """Returns what a worker of this machine tells; its end, if it was killed."""
     try:
-        error = worker.pipe.recv()
+        return [worker.pipe.recv()]
     except EOFError:
         worker.process.join()
-        code = worker.process.exitcode or 0
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        text = (
-            f"{escape(cluster.name(worker.index))} {how}, so all workers ended; the next start goes on from the backup"
-        )
-        # TensorFlow aborts workers that have lost another one.
-        return _Failure(WorkerError(text), consequence=code == -signal.SIGABRT)
-    return None if error is None else _Failure(error, isinstance(error, tf.errors.OpError))
+    code = worker.process.exitcode or 0
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    text = f"{escape(cluster.name(worker.index))} {how}, so all workers ended; the next start goes on from the backup"
+    # TensorFlow aborts workers that have lost another one.
+    return [_Failure(WorkerError(text), consequence=code == -signal.SIGABRT)]
+
+
+def _not_met(cluster: Cluster, meeting: Collection[int], timeout: float) -> WorkerError:
+    """Returns the error of workers that TensorFlow does not connect with the others."""
+    names = ", ".join(cluster.name(index) for index in sorted(meeting))
+    return WorkerError(
+        f"TensorFlow of {escape(names)} did not meet the others within {{worker_timeout_seconds}}={timeout:g}; "
+        f"{escape(', '.join(cluster.workers))} must reach each other at these ports, or raise "
+        "{worker_timeout_seconds}"
+    )
 
 
 def _messages(cluster: Cluster, index: int, peer: Peer) -> list[Mapping[str, Any] | _Failure]:
@@ -222,21 +244,22 @@ def _messages(cluster: Cluster, index: int, peer: Peer) -> list[Mapping[str, Any
 def _tell(cluster: Cluster, own: int, peers: Mapping[int, Peer], failure: _Failure) -> None:
     """Tells other hosts why the training ends; errors of workers name theirs already."""
     error = failure.error
-    text = error.template if isinstance(error, SettingError) else escape(f"{type(error).__name__}: {error}")
+    if isinstance(error, SettingError):
+        text = error.template[:_ERROR]
+    else:
+        text = escape(f"{type(error).__name__}: {error}"[:_ERROR])
     if not isinstance(error, WorkerError):
         text = f"{escape(cluster.name(own))} failed: {text}"
     for peer in peers.values():
         peer.send(failed=text, consequence=failure.consequence)
 
 
-def _start(
-    cluster: Cluster, index: int, peers: Mapping[int, Peer], task: Task, train: Callable[[Task], None]
-) -> _Worker:
+def _start(cluster: Cluster, index: int, peers: Mapping[int, Peer], task: Task, train: Train) -> _Worker:
     context = multiprocessing.get_context("fork")
     receiving, sending = context.Pipe(duplex=False)
     # All workers of this machine have the same progress.
     helps = index != 0 and not peers
-    process = context.Process(target=_work, args=(sending, peers, helps, cluster.tf_config(index), task, train))
+    process = context.Process(target=_work, args=(sending, peers, helps, cluster, index, task, train))
     with warnings.catch_warnings():
         # Python 3.12 warns of other threads. Those of a node hold no lock that a worker needs.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -249,9 +272,10 @@ def _work(
     monitor: Connection,
     peers: Mapping[int, Peer],
     helps: bool,
-    tf_config: str,
+    cluster: Cluster,
+    index: int,
     task: Task,
-    train: Callable[[Task], None],
+    train: Train,
 ) -> None:
     """Trains, and waits to be killed, since another worker may still need an answer of this one's TensorFlow."""
     parent = multiprocessing.parent_process()
@@ -264,14 +288,17 @@ def _work(
         peer.close()
     if helps:
         log_only()
-    os.environ["TF_CONFIG"] = tf_config
+    os.environ["TF_CONFIG"] = cluster.tf_config(index)
+    # Workers reach each other without a proxy. gRPC reads the first of these variables that is set.
+    no_proxy = os.environ.get(_NO_PROXY) or os.environ.get("no_proxy") or ""
+    os.environ[_NO_PROXY] = ",".join(filter(None, [no_proxy, *(host_and_port(each)[0] for each in cluster.workers)]))
     try:
-        train(task)
+        train(task, lambda: monitor.send({"met": True}))
     except Exception as error:
-        traceback.print_exc()
-        monitor.send(_sendable(error))
+        trace = "" if isinstance(error, SettingError) else traceback.format_exc()
+        monitor.send(_Failure(_sendable(error), isinstance(error, tf.errors.OpError), trace))
     else:
-        monitor.send(None)
+        monitor.send({"done": True})
     sys.stdout.flush()
     sys.stderr.flush()
     while True:

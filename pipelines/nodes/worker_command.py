@@ -11,7 +11,7 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 
 from ... import progress
-from ...components.trainer.cluster import Cluster, check_workers_here
+from ...components.trainer.cluster import Cluster
 from ...components.trainer.overrides import with_overrides
 from ...components.trainer.rendezvous import send_home
 from ...components.trainer.run_fn import join_training
@@ -48,14 +48,19 @@ def trainer_of_file(file: Path, node_id: str, run_id: str, parameters: str) -> t
         name: data_types_utils.get_metadata_value(value.field_value)
         for name, value in node.parameters.parameters.items()
     }
-    if specs.CUSTOM_CONFIG_KEY not in properties:
+    config = json_utils.loads(str(properties.get(specs.CUSTOM_CONFIG_KEY, "{}")))
+    if not isinstance(config, dict) or not {"trainer", "transform"} <= config.keys():
         raise ConfigurationError(f"--node {node_id}: is no Trainer; name the node that trains")
-    config = with_overrides(json_utils.loads(str(properties[specs.CUSTOM_CONFIG_KEY])), properties)
+    config = with_overrides(config, properties)
     try:
         options = TrainerOptions.from_config(config["trainer"])
-        check_workers_here(options)
     except SettingError as error:
         raise ConfigurationError(in_yaml_terms(error)) from error
+    if options.workers > 1:
+        raise ConfigurationError(
+            f"trainer.workers={options.workers}: train-worker starts one process on each host; set trainer.workers=1 "
+            "and compile the pipeline again"
+        )
     if options.distribution not in ("auto", "multi_worker"):
         raise ConfigurationError(
             f"trainer.distribution={options.distribution}: trains in one process; set trainer.distribution=auto and "
@@ -86,17 +91,17 @@ def help_training(file: Path, node_id: str, run_id: str, parameters: str, cluste
         return join_training(cluster, options, config)
 
 
-def send_helpers_home(file: Path, node_id: str, run_id: str, parameters: str, cluster: Cluster, reason: str) -> None:
+def send_helpers_home(cluster: Cluster, reason: str, timeout: float, failed: bool) -> None:
     """Tells the other workers that there is nothing to train.
 
     Args:
-        file: See `trainer_of_file`.
-        node_id: See there.
-        run_id: See there.
-        parameters: See there.
         cluster: All workers; this one is the chief.
         reason: Why not.
+        timeout: Seconds to wait for them.
+        failed: Whether they fail for that reason.
+
+    Raises:
+        SettingError: The port of this worker cannot be used.
     """
-    options, _ = trainer_of_file(file, node_id, run_id, parameters)
     with progress.listening(printer()):
-        send_home(cluster, reason, options.worker_timeout_seconds)
+        send_home(cluster, reason, timeout, failed)

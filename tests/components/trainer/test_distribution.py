@@ -51,6 +51,10 @@ def test_mirrored_needs_several_devices():
         ("[]", "TF_CONFIG=.*it must be of the form"),
         (json.dumps({"cluster": {"worker": ["a:1", "b:1"]}}), "KeyError.* it must be of the form"),
         (tf_config(2, index=2), "`task` does not name a member of `cluster`"),
+        (json.dumps({"cluster": {"worker": "a:1,b:1"}, "task": {"type": "worker", "index": 0}}), "must be of the form"),
+        (tf_config(2, chief=[7]), "does not list addresses.* it must be of the form"),
+        (tf_config(2, chief=["host0"]), "^TF_CONFIG host0: must be HOST:PORT, such as host1:2222"),
+        (tf_config(2, chief=["[::1]:2222"]), r"^TF_CONFIG \[::1\]:2222: must be HOST:PORT"),
         (tf_config(2, "evaluator", evaluator=["host9:2222"]), "task type 'evaluator': only chief and worker train"),
     ],
 )
