@@ -1,9 +1,11 @@
 """A small Flink or Spark cluster on this machine, for as long as a command runs: `python cluster.py flink -- COMMAND`.
 
 Flink: a JobManager and two TaskManagers with one slot each. Spark: a master and two workers with one core each. Beside
-them the job server of Beam's runner; about 2 GB of memory together, all on loopback. `JOB_SERVER` in the command's
-arguments becomes the job server's address. The JARs come from Maven Central at the first start. It needs Java 17 and
-Maven.
+them the job server of Beam's runner; about 2 GB of memory together. `JOB_SERVER` in the command's arguments becomes the
+job server's address. The JARs come from Maven Central at the first start. It needs Java 17 and Maven.
+
+Flink and Spark listen on loopback. Beam's job server listens at all addresses, whatever its options say, and runs what
+it is sent: not on a machine that others can reach.
 """
 
 from __future__ import annotations
