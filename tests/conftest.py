@@ -17,6 +17,7 @@ from helpers.locks import locked
 pytest_plugins = [
     # The others import TFX.
     "helpers.garbage",
+    "helpers.parameter_ids",
     "helpers.hypothesis_profile",
     "helpers.schedule",
     "helpers.build_once",
