@@ -15,6 +15,7 @@ from ..exit_codes import NODE_FAILED
 from .terminal_encoding import show_what_the_terminal_can
 
 COMMANDS = (
+    "doctor",
     "run",
     "compile",
     "init-metadata",

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..components.text_example_gen.inputs import check_inputs
 from ..components.text_example_gen.places import check_place_here
 from ..components.trainer.cluster import check_workers_here, cluster_of
+from ..model.options import TrainerOptions
 from ..remote import is_remote
 from ..text_files.errors import InputError
 from .beam.checks import check_beam
@@ -43,7 +44,7 @@ def check_run(config: PipelineConfig) -> None:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     _check_not_made_here(paths, Path(config.output_folder()))
     check_vocabulary(config)
-    _check_workers(config)
+    check_workers(config.trainer)
     check_beam(config.beam)
     _check_writable(Path(config.output))
     config.make_link()
@@ -115,9 +116,8 @@ def _check_not_made_here(paths: Iterable[str], output: Path) -> None:
             )
 
 
-def _check_workers(config: PipelineConfig) -> None:
+def check_workers(trainer: TrainerOptions) -> None:
     """Raises a `ConfigurationError` if this machine cannot have the workers, or a local run does not start them."""
-    trainer = config.trainer
     try:
         check_workers_here(trainer)
         workers = cluster_of(trainer).workers

@@ -1,10 +1,11 @@
-"""Private attributes of Keras that the trainer needs; each function names the versions that it was seen in."""
+"""Private parts of Keras and TensorFlow that the trainer needs; each function names the versions it was seen in."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from ...errors import SettingError
 
@@ -37,3 +38,28 @@ class BuiltModel(keras.Model):
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """Does nothing."""
+
+
+def kernel_dtypes(operation: str, device: str) -> set[str]:
+    """Returns the dtypes for which this TensorFlow has a kernel of an operation, also if it sees no such device.
+
+    TensorFlow has no public list of its kernels. `tensorflow.python.framework.kernels` was seen in TensorFlow 2.16
+    and 2.21.
+
+    Args:
+        operation: Its name in a graph.
+        device: `GPU` or `CPU`.
+
+    Returns:
+        Names of dtypes that the operation's attribute `T` may have.
+    """
+    from tensorflow.python.framework import kernels
+
+    return {
+        tf.dtypes.as_dtype(dtype).name
+        for kernel in kernels.get_registered_kernels_for_op(operation).kernel
+        if kernel.device_type == device
+        for constraint in kernel.constraint
+        if constraint.name == "T"
+        for dtype in constraint.allowed_values.list.type
+    }

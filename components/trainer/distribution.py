@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import NamedTuple
 from urllib.parse import urlparse
 
 import tensorflow as tf
@@ -16,10 +17,20 @@ TPU_PORT = 8470
 TPU_TIMEOUT = 10.0
 
 
-def choose_strategy(name: str) -> tf.distribute.Strategy:
-    """Returns the strategy to build and train the model under.
+class Choice(NamedTuple):
+    """What an option's `auto` stands for on this machine.
 
-    Workers can be set up only before TensorFlow has run anything in the process: call this first.
+    Attributes:
+        value: The value that is used.
+        reason: Why, for people; a template of `SettingError`.
+    """
+
+    value: str
+    reason: str
+
+
+def choose_distribution(name: str) -> Choice:
+    """Returns the distribution that trains here: `name` itself, or what `auto` stands for. Connects to nothing.
 
     Args:
         name: One of
@@ -31,22 +42,42 @@ def choose_strategy(name: str) -> tf.distribute.Strategy:
             one of this machine;
             `auto`: the first that there is of TPU, several workers, several GPUs and one device.
 
+    Raises:
+        ValueError: `TF_CONFIG` cannot be read.
+    """
+    if name != "auto":
+        return Choice(name, "{distribution} is set to it")
+    workers, tpu = cluster_of_environment().workers, _tpu_address()
+    if tpu is not None:
+        return Choice("tpu", "this machine has a TPU" if tpu == "local" else f"the TPU {escape(tpu)} is named")
+    if len(workers) > 1:
+        return Choice("multi_worker", f"TF_CONFIG names {len(workers)} workers")
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    if gpus > 1:
+        return Choice("mirrored", f"TensorFlow sees {gpus} GPUs")
+    return Choice("one_device", f"TensorFlow sees no TPU and {'one' if gpus else 'no'} GPU, TF_CONFIG no other workers")
+
+
+def choose_strategy(name: str) -> tf.distribute.Strategy:
+    """Returns the strategy to build and train the model under.
+
+    Workers can be set up only before TensorFlow has run anything in the process: call this first.
+
+    Args:
+        name: See `choose_distribution`.
+
     Returns:
         The strategy; TensorFlow's default one for one device.
 
     Raises:
         ValueError: if what is asked for is not there.
     """
-    workers = cluster_of_environment().workers if name in ("auto", "multi_worker") else ()
-    tpu = _tpu_address() if name in ("auto", "tpu") else None
-    if name == "tpu" or tpu is not None:
-        return _tpu(tpu)
-    if name == "multi_worker" or len(workers) > 1:
-        return _multi_worker(workers)
-    gpus = tf.config.list_physical_devices("GPU")
-    if name == "mirrored" or (name == "auto" and len(gpus) > 1):
-        return _mirrored()
-    return tf.distribute.get_strategy()
+    chosen = choose_distribution(name).value
+    if chosen == "tpu":
+        return _tpu(_tpu_address())
+    if chosen == "multi_worker":
+        return _multi_worker(cluster_of_environment().workers)
+    return _mirrored() if chosen == "mirrored" else tf.distribute.get_strategy()
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -1,0 +1,103 @@
+"""`tfx-lm doctor`: what it prints, and with what it ends."""
+
+import json
+import socket
+
+import pytest
+from click.testing import CliRunner
+from tfx_lm import exit_codes
+from tfx_lm.cli import cli
+from tfx_lm.pipelines.doctor import diagnosis
+
+SEEN = {
+    "devices": [{"name": "CPU:0"}, {"name": "GPU:0", "device_name": "Some GPU", "compute_capability": "(9, 0)"}],
+    "cuda": {"cuda": "12.3", "cudnn": "8"},
+    "choices": {"trainer.distribution": {"value": "one_device", "reason": "TensorFlow sees one GPU"}},
+    "lstm": {"cudnn": True, "eligible": True, "obstacles": []},
+    "problem": None,
+}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The options that TensorFlow was asked with; it sees a GPU."""
+    options = []
+
+    def answer(trainer):
+        options.append(trainer)
+        return SEEN
+
+    monkeypatch.setattr(diagnosis, "ask_tensorflow", answer)
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    return options
+
+
+def doctor(*arguments: str):
+    return CliRunner().invoke(cli.main, ["doctor", *arguments])
+
+
+def test_a_machine_that_lacks_nothing(asked):
+    result = doctor()
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-1] == "Nothing that `tfx-lm run` needs is missing."
+    text = " ".join(result.output.replace("│", " ").replace("|", " ").split())
+    assert "GPU:0 (device_name Some GPU, compute_capability (9, 0))" in text
+    assert "LSTM runs as cuDNN's kernel" in text
+    assert "trainer.distribution one_device TensorFlow sees one GPU" in text
+    assert "beam.runner direct the default" in text
+
+
+def test_json(asked):
+    result = doctor("--json", "--set", "gate.max_perplexity=9", "--set", "trainer.units=7", "--set", "output=o")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output)
+    assert list(found) == ["schema", "machine", "choices", "problems", "warnings"]
+    assert asked[0].units == 7
+    assert found["choices"]["beam.runner"] == {"value": "direct", "reason": "the configuration sets it"}
+    assert found["machine"]["devices"] == SEEN["devices"]
+    assert found["machine"]["disks"]["output"]["folder"] == "o"
+    assert found["machine"]["ports"]["tfx-lm serve"]["address"] == "127.0.0.1:8501"
+
+
+def test_a_folder_that_cannot_be_written(asked, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "file" / "folder"))
+    result = doctor()
+    assert result.exit_code == exit_codes.NOT_READY
+    problem = (
+        f"problem: TMPDIR={tmp_path}/file/folder: cannot be written (Not a directory); set TMPDIR to another folder"
+    )
+    assert problem in result.output.splitlines()
+
+
+def test_packages_that_are_missing(asked, monkeypatch):
+    monkeypatch.setattr(diagnosis, "stack_versions", lambda: {"tfx": None, "tensorflow": "2"})
+    result = doctor()
+    assert result.exit_code == exit_codes.NOT_READY
+    assert result.output.splitlines()[-1] == ("problem: not installed: tfx; pip install tfx-lm, in a new environment")
+    assert asked == []
+
+
+def test_workers_that_a_run_does_not_start(asked, monkeypatch):
+    cluster = {"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    result = doctor()
+    assert result.exit_code == exit_codes.NOT_READY
+    assert "problem: TF_CONFIG names 2 workers (a:2222, b:2222), and `tfx-lm run` starts no workers" in result.output
+
+
+def test_a_port_that_is_taken_is_a_warning():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert diagnosis.port_problem(address) == "Address already in use"
+    assert diagnosis.port_problem(address) is None
+
+
+def test_a_bad_configuration(asked):
+    result = doctor("--set", "gate.max_perplexity=9", "--set", "trainer.unit=7")
+    assert result.exit_code == exit_codes.BAD_INPUT
+    assert "did you mean trainer.units?" in result.output
+    assert asked == []
