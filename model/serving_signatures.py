@@ -7,7 +7,8 @@ the training, so that they cannot disagree.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -70,19 +71,17 @@ class Signatures:
     def functions(self) -> dict[str, tf.types.experimental.GenericFunction]:
         """Returns the function of each signature, by its name."""
         text = tf.TensorSpec([None], tf.string, name="text")
+        k = tf.TensorSpec([None], tf.int32, name="k")
+        examples = tf.TensorSpec([None], tf.string, name="examples")
+        ids = tf.TensorSpec([None, None], tf.int64, name="ids")
+        states = tf.TensorSpec([None, *self._model.state_shape], tf.float32, name="states")
         return {
-            "serving_default": tf.function(self.serving_default, input_signature=[text]),
-            "score": tf.function(self.score, input_signature=[text]),
-            "next_word": tf.function(self.next_word, input_signature=[text, tf.TensorSpec([None], tf.int32, name="k")]),
-            "tokenize": tf.function(self.tokenize, input_signature=[text]),
-            "step": tf.function(
-                self.step,
-                input_signature=[
-                    tf.TensorSpec([None, None], tf.int64, name="ids"),
-                    tf.TensorSpec([None, *self._model.state_shape], tf.float32, name="states"),
-                ],
-            ),
-            "evaluate": tf.function(self.evaluate, input_signature=[tf.TensorSpec([None], tf.string, name="examples")]),
+            "serving_default": _function(self.serving_default, text),
+            "score": _function(self.score, text),
+            "next_word": _function(self.next_word, text, k),
+            "tokenize": _function(self.tokenize, text),
+            "step": _function(self.step, ids, states),
+            "evaluate": _function(self.evaluate, examples),
         }
 
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -229,6 +228,11 @@ class Signatures:
             **line._asdict(),
         }
         return _Scored(tokens, batch, nll, sums)
+
+
+def _function(python_function: Callable[..., Any], *inputs: tf.TensorSpec) -> tf.types.experimental.GenericFunction:
+    """Returns a function that is traced once. All are plain graph code: AutoGraph would only take seconds to see that."""
+    return tf.function(python_function, autograph=False, input_signature=inputs)
 
 
 def _steps(ids: tf.RaggedTensor) -> tf.Tensor:
