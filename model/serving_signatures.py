@@ -1,7 +1,8 @@
 """Signatures of the exported model: plain TensorFlow functions of raw text.
 
-Each function is traced once with its input signature and saved under its own name. All of them use the softmax of
-the training, so that they cannot disagree.
+Each function is traced once with its input signature and saved under its own name. What several of them do is a
+function too, which is saved once: half as many operations to trace, to save and to load. All of them use the softmax
+of the training, so that they cannot disagree.
 """
 
 from __future__ import annotations
@@ -50,7 +51,6 @@ class Signatures:
         self._model = model
         self._transform = transform
         self._kind = tokenizer_kind
-        self._lowercase = lowercase
         self._ids_of_words = vocabulary.lookup_table(transform.vocabulary_path)
         self._words_of_ids = tf.lookup.StaticHashTable(
             tf.lookup.TextFileInitializer(
@@ -62,6 +62,12 @@ class Signatures:
             ),
             default_value="",
         )
+        # Called by several signatures.
+        text = tf.TensorSpec([None], tf.string)
+        self._line = _function(refuse_examples, text)
+        self._words = _function(lambda line: tokenizer.tokenize(line, tokenizer_kind, lowercase), text)
+        self._hidden = _function(model.hidden, tf.TensorSpec([None, None], tf.int64))
+        self._scored = _function(self._score, text)
 
     @property
     def tables(self) -> list[tf.lookup.StaticHashTable]:
@@ -97,7 +103,7 @@ class Signatures:
         """
         feature = tf.io.FixedLenFeature([], tf.string, default_value="")
         text = tf.io.parse_example(examples, {"text": feature})["text"]
-        return self._score(refuse_transformed(examples, text)).sums
+        return self._scored(refuse_transformed(examples, text)).sums
 
     def score(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the log-probability of each token.
@@ -110,7 +116,7 @@ class Signatures:
             "" on padding), `ids` (int64, 0 on padding), `log_probabilities` (float32 nats, 0.0 on padding)
             and `mask` (float32, 1.0 on tokens); and the [batch] sums of `evaluate`.
         """
-        scored = self._score(refuse_examples(text))
+        scored = self._scored(self._line(text))
         time = tf.shape(scored.batch.targets, tf.int64)[1]
         end = tf.fill([scored.tokens.nrows(), 1], vocabulary.RESERVED[vocabulary.END_ID])
         words = tf.concat([scored.tokens[:, :time], end], axis=1)[:, :time]
@@ -132,7 +138,7 @@ class Signatures:
         Returns:
             float32 [batch] each: `log_probability` (nats, ≤ 0), `tokens` and `perplexity` per token.
         """
-        sums = self._score(refuse_examples(text)).sums
+        sums = self._scored(self._line(text)).sums
         return {
             "log_probability": -sums["nll"],
             "tokens": sums["tokens"],
@@ -156,12 +162,12 @@ class Signatures:
         k = tf.broadcast_to(k, tf.shape(text))
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(k >= 0), ["k: must be 0 or more, is", k])]):
             k = tf.minimum(k, self._model.vocabulary_size - len(vocabulary.RESERVED))
-        tokens = tokenizer.tokenize(refuse_examples(text), self._kind, self._lowercase)[:, -PREFIX_WORDS:]
+        tokens = self._words(self._line(text))[:, -PREFIX_WORDS:]
         ids = tf.ragged.map_flat_values(self._ids_of_words.lookup, tokens)
         start = tf.fill([ids.nrows(), 1], tf.constant(vocabulary.START_ID, tf.int64))
         inputs = tf.concat([start, ids], axis=1)
         padded = inputs.to_tensor(vocabulary.PAD_ID, shape=tf.stack([-1, _steps(inputs)]))
-        states = self._model.hidden(padded)
+        states = self._hidden(padded)
         last = tf.gather(states, tf.cast(inputs.row_lengths(), tf.int32) - 1, batch_dims=1)
         log_probabilities = self._model.softmax.log_probabilities(last)
         reserved = len(vocabulary.RESERVED)
@@ -183,7 +189,7 @@ class Signatures:
             [batch, time] each: `words` (string, "" on padding), `ids` (int64, 0 on padding) and `mask` (float32,
             1.0 on words). `<s>` and `</s>` are not among them.
         """
-        tokens = tokenizer.tokenize(refuse_examples(text), self._kind, self._lowercase)
+        tokens = self._words(self._line(text))
         ids = tf.ragged.map_flat_values(self._ids_of_words.lookup, tokens)
         return {
             "words": tokens.to_tensor(""),
@@ -215,10 +221,10 @@ class Signatures:
         return {"log_probabilities": self._model.softmax.log_probabilities(last), "states": states}
 
     def _score(self, text: tf.Tensor) -> _Scored:
-        tokens = tokenizer.tokenize(text, self._kind, self._lowercase)
+        tokens = self._words(text)
         ids = self._transform.ids(text)
         batch = padding.pad_batch(ids, _steps(ids))
-        hidden = self._model.hidden(batch.inputs)
+        hidden = self._hidden(batch.inputs)
         nll = self._model.softmax.nll(hidden, batch.targets, batch.mask)
         line = accounting.line_sums(text, tokens, ids, self._kind)
         unknown = batch.targets == vocabulary.UNKNOWN_ID
@@ -231,7 +237,10 @@ class Signatures:
 
 
 def _function(python_function: Callable[..., Any], *inputs: tf.TensorSpec) -> tf.types.experimental.GenericFunction:
-    """Returns a function that is traced once. All are plain graph code: AutoGraph would only take seconds to see that."""
+    """Returns a function that is traced once.
+
+    None has Python control flow over tensors. AutoGraph would take seconds to look for some.
+    """
     return tf.function(python_function, autograph=False, input_signature=inputs)
 
 
