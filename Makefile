@@ -32,6 +32,7 @@ help:
 	@echo "make image   the Dockerfile's image, with Docker, Podman or Buildah (IMAGE=NAME BASE=NAME)"
 	@echo "make test-image   the image, and the pipeline with every container of Kubeflow in it"
 	@echo "make test-stacks  each stack on the models and the metadata of the other"
+	@echo "make bench-accelerator              training on this machine's GPU or TPU: speed, cuDNN, XLA, equality"
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
 	@echo "make bench-evaluation [DATA=FILE]   the Evaluator against a plain loop over the same model"
 	@echo "make bench-serving [DATA=FILE]      the model server against direct calls of the model"

@@ -15,8 +15,9 @@ from typing import Any
 import click
 
 FOLDER = Path(__file__).parents[1]
-# The environment of all workers: CPU only, without start-up messages.
-ON_CPU = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+# The environment of all workers: without start-up messages; and of those that see no accelerator.
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
+ON_CPU = {"CUDA_VISIBLE_DEVICES": "-1", **QUIET}
 
 
 class WorkerError(click.ClickException):
@@ -32,6 +33,7 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         *arguments: Arguments of its command line.
         python: The interpreter.
         environment: Variables for this process only.
+        on_cpu: Whether accelerators are hidden from it.
     """
 
     def __init__(
@@ -41,10 +43,11 @@ class Worker(contextlib.AbstractContextManager["Worker"]):
         *arguments: object,
         python: str = sys.executable,
         environment: Mapping[str, str] | None = None,
+        on_cpu: bool = True,
     ):
         self.name = name
         folders = filter(None, [str(FOLDER), os.environ.get("PYTHONPATH")])
-        ours = {"PYTHONPATH": os.pathsep.join(folders), **ON_CPU}
+        ours = {"PYTHONPATH": os.pathsep.join(folders), **(ON_CPU if on_cpu else QUIET)}
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, open as long as the process
         try:
             self._process = subprocess.Popen(

@@ -1,0 +1,92 @@
+"""Ratios and tables of the contestants' figures."""
+
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+from shared.report import figures_table
+
+# Largest relative difference of loss and gradients that float32 may have from the processor's.
+MOST_DIFFERENCE = 1e-4
+# By key: the contestant above the line and the one below it.
+SPEEDS = {
+    "vs_processor": ("float32", "processor"),
+    "bfloat16_vs_float32": ("bfloat16", "float32"),
+    "xla_vs_plain": ("float32_xla", "float32"),
+    "xla_vs_plain_bfloat16": ("bfloat16_xla", "bfloat16"),
+}
+
+Figures = Mapping[str, Any]
+
+
+def ratios(phases: Mapping[str, Figures]) -> dict[str, float]:
+    """Returns the ratios of the medians of the speeds, each key with the label of its vocabulary.
+
+    Args:
+        phases: By label: `contestants`, by name with `rates`.
+    """
+    return {
+        f"{key}_{label}": rate(phase["contestants"][one]) / rate(phase["contestants"][other])
+        for label, phase in phases.items()
+        for key, (one, other) in SPEEDS.items()
+        if {one, other} <= phase["contestants"].keys()
+    }
+
+
+def rate(contestant: Figures) -> float:
+    """Returns the median of the rounds, in tokens per second."""
+    return statistics.median(contestant["rates"])
+
+
+def peak(contestant: Figures) -> int | None:
+    """Returns the peak bytes of the steps: the GPU's, or those of the process over what it had loaded."""
+    if contestant["device_peak"] is not None:
+        return contestant["device_peak"]
+    memory = contestant["memory"]
+    return memory["peak"] - memory["loaded"] if memory else None
+
+
+def tables(phases: Mapping[str, Figures]) -> list[Table]:
+    """Returns two tables for each vocabulary: speed, memory and equality; shapes, padding and cuDNN."""
+    return [table for phase in phases.values() for table in (_speeds(phase), _shapes(phase))]
+
+
+def _speeds(phase: Figures) -> Table:
+    table = figures_table(
+        ["contestant"],
+        ["tokens/s", "slowest", "fastest", "MB", "loss", "gradient", "equal"],
+        title=f"{phase['vocabulary']:,} words, {phase['tokens']:,} tokens a round",
+        caption="loss, gradient: relative difference from the processor's; "
+        f"equal: float32 within {MOST_DIFFERENCE:g}; MB: peak of the steps",
+    )
+    for name, figures in phase["contestants"].items():
+        speeds = [f"{value:,.0f}" for value in (rate(figures), min(figures["rates"]), max(figures["rates"]))]
+        size, agreement = peak(figures), figures["agreement"]
+        shown = ["", "", ""]
+        if agreement:
+            judged = name.startswith("float32")
+            equal = max(agreement.values()) <= MOST_DIFFERENCE
+            shown = [f"{agreement['loss']:.0e}", f"{agreement['gradient']:.0e}", ("no", "yes")[equal] if judged else ""]
+        table.add_row(name, *speeds, "" if size is None else f"{size / 1e6:,.0f}", *shown)
+    return table
+
+
+def _shapes(phase: Figures) -> Table:
+    table = figures_table(
+        ["contestant", "device", "cuDNN ran"],
+        ["shapes", "at most", "padding %", "first s"],
+        caption="shapes: of a round, and the number of buckets; XLA compiles each once, in the first round",
+    )
+    for name, figures in phase["contestants"].items():
+        shapes, padding = figures["shapes"], figures["padding"]
+        table.add_row(
+            name,
+            figures["device"]["name"],
+            "yes" if figures["cudnn"]["ran"] else "no",
+            "" if shapes is None else str(shapes),
+            str(figures["shape_bound"]),
+            "" if padding is None else f"{100 * padding:.1f}",
+            f"{figures['first_seconds']:.1f}",
+        )
+    return table
