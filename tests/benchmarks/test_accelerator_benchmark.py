@@ -51,19 +51,18 @@ def test_a_run_on_the_processor(forked_workers, benchmark_module, text, monkeypa
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     accelerator = benchmark_module("accelerator")
     small = TrainerOptions(embedding_units=8, units=8, layers=1, batch_tokens=64)
-    settings = accelerator.Settings({"10k": 60}, 2, small)
-    report = accelerator.run(text, 1, ["bfloat16", "float32_xla"], settings, Console(quiet=True))
+    settings = accelerator.Settings({"10k": 60}, 1, small)
+    report = accelerator.run(text, 1, ["float32_xla"], settings, Console(quiet=True))
     found = report.figures["phases"]["10k"]["contestants"]
-    assert list(found) == ["processor", "bfloat16", "float32_xla"]
+    assert list(found) == ["processor", "float32_xla"]
     assert found["processor"]["agreement"] is None
     assert max(found["float32_xla"]["agreement"].values()) < 1e-4
-    assert 1e-5 < max(found["bfloat16"]["agreement"].values()) < 0.1
     for figures in found.values():
         assert figures["device"]["name"] == "CPU:0"
         assert figures["cudnn"] == {"ran": False, "kernels": []}
         # The profile is not empty.
         assert figures["names"] > 100
         assert figures["loss"] == pytest.approx(3.6, abs=0.6)
-        assert 1 <= figures["shapes"] <= 2 <= figures["shape_bound"]
+        assert figures["shapes"] == 1 < figures["shape_bound"]
         assert figures["rates"][0] > 0
     assert found["float32_xla"]["padding"] >= found["processor"]["padding"]
