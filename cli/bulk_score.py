@@ -46,7 +46,7 @@ def command(
     lm_oov_tokens, lm_truncated_tokens. The scores of all records and of those that were kept are printed, and are in
     scores.json.
     """
-    quiet_tensorflow()
+    quiet_tensorflow(keras=True)
     with quiet_imports():
         import_uncollected("tfx_lm.components.bulk_score.score_files")
         from ..components.bulk_score.score_files import score_files

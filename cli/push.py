@@ -19,7 +19,7 @@ def command(output: Path) -> None:
     It is refused if another model is served by now than the one that the run compared with: `tfx-lm run` then
     compares, and pushes.
     """
-    quiet_tensorflow()
+    quiet_tensorflow(keras=True)
     from ..pipelines.local.push_again import push_again
 
     try:

@@ -73,7 +73,7 @@ def ending_signals() -> set[signal.Signals]:
 
 
 def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool, cluster: Cluster | None = None) -> int:
-    quiet_tensorflow()
+    quiet_tensorflow(keras=True)
     with quiet_imports():
         import_uncollected("tfx_lm.pipelines.nodes.node_command")
         from ..pipelines.nodes.node_command import places, run_node_of_file

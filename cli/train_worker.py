@@ -75,7 +75,7 @@ def _cluster(workers: tuple[str, ...], index: int | None) -> Cluster:
 
 
 def _help(file: Path, node_id: str, run_id: str, parameters: str, cluster: Cluster) -> int:
-    quiet_tensorflow()
+    quiet_tensorflow(keras=True)
     with quiet_imports():
         import_uncollected("tfx_lm.pipelines.nodes.worker_command")
         from ..pipelines.nodes.worker_command import help_training

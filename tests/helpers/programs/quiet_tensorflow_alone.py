@@ -1,0 +1,17 @@
+"""Imports TensorFlow as commands for exported models do, then Keras; prints what was imported before and after."""
+
+import json
+import sys
+
+from tfx_lm.cli.quiet_tensorflow import quiet_tensorflow
+
+LIBRARIES = {"keras", "pandas", "sklearn", "tensorflow"}
+
+quiet_tensorflow()
+before = sorted(LIBRARIES & set(sys.modules))
+
+import tensorflow as tf
+from tensorflow.keras import layers
+
+same = layers.Dense is tf.keras.layers.Dense is sys.modules["keras"].layers.Dense
+print(json.dumps([before, sorted({"keras"} & set(sys.modules)), same, tf.keras.optimizers.Adam.__name__]))
