@@ -18,7 +18,7 @@ from tfx_lm.components.trainer.distribution import choose_distribution, choose_s
 from tfx_lm.components.trainer.optimizer import build_optimizer
 from tfx_lm.components.trainer.replica_batches import compiles, distribute, fill
 from tfx_lm.components.trainer.run_fn import build_model
-from tfx_lm.components.trainer.threads import deal_threads, on_processor
+from tfx_lm.components.trainer.threads import deal_threads
 from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.model.options import TrainerOptions
 from training_workers.epochs import TakeTurns
@@ -121,11 +121,18 @@ def _build(
 ) -> tuple[TrainableLanguageModel, Callable[[keras.optimizers.Optimizer], None]]:
     """Returns the Trainer's model, and what compiles it with an optimizer."""
     model = build_model(options, vocabulary, steps, shares)
-    if jit and not on_processor():
+    if jit:
         for layer in model.recurrent:
-            # XLA cannot compile cuDNN's operation.
+            # XLA cannot compile cuDNN's operation; Keras would train without XLA, with no more than a warning.
             layer.use_cudnn = False
-    return model, lambda optimizer: model.compile(optimizer=optimizer, jit_compile=jit)
+            layer.supports_jit = True
+
+    def compile_model(optimizer: keras.optimizers.Optimizer) -> None:
+        model.compile(optimizer=optimizer, jit_compile=jit)
+        if model.jit_compile != jit:
+            raise ValueError(f"Keras took jit_compile={jit} for {model.jit_compile}")
+
+    return model, compile_model
 
 
 def _shapes(batches: tf.data.Dataset | None, buckets: Buckets, tokens: int) -> dict[str, Any]:
