@@ -6,6 +6,8 @@ padded by `transform.padding`, so that little of a batch is padding and each bat
 
 The order of the sentences is a function of the seed and the number of the epoch: a training that is resumed
 at epoch 3 sees in it what one that ran through would have seen.
+
+No function here has Python control flow over tensors; AutoGraph, which would take a second to look for some, is off.
 """
 
 from __future__ import annotations
@@ -67,6 +69,7 @@ def list_files(patterns: Sequence[str], split: str) -> list[str]:
     return files
 
 
+@tf.autograph.experimental.do_not_convert
 def count_corpus(files: Sequence[str], vocabulary_size: int, split: str) -> CorpusCounts:
     """Counts lengths and ids in one pass.
 
@@ -99,6 +102,7 @@ def count_corpus(files: Sequence[str], vocabulary_size: int, split: str) -> Corp
     return counts
 
 
+@tf.autograph.experimental.do_not_convert
 def training_batches(
     files: Sequence[str], buckets: Buckets, seed: int, first_epoch: int, first_batch: int, epochs: int
 ) -> tf.data.Dataset:
@@ -128,6 +132,7 @@ def training_batches(
     return batches.map(_padded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
 
+@tf.autograph.experimental.do_not_convert
 def evaluation_batches(files: Sequence[str], buckets: Buckets) -> tf.data.Dataset:
     """Every sentence once, in an order that is always the same.
 
