@@ -41,7 +41,8 @@ class TrainerOptions(Settings):
     # Those beyond the vocabulary are dropped; one at least must lie inside.
     adaptive_cutoffs: tuple[Annotated[WholeNumber, Field(ge=FIRST_CUTOFF)], ...] = (2000, 10000)
     # bfloat16: matrix products in bfloat16, weights and sums in float32; for processors that are faster in it.
-    precision: Literal["float32", "bfloat16"] = "float32"
+    # auto: bfloat16 on those, on a TPU and on GPUs that have such products, float32 elsewhere.
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
     # auto: the first that is available of a TPU, several workers (TF_CONFIG), several GPUs, one device.
     distribution: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = "auto"
     # Processes of this machine that train together, at most one for each processor. More than 1 is for trying several

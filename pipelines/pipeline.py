@@ -103,7 +103,7 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
         serving_check, pusher, report,
     ]  # fmt: skip
     for component in components:
-        _add_to_fingerprint(component, "code_digest", code_digest())
+        add_to_fingerprint(component, "code_digest", code_digest())
     # If the output is not on this machine, it has no store: Kubeflow has its own.
     keeps_no_metadata = is_remote(config.output) and config.metadata is None
     connection = None if keeps_no_metadata else connection_config(config.metadata_url())
@@ -121,6 +121,6 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     )
 
 
-def _add_to_fingerprint(component: Any, key: str, value: str) -> None:
+def add_to_fingerprint(component: Any, key: str, value: str) -> None:
     """Adds an execution property, so that TFX's cache key changes with it; only the report shows it."""
     component.spec.exec_properties[key] = value

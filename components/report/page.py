@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from ...exported.gate import Verdict
 from ..evaluator.results import SliceResult
+from ..trainer.precision import Precision
 from . import figures, numbers, tables
 from .curves import Curves, best_epoch
 from .provenance import Source
@@ -48,6 +49,7 @@ class Page:
         warnings: Why numbers of the page may mislead, and the remedies.
         results: The evaluation, by slice; empty if nothing was scored.
         curves: From `curves.read_curves`.
+        precision: The precision of the training and why, if it is known.
         counts: Counts of each split, the analyzed one first.
         max_length: Most targets of a sentence.
         max_length_is_smallest: Whether it is the smallest that keeps 99.9 % of the training tokens.
@@ -61,6 +63,7 @@ class Page:
     warnings: Sequence[str]
     results: Mapping[str, SliceResult]
     curves: Mapping[str, Curves]
+    precision: Precision | None
     counts: Mapping[str, TextCounts]
     max_length: int
     max_length_is_smallest: bool

@@ -75,6 +75,10 @@ class Backup:
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
         self.path = os.path.join(directory, f"training-{digest}.npz")  # noqa: PTH118, may be a URI
 
+    def exists(self) -> bool:
+        """Returns whether a killed training left a backup, readable or not."""
+        return tf.io.gfile.exists(self.path)
+
     def save(self, model: keras.Model, state: TrainingState) -> None:
         """Replaces the backup; a kill at any moment leaves the old or the new one."""
         facts = dataclasses.asdict(state)
@@ -97,7 +101,7 @@ class Backup:
             The state to resume from; a new one if there is no readable backup.
         """
         saved = b""
-        if tf.io.gfile.exists(self.path):
+        if self.exists():
             with tf.io.gfile.GFile(self.path, "rb") as file:
                 saved = file.read()
         saved = from_chief(tf.distribute.get_strategy(), saved)

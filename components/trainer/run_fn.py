@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,6 +27,7 @@ from .cluster import Cluster, check_workers_here, cluster_of
 from .distribution import choose_strategy, from_chief, is_chief
 from .divergence import Divergence
 from .optimizer import build_optimizer
+from .precision import Precision, choose_precision
 from .replica_batches import distribute
 from .run_options import options_of_run
 from .same_transform import check_same_transform
@@ -126,18 +128,23 @@ def train_and_export(task: Mapping[str, Any], met: Callable[[], None] = lambda: 
     check_same_transform(transform, TextOptions.from_custom_config(task["transform"]))
     train_files = input_pipeline.list_files(task["train_files"], "train")
     eval_files = input_pipeline.list_files(task["eval_files"], "eval")
-    backup = Backup(
-        task["backup_directory"],
-        {
-            "trainer": options.identity(),
-            "transform": task["transform"],
-            "transform_output": task["transform_output"],
-            "files": [train_files, eval_files],
-        },
-    )
+
+    def backup_in(precision: str) -> Backup:
+        return Backup(
+            task["backup_directory"],
+            {
+                "trainer": {**options.identity(), "precision": precision},
+                "transform": task["transform"],
+                "transform_output": task["transform_output"],
+                "files": [train_files, eval_files],
+            },
+        )
+
+    precision = agreed_precision(options, backup_in, strategy)
     run_dir, vocabulary_size = task["run_directory"], transform.vocabulary_size
     with strategy.scope():
-        model = train(options, train_files, eval_files, vocabulary_size, backup, run_dir, shares)
+        backup = backup_in(precision.value)
+        model = train(options, train_files, eval_files, vocabulary_size, backup, run_dir, shares, precision)
     if is_chief(strategy):
         export_model(model, transform, task["transform"], task["model_directory"])
     # TFX looks for the exported model as soon as a worker is done, so all wait for it. The backup stays until then, as
@@ -145,6 +152,26 @@ def train_and_export(task: Mapping[str, Any], met: Callable[[], None] = lambda: 
     from_chief(strategy, b"")
     if is_chief(strategy):
         backup.delete()
+
+
+def agreed_precision(
+    options: TrainerOptions, backup_in: Callable[[str], Backup], strategy: tf.distribute.Strategy
+) -> Precision:
+    """Returns the precision of this training, the same on all workers.
+
+    With `auto`, a training that was killed goes on in the precision that it began with, also on another machine.
+
+    Args:
+        options: The options.
+        backup_in: Returns the backup of the training in a precision.
+        strategy: The strategy; its chief decides.
+    """
+    chosen = choose_precision(options)
+    if options.precision == "auto" and not backup_in(chosen.value).exists():
+        other = {"float32": "bfloat16", "bfloat16": "float32"}[chosen.value]
+        if backup_in(other).exists():
+            chosen = Precision(other, "the training began with it")
+    return Precision(*json.loads(from_chief(strategy, json.dumps(chosen).encode())))
 
 
 def train(
@@ -155,6 +182,7 @@ def train(
     backup: Backup,
     directory: str,
     shares: int = 1,
+    precision: Precision | None = None,
 ) -> TrainableLanguageModel:
     """Trains until the epochs are over or the validation perplexity no longer falls.
 
@@ -170,10 +198,13 @@ def train(
         backup: Saved every ten minutes and after each epoch; the training resumes from it if it exists.
         directory: The folder of `training.json` and the TensorBoard logs.
         shares: Number of shares of a batch; see `threads`.
+        precision: The precision; by default the one that the options choose here.
 
     Returns:
         The model with the weights of its best epoch.
     """
+    precision = choose_precision(options) if precision is None else precision
+    options = options.model_copy(update={"precision": precision.value})
     train_counts = input_pipeline.count_corpus(train_files, vocabulary_size, "train")
     eval_counts = input_pipeline.count_corpus(eval_files, vocabulary_size, "eval")
     longest = max(len(counts.lengths) - 1 for counts in (train_counts, eval_counts))
@@ -192,6 +223,7 @@ def train(
     state = backup.restore(model)
     facts = {
         "options": options.model_dump(),
+        "precision": precision._asdict(),
         "vocabulary_size": vocabulary_size,
         "parameters": int(sum(np.prod(variable.shape) for variable in model.trainable_variables)),
         "train": _describe(train_counts, train_buckets),
@@ -262,7 +294,7 @@ def build_model(options: TrainerOptions, vocabulary_size: int, steps: int, share
         variational_dropout=options.variational_dropout,
         tied_embedding=options.tied_embedding,
         adaptive_cutoffs=cutoffs,
-        dtype="mixed_bfloat16" if options.precision == "bfloat16" else "float32",
+        dtype="mixed_bfloat16" if choose_precision(options).value == "bfloat16" else "float32",
     )
     # Each batch has another shape; XLA would compile each of them.
     model.compile(optimizer=build_optimizer(options, steps), jit_compile=False)

@@ -70,6 +70,7 @@ def look(options: TrainerOptions) -> dict[str, Any]:
 
     from ...components.trainer.cudnn import cudnn_obstacles, run_states
     from ...components.trainer.distribution import choose_distribution
+    from ...components.trainer.precision import choose_precision
     from ...components.trainer.run_fn import build_model
     from ...components.trainer.threads import deal_threads
 
@@ -96,7 +97,7 @@ def look(options: TrainerOptions) -> dict[str, Any]:
             "value": distribution.value,
             "reason": SettingError(distribution.reason).with_names(yaml_key),
         },
-        "trainer.precision": {"value": options.precision, "reason": "trainer.precision is set to it"},
+        "trainer.precision": choose_precision(options)._asdict(),
         "shares of a batch": {
             "value": shares,
             "reason": "an accelerator gets the whole batch" if _accelerated(found) else "cores of the processor",

@@ -9,6 +9,7 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.portable import partial_run_utils
 from tfx.proto.orchestration import pipeline_pb2
 
+from ...components.trainer.precision import choose_precision
 from ..config import PipelineConfig
 from ..errors import ConfigurationError
 from ..metadata.metadata_store import initialize_store
@@ -18,13 +19,19 @@ from ..nodes.artifact_files import DamageCheck
 from ..nodes.compiled_pipeline import compile_pipeline, graph, set_parameters
 from ..nodes.earlier_work import missing_producers
 from ..nodes.node_run import pipeline_connection
-from ..pipeline import create_pipeline
+from ..pipeline import add_to_fingerprint, create_pipeline
 from .run_plan import Plan
 
 
 def plan_run(config: PipelineConfig, from_nodes: Collection[str], to_nodes: Collection[str]) -> Plan:
     """Plans a run of a configuration's pipeline; see `plan_pipeline`."""
-    return plan_pipeline(create_pipeline(config), from_nodes, to_nodes)
+    pipeline = create_pipeline(config)
+    if config.trainer.precision == "auto":
+        # On this machine: a run on another one may train in another precision, and must not take this model from the
+        # cache.
+        (trainer,) = (node for node in pipeline.components if node.id == "Trainer")
+        add_to_fingerprint(trainer, "precision", choose_precision(config.trainer).value)
+    return plan_pipeline(pipeline, from_nodes, to_nodes)
 
 
 def plan_pipeline(

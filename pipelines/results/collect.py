@@ -18,6 +18,7 @@ from ...components.report.artifact import page_path, warnings_path
 from ...components.serving_check.verdict import read_verdict
 from ...components.text_example_gen.input_warnings import input_warnings
 from ...components.text_transform.vocabulary_file import learned_words, vocabulary_file
+from ...components.trainer.precision import read_precision
 from ...errors import messages
 from ...exported.damage import UnreadableError, damage
 from ...exported.score_warnings import score_warnings
@@ -46,8 +47,9 @@ def collect_summary(
     Returns:
         The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null if the
         Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.ServingVerdict`) if the
-        ServingCheck did not; `pushed_model` is null if nothing was pushed, or if the version that a cached
-        Pusher pushed is gone, with a warning; `report` is null if no report was written. Losses are in nats.
+        ServingCheck did not; `precision` is the `value` of the Trainer's precision and the `reason` for it, null if
+        nothing recorded it; `pushed_model` is null if nothing was pushed, or if the version that a cached Pusher pushed
+        is gone, with a warning; `report` is null if no report was written. Losses are in nats.
     """
     ended = {node.id for node in nodes if node.state in ("COMPLETE", "CACHED")}
 
@@ -55,6 +57,7 @@ def collect_summary(
         return records.output(node, key) if node in ended else None
 
     evaluation, check = output("Evaluator", "evaluation"), output("ServingCheck", "blessing")
+    model_run = output("Trainer", "model_run")
     pushed, report = output("Pusher", "pushed_model"), output("Report", "report")
     pushed_model = None if pushed is None else pushed_folder(pushed)
     results = dict.fromkeys(_EVALUATION) if evaluation is None else summarize_evaluation(evaluation.uri, yaml_key)
@@ -92,10 +95,16 @@ def collect_summary(
         ],
         "warnings": warnings,
         **results,
+        "precision": None if model_run is None else _precision(model_run.uri),
         "serving_check": None if check is None else read_verdict(check.uri, yaml_key),
         "pushed_model": pushed_model,
         "report": None if report is None else page_path(report.uri),
     }
+
+
+def _precision(model_run_uri: str) -> dict[str, str] | None:
+    precision = read_precision(model_run_uri)
+    return None if precision is None else precision._asdict()
 
 
 def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:

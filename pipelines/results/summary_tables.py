@@ -24,6 +24,8 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     console.print(nodes)
     for warning in summary["warnings"]:
         console.print(f"warning: {warning}", highlight=False)
+    if summary["precision"]:
+        console.print("Trained in {value}, since {reason}.".format(**summary["precision"]), highlight=False)
     if summary["evaluation"]:
         console.print(_score_table(summary))
     if summary["gate"]:

@@ -12,6 +12,7 @@ from tfx_lm.components.report.page import Page, Standouts
 from tfx_lm.components.report.provenance import Source
 from tfx_lm.components.report.surprisal import Reading, ScoredSentence, Word
 from tfx_lm.components.report.text_counts import TextCounts
+from tfx_lm.components.trainer.precision import Precision
 from tfx_lm.exported.gate import Verdict
 
 ATTACK = "<script>document.title = 'attacked'</script><img src=x onerror=\"alert(1)\"> & \"quotes\" 'too'"
@@ -74,6 +75,7 @@ def make_page(**changes):
         "warnings": ["21 % of the scored tokens are unknown words; raise vocabulary_size"],
         "results": results,
         "curves": curves,
+        "precision": Precision("bfloat16", "this processor multiplies it: AMX"),
         "counts": {"train": TextCounts(lengths, words), "eval": TextCounts(lengths, words // 9)},
         "max_length": 67,
         "max_length_is_smallest": True,
@@ -116,6 +118,7 @@ def empty_page():
     return make_page(
         verdict=Verdict(False, ["no sentences: the split that is evaluated is empty"]), results={},
         curves={"train": {}, "validation": {}}, counts={"train": TextCounts(), "eval": TextCounts()}, max_length=2,
+        precision=None,
         max_length_is_smallest=False, warnings=[], standouts=Standouts(), provenance=[], code_digest=None, config={},
     )  # fmt: skip
 
