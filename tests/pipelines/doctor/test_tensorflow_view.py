@@ -37,7 +37,7 @@ def test_this_machine(forked_python, monkeypatch):
         "value": "one_device",
         "reason": "TensorFlow sees no TPU and no GPU, TF_CONFIG no other workers",
     }
-    assert seen["choices"]["trainer.precision"]["value"] == "bfloat16"
+    assert seen["choices"]["trainer.precision"] == {"value": "bfloat16", "reason": "precision is set to it"}
     monkeypatch.setenv("TF_CONFIG", "{")
     assert ask_tensorflow(TrainerOptions())["problem"].startswith("TF_CONFIG={: JSONDecodeError")
 
