@@ -265,10 +265,10 @@ def free_ports(count: int) -> list[int]:
         return [server.getsockname()[1] for server in servers]
 
 
-def read_json(port: int, path: str) -> dict[str, Any] | None:
-    """Returns what a page of loopback answers, or None as long as it does not."""
+def read_json(port: int, path: str, host: str = "localhost") -> dict[str, Any] | None:
+    """Returns what a page answers, or None as long as it does not."""
     try:
-        with urllib.request.urlopen(f"http://localhost:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=5) as answer:
             return json.load(answer)
     except (OSError, ValueError):
         return None

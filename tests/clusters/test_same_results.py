@@ -1,30 +1,16 @@
 """Transform on a cluster gives what it gives in the node's own process. `make test-clusters` runs it."""
 
-import functools
-import importlib.util
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import apache_beam as beam
 import psutil
 import pytest
-import tensorflow as tf
-import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-import tfx_lm
-from apache_beam.options.pipeline_options import PipelineOptions
-from helpers.local_run import made_up_corpus
+from helpers.beam_transform import ROOT, cluster_module, transform
 from helpers.waiting import wait_for
-from tfx_lm.pipelines.beam.arguments import beam_arguments
 from tfx_lm.pipelines.beam.options import BeamConfig
-from tfx_lm.transform.preprocessing import preprocessing_fn
-from tfx_lm.transform.vocabulary import VOCABULARY_NAME
 
-ROOT = Path(tfx_lm.__file__).parent
-OPTIONS = {"tokenizer": "word", "lowercase": True, "max_length": 40, "vocabulary": {"size": 40}}
 # The processes that do the work: a TaskManager of Flink has no supervisor here, an executor of Spark has its worker.
 WORKER_CLASSES = {
     "flink": "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
@@ -33,47 +19,15 @@ WORKER_CLASSES = {
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 
-class Transformed(NamedTuple):
-    """The vocabulary's file and the Examples, sorted: their order is the runner's."""
-
-    vocabulary: bytes
-    examples: list[bytes]
-
-
 @pytest.fixture(params=["flink", "spark"])
 def config(request, marked) -> Iterator[BeamConfig]:
     """Options of a cluster of two workers, which runs meanwhile and leaves no process."""
-    spec = importlib.util.spec_from_file_location("cluster", ROOT / "deploy" / "clusters" / "cluster.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with module.cluster(request.param, ROOT / ".cache" / request.param) as address:
+    with cluster_module().cluster(request.param, ROOT / ".cache" / request.param) as address:
         yield BeamConfig(runner=request.param, job_server=address, args=("--parallelism=2",))
     marked.wait_until_gone()
 
 
-def transform(folder: Path, config: BeamConfig) -> Transformed:
-    metadata = tft.DatasetMetadata.from_feature_spec({"text": tf.io.FixedLenFeature([], tf.string)})
-    function = functools.partial(preprocessing_fn, custom_config=OPTIONS)
-    options = PipelineOptions(beam_arguments(config))
-    with beam.Pipeline(options=options) as pipeline, tft_beam.Context(temp_dir=str(folder / "temporary")):
-        # No function of this module, which the workers do not have.
-        rows = pipeline | beam.Create([{"text": line.encode()} for line in made_up_corpus().splitlines()])
-        (data, found), graph = (rows, metadata) | tft_beam.AnalyzeAndTransformDataset(function)
-        coder = tft.coders.ExampleProtoCoder(found.schema)
-        graph | tft_beam.WriteTransformFn(str(folder / "graph"))
-        data | beam.Map(coder.encode) | beam.io.WriteToTFRecord(str(folder / "examples"))
-    output = tft.TFTransformOutput(str(folder / "graph"))
-    files = sorted(str(path) for path in folder.glob("examples*"))
-    return Transformed(
-        Path(output.vocabulary_file_by_name(VOCABULARY_NAME)).read_bytes(),
-        sorted(tf.data.TFRecordDataset(files).as_numpy_iterator()),
-    )
-
-
 def test_a_cluster_gives_the_same_vocabulary_and_examples(config, tmp_path):
-    (tmp_path / "here").mkdir()
-    (tmp_path / "there").mkdir()
     here = transform(tmp_path / "here", BeamConfig())
     assert len(here.examples) > 1000
     assert transform(tmp_path / "there", config) == here
@@ -126,8 +80,6 @@ def workers(engine: str) -> list[psutil.Process]:
 
 
 def test_a_killed_worker_changes_nothing(config, tmp_path):
-    (tmp_path / "here").mkdir()
-    (tmp_path / "there").mkdir()
     killer = Killer(tmp_path / "there", config.runner)
     killer.start()
     try:

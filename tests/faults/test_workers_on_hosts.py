@@ -1,8 +1,6 @@
 """`tfx-lm train-worker` in three network namespaces, as on three hosts; `make test-faults` runs it. Needs root."""
 
-import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 from helpers.local_run import CONFIG, made_up_corpus
+from helpers.network_hosts import network_hosts
 from helpers.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
@@ -21,29 +20,10 @@ TFX_LM = Path(sys.executable).parent / "tfx-lm"
 ADDRESSES = [f"10.177.0.{host}:2222" for host in (1, 2, 3)]
 
 
-def ip(*arguments: str) -> None:
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
-    assert done.returncode == 0, f"ip {' '.join(arguments)}: {done.stderr}"
-
-
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[list[str]]:
-    """Three namespaces on one bridge; a process in one of them reaches the others by their addresses alone."""
-    names = [f"tfx-lm-{os.getpid()}-{host}" for host in (1, 2, 3)]
-    bridge = f"tfxlm{os.getpid()}"
-    with contextlib.ExitStack() as made:
-        ip("link", "add", bridge, "type", "bridge")
-        made.callback(ip, "link", "del", bridge)
-        ip("link", "set", bridge, "up")
-        for host, name in enumerate(names, start=1):
-            ip("netns", "add", name)
-            made.callback(ip, "netns", "del", name)
-            cable = f"tl{os.getpid()}v{host}"
-            ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name)
-            ip("link", "set", cable, "master", bridge, "up")
-            for command in (["addr", "add", f"10.177.0.{host}/24", "dev", "eth0"], ["link", "set", "eth0", "up"]):
-                ip("-n", name, *command)
-            ip("-n", name, "link", "set", "lo", "up")
+    """Three hosts."""
+    with network_hosts(3, "10.177.0") as names:
         yield names
 
 
