@@ -95,4 +95,4 @@ def test_the_perplexity_is_that_of_a_local_run_in_it(run, image, image_cluster):
     there = json.loads((bucket / "local" / "output" / "summary.json").read_text())
     here = summarize_evaluation(str(run.uri("Evaluator", "evaluation")))
     assert here["evaluation"]["tokens"] == there["evaluation"]["tokens"]
-    assert here["evaluation"]["perplexity"] == pytest.approx(there["evaluation"]["perplexity"], rel=1e-6)
+    assert here["evaluation"]["perplexity"] == pytest.approx(there["evaluation"]["perplexity"], rel=1e-9)
