@@ -1,10 +1,13 @@
 """Speed and memory of training: ours, Keras padded to 64, PyTorch packed, the machine's limit.
 
-    ours            the Trainer's own code on its length buckets; also with untied weights, (33k) adaptive, in bfloat16,
-                    and (10k) in our own loop instead of Keras's `fit`
+    ours            the Trainer's own code on its length buckets; also with untied weights, in bfloat16, (33k) adaptive
+                    in both precisions, and (10k) in our own loop instead of Keras's `fit`
     keras_padded    sentences padded to 64, `Embedding(mask_zero=True)`, `SparseCategoricalCrossentropy`, `fit`
-    pytorch         packed batches of our buckets, logits of real positions only, tied and untied, fused Adam
-    sgemm           products of 2048 x 2048 float32 matrices, by TensorFlow and by PyTorch
+    pytorch         packed batches of our buckets, logits of real positions only, tied and untied, fused Adam;
+                    also in bfloat16 (autocast), the memory-saving `linear_cross_entropy` (chunked), and (33k) with
+                    `AdaptiveLogSoftmaxWithLoss` as it is by default, whose rare words have narrower rows
+    sgemm           products of 2048 x 2048 float32 matrices, by TensorFlow and by PyTorch; gemm_bfloat16: by
+                    TensorFlow in bfloat16
 
 Each contestant is a separate process. They take turns on the same sentences of the text; a speed is the median of
 the rounds, in real tokens (padding does not count) per second. The model is the same:
@@ -37,6 +40,7 @@ NAME = "training"
 TORCH_PYTHON = Path(__file__).parents[1] / ".cache" / "torch" / "bin" / "python"
 # Memory blocks are kept between steps, not returned to the system: PyTorch's fastest settings.
 ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184", "MALLOC_ARENA_MAX": "1"}
+ONLY_33K = ("ours_adaptive", "ours_adaptive_bfloat16", "pytorch_adaptive")
 ONLY_10K = ("ours_loop", "pytorch_default_allocator")
 MOST_ROUNDS = 1000
 
@@ -66,12 +70,17 @@ CONTESTANTS = {
     "ours_adaptive": Contestant("ours", {"output": "adaptive"}),
     "ours_loop": Contestant("ours", asked={"fit": False}),
     "ours_bfloat16": Contestant("ours", {"precision": "bfloat16"}),
+    "ours_adaptive_bfloat16": Contestant("ours", {"output": "adaptive", "precision": "bfloat16"}),
     "keras_padded": Contestant("keras_padded"),
     "pytorch": Contestant("pytorch", environment=ALLOCATOR, torch=True),
     "pytorch_untied": Contestant("pytorch", {"tied_embedding": False}, environment=ALLOCATOR, torch=True),
+    "pytorch_bfloat16": Contestant("pytorch", {"precision": "bfloat16"}, environment=ALLOCATOR, torch=True),
+    "pytorch_adaptive": Contestant("pytorch", {"output": "adaptive"}, environment=ALLOCATOR, torch=True),
+    "pytorch_chunked": Contestant("pytorch", asked={"chunked": True}, environment=ALLOCATOR, torch=True),
     "pytorch_default_allocator": Contestant("pytorch", torch=True),
     "sgemm_tensorflow": Contestant("sgemm", asked={"library": "tensorflow"}),
     "sgemm_pytorch": Contestant("sgemm", asked={"library": "pytorch"}, environment=ALLOCATOR, torch=True),
+    "gemm_bfloat16": Contestant("sgemm", asked={"library": "tensorflow", "dtype": "bfloat16"}),
 }
 
 
@@ -104,7 +113,7 @@ class Settings:
 
     phases: Mapping[str, Phase] = field(
         default_factory=lambda: {
-            "10k": Phase(10_000, 8, [name for name in CONTESTANTS if name != "ours_adaptive"]),
+            "10k": Phase(10_000, 8, [name for name in CONTESTANTS if name not in ONLY_33K]),
             "33k": Phase(33_000, 6, [name for name in CONTESTANTS if name not in ONLY_10K]),
             "100k": Phase(100_000, 4, ["ours"], timed=False),
         }
@@ -152,10 +161,13 @@ def run(
             measured = measure(workers, rounds if phase.timed else 0, console)
         facts = {key: taken[key] for key in ("tokens", "mean_length", "corpus_mean_length")}
         phases[label] = {"vocabulary": phase.vocabulary, **facts, "contestants": measured}
-        versions |= {name: figures["version"] for name, figures in measured.items() if "version" in figures}
+        versions |= {
+            CONTESTANTS[name].asked["library"]: figures["version"]
+            for name, figures in measured.items()
+            if "version" in figures
+        }
     figures = {"lines": len(lines), "rounds": rounds, "batch_tokens": settings.options.batch_tokens, "phases": phases}
-    libraries = {name.removeprefix("sgemm_"): version for name, version in versions.items()}
-    return Report(NAME, results.ratios(phases, settings.options), figures, {**machine, **libraries})
+    return Report(NAME, results.ratios(phases, settings.options), figures, {**machine, **versions})
 
 
 def start(name: str, vocabulary: int, torch_python: str, folder: Path, settings: Settings) -> Worker:
@@ -173,6 +185,8 @@ def start(name: str, vocabulary: int, torch_python: str, folder: Path, settings:
         "most_rounds": MOST_ROUNDS,
         "products": settings.products,
         "fit": True,
+        "chunked": False,
+        "dtype": "float32",
         **contestant.asked,
     }
     return Worker(

@@ -1,5 +1,7 @@
 """Contestant: PyTorch as a specialist writes it. Packed batches, logits of real positions only, fused Adam.
 
+Also in bfloat16 (autocast), with PyTorch's adaptive softmax, and with its loss that computes the logits in chunks.
+
 The batches are those of our buckets, and are tensors before the first round, so no input pipeline is timed.
 Runs in a separate environment with PyTorch and without this package.
 """
@@ -8,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy, linear
+from torch.nn.functional import cross_entropy, linear, linear_cross_entropy
 from torch.nn.utils.rnn import PackedSequence, pack_sequence
 from training_workers.turns import Turns, available_cores, specification
 
@@ -16,13 +18,19 @@ from training_workers.turns import Turns, available_cores, specification
 class Model(nn.Module):
     """Embedding, LSTM layers, projection; dropout in the same places as ours."""
 
-    def __init__(self, vocabulary: int, options: dict[str, Any]):
+    def __init__(self, vocabulary: int, options: dict[str, Any], chunked: bool):
         super().__init__()
         units, dropout = options["units"], options["dropout"]
         self.embedding = nn.Embedding(vocabulary, units)
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
         self.recurrent = nn.LSTM(units, units, num_layers=options["layers"], dropout=dropout)
         self.drop = nn.Dropout(dropout)
+        self.chunks = nn.LinearCrossEntropyOptions() if chunked else None
+        self.adaptive = None
+        if options["output"] == "adaptive":
+            cutoffs = [cutoff for cutoff in options["adaptive_cutoffs"] if cutoff < vocabulary]
+            self.adaptive = nn.AdaptiveLogSoftmaxWithLoss(units, vocabulary, cutoffs)
+            return
         self.bias = nn.Parameter(torch.zeros(vocabulary))
         self.kernel = self.embedding.weight
         if not options["tied_embedding"]:
@@ -33,7 +41,12 @@ class Model(nn.Module):
         """Returns nats per token; `targets` are the [tokens] ids in the order of the packed inputs."""
         embedded = inputs._replace(data=self.drop(self.embedding(inputs.data)))
         states, _ = self.recurrent(embedded)
-        return cross_entropy(linear(self.drop(states.data), self.kernel, self.bias), targets)
+        hidden = self.drop(states.data)
+        if self.adaptive is not None:
+            return self.adaptive(hidden, targets).loss
+        if self.chunks is not None:
+            return linear_cross_entropy(hidden, self.kernel, targets, linear_bias=self.bias, options=self.chunks)
+        return cross_entropy(linear(hidden, self.kernel, self.bias), targets)
 
 
 def packed(sentences: list[list[int]], start_id: int) -> tuple[PackedSequence, torch.Tensor]:
@@ -54,7 +67,7 @@ def main() -> None:
     torch.manual_seed(options["seed"])
     batches = [packed(sentences, sample["start_id"]) for sentences in sample["batches"]]
     tokens = sum(len(targets) for _, targets in batches)
-    model = Model(asked["vocabulary"], options)
+    model = Model(asked["vocabulary"], options, asked["chunked"])
     parameters = list(model.parameters())
     optimizer = torch.optim.Adam(parameters, options["learning_rate"], fused=True)
     # Adam creates its two moments in its first step; with gradients of 0 that step changes nothing.
@@ -67,7 +80,8 @@ def main() -> None:
         total = torch.zeros(())
         for inputs, targets in batches:
             optimizer.zero_grad(set_to_none=True)
-            loss = model(inputs, targets)
+            with torch.autocast("cpu", torch.bfloat16, enabled=options["precision"] == "bfloat16"):
+                loss = model(inputs, targets)
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, options["clip_norm"])
             optimizer.step()

@@ -13,14 +13,23 @@ SPEEDS = {
     "vs_keras_padded": ("ours", "keras_padded"),
     "vs_pytorch": ("ours", "pytorch"),
     "vs_pytorch_untied": ("ours_untied", "pytorch_untied"),
+    "vs_pytorch_bfloat16": ("ours_bfloat16", "pytorch_bfloat16"),
+    "vs_pytorch_adaptive": ("ours_adaptive", "pytorch_adaptive"),
     "of_sgemm": ("ours", "sgemm_tensorflow"),
     "of_sgemm_untied": ("ours_untied", "sgemm_tensorflow"),
     "adaptive_vs_full": ("ours_adaptive", "ours"),
     "fit_vs_loop": ("ours", "ours_loop"),
     "bfloat16_vs_float32": ("ours_bfloat16", "ours"),
+    "bfloat16_of_gemm": ("ours_bfloat16", "gemm_bfloat16"),
     "pytorch_of_sgemm": ("pytorch", "sgemm_pytorch"),
     "pytorch_allocator": ("pytorch", "pytorch_default_allocator"),
 }
+
+# By key: contestants whose peaks of memory are compared, each from the loaded process on.
+MEMORIES = {"memory_vs_keras": ("ours", "keras_padded"), "memory_vs_pytorch_chunked": ("ours", "pytorch_chunked")}
+# What a user chooses from: the fastest of each side is compared.
+OURS = ("ours", "ours_bfloat16", "ours_adaptive", "ours_adaptive_bfloat16")
+PYTORCH = ("pytorch", "pytorch_bfloat16", "pytorch_adaptive", "pytorch_chunked")
 
 NUMBERS = ("tokens/s", "slowest", "fastest", "others", "MB", "beyond")
 NOTE = (
@@ -49,20 +58,27 @@ def ratios(phases: Mapping[str, Figures], options: TrainerOptions) -> dict[str, 
         options: The model's options.
 
     Returns:
-        Ratios of the medians of the rates; of_sgemm is the share of the library's FLOPs per second that the matrix
-        products of the training reach. memory_vs_keras are ratios of the peaks of memory over the loaded process. For
-        the larger vocabularies: ratios to the first one of the memory beyond parameters and optimizer state.
+        Ratios of the medians of the rates; of_sgemm and bfloat16_of_gemm are the shares of the library's FLOPs per
+        second that the matrix products of the training reach. vs_pytorch_best compares the fastest of OURS with the
+        fastest of PYTORCH. memory_vs_keras and memory_vs_pytorch_chunked are ratios of the peaks of memory over the
+        loaded process. For the larger vocabularies: ratios to the first one of the memory beyond parameters and
+        optimizer state.
     """
     result: dict[str, float] = {}
     for label, phase in phases.items():
         by_name = phase["contestants"]
         for key, (one, other) in SPEEDS.items():
             if all(by_name.get(name, {}).get("rates") for name in (one, other)):
-                flops = matmul_flops(phase["vocabulary"], options) if "sgemm" in key else 1
+                flops = matmul_flops(phase["vocabulary"], options) if "gemm" in key else 1
                 result[f"{key}_{label}"] = flops * rate(by_name[one]) / rate(by_name[other])
-        pair = [by_name.get(name) for name in ("ours", "keras_padded")]
-        if all(each and each["memory"] for each in pair):
-            result[f"memory_vs_keras_{label}"] = over_loaded(pair[0]) / over_loaded(pair[1])
+        best = [max((rate(by_name[each]) for each in names if by_name.get(each, {}).get("rates")), default=0.0)
+                for names in (OURS, PYTORCH)]  # fmt: skip
+        if all(best):
+            result[f"vs_pytorch_best_{label}"] = best[0] / best[1]
+        for key, names in MEMORIES.items():
+            pair = [by_name.get(name) for name in names]
+            if all(each and each["memory"] for each in pair):
+                result[f"{key}_{label}"] = over_loaded(pair[0]) / over_loaded(pair[1])
     first, *others = ((label, phase["contestants"].get("ours")) for label, phase in phases.items())
     for label, ours in others:
         if all(each and each["memory"] for each in (ours, first[1])):

@@ -1,4 +1,4 @@
-"""Limit of the machine: products of square float32 matrices, by TensorFlow or PyTorch, on all cores."""
+"""Limit of the machine: products of square matrices, by TensorFlow or PyTorch, on all cores."""
 
 from collections.abc import Callable
 
@@ -8,27 +8,27 @@ SIZE = 2048
 FLOPS = 2 * SIZE**3
 
 
-def tensorflow_product() -> tuple[Callable[[], object], str]:
+def tensorflow_product(dtype: str) -> tuple[Callable[[], object], str]:
     """Returns a function that multiplies once, and the version of the library."""
     import tensorflow as tf
 
-    left, right = tf.random.normal([SIZE, SIZE]), tf.random.normal([SIZE, SIZE])
+    left, right = (tf.cast(tf.random.normal([SIZE, SIZE]), dtype) for _ in range(2))
     return lambda: tf.matmul(left, right), tf.__version__
 
 
-def pytorch_product() -> tuple[Callable[[], object], str]:
+def pytorch_product(dtype: str) -> tuple[Callable[[], object], str]:
     """Returns the same with PyTorch."""
     import torch
 
     torch.set_num_threads(available_cores())
-    left, right = torch.randn(SIZE, SIZE), torch.randn(SIZE, SIZE)
+    left, right = (torch.randn(SIZE, SIZE).to(getattr(torch, dtype)) for _ in range(2))
     return lambda: torch.matmul(left, right), torch.__version__
 
 
 def main() -> None:
     """Multiplies round by round."""
     turns, asked = Turns(), specification()
-    product, version = {"tensorflow": tensorflow_product, "pytorch": pytorch_product}[asked["library"]]()
+    product, version = {"tensorflow": tensorflow_product, "pytorch": pytorch_product}[asked["library"]](asked["dtype"])
     turns.ready(version=version)
     while True:
         turns.begin()

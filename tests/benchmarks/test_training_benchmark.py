@@ -44,6 +44,14 @@ def test_ratios(benchmark_module):
     ours, padded = contestant([900.0, 1000.0, 5000.0], 150), contestant([250.0], 200)
     sgemm = {"rates": [4e10], "memory": {"loaded": 1, "peak": 2}, "version": "2"}
     small = {"vocabulary": 10_000, "contestants": {"ours": ours, "keras_padded": padded, "sgemm_tensorflow": sgemm}}
+    best = {"ours_bfloat16": contestant([3000.0], 175), "pytorch": contestant([500.0], 200),
+            "pytorch_bfloat16": contestant([1500.0], 200), "pytorch_chunked": contestant([400.0], 350),
+            "gemm_bfloat16": {**sgemm, "rates": [1e12]}, "ours": contestant([1000.0], 150)}  # fmt: skip
+    peers = results.ratios({"10k": {"vocabulary": 10_000, "contestants": best}}, TrainerOptions(units=200, layers=2))
+    assert peers == pytest.approx({
+        "vs_pytorch_10k": 2.0, "vs_pytorch_bfloat16_10k": 2.0, "bfloat16_vs_float32_10k": 3.0,
+        "vs_pytorch_best_10k": 2.0, "memory_vs_pytorch_chunked_10k": 0.2, "bfloat16_of_gemm_10k": 0.04752,
+    })  # fmt: skip
     large = {"vocabulary": 100_000, "contestants": {"ours": contestant([], 170)}}
     found = results.ratios({"10k": small, "100k": large}, TrainerOptions(units=200, layers=2))
     assert found == pytest.approx(
@@ -61,7 +69,7 @@ def test_the_tables_are_readable_on_80_columns(benchmark_module, assert_readable
     speeds = {"rates": [13_666.0, 13_624.0, 14_051.0], "other_cores": [0.0, 1.5, 0.1]}
     memory = {"memory": {"loaded": 3 * 10**8, "peak": 2 * 10**9}, "state_bytes": 10**8}
     products = {"rates": [3.48e11], "other_cores": [0.0], "memory": None, "version": "2.16.2"}
-    contestants = {name: products if "sgemm" in name else {**speeds, **memory} for name in training.CONTESTANTS}
+    contestants = {name: products if "gemm" in name else {**speeds, **memory} for name in training.CONTESTANTS}
     phase = {"vocabulary": 10_000, "tokens": 16_000, "contestants": contestants}
     printed = io.StringIO()
     Console(file=printed, width=80).print(*results.contestants_tables({"10k": phase, "100k": phase}))
@@ -69,6 +77,7 @@ def test_the_tables_are_readable_on_80_columns(benchmark_module, assert_readable
     assert_readable(lines)
     rows = [line.split() for line in lines]
     assert rows.count(["ours_bfloat16", "13,666", "13,624", "14,051", "0.1", "1,700", "1,900"]) == 2
+    assert rows.count(["gemm_bfloat16,", "GFLOP/s", "348", "348", "348", "0.0"]) == 2
     assert rows.count(["sgemm_tensorflow,", "GFLOP/s", "348", "348", "348", "0.0"]) == 2
     assert {row[0].rstrip(",") for row in rows if row} >= set(training.CONTESTANTS)
 
@@ -88,6 +97,7 @@ def test_a_run_with_tiny_sizes(forked_workers, benchmark_module, text):
         "adaptive_vs_full_10k",
         "fit_vs_loop_10k",
         "bfloat16_vs_float32_10k",
+        "bfloat16_of_gemm_10k",
         "memory_vs_keras_10k",
         "memory_100k_vs_10k",
     }
