@@ -46,6 +46,12 @@ ODD = {
     "numbers": ("3.14 a_b", ["3.14", "a_b"], ["3", ".", "14", "a", "_", "b"]),
     "Unicode spaces": ("a\u00a0b\u3000c\u2028d", ["a\u00a0b\u3000c\u2028d"], ["a", "b", "c", "d"]),
     "control tokens": ("<pad> <s> </s> <unk>", ["<unk>"] * 4, ["<unk>"] * 4),
+    "several kinds of space": ("a \u00a0 \t\u2003b", ["a", "\u00a0", "\u2003b"], ["a", "b"]),
+    "control tokens nested": (
+        "<<pad><s<pad>'s </s",
+        ["<<pad><s<pad>'s", "</s"],
+        ["<", "<unk>", "<", "s", "<unk>", "'", "s", "<", "/", "s"],
+    ),
     "control tokens within": ("x<s>y", ["x<s>y"], ["x", "<unk>", "y"]),
     "invalid UTF-8": (b"ok \xff\xc3( x", ["ok", "\udcff\udcc3(", "x"], ["ok", "\ufffd", "\ufffd", "(", "x"]),
 }

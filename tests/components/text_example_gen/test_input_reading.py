@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 import pytest
+from apache_beam.coders import registry
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -261,3 +262,19 @@ def test_many_files_are_reported(tmp_path, monkeypatch):
     with progress.listening(lambda text, fraction: told.append((text, fraction))):
         _read_range(reader, 0, 22)
     assert told == [("2 of 4 files read", 8 / 22), ("4 of 4 files read", 1.0)]
+
+
+def test_beam_moves_records_with_a_coder_that_does_not_pickle_to_know_their_size(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_bytes(CORPUS)
+    reader = _reader(path)
+    records = reading.Records(_read_range(reader, 0, reader.total))
+    coder = registry.get_coder(reading.Records)
+    decoded = coder.decode(coder.encode(records))
+    assert (type(decoded), decoded) == (reading.Records, records)
+    # The characters of the texts; the one with a problem has none.
+    assert coder.estimate_size(records) == len("the cat猫 🐈a\rb\ufeffmarklast")
+    # Pickles would be larger.
+    assert coder.get_impl().estimate_size(records) == coder.estimate_size(records)
+    step = reading.ReadFilesInBlocks(reader)
+    assert step.get_type_hints().simple_output_type("Records") == reading.Records
