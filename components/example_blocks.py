@@ -16,6 +16,8 @@ from apache_beam.io.filebasedsink import FileBasedSink
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from .examples import compression
+
 # Most records of a block that is read, and bytes from which on it takes no further record.
 BLOCK_RECORDS = 4096
 BLOCK_BYTES = 2**20
@@ -89,7 +91,11 @@ def blocks_of(records: Iterable[bytes]) -> Iterator[list[bytes]]:
 @beam.typehints.with_input_types(str)
 @beam.typehints.with_output_types(list[bytes])
 class ReadBlocks(beam.DoFn):
-    """Reads whole TFRecord files, given by path, compressed as their names say."""
+    """Reads whole TFRecord files, given by path."""
+
+    def __init__(self, by_name: bool = True) -> None:
+        """Args: by_name: Whether files are compressed as their names say; else with gzip if they begin like it."""
+        self._by_name = by_name
 
     def process(self, path: str) -> Iterator[list[bytes]]:
         """Yields the blocks of a file in order.
@@ -97,10 +103,10 @@ class ReadBlocks(beam.DoFn):
         Raises:
             ValueError: The file is damaged, or no TFRecord file.
         """
-        compression = CompressionTypes.detect_compression_type(path)
-        is_gzip = compression == CompressionTypes.GZIP
+        kind = CompressionTypes.detect_compression_type(path) if self._by_name else _by_content(path)
+        is_gzip = kind == CompressionTypes.GZIP
         # Beam's own reader of gzip takes three times as long.
-        stored_as = CompressionTypes.UNCOMPRESSED if is_gzip else compression
+        stored_as = CompressionTypes.UNCOMPRESSED if is_gzip else kind
         try:
             with FileSystems.open(path, compression_type=stored_as) as stored:
                 # With a buffer, since each read of gzip's own goes through Python functions.
@@ -110,16 +116,21 @@ class ReadBlocks(beam.DoFn):
             raise ValueError(f"{path}: not a valid TFRecord file ({error}); write it again") from error
 
 
-def read_blocks(files: Sequence[str]) -> beam.PTransform:
+def _by_content(path: str) -> str:
+    return CompressionTypes.GZIP if compression(path) else CompressionTypes.UNCOMPRESSED
+
+
+def read_blocks(files: Sequence[str], by_name: bool = True) -> beam.PTransform:
     """Reads TFRecord files; workers share them.
 
     Args:
         files: The files.
+        by_name: See `ReadBlocks`.
 
     Returns:
         A transform from a pipeline's begin to lists of records.
     """
-    return "Files" >> beam.Create(list(files)) | "Blocks" >> beam.ParDo(ReadBlocks())
+    return "Files" >> beam.Create(list(files)) | "Blocks" >> beam.ParDo(ReadBlocks(by_name))
 
 
 def write_blocks(prefix: str) -> beam.PTransform:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import apache_beam as beam
@@ -35,8 +35,8 @@ class RecordFormat(Protocol):
     def write(self, record: bytes, scores: dict[str, Any]) -> bytes:
         """Returns the record with its scores as the file stores it; `scores` are those of `scores_of`, by `PREFIX`."""
 
-    def elements(self, written: list[bytes]) -> list[bytes]:
-        """Returns what the step that writes files takes: the written records, or several of them in one."""
+    def element(self, written: list[bytes]) -> Any:
+        """Returns the written records as the step that writes files takes them, all in one element."""
 
 
 class Batcher:
@@ -74,7 +74,7 @@ class Batcher:
 
 
 class ToBatches(beam.DoFn):
-    """Turns records into batches, those of a bundle together."""
+    """Turns lists of records into batches, those of a bundle together."""
 
     def __init__(self, record_format: RecordFormat) -> None:
         """Args: record_format: How records are read."""
@@ -84,9 +84,10 @@ class ToBatches(beam.DoFn):
         """Starts with nothing."""
         self._batcher = Batcher(self._format)
 
-    def process(self, element: Any) -> Iterator[Batch]:
-        """Takes one record."""
-        yield from self._batcher.add(element)
+    def process(self, elements: Sequence[Any]) -> Iterator[Batch]:
+        """Takes some records."""
+        for element in elements:
+            yield from self._batcher.add(element)
 
     def finish_bundle(self) -> Iterator[Any]:
         """Gives the rest."""

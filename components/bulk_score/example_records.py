@@ -33,6 +33,6 @@ class ExampleRecords:
                 feature.float_list.value[:] = [math.nan if value is None else value]
         return example.SerializeToString()
 
-    def elements(self, written: list[bytes]) -> list[bytes]:
-        """Returns them one by one, as TFRecord files hold them."""
+    def element(self, written: list[bytes]) -> list[bytes]:
+        """Returns them as they are: a block of a TFRecord file."""
         return written

@@ -20,10 +20,10 @@ from ...exported.keep import Keep
 from ...exported.signatures import SCORE, check_signature
 from ...progress import report
 from ..artifacts import Artifacts
+from ..example_blocks import read_blocks, write_blocks
 from ..examples import split_files, split_names
 from ..merge_additive import MergeAdditive
 from ..model_path import model_path
-from ..read_examples import read_examples
 from .batch import ToBatches
 from .example_records import ExampleRecords
 from .scoring import TOTALS_TAG, BulkScores, ScoreRecords
@@ -67,13 +67,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with self._make_beam_pipeline() as pipeline:
             for split, folder in folders.items():
                 outputs = (
-                    read_examples(pipeline, files[split], split)
+                    pipeline
+                    | f"Read[{split}]" >> read_blocks(files[split], by_name=False)
                     | f"ToBatches[{split}]" >> beam.ParDo(ToBatches(ExampleRecords()))
                     | f"Score[{split}]" >> beam.ParDo(step).with_outputs(TOTALS_TAG, main="records")
                 )
-                _ = outputs["records"] | f"Write[{split}]" >> beam.io.WriteToTFRecord(
-                    posixpath.join(folder, "data_tfrecord"), file_name_suffix=".gz"
-                )
+                _ = outputs["records"] | f"Write[{split}]" >> write_blocks(posixpath.join(folder, "data_tfrecord"))
                 _ = (
                     outputs[TOTALS_TAG]
                     | f"Merge[{split}]" >> beam.CombineGlobally(MergeAdditive(BulkScores))

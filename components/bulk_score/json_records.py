@@ -69,9 +69,9 @@ class JsonRecords:
         separator = b"" if record == b"{}" else b", "
         return record[:-1] + separator + json.dumps(scores).encode()[1:]
 
-    def elements(self, written: list[bytes]) -> list[bytes]:
+    def element(self, written: list[bytes]) -> bytes:
         """Returns all lines as one: only the last lacks its terminator, which the writing step adds."""
-        return [b"\n".join(written)]
+        return b"\n".join(written)
 
 
 def _fields(record: TextRecord) -> dict[str, Any]:

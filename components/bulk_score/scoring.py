@@ -48,7 +48,7 @@ class ScoreRecords(beam.DoFn):
     """Scores batches of records and leaves out records that do not fulfil a condition.
 
     Outputs:
-        Main: the kept records with their scores, bytes, in the order in which they came, as `RecordFormat.elements`.
+        Main: the kept records with their scores, in the order in which they came, as `RecordFormat.element`.
         `TOTALS_TAG`: `BulkScores` of each bundle.
     """
 
@@ -70,7 +70,7 @@ class ScoreRecords(beam.DoFn):
         """Starts with nothing: what a bundle sums is kept only if the bundle is."""
         self._totals = BulkScores()
 
-    def process(self, batch: Batch) -> Iterator[bytes]:
+    def process(self, batch: Batch) -> Iterator[Any]:
         """Scores one batch."""
         # Once for all workers of a process, which keep it; not before there is a batch: there may be none.
         self._loaded: ExportedModel = self._shared.acquire(
@@ -87,7 +87,7 @@ class ScoreRecords(beam.DoFn):
         self._totals += BulkScores(_corpus(all_sums), _corpus(kept))
         self._report(len(batch.records))
         if written:
-            yield from self._format.elements(written)
+            yield self._format.element(written)
 
     def finish_bundle(self) -> Iterator[Any]:
         """Gives the sums."""

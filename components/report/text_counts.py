@@ -21,8 +21,8 @@ from ...exported.additive import Additive
 from ...transform.preprocessing import TEXT
 from ...transform.tokenizer import TokenizerKind, tokenize
 from ...transform.vocabulary import RESERVED, UNKNOWN_ID, lookup_table, read_vocabulary
+from ..example_blocks import read_blocks
 from ..merge_additive import MergeAdditive
-from ..read_examples import read_examples
 
 # Largest number of lines, and of their bytes, that are split into words together.
 BATCH_LINES = 1000
@@ -104,7 +104,7 @@ class TextCounts(Additive):
 
 
 class CountText(beam.DoFn):
-    """Turns serialized `tf.train.Example`s with the feature `text` into a `TextCounts` for each bundle."""
+    """Turns lists of serialized `tf.train.Example`s with the feature `text` into a `TextCounts` for each bundle."""
 
     def __init__(self, vocabulary_file: str, tokenizer: TokenizerKind, lowercase: bool) -> None:
         """Args: vocabulary_file: The vocabulary. tokenizer, lowercase: See `tokenize`."""
@@ -123,12 +123,13 @@ class CountText(beam.DoFn):
         self._bytes = 0
         self._counts = TextCounts(Counter(), np.zeros(self._size, np.int64))
 
-    def process(self, example: bytes) -> Iterable[TextCounts]:
+    def process(self, examples: Sequence[bytes]) -> Iterable[TextCounts]:
         """Counts as soon as there are enough lines; the counts are output at the end of the bundle."""
-        self._examples.append(example)
-        self._bytes += len(example)
-        if len(self._examples) >= BATCH_LINES or self._bytes >= BATCH_BYTES:
-            self._count()
+        for example in examples:
+            self._examples.append(example)
+            self._bytes += len(example)
+            if len(self._examples) >= BATCH_LINES or self._bytes >= BATCH_BYTES:
+                self._count()
         return ()
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
@@ -164,7 +165,8 @@ def count_texts(
     """
     for split, paths in files.items():
         _ = (
-            read_examples(pipeline, paths, split)
+            pipeline
+            | f"Read[{split}]" >> read_blocks(paths, by_name=False)
             | f"Count[{split}]" >> beam.ParDo(count)
             | f"Merge[{split}]" >> beam.CombineGlobally(MergeAdditive(TextCounts))
             | f"ToJson[{split}]" >> beam.Map(TextCounts.as_json)

@@ -62,6 +62,13 @@ def test_a_file_is_read_as_its_name_says(tmp_path, name):
     assert list(ReadBlocks().process(str(tmp_path / name))) == [RECORDS]
 
 
+@pytest.mark.parametrize("name", ["a", "a.gz"])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_file_is_read_by_its_content(tmp_path, name, compress):
+    (tmp_path / name).write_bytes(compress(framed(RECORDS)))
+    assert list(ReadBlocks(by_name=False).process(str(tmp_path / name))) == [RECORDS]
+
+
 WHOLE = gzip.compress(framed([b"a" * 100]), mtime=0)
 
 

@@ -33,4 +33,4 @@ def test_a_batch_has_bounded_lines_text_and_bytes(record, text, count, sizes):
 
 def test_the_lines_of_a_batch_are_one_element_whose_last_terminator_the_writer_adds():
     written = [JsonRecords().write(b'{"text": "a"}', {"lm_tokens": 2}), JsonRecords().write(b"{}", {"lm_tokens": 3})]
-    assert JsonRecords().elements(written) == [b'{"text": "a", "lm_tokens": 2}\n{"lm_tokens": 3}']
+    assert JsonRecords().element(written) == b'{"text": "a", "lm_tokens": 2}\n{"lm_tokens": 3}'
