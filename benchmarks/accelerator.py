@@ -111,6 +111,7 @@ def measure(name: str, vocabulary: int, rounds: int, folder: Path, settings: Set
         "options": TrainerOptions.parse({**settings.options.model_dump(), "precision": precision}).model_dump(),
         "xla": xla,
         "rounds": rounds,
+        "on_processor": name == "processor",
     }
     worker = Worker(
         name,

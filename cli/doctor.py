@@ -25,8 +25,8 @@ def command(config_path: str | None, data: tuple[str, ...], overrides: tuple[str
 
     Takes seconds and changes nothing. With a configuration it also looks at its folders, addresses and options.
 
-    Exit codes: 0 nothing that `tfx-lm run` needs is missing, 1 something is, and the remedy is shown, 2 bad
-    configuration.
+    Exit codes: 0 nothing that `tfx-lm run` needs of this machine is missing, 1 something is, and the remedy is
+    shown, 2 bad configuration. Files of the data are not looked at.
     """
     from ..pipelines.doctor.diagnosis import diagnose
     from ..pipelines.doctor.tables import print_diagnosis

@@ -70,9 +70,14 @@ def main() -> None:
     last = asked["rounds"] + 1
     buckets = Buckets(tuple(sample["boundaries"]), tuple(sample["sizes"]), len(sample["batches"]), padding=0.0)
     options = TrainerOptions.parse({**asked["options"], "epochs": last + 1})
+    if asked["on_processor"]:
+        # CUDA_VISIBLE_DEVICES hides no TPU.
+        for kind in ("GPU", "TPU"):
+            tf.config.set_visible_devices([], kind)
     shares = deal_threads(options.batch_tokens)
     # One device, also where there are several GPUs.
-    strategy = choose_strategy("tpu" if choose_distribution("auto").value == "tpu" else "one_device")
+    on_tpu = not asked["on_processor"] and choose_distribution("auto").value == "tpu"
+    strategy = choose_strategy("tpu" if on_tpu else "one_device")
     # A TPU compiles by itself.
     jit = asked["xla"] and not compiles(strategy)
     sentences = [{"ids": integers(ids)} for batch in sample["batches"] for ids in batch]

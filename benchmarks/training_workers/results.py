@@ -29,7 +29,7 @@ SPEEDS = {
 MEMORIES = {"memory_vs_keras": ("ours", "keras_padded"), "memory_vs_pytorch_chunked": ("ours", "pytorch_chunked")}
 # What a user chooses from: the fastest of each side is compared.
 OURS = ("ours", "ours_bfloat16", "ours_adaptive", "ours_adaptive_bfloat16")
-PYTORCH = ("pytorch", "pytorch_bfloat16", "pytorch_adaptive", "pytorch_chunked")
+PYTORCH = ("pytorch", "pytorch_bfloat16", "pytorch_adaptive", "pytorch_adaptive_bfloat16", "pytorch_chunked")
 
 NUMBERS = ("tokens/s", "slowest", "fastest", "others", "MB", "beyond")
 NOTE = (

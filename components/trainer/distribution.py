@@ -47,7 +47,7 @@ def choose_distribution(name: str) -> Choice:
     """
     if name != "auto":
         return Choice(name, "{distribution} is set to it")
-    workers, tpu = cluster_of_environment().workers, _tpu_address()
+    workers, tpu = cluster_of_environment().workers, tpu_address()
     if tpu is not None:
         return Choice("tpu", "this machine has a TPU" if tpu == "local" else f"the TPU {escape(tpu)} is named")
     if len(workers) > 1:
@@ -74,7 +74,7 @@ def choose_strategy(name: str) -> tf.distribute.Strategy:
     """
     chosen = choose_distribution(name).value
     if chosen == "tpu":
-        return _tpu(_tpu_address())
+        return _tpu(tpu_address())
     if chosen == "multi_worker":
         return _multi_worker(cluster_of_environment().workers)
     return _mirrored() if chosen == "mirrored" else tf.distribute.get_strategy()
@@ -140,7 +140,7 @@ def _mirrored() -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
-def _tpu_address() -> str | None:
+def tpu_address() -> str | None:
     """Returns the name by which `TPUClusterResolver` finds the TPU; None if there is none."""
     for variable in ("TPU_NAME", "KUBE_GOOGLE_CLOUD_TPU_ENDPOINTS"):
         if os.environ.get(variable):

@@ -44,11 +44,16 @@ def choose_precision(options: TrainerOptions) -> Precision:
     Args:
         options: The trainer's options.
     """
+    if options.precision == TrainerOptions.model_fields["precision"].default:
+        return Precision(options.precision, "it is the default")
     if options.precision != "auto":
         return Precision(options.precision, "precision is set to it")
-    if choose_distribution(options.distribution).value == "tpu":
+    distribution = choose_distribution(options.distribution).value
+    if distribution == "tpu":
         return Precision("bfloat16", "a TPU multiplies it")
     gpus = tf.config.list_physical_devices("GPU")
+    if distribution == "one_device":
+        gpus = gpus[:1]
     return _of_gpus(gpus) if gpus else _of_processor()
 
 
@@ -59,14 +64,14 @@ def read_precision(model_run_uri: str) -> Precision | None:
         model_run_uri: Folder of the `model_run` artifact.
 
     Returns:
-        None if there is no such file, as TFX's own Trainer leaves it, or an older release wrote it.
+        None if there is no such file, as TFX's own Trainer leaves it, or another release wrote it.
     """
     path = f"{model_run_uri}/training.json"
     if not tf.io.gfile.exists(path):
         return None
     with tf.io.gfile.GFile(path) as file:
         recorded = json.load(file).get("precision")
-    return None if recorded is None else Precision(**recorded)
+    return None if recorded is None else Precision(recorded["value"], recorded["reason"])
 
 
 def _of_gpus(gpus: list[tf.config.PhysicalDevice]) -> Precision:

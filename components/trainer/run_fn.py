@@ -129,11 +129,14 @@ def train_and_export(task: Mapping[str, Any], met: Callable[[], None] = lambda: 
     train_files = input_pipeline.list_files(task["train_files"], "train")
     eval_files = input_pipeline.list_files(task["eval_files"], "eval")
 
+    # Only `auto` goes on with what `auto` began, whose precision it may not choose here.
+    asked = {"chosen by": "auto"} if options.precision == "auto" else {}
+
     def backup_in(precision: str) -> Backup:
         return Backup(
             task["backup_directory"],
             {
-                "trainer": {**options.identity(), "precision": precision},
+                "trainer": {**options.identity(), "precision": precision, **asked},
                 "transform": task["transform"],
                 "transform_output": task["transform_output"],
                 "files": [train_files, eval_files],

@@ -19,6 +19,7 @@ from ..config import PipelineConfig
 from ..errors import ConfigurationError
 from ..nodes.scratch import outer_temporary_folder
 from ..preflight import check_workers
+from ..remote import is_remote
 from .packages import missing_for, stack_versions
 from .ports import port_problem
 from .processor import describe_memory, describe_processor
@@ -54,7 +55,11 @@ def diagnose(config: PipelineConfig | None, ports: Mapping[str, str]) -> dict[st
             check()
         except ConfigurationError as error:
             problems.append(str(error))
-    folders = {"TMPDIR": outer_temporary_folder(), **({"output": Path(config.output)} if config else {})}
+    folders = {"TMPDIR": outer_temporary_folder()}
+    if config and is_remote(config.output):
+        problems.append(f"output={config.output}: a local run needs a folder of this machine; set --output")
+    elif config:
+        folders["output"] = Path(config.output)
     disks = {name: _describe_disk(folder) for name, folder in folders.items()}
     problems += [
         f"{name}={disk['folder']}: cannot be written ({disk['problem']}); set {name} to another folder"
@@ -92,7 +97,7 @@ def diagnose(config: PipelineConfig | None, ports: Mapping[str, str]) -> dict[st
             **seen.get("choices", {}),
             "beam.runner": {
                 "value": beam.runner,
-                "reason": "the configuration sets it" if config else "the default",
+                "reason": "the configuration sets it" if "runner" in beam.model_fields_set else "the default",
             },
         },
         "problems": problems,
@@ -101,29 +106,30 @@ def diagnose(config: PipelineConfig | None, ports: Mapping[str, str]) -> dict[st
 
 
 def _describe_disk(folder: Path) -> dict[str, Any]:
-    """Returns the folder, the free bytes of its disk, and why no file can be written there (null: it can).
+    """Returns the folder, the free bytes of its disk (null: it cannot be asked), and why no file can be written there (null: it can).
 
     A folder that does not exist yet is made by a run, so its first parent that exists must be writable.
     """
     place = folder.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    problem = None
+    problem = free = None
     try:
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        free = shutil.disk_usage(place).free
         with tempfile.TemporaryFile(dir=place) as file:
             file.write(b"\0")
             file.flush()
     except OSError as error:
         problem = error.strerror or str(error)
-    return {"folder": str(folder), "free": shutil.disk_usage(place).free, "problem": problem}
+    return {"folder": str(folder), "free": free, "problem": problem}
 
 
 def _unseen_accelerators(devices: list[dict[str, Any]], tensorflow: str | None) -> list[str]:
     """Returns what to do about accelerators that the system has and TensorFlow does not see."""
     kinds = {device["name"].partition(":")[0] for device in devices}
     found = []
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if "GPU" not in kinds and hidden is None and list(Path("/dev").glob("nvidia[0-9]*")):
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    if "GPU" not in kinds and not hidden and list(Path("/dev").glob("nvidia[0-9]*")):
         found.append(
             "this machine has an NVIDIA GPU, and TensorFlow cannot use it, so training uses the processor; "
             f"{sys.executable} -m pip install 'tensorflow[and-cuda]=={tensorflow}'"

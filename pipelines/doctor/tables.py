@@ -27,7 +27,7 @@ def print_diagnosis(diagnosis: dict[str, Any], console: Console) -> None:
         for text in diagnosis[kind]:
             console.print(f"{kind[:-1]}: {text}", highlight=False, soft_wrap=True)
     if not diagnosis["problems"]:
-        console.print("Nothing that `tfx-lm run` needs is missing.", highlight=False)
+        console.print("Nothing that `tfx-lm run` needs of this machine is missing.", highlight=False)
 
 
 def _facts(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -56,7 +56,8 @@ def _facts(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if machine["lstm"]:
         yield "LSTM", _lstm(machine["lstm"])
     for name, disk in machine["disks"].items():
-        yield name, f"{disk['folder']}, {_gigabytes(disk['free'])} free"
+        free = "free space unknown" if disk["free"] is None else f"{_gigabytes(disk['free'])} free"
+        yield name, f"{disk['folder']}, {free}"
     for command, port in machine["ports"].items():
         yield command, f"port {port['address'].rpartition(':')[2]}: {port['problem'] or 'free'}"
 

@@ -69,10 +69,10 @@ def look(options: TrainerOptions) -> dict[str, Any]:
     import tensorflow as tf
 
     from ...components.trainer.cudnn import cudnn_obstacles, run_states
-    from ...components.trainer.distribution import choose_distribution
+    from ...components.trainer.distribution import Choice, choose_distribution, choose_strategy, tpu_address
     from ...components.trainer.precision import choose_precision
     from ...components.trainer.run_fn import build_model
-    from ...components.trainer.threads import deal_threads
+    from ...components.trainer.threads import deal_threads, on_processor
 
     build = tf.sysconfig.get_build_info()
     found: dict[str, Any] = {
@@ -83,15 +83,25 @@ def look(options: TrainerOptions) -> dict[str, Any]:
         "problem": None,
     }
     # Before TensorFlow computes anything.
-    shares = deal_threads(options.batch_tokens, options.workers)
+    shares = deal_threads(options.batch_tokens // options.workers, options.workers)
     for device in tf.config.list_physical_devices():
         details = tf.config.experimental.get_device_details(device)
         name = device.name.removeprefix("/physical_device:")
         found["devices"].append({"name": name, **{key: str(value) for key, value in details.items()}})
     try:
         distribution = choose_distribution(options.distribution)
+        if options.workers > 1 and not on_processor():
+            raise SettingError(
+                f"{{workers}}={options.workers}: this machine has an accelerator, and one process uses all of them; "
+                "set {workers}=1"
+            )
+        # Not a TPU that is there: connecting to it would disturb whoever uses it.
+        if distribution.value == "mirrored" or (distribution.value == "tpu" and tpu_address() is None):
+            choose_strategy(distribution.value)
     except ValueError as error:
         return {**found, "problem": in_yaml_terms(error) or str(error)}
+    if options.workers > 1:
+        distribution = Choice("multi_worker", f"{{workers}}={options.workers} processes of this machine train")
     found["choices"] = {
         "trainer.distribution": {
             "value": distribution.value,
@@ -104,11 +114,18 @@ def look(options: TrainerOptions) -> dict[str, Any]:
         },
     }
     small = {"embedding_units": 8, "units": 8, "adaptive_cutoffs": (5,)}
-    model = build_model(TrainerOptions.parse({**options.model_dump(), **small}), 16, 1)
     try:
+        model = build_model(TrainerOptions.parse({**options.model_dump(), **small}), 16, 1)
         ran = run_states(model, [[2, 7, 9], [2, 8, 0]])
-    except tf.errors.OpError as error:
-        return {**found, "problem": f"the LSTM cannot run on {found['devices'][-1]['name']}: {error.message}"}
+    except (tf.errors.OpError, RuntimeError) as error:
+        # TensorFlow takes the first accelerator.
+        names = [device["name"] for device in found["devices"] if not device["name"].startswith("CPU")]
+        name = names[0] if names else "the processor"
+        return {
+            **found,
+            "problem": f"the LSTM cannot run on {name} ({error}); see that no other program holds it, or hide it "
+            "(CUDA_VISIBLE_DEVICES=-1 for GPUs)",
+        }
     obstacles = cudnn_obstacles(model)
     found["lstm"] = {"cudnn": ran, "eligible": not obstacles, "obstacles": obstacles}
     return found

@@ -103,7 +103,11 @@ def collect_summary(
 
 
 def _precision(model_run_uri: str) -> dict[str, str] | None:
-    precision = read_precision(model_run_uri)
+    try:
+        precision = read_precision(model_run_uri)
+    except (ValueError, KeyError, tf.errors.OpError):
+        # A damaged file must not cost the summary of a run that is done.
+        return None
     return None if precision is None else precision._asdict()
 
 

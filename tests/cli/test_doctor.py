@@ -28,6 +28,10 @@ def asked(monkeypatch):
         return SEEN
 
     monkeypatch.setattr(diagnosis, "ask_tensorflow", answer)
+    # Whatever else runs on this machine.
+    monkeypatch.setattr(diagnosis, "port_problem", lambda address: None)
+    monkeypatch.setattr(diagnosis, "missing_for", lambda extra: [])
+    monkeypatch.setattr(diagnosis, "_unseen_accelerators", lambda devices, tensorflow: [])
     monkeypatch.delenv("TF_CONFIG", raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     return options
@@ -42,7 +46,7 @@ def test_a_machine_that_lacks_nothing(asked):
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[-1] == "Nothing that `tfx-lm run` needs is missing."
+    assert lines[-1] == "Nothing that `tfx-lm run` needs of this machine is missing."
     text = " ".join(result.output.replace("│", " ").replace("|", " ").split())
     assert "GPU:0 (device_name Some GPU, compute_capability (9, 0))" in text
     assert "LSTM runs as cuDNN's kernel" in text
@@ -56,7 +60,7 @@ def test_json(asked):
     found = json.loads(result.output)
     assert list(found) == ["schema", "machine", "choices", "problems", "warnings"]
     assert asked[0].units == 7
-    assert found["choices"]["beam.runner"] == {"value": "direct", "reason": "the configuration sets it"}
+    assert found["choices"]["beam.runner"] == {"value": "direct", "reason": "the default"}
     assert found["machine"]["devices"] == SEEN["devices"]
     assert found["machine"]["disks"]["output"]["folder"] == "o"
     assert found["machine"]["ports"]["tfx-lm serve"]["address"] == "127.0.0.1:8501"
@@ -71,6 +75,17 @@ def test_a_folder_that_cannot_be_written(asked, tmp_path, monkeypatch):
         f"problem: TMPDIR={tmp_path}/file/folder: cannot be written (Not a directory); set TMPDIR to another folder"
     )
     assert problem in result.output.splitlines()
+
+
+def test_an_output_folder_elsewhere(asked):
+    result = doctor(
+        "--json", "--set", "gate.max_perplexity=9", "--set", "output=gs://bucket/o", "--set", "beam.runner=direct"
+    )
+    assert result.exit_code == exit_codes.NOT_READY
+    answer = json.loads(result.output)
+    assert answer["problems"] == ["output=gs://bucket/o: a local run needs a folder of this machine; set --output"]
+    assert list(answer["machine"]["disks"]) == ["TMPDIR"]
+    assert answer["choices"]["beam.runner"]["reason"] == "the configuration sets it"
 
 
 def test_packages_that_are_missing(asked, monkeypatch):

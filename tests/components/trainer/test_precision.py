@@ -68,7 +68,8 @@ def test_auto_on_a_tpu_and_without_onednn(machine, monkeypatch):
 def test_a_precision_that_is_set_is_taken(machine, value):
     machine("amx_bf16")
     options = AUTO.model_copy(update={"precision": value})
-    assert choose_precision(options) == (value, "precision is set to it")
+    reason = "it is the default" if value == TrainerOptions().precision else "precision is set to it"
+    assert choose_precision(options) == (value, reason)
 
 
 def test_a_resumed_training_keeps_the_precision_that_it_began_with(machine, tmp_path):

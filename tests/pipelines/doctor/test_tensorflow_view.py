@@ -38,6 +38,18 @@ def test_this_machine(forked_python, monkeypatch):
         "reason": "TensorFlow sees no TPU and no GPU, TF_CONFIG no other workers",
     }
     assert seen["choices"]["trainer.precision"] == {"value": "bfloat16", "reason": "precision is set to it"}
+    several = ask_tensorflow(TrainerOptions(workers=2))["choices"]
+    assert several["trainer.distribution"] == {
+        "value": "multi_worker",
+        "reason": "trainer.workers=2 processes of this machine train",
+    }
+    assert several["trainer.precision"] == {"value": "float32", "reason": "it is the default"}
+    assert ask_tensorflow(TrainerOptions(distribution="mirrored"))["problem"].startswith(
+        "trainer.distribution=mirrored: found only CPU:0, must be several devices"
+    )
+    assert ask_tensorflow(TrainerOptions(distribution="tpu"))["problem"].startswith(
+        "trainer.distribution=tpu: found no TPU; set TPU_NAME"
+    )
     monkeypatch.setenv("TF_CONFIG", "{")
     assert ask_tensorflow(TrainerOptions())["problem"].startswith("TF_CONFIG={: JSONDecodeError")
 
