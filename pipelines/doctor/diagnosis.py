@@ -106,7 +106,7 @@ def diagnose(config: PipelineConfig | None, ports: Mapping[str, str]) -> dict[st
 
 
 def _describe_disk(folder: Path) -> dict[str, Any]:
-    """Returns the folder, the free bytes of its disk (null: unknown), and why no file can be written there (null: it can).
+    """Returns the folder, its disk's free bytes (null: unknown), and why no file can be written there (null: it can).
 
     A folder that does not exist yet is made by a run, so its first parent that exists must be writable.
     """
