@@ -19,7 +19,7 @@ from ..config import PipelineConfig
 from ..errors import ConfigurationError
 from ..nodes.scratch import outer_temporary_folder
 from ..preflight import check_workers
-from ..remote import is_remote
+from ...remote import is_remote
 from .packages import missing_for, stack_versions
 from .ports import port_problem
 from .processor import describe_memory, describe_processor

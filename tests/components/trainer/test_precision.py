@@ -49,7 +49,8 @@ def machine(monkeypatch, tmp_path):
 )
 def test_auto_takes_what_the_machine_is_fast_in(machine, flags, gpus, expected):
     machine(flags, gpus)
-    assert str(choose_precision(AUTO)) == expected
+    distribution = "mirrored" if len(gpus) > 1 else "one_device"
+    assert str(choose_precision(AUTO.model_copy(update={"distribution": distribution}))) == expected
     dtype = build_model(AUTO, 9, 10).compute_dtype if not gpus else None
     assert dtype in (None, expected.partition(",")[0])
 
@@ -62,6 +63,11 @@ def test_auto_on_a_tpu_and_without_onednn(machine, monkeypatch):
     assert choose_precision(AUTO.model_copy(update={"distribution": "auto"})).reason == "a TPU multiplies it"
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     assert choose_precision(AUTO) == ("float32", "TF_ENABLE_ONEDNN_OPTS turns bfloat16 products off")
+
+
+def test_only_the_first_gpu_trains_as_one_device(machine):
+    machine("", ((9, 0), (7, 5)))
+    assert choose_precision(AUTO).reason == "the GPU multiplies it: compute capability 9.0"
 
 
 @pytest.mark.parametrize("value", ["float32", "bfloat16"])
