@@ -13,13 +13,13 @@ from typing import Any
 
 from ... import __version__
 from ...model.options import TrainerOptions
+from ...remote import is_remote
 from ..beam.checks import check_beam
 from ..beam.options import BeamConfig
 from ..config import PipelineConfig
 from ..errors import ConfigurationError
 from ..nodes.scratch import outer_temporary_folder
 from ..preflight import check_workers
-from ...remote import is_remote
 from .packages import missing_for, stack_versions
 from .ports import port_problem
 from .processor import describe_memory, describe_processor
