@@ -31,8 +31,7 @@ def check_run(config: PipelineConfig) -> None:
         ConfigurationError: Names what is wrong and the remedy.
     """
     _check_data_given(config)
-    if is_remote(config.output):
-        raise ConfigurationError(f"output={config.output}: a local run needs a folder of this machine; set --output")
+    check_output_is_here(config)
     try:
         paths = check_inputs(
             files=config.data.files or None,
@@ -114,6 +113,16 @@ def _check_not_made_here(paths: Iterable[str], output: Path) -> None:
                 f"data: {path} would be read, which a run with output={output} wrote; name the files more narrowly, or "
                 "set --output to a folder that no pattern matches"
             )
+
+
+def check_output_is_here(config: PipelineConfig) -> None:
+    """Checks that the output folder of a local run is on this machine.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if is_remote(config.output):
+        raise ConfigurationError(f"output={config.output}: a local run needs a folder of this machine; set --output")
 
 
 def check_workers(trainer: TrainerOptions) -> None:

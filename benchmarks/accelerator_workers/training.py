@@ -28,7 +28,7 @@ GPU = "GPU:0"
 
 
 class Rounds(TakeTurns):
-    """Rounds, of which the last is profiled; its answer has `cudnn` and `device_peak` (bytes, of a GPU).
+    """Rounds. The last is profiled, and its answer has `cudnn` and `device_peak` (bytes, of a GPU).
 
     Args:
         turns: The worker's side of the benchmark.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ...exported.json_values import json_values
 from ...text_files.csv_rows import Row
 from ...text_files.options import RecordOptions
-from ..text_example_gen.reading import Record
+from ..text_example_gen.record import Record
 from ..text_example_gen.splitting import HashSplit
 from ..text_example_gen.to_examples import ToExamples
 from .scoring import SCORE_FIELDS

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import bisect
 import itertools
-import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, NamedTuple, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
@@ -25,6 +24,7 @@ from ...text_files.parsing import Parsed, parse_line, parse_value
 from ...text_files.records import whole_records_of
 from ...text_files.records_in_text import check_plain
 from ...text_files.unpacking import check_text, content_errors, text_of
+from .record import Record, Records
 
 # The bytes that one worker reads at a time: few enough to share a corpus, many enough for thousands of small files.
 MIN_RANGE_BYTES = 2**20
@@ -34,55 +34,6 @@ FILES_BETWEEN_REPORTS = 1000
 # Most records of a list, and characters of text from which on it takes no further record.
 BLOCK_RECORDS = 1000
 BLOCK_CHARACTERS = 2**20
-
-
-class Record(NamedTuple):
-    """One line or row of the input.
-
-    Attributes:
-        split: The split that its file was given for, or "" where the content decides.
-        path: The file.
-        parsed: Its text or problem; None where the file cannot be read further.
-        why_unreadable: The reason for that, the template of a `SettingError`.
-        has_fields: Whether the file's records have named fields, one of them for the text.
-        whole: The record as `text_files.records.whole_records_of` gives it, if it is asked for.
-    """
-
-    split: str
-    path: str
-    parsed: Parsed | None
-    why_unreadable: str = ""
-    has_fields: bool = False
-    whole: Any = None
-
-
-class Records(list[Record]):
-    """Records in a list; a type of its own, so that Beam finds its coder."""
-
-
-class RecordsCoder(beam.coders.Coder):
-    """Pickles records. Beam asks for the sizes of some; its own coder would pickle each record for that alone."""
-
-    def encode(self, value: Records) -> bytes:
-        """Returns records as bytes."""
-        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-
-    def decode(self, encoded: bytes) -> Records:
-        """Returns what `encode` got."""
-        # Beam's own bytes, between its own steps.
-        records: Records = pickle.loads(encoded)  # noqa: S301
-        return records
-
-    def estimate_size(self, value: Records) -> int:
-        """Returns about how many bytes they take: their characters."""
-        return sum(len(record.parsed.text) for record in value if record.parsed)
-
-    def to_type_hint(self) -> type[Records]:
-        """Returns the type of the values."""
-        return Records
-
-
-beam.coders.registry.register_coder(Records, RecordsCoder)
 
 
 @contextmanager

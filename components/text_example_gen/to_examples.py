@@ -17,7 +17,7 @@ from ...text_files.parsing import Problem
 from ...text_files.problems import has_text
 from .input_counts import Counts, first_files
 from .overlap import Block, LineDigests
-from .reading import Record
+from .record import Record
 from .splitting import HashSplit
 
 COUNTS_TAG = "counts of the input"

@@ -31,7 +31,7 @@ from .precision import Precision, choose_precision
 from .replica_batches import distribute
 from .run_options import options_of_run
 from .same_transform import check_same_transform
-from .threads import deal_threads, on_processor
+from .threads import check_processes, deal_threads, on_processor
 from .training import TrainableLanguageModel
 from .workers import train_here, train_on_hosts
 
@@ -116,11 +116,7 @@ def train_and_export(task: Mapping[str, Any], met: Callable[[], None] = lambda: 
     # Threads and workers are set up before TensorFlow runs anything else.
     workers = cluster_of(options).workers
     shares = deal_threads(options.batch_tokens // max(1, len(workers)), options.workers)
-    if options.workers > 1 and not on_processor():
-        raise SettingError(
-            f"{{workers}}={options.workers}: this machine has an accelerator, and one process uses all of them; set "
-            "{workers}=1"
-        )
+    check_processes(options.workers)
     strategy = choose_strategy(options.distribution)
     from_chief(strategy, b"")
     met()

@@ -7,6 +7,8 @@ import contextlib
 import joblib
 import tensorflow as tf
 
+from ...errors import SettingError
+
 # With fewer tokens than this, the matrix products of a share are too small to be fast.
 SHARE_TOKENS = 256
 
@@ -38,6 +40,19 @@ def deal_threads(batch_tokens: int, processes: int = 1) -> int:
         with contextlib.suppress(RuntimeError):  # TensorFlow is at work already.
             tf.config.threading.set_intra_op_parallelism_threads(max(1, cores // shares))
     return shares
+
+
+def check_processes(workers: int) -> None:
+    """Checks that several processes of this machine do not have to share its accelerators.
+
+    Raises:
+        SettingError: They would have to.
+    """
+    if workers > 1 and not on_processor():
+        raise SettingError(
+            f"{{workers}}={workers}: this machine has an accelerator, and one process uses all of them; set "
+            "{workers}=1"
+        )
 
 
 def on_processor() -> bool:

@@ -19,7 +19,7 @@ from ..beam.options import BeamConfig
 from ..config import PipelineConfig
 from ..errors import ConfigurationError
 from ..nodes.scratch import outer_temporary_folder
-from ..preflight import check_workers
+from ..preflight import check_output_is_here, check_workers
 from .packages import missing_for, stack_versions
 from .ports import port_problem
 from .processor import describe_memory, describe_processor
@@ -50,15 +50,15 @@ def diagnose(config: PipelineConfig | None, ports: Mapping[str, str]) -> dict[st
     else:
         seen = ask_tensorflow(trainer)
         problems += [seen["problem"]] if seen["problem"] else []
-    for check in (lambda: check_workers(trainer), lambda: check_beam(beam)):
+    checks = [lambda: check_workers(trainer), lambda: check_beam(beam)]
+    checks += [lambda: check_output_is_here(config)] if config else []
+    for check in checks:
         try:
             check()
         except ConfigurationError as error:
             problems.append(str(error))
     folders = {"TMPDIR": outer_temporary_folder()}
-    if config and is_remote(config.output):
-        problems.append(f"output={config.output}: a local run needs a folder of this machine; set --output")
-    elif config:
+    if config and not is_remote(config.output):
         folders["output"] = Path(config.output)
     disks = {name: _describe_disk(folder) for name, folder in folders.items()}
     problems += [

@@ -13,7 +13,7 @@ import joblib
 
 from .control_groups import core_limit, memory_limit
 
-# Instructions that decide how fast matrix products are, by what Linux and macOS call them.
+# Instructions that decide how fast matrix products are: their names here, and on Linux and macOS.
 _INSTRUCTIONS = {
     "AVX2": "avx2",
     "AVX512": "avx512f",

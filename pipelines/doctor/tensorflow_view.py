@@ -72,7 +72,7 @@ def look(options: TrainerOptions) -> dict[str, Any]:
     from ...components.trainer.distribution import Choice, choose_distribution, choose_strategy, tpu_address
     from ...components.trainer.precision import choose_precision
     from ...components.trainer.run_fn import build_model
-    from ...components.trainer.threads import deal_threads, on_processor
+    from ...components.trainer.threads import check_processes, deal_threads
 
     build = tf.sysconfig.get_build_info()
     found: dict[str, Any] = {
@@ -90,11 +90,7 @@ def look(options: TrainerOptions) -> dict[str, Any]:
         found["devices"].append({"name": name, **{key: str(value) for key, value in details.items()}})
     try:
         distribution = choose_distribution(options.distribution)
-        if options.workers > 1 and not on_processor():
-            raise SettingError(
-                f"{{workers}}={options.workers}: this machine has an accelerator, and one process uses all of them; "
-                "set {workers}=1"
-            )
+        check_processes(options.workers)
         # Not a TPU that is there: connecting to it would disturb whoever uses it.
         if distribution.value == "mirrored" or (distribution.value == "tpu" and tpu_address() is None):
             choose_strategy(distribution.value)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tfx_lm import progress
 from tfx_lm.components.text_example_gen import reading
 from tfx_lm.components.text_example_gen.reading import ReadFiles
+from tfx_lm.components.text_example_gen.record import Records
 from tfx_lm.text_files.parsing import Problem
 from tfx_lm.text_files.records import numbered_records
 
@@ -268,13 +269,13 @@ def test_beam_moves_records_with_a_coder_that_does_not_pickle_to_know_their_size
     path = tmp_path / "x.txt"
     path.write_bytes(CORPUS)
     reader = _reader(path)
-    records = reading.Records(_read_range(reader, 0, reader.total))
-    coder = registry.get_coder(reading.Records)
+    records = Records(_read_range(reader, 0, reader.total))
+    coder = registry.get_coder(Records)
     decoded = coder.decode(coder.encode(records))
-    assert (type(decoded), decoded) == (reading.Records, records)
+    assert (type(decoded), decoded) == (Records, records)
     # The characters of the texts; the one with a problem has none.
     assert coder.estimate_size(records) == len("the cat猫 🐈a\rb\ufeffmarklast")
     # Pickles would be larger.
     assert coder.get_impl().estimate_size(records) == coder.estimate_size(records)
     step = reading.ReadFilesInBlocks(reader)
-    assert step.get_type_hints().simple_output_type("Records") == reading.Records
+    assert step.get_type_hints().simple_output_type("Records") == Records

@@ -1,4 +1,4 @@
-"""What `precision=auto` stands for, by what the machine has."""
+"""What `precision=auto` stands for on different machines."""
 
 import json
 import pathlib
