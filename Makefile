@@ -103,7 +103,7 @@ test-stacks: install
 
 # `make bench-disk_format DATA=corpus.txt`: prints a table and writes benchmarks/out/disk_format.json.
 bench-%: install
-	@TF_CPP_MIN_LOG_LEVEL=$${TF_CPP_MIN_LOG_LEVEL:-2} $(RUN) benchmarks/$*.py $(if $(DATA),--data $(DATA)) $(ARGS)
+	@TF_CPP_MIN_LOG_LEVEL=$${TF_CPP_MIN_LOG_LEVEL:-2} $(RUN) benchmarks/$*.py $(if $(DATA),--data $(DATA)) $(TORCH_PYTHON) $(ARGS)
 
 # PyTorch has an environment of its own, so that neither library's dependencies hold back the other's. Python 3.11
 # first, and one version of PyTorch, so that results can be compared.
@@ -113,6 +113,7 @@ $(TORCH)/.complete:
 	@touch $@
 
 bench-training: $(TORCH)/.complete
+bench-training: TORCH_PYTHON = --torch-python $(TORCH)/bin/python
 
 bench-scale: $(SPEECHES)/.complete
 

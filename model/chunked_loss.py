@@ -28,6 +28,8 @@ WIDE_VOCABULARIES = range(2**14, 2**16)
 SMALLEST_PROBABILITY = 1e-30
 # With fewer tokens, the products of a chunk would have too few rows to be fast.
 CHUNK_TOKENS = 32
+# What a core computes at once from logits in half precision: in float32 they stay in its cache.
+ROWS_BYTES = 2**20
 
 
 def chunked(
@@ -72,7 +74,9 @@ def chunked(
 
 def _chunked_nll(shares: int, states: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, targets: tf.Tensor):
     """Returns Σ nll of [tokens, units] states, and the function of its gradients."""
-    chunk, steps = _chunks(targets, kernel.shape[0], shares)
+    # In half precision, a chunk of as many bytes has twice the tokens, which makes its products faster.
+    by_rows = states.dtype.size == 2 and not tf.config.list_physical_devices("GPU")
+    chunk, steps = _chunks(targets, kernel.shape[0], shares, 2 * CHUNK_LOGITS if by_rows else CHUNK_LOGITS)
     thin_kernel = tf.cast(kernel, states.dtype)
     output = OutputGradients(kernel)
 
@@ -80,22 +84,28 @@ def _chunked_nll(shares: int, states: tf.Tensor, kernel: tf.Tensor, bias: tf.Ten
         part = slice(number * chunk, (number + 1) * chunk)
         wanted = targets[part]
 
+        def products():
+            return tf.matmul(states[part], thin_kernel, transpose_b=True)
+
+        if by_rows:
+            return states[part], *_by_half_logits(products(), precise(bias), wanted)
+
         def logits():
-            return tf.nn.bias_add(precise(tf.matmul(states[part], thin_kernel, transpose_b=True)), precise(bias))
+            return tf.nn.bias_add(precise(products()), precise(bias))
 
         probabilities = tf.nn.softmax(logits())
         nll = _nll_of(probabilities, logits, wanted)
         with tf.control_dependencies([nll]):
             by_logits = _less_one_hot(probabilities, wanted)
-        return states[part], by_logits, tf.reduce_sum(nll)
+        return states[part], by_logits, tf.reduce_sum(nll), None
 
     def one_step(step, nll, by_states, by_kernel, by_bias):
         numbers = [step * shares + share for share in range(shares)]
         done = [one_share(number) for number in numbers]
-        for number, (_, by_logits, _) in zip(numbers, done, strict=True):
+        for number, (_, by_logits, *_) in zip(numbers, done, strict=True):
             by_states = by_states.write(number, tf.matmul(tf.cast(by_logits, states.dtype), thin_kernel))
-        total = tf.add_n([nll, *(losses for *_, losses in done)])
-        products = [(by_logits, part) for part, by_logits, _ in done]
+        total = tf.add_n([nll, *(losses for _, _, losses, _ in done)])
+        products = [(by_logits, part, sums) for part, by_logits, _, sums in done]
         return step + 1, total, by_states, *output.add(by_kernel, by_bias, products)
 
     _, nll, by_states, *by_output = tf.while_loop(
@@ -116,6 +126,49 @@ def _chunked_nll(shares: int, states: tf.Tensor, kernel: tf.Tensor, bias: tf.Ten
         return *(tf.cast(upstream * value, of.dtype) for value, of in zip(by_all, of_all, strict=True)), None
 
     return nll, gradients
+
+
+def _by_half_logits(products: tf.Tensor, bias: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Computes the loss of a chunk from products in half precision, and the gradient in their memory.
+
+    All between the two is float32, of a few tokens at a time: a whole chunk in float32 would have to leave the cache,
+    and come back, for each operation.
+
+    Args:
+        products: [tokens, vocabulary], half precision; must not be used afterwards.
+        bias: [vocabulary] float32.
+        targets: [tokens].
+
+    Returns:
+        The gradient by the logits [tokens, vocabulary] in half precision, Σ nll, and the sum of the gradient over
+        the tokens before it is rounded, [vocabulary] float32.
+    """
+    tokens, vocabulary_size = tf.shape(products)[0], products.shape[1]
+    rows = max(1, ROWS_BYTES // (vocabulary_size * bias.dtype.size))
+
+    def some_rows(start, total, by_bias, values):
+        end = tf.minimum(start + rows, tokens)
+        thin, wanted = values[start:end], targets[start:end]
+
+        def logits():
+            return tf.nn.bias_add(tf.cast(thin, bias.dtype), bias)
+
+        probabilities = tf.nn.softmax(logits())
+        nll = _nll_of(probabilities, logits, wanted)
+        with tf.control_dependencies([nll]):
+            by_logits = _less_one_hot(probabilities, wanted)
+        # A product with ones, since a sum over rows takes several times as long.
+        by_bias += tf.matmul(tf.ones([1, end - start], bias.dtype), by_logits)
+        values = tf.raw_ops.InplaceUpdate(x=values, i=tf.range(start, end), v=tf.cast(by_logits, values.dtype))
+        return end, total + tf.reduce_sum(nll), by_bias, values
+
+    _, total, by_bias, by_logits = tf.while_loop(
+        lambda start, *_: start < tokens,
+        some_rows,
+        (tf.constant(0), tf.reduce_sum(bias[:0]), tf.zeros([1, vocabulary_size], bias.dtype), products),
+        parallel_iterations=1,
+    )
+    return tf.ensure_shape(by_logits, products.shape), total, by_bias[0]
 
 
 def _less_one_hot(probabilities: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
@@ -169,7 +222,7 @@ def scores(
     check_shapes(hidden, targets, mask, "hidden")
     positions = _real_positions(mask)
     states, wanted = _take(hidden, positions), tf.gather(_flat(targets), positions)
-    chunk, chunks = _chunks(wanted, vocabulary_size, shares=1)
+    chunk, chunks = _chunks(wanted, vocabulary_size, shares=1, logits=CHUNK_LOGITS)
 
     def one_chunk(index, done):
         part = slice(index * chunk, (index + 1) * chunk)
@@ -190,12 +243,12 @@ def scores(
     return tf.reshape(flat, tf.shape(mask))
 
 
-def _chunks(targets: tf.Tensor, vocabulary_size: int, shares: int) -> tuple[tf.Tensor, tf.Tensor]:
+def _chunks(targets: tf.Tensor, vocabulary_size: int, shares: int, logits: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the tokens of a chunk, and how many times `shares` chunks there are: at least one, maybe empty.
 
     All chunks have the same size, so that no share waits for another.
     """
-    logits = 2 * CHUNK_LOGITS if vocabulary_size in WIDE_VOCABULARIES else CHUNK_LOGITS
+    logits = 2 * logits if vocabulary_size in WIDE_VOCABULARIES else logits
     largest = max(CHUNK_TOKENS, logits // vocabulary_size)
     tokens = tf.maximum(1, tf.size(targets))
     steps = -(-tokens // (largest * shares))

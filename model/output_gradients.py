@@ -46,21 +46,25 @@ class OutputGradients:
         return kernel, bias
 
     def add(
-        self, by_kernel: tf.Tensor, by_bias: tf.Tensor, products: Sequence[tuple[tf.Tensor, tf.Tensor]]
+        self,
+        by_kernel: tf.Tensor,
+        by_bias: tf.Tensor,
+        products: Sequence[tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]],
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Adds some chunks; the gradients that were passed must not be used again.
 
         Args:
             by_kernel: From `zeros` or `add`.
             by_bias: From `zeros` or `add`.
-            products: The gradient by the logits [tokens, vocabulary] and the states [tokens, units] of each chunk. They
-                are multiplied in the dtype of the states.
+            products: The gradient by the logits [tokens, vocabulary], the states [tokens, units] of each chunk and, if
+                they are known (of all chunks or none), the sums of the former over the tokens, [vocabulary]. The
+                first two are multiplied in the dtype of the states.
 
         Returns:
             The new gradients.
         """
         blocks, rest = divmod(self._vocabulary // self._words, self._rows)
-        by_logits, all_states = zip(*products, strict=True)
+        by_logits, all_states, sums = zip(*products, strict=True)
         thin = self._vocabulary > THIN_VOCABULARY
         if thin:
             all_states = (tf.concat(all_states, axis=0),)
@@ -74,10 +78,14 @@ class OutputGradients:
             for part, states in zip(parts, all_states, strict=True):
                 product = tf.matmul(tf.cast(part, states.dtype), states, transpose_a=True)
                 product = tf.reshape(tf.cast(product, self._dtype), [rows, self._words * self._units])
-                total = tf.reshape(tf.reduce_sum(part, axis=0), [rows, self._words])
                 by_kernel = tf.raw_ops.InplaceAdd(x=by_kernel, i=indices, v=product)
-                by_bias = tf.raw_ops.InplaceAdd(x=by_bias, i=indices, v=total)
+                if sums[0] is None:
+                    total = tf.reshape(tf.reduce_sum(part, axis=0), [rows, self._words])
+                    by_bias = tf.raw_ops.InplaceAdd(x=by_bias, i=indices, v=total)
             return by_kernel, by_bias
+
+        if sums[0] is not None:
+            by_bias += tf.reshape(tf.add_n(sums), by_bias.shape)
 
         if blocks == 1 and not rest:
             return add_block(0, self._rows, by_kernel, by_bias)

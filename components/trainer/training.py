@@ -56,7 +56,8 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
             `loss`, `perplexity` and `tokens` since the start of the epoch, and `skipped`, the number of skipped steps.
         """
         inputs, targets, mask = batch
-        embedded = self.embedding(inputs)
+        # Not by the layer, which would first cast the whole matrix to the compute dtype.
+        embedded = tf.cast(tf.gather(tf.convert_to_tensor(self.embedding.embeddings), inputs), self.compute_dtype)
         with tf.GradientTape() as tape:
             tape.watch(embedded)
             sums = self._sums(embedded, targets, mask, self._dropout_seed())

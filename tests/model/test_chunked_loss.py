@@ -138,6 +138,42 @@ def test_chunked_scales_its_gradients_by_what_follows():
     np.testing.assert_allclose(tape.gradient(mean, kernel), expected[1] / 6, rtol=1e-9)
 
 
+@pytest.mark.parametrize("rows_bytes", [1, 4 * 300 * 7, 2**20])
+@pytest.mark.parametrize("shares", [1, 2])
+def test_half_precision_is_the_same_in_any_number_of_rows(monkeypatch, rows_bytes, shares):
+    """One row at a time, seven, all; the sums are those of float32 logits that were rounded once."""
+    monkeypatch.setattr(chunked_loss, "ROWS_BYTES", rows_bytes)
+    hidden, kernel, bias, targets, mask = random_problem(4, 30, 16, 300, [30, 20, 10, 1])
+    states, weights, bias = tf.cast(hidden, tf.bfloat16), tf.cast(kernel, tf.float32), tf.cast(bias, tf.float32)
+    logits = tf.cast(states @ tf.cast(tf.transpose(kernel), tf.bfloat16), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch([logits, bias])
+        expected = loss.reference(logits + bias, targets, mask)
+    by_logits, by_bias = tape.gradient(expected.nll, [logits, bias])
+
+    @tf.function
+    def found(states, weights, bias):
+        with tf.GradientTape() as tape:
+            tape.watch([states, weights, bias])
+            nll = chunked_loss.chunked(states, targets, mask, weights, bias, shares=shares).nll
+        return nll, tape.gradient(nll, [states, weights, bias])
+
+    nll, (by_states, by_weights, by_own_bias) = found(states, weights, bias)
+    np.testing.assert_allclose(nll, expected.nll, rtol=1e-6)
+    np.testing.assert_allclose(by_own_bias, by_bias, rtol=1e-5, atol=1e-5)
+    rounded = tf.cast(tf.cast(by_logits, tf.bfloat16), tf.float32)
+    by_kernel = tf.einsum("btv,btu->vu", rounded, tf.cast(states, tf.float32))
+    assert np.linalg.norm(by_weights - by_kernel) <= 0.01 * np.linalg.norm(by_kernel)
+    by_hidden = rounded @ tf.cast(tf.cast(kernel, tf.bfloat16), tf.float32)
+    assert np.linalg.norm(tf.cast(by_states, tf.float32) - by_hidden) <= 0.01 * np.linalg.norm(by_hidden)
+
+
+def test_a_probability_too_small_for_a_float_in_half_precision():
+    hidden = tf.constant([[[0.0, 1.0], [1.0, 0.0]]], tf.bfloat16)
+    kernel, bias = tf.constant([[0.0, 0.0], [200.0, 200.0]]), tf.constant([0.0, 0.0])
+    assert float(chunked_loss.chunked(hidden, tf.constant([[1, 0]]), tf.ones([1, 2]), kernel, bias).nll) == 200.0
+
+
 def test_chunked_in_half_precision_still_sums_in_float32():
     hidden, kernel, bias, targets, mask = random_problem(4, 30, 16, 300, [30, 20, 10, 1])
     with tf.GradientTape() as tape:
