@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .report.component import Report
     from .report.visualizations import register_visualizations
     from .serving_check.component import ServingCheck
+    from .starting_model.component import StartingModel
     from .text_example_gen.component import TextExampleGen
     from .text_transform.component import TextTransform
     from .trainer.component import MaskedTrainer
@@ -29,6 +30,7 @@ __all__ = [
     "MaskedTrainer",
     "Report",
     "ServingCheck",
+    "StartingModel",
     "TextExampleGen",
     "TextTransform",
     "register_visualizations",
@@ -44,6 +46,7 @@ __getattr__, __dir__ = lazy_names(
         "MaskedTrainer": "trainer.component.MaskedTrainer",
         "Report": "report.component.Report",
         "ServingCheck": "serving_check.component.ServingCheck",
+        "StartingModel": "starting_model.component.StartingModel",
         "TextExampleGen": "text_example_gen.component.TextExampleGen",
         "TextTransform": "text_transform.component.TextTransform",
         "register_visualizations": "report.visualizations.register_visualizations",

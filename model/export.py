@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ..exported.damage import write_sums
 from ..exported.token_identity import write_token_identity
+from ..exported.training_origin import TrainingOrigin, write_training_origin
 from .language_model import LanguageModel
 from .serving_signatures import Signatures
 from .stable_names import stabilize_names
@@ -20,6 +21,7 @@ def export_model(
     transform: TransformGraph,
     transform_config: Mapping[str, Any],
     directory: str,
+    examples: str = "",
 ) -> None:
     """Saves a model that reads raw text.
 
@@ -33,6 +35,7 @@ def export_model(
         transform: The Transform graph that made its training data.
         transform_config: The transform's configuration: `tokenizer` and `lowercase`.
         directory: The folder to write; it is created.
+        examples: Digest of the input that the model was trained on; see `TrainingOrigin`.
     """
     served = model.for_serving()
     signatures = Signatures(served, transform, transform_config["tokenizer"], transform_config["lowercase"])
@@ -45,4 +48,5 @@ def export_model(
     tf.saved_model.save(module, directory, signatures=signatures.functions())
     stabilize_names(directory)
     write_token_identity(directory, transform_config, transform.vocabulary_path)
+    write_training_origin(directory, TrainingOrigin(served.architecture["adaptive_cutoffs"], examples))
     write_sums(directory)

@@ -30,6 +30,9 @@ from .output_name import make_output_link, output_link
 from .setting_names import yaml_key
 from .unique_keys import DuplicateKeyError, UnclearValueError, read_yaml
 
+BASELINE = "baseline"
+"""The value of `trainer.warm_start` for the served model; a folder of this name is `./baseline`."""
+
 
 class DataConfig(LineOptions, InputOptions):
     """Settings of the input, its splits and its words; the two bases define them."""
@@ -48,6 +51,23 @@ class GateConfig(GateOptions):
     slices: Annotated[tuple[DerivedSlice, ...], BeforeValidator(as_sequence)] = GateOptions.model_fields[
         "slices"
     ].default
+
+
+class TrainerConfig(TrainerOptions):
+    """The LSTM, how it is trained, and from which weights."""
+
+    # baseline: start from the weights of the served model, which must be of the same kind; the folder of a model: from
+    # its weights; null: from new weights.
+    warm_start: str | None = Field(None, min_length=1)
+
+    @field_validator("warm_start")
+    @classmethod
+    def _at_home(cls, value: str | None) -> str | None:
+        return str(Path(value).expanduser()) if value and value.startswith("~/") else value
+
+    def options(self) -> TrainerOptions:
+        """Returns the options of the Trainer; it gets the model as an input."""
+        return TrainerOptions(**self.model_dump(include=set(TrainerOptions.model_fields)))
 
 
 class ResourcesConfig(Settings):
@@ -103,7 +123,7 @@ class PipelineConfig(Settings):
     beam: BeamConfig = BeamConfig()
     data: DataConfig = DataConfig()
     vocabulary: VocabularyOptions = VocabularyOptions()
-    trainer: TrainerOptions = TrainerOptions()
+    trainer: TrainerConfig = TrainerConfig()
     gate: GateConfig
     serving_check: ServingCheckOptions = ServingCheckOptions()
     pusher: PusherOptions = PusherOptions()

@@ -12,17 +12,19 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2
 
 from ..components.baseline.component import Baseline
+from ..components.baseline.served import absolute
 from ..components.evaluator.component import MaskedEvaluator
 from ..components.pusher.component import AtomicPusher
 from ..components.report.component import Report
 from ..components.serving_check.component import ServingCheck
+from ..components.starting_model.component import StartingModel
 from ..components.text_example_gen.component import TextExampleGen
 from ..components.text_transform.component import TextTransform
 from ..components.trainer.component import MaskedTrainer
 from ..remote import is_remote
 from .beam.arguments import beam_arguments
 from .code_digest import code_digest
-from .config import PipelineConfig
+from .config import BASELINE, PipelineConfig
 from .metadata.metadata_store import connection_config, make_folder
 
 
@@ -35,7 +37,8 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
 
     Returns:
         A pipeline that any TFX orchestrator runs. Its nodes, in order: TextExampleGen, StatisticsGen, SchemaGen,
-        ExampleValidator, Transform, Trainer, Baseline, Evaluator, Report, ServingCheck, Pusher.
+        ExampleValidator, Transform, Trainer, Baseline, Evaluator, Report, ServingCheck, Pusher. With
+        `trainer.warm_start`, StartingModel comes before the Trainer.
     """
     output = config.output_folder()
     push_destination = f"{output}/serving"
@@ -57,13 +60,22 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     transform = TextTransform(
         examples=example_gen.outputs["examples"], schema=schema_gen.outputs["schema"], options=text_options
     )
+    starting_model = None
+    if config.trainer.warm_start is not None:
+        from_baseline = config.trainer.warm_start == BASELINE
+        starting_model = StartingModel(
+            examples=example_gen.outputs["examples"],
+            push_destination=push_destination if from_baseline else None,
+            model_path=None if from_baseline else absolute(config.trainer.warm_start),
+        )
     trainer = MaskedTrainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema_gen.outputs["schema"],
-        trainer=config.trainer,
+        trainer=config.trainer.options(),
         transform=text_options,
         backup_directory=f"{output}/training_backup",
+        base_model=None if starting_model is None else starting_model.outputs["base_model"],
     )
     baseline = Baseline(model=trainer.outputs["model"], push_destination=push_destination)
     evaluator = MaskedEvaluator(
@@ -102,6 +114,8 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
         example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, baseline, evaluator,
         serving_check, pusher, report,
     ]  # fmt: skip
+    if starting_model is not None:
+        components.append(starting_model)
     for component in components:
         add_to_fingerprint(component, "code_digest", code_digest())
     # If the output is not on this machine, it has no store: Kubeflow has its own.

@@ -19,6 +19,7 @@ from .errors import ConfigurationError
 from .local.terminal import output_to
 from .output_name import check_output_name
 from .setting_names import in_yaml_terms
+from .start_checks import check_start
 
 
 def check_run(config: PipelineConfig) -> None:
@@ -43,6 +44,7 @@ def check_run(config: PipelineConfig) -> None:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     _check_not_made_here(paths, Path(config.output_folder()))
     check_vocabulary(config)
+    check_start(config)
     check_workers(config.trainer)
     check_beam(config.beam)
     _check_writable(Path(config.output))

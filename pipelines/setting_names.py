@@ -34,6 +34,8 @@ _EXCEPTIONS = {
     "vocabulary_min_count": "vocabulary.min_count",
     "min_count": "vocabulary.min_count",
     "push_destination": "output",
+    "base_model": "trainer.warm_start",
+    "model_path": "trainer.warm_start",
 }
 
 

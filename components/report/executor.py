@@ -28,6 +28,7 @@ from ..examples import split_files, split_names
 from ..model_path import model_path
 from ..text_example_gen.input_warnings import input_warnings
 from ..trainer.precision import read_precision
+from ..trainer.started_from import read_started_from
 from ..trainer.training_warnings import training_warnings
 from .artifact import page_path, warnings_path
 from .curves import read_curves
@@ -94,6 +95,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             results=results,
             curves=read_curves(model_run.uri),
             precision=read_precision(model_run.uri),
+            started_from=read_started_from(model_run.uri),
             counts=counts,
             max_length=max_length,
             max_length_is_smallest=max_length == smallest,

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from ...exported.gate import Verdict
 from ..evaluator.results import SliceResult
 from ..trainer.precision import Precision
+from ..trainer.started_from import StartedFrom
 from . import figures, numbers, tables
 from .curves import Curves, best_epoch
 from .provenance import Source
@@ -50,6 +51,7 @@ class Page:
         results: The evaluation, by slice; empty if nothing was scored.
         curves: From `curves.read_curves`.
         precision: The precision of the training and why, if it is known.
+        started_from: The model that the training started from, if it should start from one.
         counts: Counts of each split, the analyzed one first.
         max_length: Most targets of a sentence.
         max_length_is_smallest: Whether it is the smallest that keeps 99.9 % of the training tokens.
@@ -64,6 +66,7 @@ class Page:
     results: Mapping[str, SliceResult]
     curves: Mapping[str, Curves]
     precision: Precision | None
+    started_from: StartedFrom | None
     counts: Mapping[str, TextCounts]
     max_length: int
     max_length_is_smallest: bool

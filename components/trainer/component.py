@@ -42,6 +42,8 @@ class MaskedTrainer(Trainer):
         trainer: TrainerOptions | Mapping[str, Any] | None = None,
         transform: TextOptions | Mapping[str, Any] | None = None,
         backup_directory: str | None = None,
+        base_model: types.BaseChannel | None = None,
+        hyperparameters: types.BaseChannel | None = None,
     ) -> None:
         """Builds the component; its node id is `Trainer`.
 
@@ -54,6 +56,10 @@ class MaskedTrainer(Trainer):
                 defaults.
             backup_directory: A folder for backups that stays the same when the node is started again. Default: one
                 in the output `model_run`, which a new start of the node does not find.
+            base_model: The `Model` to start from, such as the output of StartingModel: its weights by name, those of
+                words by the word. Its folder may be empty: the training then starts from new weights. Default: new
+                weights.
+            hyperparameters: The `HyperParameters` of a Tuner; they win over `trainer`.
 
         Raises:
             SettingError: An option cannot be used.
@@ -63,6 +69,8 @@ class MaskedTrainer(Trainer):
             examples=examples,
             transform_graph=transform_graph,
             schema=schema,
+            base_model=base_model,
+            hyperparameters=hyperparameters,
             # An epoch is one pass over the data; steps are not counted.
             train_args=trainer_pb2.TrainArgs(),
             eval_args=trainer_pb2.EvalArgs(),

@@ -10,7 +10,9 @@ from tfx.utils import json_utils
 
 from ...model.options import TrainerOptions
 from ..artifacts import Artifacts
+from ..starting_model.properties import EXAMPLES_DIGEST, STARTING_MODEL
 from .overrides import with_overrides
+from .start import EXAMPLES, STARTED_FROM
 
 
 class Executor(tfx_executor.GenericExecutor):
@@ -35,4 +37,11 @@ class Executor(tfx_executor.GenericExecutor):
         config = with_overrides(given, exec_properties)
         # An orchestrator's values have not been checked yet.
         TrainerOptions.from_config(config["trainer"])
+        for base in input_dict.get(specs.BASE_MODEL_KEY, []):
+            if base.has_custom_property(STARTING_MODEL):
+                config[STARTED_FROM] = base.get_string_custom_property(STARTING_MODEL)
+                config[EXAMPLES] = base.get_string_custom_property(EXAMPLES_DIGEST)
+        if config.get(STARTED_FROM) == "":
+            # Its folder is empty, and object storage has no empty folders.
+            input_dict = {key: value for key, value in input_dict.items() if key != specs.BASE_MODEL_KEY}
         super().Do(input_dict, output_dict, {**exec_properties, specs.CUSTOM_CONFIG_KEY: json_utils.dumps(config)})

@@ -31,6 +31,7 @@ from .precision import Precision, choose_precision
 from .replica_batches import distribute
 from .run_options import options_of_run
 from .same_transform import check_same_transform
+from .start import Start, start_of_run
 from .threads import check_processes, deal_threads, on_processor
 from .training import TrainableLanguageModel
 from .workers import train_here, train_on_hosts
@@ -48,12 +49,13 @@ def run_fn(fn_args: Any) -> None:
             `custom_config`: `trainer` (see `TrainerOptions`), `transform` (the Transform component's own
             `custom_config`) and, optional, `backup_directory` (a folder that stays the same when the
             orchestrator starts the trainer again; without it backups lie in `model_run_dir`). The `values` of
-            `hyperparameters`, a Tuner's, override those of `trainer`. The numbers of steps are not used: an epoch
-            is one pass over the data.
+            `hyperparameters`, a Tuner's, override those of `trainer`. `base_model`, an exported model, is what the
+            training starts from; if the folder above it is empty, as that of a StartingModel that found none, it
+            starts from new weights. The numbers of steps are not used: an epoch is one pass over the data.
 
     Raises:
         SettingError: for bad options, options `transform` that are not those of the Transform graph, or a
-            `base_model`, from which no training can start yet.
+            `base_model` that is not of the same kind.
         ValueError: for a split without sentences.
         WorkerError: if a worker does not come, or dies.
         DivergenceError: if the training breaks down (see `divergence`). Nothing is exported then.
@@ -70,6 +72,7 @@ def run_fn(fn_args: Any) -> None:
         "model_directory": fn_args.serving_model_dir,
         # May be a URI.
         "backup_directory": config.get("backup_directory") or os.path.join(fn_args.model_run_dir, "backup"),  # noqa: PTH118
+        "start": start_of_run(fn_args),
     }
     if options.workers > 1:
         train_here(options.workers, task, train_and_export, options.worker_timeout_seconds)
@@ -120,8 +123,11 @@ def train_and_export(task: Mapping[str, Any], met: Callable[[], None] = lambda: 
     strategy = choose_strategy(options.distribution)
     from_chief(strategy, b"")
     met()
+    text_options = TextOptions.from_custom_config(task["transform"])
+    start = Start.of_task(task, options, text_options)
     transform = TransformGraph(task["transform_output"])
-    check_same_transform(transform, TextOptions.from_custom_config(task["transform"]))
+    check_same_transform(transform, text_options)
+    start.check_words(options, transform.vocabulary_path)
     train_files = input_pipeline.list_files(task["train_files"], "train")
     eval_files = input_pipeline.list_files(task["eval_files"], "eval")
 
@@ -136,6 +142,7 @@ def train_and_export(task: Mapping[str, Any], met: Callable[[], None] = lambda: 
                 "transform": task["transform"],
                 "transform_output": task["transform_output"],
                 "files": [train_files, eval_files],
+                **start.identity(),
             },
         )
 
@@ -143,9 +150,9 @@ def train_and_export(task: Mapping[str, Any], met: Callable[[], None] = lambda: 
     run_dir, vocabulary_size = task["run_directory"], transform.vocabulary_size
     with strategy.scope():
         backup = backup_in(precision.value)
-        model = train(options, train_files, eval_files, vocabulary_size, backup, run_dir, shares, precision)
+        model = train(options, train_files, eval_files, vocabulary_size, backup, run_dir, shares, precision, start)
     if is_chief(strategy):
-        export_model(model, transform, task["transform"], task["model_directory"])
+        export_model(model, transform, task["transform"], task["model_directory"], start.examples)
     # TFX looks for the exported model as soon as a worker is done, so all wait for it. The backup stays until then, as
     # the training fails if one of them is lost.
     from_chief(strategy, b"")
@@ -182,6 +189,7 @@ def train(
     directory: str,
     shares: int = 1,
     precision: Precision | None = None,
+    start: Start | None = None,
 ) -> TrainableLanguageModel:
     """Trains until the epochs are over or the validation perplexity no longer falls.
 
@@ -198,6 +206,7 @@ def train(
         directory: The folder of `training.json` and the TensorBoard logs.
         shares: Number of shares of a batch; see `threads`.
         precision: The precision; by default the one that the options choose here.
+        start: The model to start from; by default new weights.
 
     Returns:
         The model with the weights of its best epoch.
@@ -219,10 +228,12 @@ def train(
     keras.utils.set_random_seed(options.seed)
     model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs, shares)
     model.start_from_frequencies(train_counts.targets)
+    started_from = None if start is None else start.assign(model)
     state = backup.restore(model)
     facts = {
         "options": options.model_dump(),
         "precision": precision._asdict(),
+        "started_from": started_from,
         "vocabulary_size": vocabulary_size,
         "parameters": int(sum(np.prod(variable.shape) for variable in model.trainable_variables)),
         "train": _describe(train_counts, train_buckets),

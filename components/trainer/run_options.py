@@ -27,7 +27,7 @@ def options_of_run(fn_args: Any) -> TrainerOptions:
         The options of `custom_config["trainer"]`, overridden by `hyperparameters["values"]`.
 
     Raises:
-        SettingError: An option is unknown, missing or cannot be used; or there is a `base_model`.
+        SettingError: An option is unknown, missing or cannot be used.
     """
     config = fn_args.custom_config or {}
     for key in ("trainer", "transform"):
@@ -39,12 +39,6 @@ def options_of_run(fn_args: Any) -> TrainerOptions:
         TextOptions.from_custom_config(config["transform"])
     except SettingError as error:
         raise SettingError(f"custom_config['transform']: {error.template}") from error
-    if fn_args.base_model:
-        # ML Metadata would record a training that started from this model.
-        raise SettingError(
-            f"base_model={escape(fn_args.base_model)}: a training cannot start from a model yet; take base_model off "
-            "the Trainer component"
-        )
     for split, steps in (("train", fn_args.train_steps), ("eval", fn_args.eval_steps)):
         if steps:
             logging.getLogger(__name__).warning(

@@ -39,7 +39,7 @@ def diagnose(config: PipelineConfig | None, ports: Mapping[str, str]) -> dict[st
         JSON types: `schema`; `machine`, the facts; `choices`, by option with `value` and `reason`; `problems`, what
         keeps `tfx-lm run` from working, with the remedy; `warnings`, what concerns other commands or speed.
     """
-    trainer = config.trainer if config else TrainerOptions()
+    trainer = config.trainer.options() if config else TrainerOptions()
     beam = config.beam if config else BeamConfig()
     problems, warnings = [], []
     versions = stack_versions()

@@ -6,7 +6,7 @@ import re
 
 from ...remote import is_remote
 from ..beam.options import ENGINES
-from ..config import PipelineConfig
+from ..config import BASELINE, PipelineConfig
 from ..errors import ConfigurationError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
@@ -38,7 +38,10 @@ def check_kubeflow(config: PipelineConfig) -> tuple[str, str]:
     patterns = [*config.data.files, *(pattern for of in config.data.splits.values() for pattern in of)]
     if not patterns:
         raise ConfigurationError("data: no input; set data.files or data.splits")
-    for key, path in [("data", pattern) for pattern in patterns] + [("vocabulary.file", config.vocabulary.file)]:
+    named = [("data", pattern) for pattern in patterns] + [("vocabulary.file", config.vocabulary.file)]
+    if config.trainer.warm_start != BASELINE:
+        named.append(("trainer.warm_start", config.trainer.warm_start))
+    for key, path in named:
         if path is not None and not is_remote(path):
             raise ConfigurationError(
                 f"{key}: {path} lies on this machine, where no container finds it; copy it to object storage, "

@@ -38,7 +38,7 @@ def add_runtime_parameters(pipeline: tfx_pipeline.Pipeline, config: PipelineConf
         if isinstance(node, TextExampleGen):
             properties[specs.INPUT_BASE_KEY] = parameter(DATA_PATH, properties[specs.INPUT_BASE_KEY])
         elif isinstance(node, MaskedTrainer):
-            for name, value in config.trainer.model_dump().items():
+            for name, value in config.trainer.options().model_dump().items():
                 if type(value) in (int, float):
                     properties[property_of(name)] = parameter(property_of(name), value)
     return defaults

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ...components.serving_check.verdict import read_verdict
 from ...components.text_example_gen.input_warnings import input_warnings
 from ...components.text_transform.vocabulary_file import learned_words, vocabulary_file
 from ...components.trainer.precision import read_precision
+from ...components.trainer.started_from import read_started_from
 from ...errors import messages
 from ...exported.damage import UnreadableError, damage
 from ...exported.score_warnings import score_warnings
@@ -48,8 +49,10 @@ def collect_summary(
         The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null if the
         Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.ServingVerdict`) if the
         ServingCheck did not; `precision` is the `value` of the Trainer's precision and the `reason` for it, null if
-        nothing recorded it; `pushed_model` is null if nothing was pushed, or if the version that a cached Pusher pushed
-        is gone, with a warning; `report` is null if no report was written. Losses are in nats.
+        nothing recorded it; `started_from` has the `model` that the training started from, empty if none was served
+        yet, and the number of `new_words`, and is null without `trainer.warm_start`; `pushed_model` is null if nothing
+        was pushed, or if the version that a cached Pusher pushed is gone, with a warning; `report` is null if no report
+        was written. Losses are in nats.
     """
     ended = {node.id for node in nodes if node.state in ("COMPLETE", "CACHED")}
 
@@ -95,20 +98,22 @@ def collect_summary(
         ],
         "warnings": warnings,
         **results,
-        "precision": None if model_run is None else _precision(model_run.uri),
+        "precision": None if model_run is None else _recorded(read_precision, model_run.uri),
+        "started_from": None if model_run is None else _recorded(read_started_from, model_run.uri),
         "serving_check": None if check is None else read_verdict(check.uri, yaml_key),
         "pushed_model": pushed_model,
         "report": None if report is None else page_path(report.uri),
     }
 
 
-def _precision(model_run_uri: str) -> dict[str, str] | None:
+def _recorded(read: Callable[[str], Any], model_run_uri: str) -> dict[str, Any] | None:
+    """Returns what the Trainer recorded, as a mapping."""
     try:
-        precision = read_precision(model_run_uri)
+        found = read(model_run_uri)
     except (ValueError, KeyError, tf.errors.OpError):
         # A damaged file must not cost the summary of a run that is done.
         return None
-    return None if precision is None else precision._asdict()
+    return None if found is None else found._asdict()
 
 
 def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:

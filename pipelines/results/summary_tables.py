@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ...components.trainer.started_from import StartedFrom
+
 INTERVAL = "  95 % interval"
 
 
@@ -26,6 +28,8 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         console.print(f"warning: {warning}", highlight=False)
     if summary["precision"]:
         console.print("Trained in {value}, since {reason}.".format(**summary["precision"]), highlight=False)
+    if summary["started_from"]:
+        console.print(str(StartedFrom(**summary["started_from"])), highlight=False, soft_wrap=True)
     if summary["evaluation"]:
         console.print(_score_table(summary))
     if summary["gate"]:

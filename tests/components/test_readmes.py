@@ -17,6 +17,7 @@ COMPONENTS = {
     "pusher": "AtomicPusher",
     "report": "Report",
     "serving_check": "ServingCheck",
+    "starting_model": "StartingModel",
     "text_example_gen": "TextExampleGen",
     "trainer": "MaskedTrainer",
 }
@@ -36,6 +37,7 @@ def other_components():
         "tuner": node(best_hyperparameters="HyperParameters"),
         "trainer": node(model="Model", model_run="ModelRun"),
         "baseline": node(baseline="Model"),
+        "starting_model": node(base_model="Model"),
         "evaluator": node(evaluation="ModelEvaluation", blessing="ModelBlessing"),
         "serving_check": node(blessing="InfraBlessing"),
     }

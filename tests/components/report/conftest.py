@@ -13,6 +13,7 @@ from tfx_lm.components.report.provenance import Source
 from tfx_lm.components.report.surprisal import Reading, ScoredSentence, Word
 from tfx_lm.components.report.text_counts import TextCounts
 from tfx_lm.components.trainer.precision import Precision
+from tfx_lm.components.trainer.started_from import StartedFrom
 from tfx_lm.exported.gate import Verdict
 
 ATTACK = "<script>document.title = 'attacked'</script><img src=x onerror=\"alert(1)\"> & \"quotes\" 'too'"
@@ -76,6 +77,7 @@ def make_page(**changes):
         "results": results,
         "curves": curves,
         "precision": Precision("bfloat16", "this processor multiplies it: AMX"),
+        "started_from": StartedFrom("gs://bucket/my-model/serving/1764000000", 21),
         "counts": {"train": TextCounts(lengths, words), "eval": TextCounts(lengths, words // 9)},
         "max_length": 67,
         "max_length_is_smallest": True,
@@ -118,7 +120,7 @@ def empty_page():
     return make_page(
         verdict=Verdict(False, ["no sentences: the split that is evaluated is empty"]), results={},
         curves={"train": {}, "validation": {}}, counts={"train": TextCounts(), "eval": TextCounts()}, max_length=2,
-        precision=None,
+        precision=None, started_from=None,
         max_length_is_smallest=False, warnings=[], standouts=Standouts(), provenance=[], code_digest=None, config={},
     )  # fmt: skip
 

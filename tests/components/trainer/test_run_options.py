@@ -5,7 +5,6 @@ import logging
 import keras_tuner
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
-from tfx_lm.components.trainer.run_fn import run_fn
 from tfx_lm.components.trainer.run_options import options_of_run, tuned
 from tfx_lm.errors import SettingError
 from tfx_lm.model.options import TrainerOptions
@@ -59,11 +58,6 @@ def test_a_hyperparameter_that_cannot_be_used(values, expected):
 def test_a_file_that_is_no_tuners(given):
     with pytest.raises(SettingError, match=r"^hyperparameters=.*: have no 'values'; give what Keras Tuner's"):
         tuned(TrainerOptions(), given)
-
-
-def test_a_base_model_is_refused_before_any_work():
-    with pytest.raises(SettingError, match=r"^base_model=/served: a training cannot start from a model yet; take "):
-        run_fn(FnArgs(custom_config=CONFIG, base_model="/served"))
 
 
 def test_an_option_beside_trainer_is_refused():

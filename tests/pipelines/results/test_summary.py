@@ -158,10 +158,12 @@ def test_scores_and_intervals_fit_into_80_columns():
     console = Console(file=stream, width=80)
     summary = {"evaluation": scores, "baseline": scores, "run_id": "r", "nodes": [], "warnings": [], "gate": None,
                "precision": {"value": "bfloat16", "reason": "this processor multiplies it: AMX"},
+               "started_from": {"model": "/serving/7", "new_words": 1234},
                "serving_check": None, "pushed_model": None, "report": None}  # fmt: skip
     print_summary(summary, console)
     assert stream.getvalue().count("12345.00 to 12346.50") == 2
     assert "Trained in bfloat16, since this processor multiplies it: AMX.\n" in stream.getvalue()
+    assert "Started from /serving/7 (1,234 new words).\n" in stream.getvalue()
     part = {"lines": 3, "change": 0.1, "change_lower95": 0.0, "change_upper95": 0.2}
     found = {**part, "candidate": scores, "baseline": scores, "slices": {}, "gate": {"blessed": True, "reasons": []}}
     print_comparison(found, console)

@@ -1,0 +1,1 @@
+"""StartingModel: the model from which a training starts."""

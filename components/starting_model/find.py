@@ -1,0 +1,110 @@
+"""The model to start from: the newest served one that was not trained on the input of this run."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+
+import tensorflow as tf
+from tfx import types
+from tfx.components.example_gen import utils as example_gen_utils
+
+from ...errors import SettingError, escape
+from ...exported.damage import damage
+from ...exported.exported_model import newest_version
+from ...exported.training_origin import read_training_origin
+from ...exported.versions import complete_versions
+from ...transform.vocabulary import VOCABULARY_NAME
+from ..baseline.served import DamagedVersionsError
+
+_log = logging.getLogger(__name__)
+
+
+def examples_digest(examples: Sequence[types.Artifact]) -> str:
+    """Returns 16 hexadecimal digits for the input of a run: the fingerprints of the files, or else the folders.
+
+    Args:
+        examples: The `Examples` of an ExampleGen.
+    """
+    key = example_gen_utils.FINGERPRINT_PROPERTY_NAME
+    names = sorted(
+        artifact.get_string_custom_property(key) if artifact.has_custom_property(key) else artifact.uri
+        for artifact in examples
+    )
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+
+
+def served_start(destination: str, digest: str) -> str:
+    """Finds the model to start from.
+
+    After a run that pushed, the newest version *is* that run's model. If the run is repeated, it starts from the same
+    model as before, and not from its own result: an unchanged run is taken from the cache.
+
+    | at the destination, trained on | input | found |
+    |---|---|---|
+    | nothing | X | nothing |
+    | 1: X | X | nothing |
+    | 1: X | Y | 1 |
+    | 1: X, 2: Y | Y | 1 |
+    | 1: X, 2: Y | Z | 2 |
+
+    A model that does not say what it was trained on, as one that started from new weights without this component, is
+    taken to be trained on another input. A damaged version is passed over, with a warning in the log.
+
+    Args:
+        destination: The folder of all pushed versions; it need not exist.
+        digest: The digest of the input, from `examples_digest`.
+
+    Returns:
+        The version's folder; "" if there is none.
+
+    Raises:
+        DamagedVersionsError: Models are served, and all of them are damaged.
+        UnreadableError: A served model cannot be read.
+    """
+    versions, damaged = complete_versions(destination), []
+    for version in versions:
+        problem = damage(version)
+        if problem is not None:
+            damaged.append(f"{version}: {problem}")
+            _log.warning("%s; no training starts from it", damaged[-1])
+        elif read_training_origin(version).examples != digest:
+            return version
+    if damaged and len(damaged) == len(versions):
+        raise DamagedVersionsError(
+            f"every served model is damaged, so that no training can start from one ({'; '.join(damaged)}); bring back "
+            "a copy of one, or remove these folders: the training then starts from new weights"
+        )
+    return ""
+
+
+def named_start(path: str) -> str:
+    """Returns the folder of a model that a user names.
+
+    Args:
+        path: A version's folder, or the folder of all versions, of which it is the newest.
+
+    Raises:
+        SettingError: There is no such model, or it is damaged.
+    """
+    try:
+        version = newest_version(path)
+    except ValueError as error:
+        raise SettingError(f"{{model_path}}={escape(path)}: {escape(error)}") from error
+    problem = damage(version)
+    if problem is not None:
+        raise SettingError(f"{{model_path}}={escape(path)}: {escape(problem)}; name a model that is whole")
+    return version
+
+
+def model_digest(path: str) -> str:
+    """Returns 16 hexadecimal digits that change with the weights or the words of a model; "" for the path ""."""
+    if not path:
+        return ""
+    digest = hashlib.sha256()
+    for name in ("variables/variables.index", f"assets/{VOCABULARY_NAME}"):
+        if tf.io.gfile.exists(f"{path}/{name}"):
+            with tf.io.gfile.GFile(f"{path}/{name}", "rb") as file:
+                digest.update(hashlib.sha256(file.read()).digest())
+    return digest.hexdigest()[:16]

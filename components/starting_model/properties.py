@@ -1,0 +1,10 @@
+"""Properties of a starting model: of StartingModel's execution, and custom ones of its artifact."""
+
+from __future__ import annotations
+
+# The folder of the model, empty if there was none. Of both; the driver adds it to the execution.
+STARTING_MODEL = "starting_model"
+# The digest of its weights and words, so that another model under the same path is another cache key.
+MODEL_DIGEST = "model_digest"
+# The digest of the input of the run, which the Trainer stores in the new model.
+EXAMPLES_DIGEST = "examples_digest"

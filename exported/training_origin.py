@@ -1,0 +1,59 @@
+"""Training origin of an exported model: what a later training must know to start from it, stored next to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import tensorflow as tf
+
+# TensorFlow keeps this folder free for such files; no server reads them.
+FILE = "assets.extra/tfx_lm_training.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOrigin:
+    """What a model was trained on, and the layout of its output.
+
+    Attributes:
+        adaptive_cutoffs: The first id of each cluster of an adaptive output; empty for a full one, None if the model
+            does not say it.
+        examples: Digest of the input that it was trained on; empty if it is not known.
+    """
+
+    adaptive_cutoffs: tuple[int, ...] | None = None
+    examples: str = ""
+
+
+def write_training_origin(path: str, origin: TrainingOrigin) -> None:
+    """Writes the origin beside a SavedModel; nothing if there is nothing to say.
+
+    Args:
+        path: The folder that holds `saved_model.pb`.
+        origin: The origin.
+    """
+    if not origin.adaptive_cutoffs and not origin.examples:
+        return
+    tf.io.gfile.makedirs(f"{path}/{FILE.rpartition('/')[0]}")
+    with tf.io.gfile.GFile(f"{path}/{FILE}", "w") as file:
+        file.write(json.dumps(dataclasses.asdict(origin), indent=2) + "\n")
+
+
+def read_training_origin(path: str) -> TrainingOrigin:
+    """Reads the origin of a SavedModel; an empty one if it has none, as models of earlier versions.
+
+    Args:
+        path: The folder that holds `saved_model.pb`.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
+    if not tf.io.gfile.exists(f"{path}/{FILE}"):
+        return TrainingOrigin()
+    with tf.io.gfile.GFile(f"{path}/{FILE}", "r") as file:
+        content = json.loads(file.read())
+    try:
+        cutoffs = content["adaptive_cutoffs"]
+        return TrainingOrigin(None if cutoffs is None else tuple(map(int, cutoffs)), str(content["examples"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path}/{FILE}: is damaged; push the model again") from error
