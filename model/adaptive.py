@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ import tensorflow as tf
 
 from ..errors import SettingError
 from . import chunked_loss, loss
+from .output_gradients import OutputGradients
 from .softmax import frequencies, project
 
 
@@ -55,11 +57,63 @@ class AdaptiveSoftmax:
 
     def loss_sums(self, hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, shares: int = 1) -> loss.LossSums:
         """The loss, with gradients; arguments and result as in `FullSoftmax`."""
-        head, *clusters = (
-            chunked_loss.chunked(hidden, *part, *weights, shares=shares)
-            for part, weights in zip(share_out(targets, mask, self._cutoffs), self._weights(), strict=True)
+        taken = [chunked_loss.real_tokens(hidden, *part) for part in share_out(targets, mask, self._cutoffs)]
+        states, wanted = zip(*taken, strict=True)
+
+        @tf.custom_gradient
+        def nll_of(*inputs: tf.Tensor):
+            return self._nll_with_gradients(inputs[4:], wanted, inputs[:4], shares)
+
+        variables = (self._kernel, self._bias, self._cluster_kernel, self._cluster_bias)
+        nll = nll_of(*map(tf.convert_to_tensor, variables), *states)
+        return loss.LossSums(nll, tf.reduce_sum(tf.cast(mask > 0, nll.dtype)))
+
+    def _nll_with_gradients(
+        self, states: Sequence[tf.Tensor], targets: Sequence[tf.Tensor], variables: Sequence[tf.Tensor], shares: int
+    ):
+        """Returns Σ nll, and the function of its gradients by the variables and the states of head and clusters.
+
+        The clusters add their gradients to their own rows of the whole kernel's, so that nothing is copied.
+        """
+        kernel, bias, cluster_kernel, cluster_bias = variables
+        head, *clusters = itertools.pairwise((0, *self._cutoffs, kernel.shape[0]))
+        frequent = head[1]
+        head_kernel = tf.concat([kernel[:frequent], cluster_kernel], axis=0)
+        head_bias = tf.concat([bias[:frequent], cluster_bias], axis=0)
+        output = OutputGradients(head_kernel)
+        nll, by_head_states, memory = chunked_loss.nll_and_gradients(
+            states[0], targets[0], head_kernel, head_bias, output, output.empty(), shares
         )
-        return loss.LossSums(tf.add_n([head.nll, *(cluster.nll for cluster in clusters)]), head.tokens)
+        by_head, by_head_bias = output.whole(*memory)
+        sums, by_states = [nll], [by_head_states]
+        memory = OutputGradients(kernel, clusters[0], self._cutoffs).empty()
+        for (low, high), of_cluster, wanted in zip(clusters, states[1:], targets[1:], strict=True):
+            output = OutputGradients(kernel, (low, high), self._cutoffs)
+            nll, by_cluster_states, memory = chunked_loss.nll_and_gradients(
+                of_cluster, wanted, self._rows(kernel, low, high), bias[low:high], output, memory, shares
+            )
+            sums.append(nll)
+            by_states.append(by_cluster_states)
+        rows = tf.range(frequent)
+        by_kernel, by_bias = output.whole(*memory)
+        by_kernel = tf.raw_ops.InplaceUpdate(x=by_kernel, i=rows, v=by_head[:frequent])
+        by_bias = tf.raw_ops.InplaceUpdate(x=by_bias[:, None], i=rows, v=by_head_bias[:frequent, None])[:, 0]
+
+        def gradients(upstream):
+            by_all = (by_kernel, by_bias, by_head[frequent:], by_head_bias[frequent:], *by_states)
+            of_all = (*variables, *states)
+            return [tf.cast(upstream * value, of.dtype) for value, of in zip(by_all, of_all, strict=True)]
+
+        return tf.add_n(sums), gradients
+
+    def _rows(self, kernel: tf.Tensor, low: int, high: int) -> tf.Tensor:
+        """Returns kernel[low:high], without a copy if the clusters have even sizes.
+
+        TensorFlow copies a slice whose rows are no multiple of 64 bytes long; so many rows become one.
+        """
+        together = math.gcd(kernel.shape[0], *self._cutoffs)
+        rows = tf.reshape(kernel, [-1, together * kernel.shape[1]])
+        return tf.reshape(rows[low // together : high // together], [high - low, kernel.shape[1]])
 
     def nll(self, hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """The loss of each token, in bounded memory; arguments and result as in `FullSoftmax`."""

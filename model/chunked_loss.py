@@ -61,24 +61,57 @@ def chunked(
             f"kernel has shape {kernel.shape}, bias {bias.shape}: must be [vocabulary, units] and [vocabulary] "
             f"for hidden {hidden.shape}"
         )
-    positions = _real_positions(mask)
-    states, wanted = _take(hidden, positions), tf.gather(_flat(targets), positions)
+    states, wanted = real_tokens(hidden, targets, mask)
 
     @tf.custom_gradient
-    def nll_of(*inputs: tf.Tensor):
-        return _chunked_nll(shares, *inputs)
+    def nll_of(states: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor):
+        output = OutputGradients(kernel)
+        nll, by_states, memory = nll_and_gradients(states, wanted, kernel, bias, output, output.empty(), shares)
 
-    nll = nll_of(states, kernel, bias, wanted)
+        def gradients(upstream):
+            by_all, of_all = (by_states, *output.whole(*memory)), (states, kernel, bias)
+            return [tf.cast(upstream * value, of.dtype) for value, of in zip(by_all, of_all, strict=True)]
+
+        return nll, gradients
+
+    nll = nll_of(states, kernel, bias)
     return LossSums(nll, tf.reduce_sum(tf.cast(mask > 0, nll.dtype)))
 
 
-def _chunked_nll(shares: int, states: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, targets: tf.Tensor):
-    """Returns Σ nll of [tokens, units] states, and the function of its gradients."""
+def real_tokens(hidden: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the states [tokens, units] and the targets [tokens] at the positions of the mask with 1."""
+    positions = _real_positions(mask)
+    return _take(hidden, positions), tf.gather(_flat(targets), positions)
+
+
+def nll_and_gradients(
+    states: tf.Tensor,
+    targets: tf.Tensor,
+    kernel: tf.Tensor,
+    bias: tf.Tensor,
+    output: OutputGradients,
+    memory: tuple[tf.Tensor, tf.Tensor],
+    shares: int,
+) -> tuple[tf.Tensor, tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
+    """Computes the loss of some tokens and its gradients, in chunks; see `chunked`.
+
+    Args:
+        states: [tokens, units].
+        targets: [tokens], below `words`.
+        kernel: [words, units].
+        bias: [words].
+        output: Where the gradients of kernel and bias stand.
+        memory: Their memory, from `output.empty`; must not be used afterwards.
+        shares: Number of chunks computed in parallel.
+
+    Returns:
+        Σ nll, the gradient by the states [tokens, units], at least float32, and the memory with those of kernel and
+        bias.
+    """
     # In half precision, a chunk of as many bytes has twice the tokens, which makes its products faster.
     by_rows = states.dtype.size == 2 and not tf.config.list_physical_devices("GPU")
     chunk, steps = _chunks(targets, kernel.shape[0], shares, 2 * CHUNK_LOGITS if by_rows else CHUNK_LOGITS)
     thin_kernel = tf.cast(kernel, states.dtype)
-    output = OutputGradients(kernel)
 
     def one_share(number):
         part = slice(number * chunk, (number + 1) * chunk)
@@ -106,7 +139,7 @@ def _chunked_nll(shares: int, states: tf.Tensor, kernel: tf.Tensor, bias: tf.Ten
             by_states = by_states.write(number, tf.matmul(tf.cast(by_logits, states.dtype), thin_kernel))
         total = tf.add_n([nll, *(losses for _, _, losses, _ in done)])
         products = [(by_logits, part, sums) for part, by_logits, _, sums in done]
-        return step + 1, total, by_states, *output.add(by_kernel, by_bias, products)
+        return step + 1, total, by_states, *output.add(by_kernel, by_bias, products, step == 0)
 
     _, nll, by_states, *by_output = tf.while_loop(
         lambda step, *_: step < steps,
@@ -115,17 +148,12 @@ def _chunked_nll(shares: int, states: tf.Tensor, kernel: tf.Tensor, bias: tf.Ten
             tf.constant(0),
             tf.reduce_sum(precise(bias[:0])),
             _rows(states.dtype, steps * shares, [None, states.shape[1]]),
-            *output.zeros(),
+            *memory,
         ),
         parallel_iterations=1,
     )
 
-    def gradients(upstream):
-        by_all = (precise(by_states.concat()), *output.whole(*by_output))
-        of_all = (states, kernel, bias)
-        return *(tf.cast(upstream * value, of.dtype) for value, of in zip(by_all, of_all, strict=True)), None
-
-    return nll, gradients
+    return nll, precise(by_states.concat()), (by_output[0], by_output[1])
 
 
 def _by_half_logits(products: tf.Tensor, bias: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -221,7 +249,7 @@ def scores(
     """
     check_shapes(hidden, targets, mask, "hidden")
     positions = _real_positions(mask)
-    states, wanted = _take(hidden, positions), tf.gather(_flat(targets), positions)
+    states, wanted = real_tokens(hidden, targets, mask)
     chunk, chunks = _chunks(wanted, vocabulary_size, shares=1, logits=CHUNK_LOGITS)
 
     def one_chunk(index, done):

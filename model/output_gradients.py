@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -13,6 +14,10 @@ BLOCK_BYTES = 2**20
 UNDER_WAY = 2
 # With more words, a chunk has a few dozen tokens, too few for a fast product, so the chunks of all shares become one.
 THIN_VOCABULARY = 2**16
+
+# A chunk's gradient by the logits [tokens, words], its states [tokens, units] and, if they are known, the sums of the
+# former over the tokens [words].
+Products = tuple[tf.Tensor, tf.Tensor, "tf.Tensor | None"]
 
 
 class OutputGradients:
@@ -27,65 +32,76 @@ class OutputGradients:
 
     Args:
         kernel: [vocabulary, units], the kernel.
+        part: The first word of the part of the vocabulary that the logits are of, and the one after its last; the rest
+            of the gradients is not touched. None for all words.
+        cuts: Where other parts begin, whose gradients are added to the same tensors.
     """
 
-    def __init__(self, kernel: tf.Tensor):
+    def __init__(self, kernel: tf.Tensor, part: tuple[int, int] | None = None, cuts: Sequence[int] = ()):
         self._vocabulary, self._units = kernel.shape
+        self._first, end = part or (0, self._vocabulary)
+        self._part = end - self._first
         self._dtype = tf.float64 if kernel.dtype == tf.float64 else tf.float32
+        # A part is a cluster of rare words, with a few tokens.
+        self._thin = part is not None or self._vocabulary > THIN_VOCABULARY
         word = self._units * self._dtype.size
-        block = self._vocabulary if self._vocabulary * word <= AT_ONCE_BYTES else max(1, BLOCK_BYTES // word)
+        at_once = part is None and self._vocabulary * word <= AT_ONCE_BYTES
+        block = self._vocabulary if at_once else max(1, BLOCK_BYTES // word)
         # Adding to one long row is faster than to many short ones; a vocabulary that is a prime number has only those.
-        self._words = max(number for number in range(1, block + 1) if self._vocabulary % number == 0)
-        self._rows = block // self._words
+        whole = math.gcd(self._vocabulary, *cuts)
+        self._words = max(number for number in range(1, min(block, whole) + 1) if whole % number == 0)
+        self._rows = min(block, self._part) // self._words
 
-    def zeros(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the gradients of no tokens, in separate memory: a constant may be shared and must not change."""
+    def empty(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns memory for the gradients, for `add`: separate memory, since a constant may be shared."""
         rows = self._vocabulary // self._words
         shapes = [rows, self._words * self._units], [rows, self._words]
-        kernel, bias = (tf.raw_ops.Empty(shape=shape, dtype=self._dtype, init=True) for shape in shapes)
+        kernel, bias = (tf.raw_ops.Empty(shape=shape, dtype=self._dtype) for shape in shapes)
         return kernel, bias
 
     def add(
-        self,
-        by_kernel: tf.Tensor,
-        by_bias: tf.Tensor,
-        products: Sequence[tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]],
+        self, by_kernel: tf.Tensor, by_bias: tf.Tensor, products: Sequence[Products], first: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Adds some chunks; the gradients that were passed must not be used again.
 
         Args:
-            by_kernel: From `zeros` or `add`.
-            by_bias: From `zeros` or `add`.
-            products: The gradient by the logits [tokens, vocabulary], the states [tokens, units] of each chunk and, if
-                they are known (of all chunks or none), the sums of the former over the tokens, [vocabulary]. The
-                first two are multiplied in the dtype of the states.
+            by_kernel: From `empty` or `add`.
+            by_bias: From `empty` or `add`.
+            products: One for each chunk, with its sums or (all of them) without. The gradients by the logits and the
+                states are multiplied in the dtype of the states.
+            first: bool, whether these chunks are the first ones, which are not added to what the memory held.
 
         Returns:
             The new gradients.
         """
-        blocks, rest = divmod(self._vocabulary // self._words, self._rows)
+        blocks, rest = divmod(self._part // self._words, self._rows)
         by_logits, all_states, sums = zip(*products, strict=True)
-        thin = self._vocabulary > THIN_VOCABULARY
-        if thin:
+        if self._thin:
             all_states = (tf.concat(all_states, axis=0),)
+            sums = (None if sums[0] is None else tf.add_n(sums),)
 
-        def add_block(first, rows, by_kernel, by_bias):
-            begin, words = first * self._words, rows * self._words
-            indices = first + tf.range(rows)
-            parts = [logits if words == self._vocabulary else logits[:, begin : begin + words] for logits in by_logits]
-            if thin:
+        def put(gradient, rows, value, replaces):
+            value = tf.reshape(tf.cast(value, self._dtype), [-1, gradient.shape[1]])
+            if not replaces:
+                return tf.raw_ops.InplaceAdd(x=gradient, i=rows, v=value)
+            return tf.cond(
+                first,
+                lambda: tf.raw_ops.InplaceUpdate(x=gradient, i=rows, v=value),
+                lambda: tf.raw_ops.InplaceAdd(x=gradient, i=rows, v=value),
+            )
+
+        def add_block(start, rows, by_kernel, by_bias):
+            begin, words = start * self._words, rows * self._words
+            indices = self._first // self._words + start + tf.range(rows)
+            parts = [logits if words == self._part else logits[:, begin : begin + words] for logits in by_logits]
+            if self._thin:
                 parts = [tf.concat(parts, axis=0)]
-            for part, states in zip(parts, all_states, strict=True):
+            for number, (part, states, known) in enumerate(zip(parts, all_states, sums, strict=True)):
                 product = tf.matmul(tf.cast(part, states.dtype), states, transpose_a=True)
-                product = tf.reshape(tf.cast(product, self._dtype), [rows, self._words * self._units])
-                by_kernel = tf.raw_ops.InplaceAdd(x=by_kernel, i=indices, v=product)
-                if sums[0] is None:
-                    total = tf.reshape(tf.reduce_sum(part, axis=0), [rows, self._words])
-                    by_bias = tf.raw_ops.InplaceAdd(x=by_bias, i=indices, v=total)
+                total = tf.reduce_sum(part, axis=0) if known is None else known[begin : begin + words]
+                by_kernel = put(by_kernel, indices, product, number == 0)
+                by_bias = put(by_bias, indices, total, number == 0)
             return by_kernel, by_bias
-
-        if sums[0] is not None:
-            by_bias += tf.reshape(tf.add_n(sums), by_bias.shape)
 
         if blocks == 1 and not rest:
             return add_block(0, self._rows, by_kernel, by_bias)
