@@ -73,7 +73,8 @@ class AdaptiveSoftmax:
     ):
         """Returns Σ nll, and the function of its gradients by the variables and the states of head and clusters.
 
-        The clusters add their gradients to their own rows of the whole kernel's, so that nothing is copied.
+        The clusters add their gradients to their own rows of the whole kernel's, so that nothing is copied. A cluster
+        has so few tokens that a product takes as long for half of them; so its tokens are not shared out.
         """
         kernel, bias, cluster_kernel, cluster_bias = variables
         head, *clusters = itertools.pairwise((0, *self._cutoffs, kernel.shape[0]))
@@ -90,7 +91,7 @@ class AdaptiveSoftmax:
         for (low, high), of_cluster, wanted in zip(clusters, states[1:], targets[1:], strict=True):
             output = OutputGradients(kernel, (low, high), self._cutoffs)
             nll, by_cluster_states, memory = chunked_loss.nll_and_gradients(
-                of_cluster, wanted, self._rows(kernel, low, high), bias[low:high], output, memory, shares
+                of_cluster, wanted, self._rows(kernel, low, high), bias[low:high], output, memory, shares=1
             )
             sums.append(nll)
             by_states.append(by_cluster_states)
