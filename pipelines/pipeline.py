@@ -51,6 +51,9 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
         invalid_utf8=config.data.invalid_utf8,
         text_field=config.data.text_field,
         invalid_records=config.data.invalid_records,
+        spans=config.data.spans,
+        span_window=config.data.span_window,
+        span_gaps=config.data.span_gaps,
     )
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
     schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])

@@ -39,6 +39,7 @@ def check_run(config: PipelineConfig) -> None:
             splits=config.data.splits or None,
             hash_buckets=config.data.hash_buckets(),
             options=config.data,
+            wanted=config.data.wanted_spans(),
         )
     except InputError as error:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error

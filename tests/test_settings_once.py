@@ -14,7 +14,10 @@ from tfx_lm.pipelines.config import PipelineConfig
 from tfx_lm.pipelines.setting_names import YAML_KEYS
 
 ROOT = Path(tfx_lm.__file__).parent
-ROOMS = ("transform", "exported", "model", "components", "pipelines", "cli", "server", "benchmarks", "examples")
+ROOMS = (
+    "text_files", "transform", "exported", "model", "components", "pipelines", "cli", "server", "benchmarks",
+    "examples",
+)  # fmt: skip
 # Names that stand for several things: the seed of a training and of a completion, the tokens of a text, ...
 HOMONYMS = {"seed", "output", "name", "rows", "tokens"}
 

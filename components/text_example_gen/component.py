@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 
 from tfx.components.example_gen import component as example_gen
@@ -10,12 +11,15 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 
 from ...errors import SettingError, escape
 from ..kubeflow_run import KUBEFLOW_RUN, KUBEFLOW_RUN_KEY
-from . import executor
+from . import driver, executor
 from .input_config import ExecutorOptions, input_base_and_config
 from .options import InputOptions
-from .spans import has_span
+from .spans import SPANS_KEY, has_span
 
 DEFAULTS = InputOptions()
+
+_Span = int | str | datetime.date
+SpanArgument = _Span | Sequence[_Span]
 
 
 class TextExampleGen(example_gen.FileBasedExampleGen):
@@ -23,13 +27,14 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
 
     An Example has one feature, `text`: one bytes value, the line's UTF-8 without its terminator.
 
-    TFX's own file-based driver finds the files, fingerprints them for the cache and resolves `{SPAN}`, dates and
-    `{VERSION}` in patterns. Unlike TFX's ExampleGens, a hash split may be fed by several patterns, and a split may
-    be given by several.
+    Its driver finds the spans of `{SPAN}`, dates and `{VERSION}` in patterns, any number of them; TFX's own then finds
+    the files and fingerprints them for the cache. Unlike TFX's ExampleGens, a hash split may be fed by several
+    patterns, and a split may be given by several.
 
     Outputs:
         examples: `standard_artifacts.Examples`, TFRecord gzip, with the counts as custom properties: `lines`,
-            `empty_lines_dropped`, `invalid_utf8_dropped`, `invalid_records_dropped`, for each split
+            `empty_lines_dropped`, `invalid_utf8_dropped`, `invalid_records_dropped`, for patterns with markers
+            `spans` (which spans and versions were read), for each split
             `examples_SPLIT`, and for input that brings its own splits `also_trained_SPLIT`: the Examples of a
             held-out split that are also in `train`.
 
@@ -38,6 +43,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
     ```
     """
 
+    DRIVER_CLASS = driver.Driver
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
     def __init__(
@@ -50,6 +56,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
         invalid_records: str = DEFAULTS.invalid_records,
         input_splits: Mapping[str, str] | None = None,
         range_config: range_config_pb2.RangeConfig | None = None,
+        spans: str | None = None,
+        span_gaps: str = DEFAULTS.span_gaps,
     ) -> None:
         """Configures the component with TFX's own protos; `from_files` makes them from paths.
 
@@ -63,7 +71,11 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             text_field: The field of JSON records, or column of CSV and Parquet files, that holds the text.
             invalid_records: `error` or `drop`, what to do with a record without a usable text.
             input_splits: The output split of each input split, where the names differ.
-            range_config: Which span is read, if patterns have `{SPAN}` and it is not the newest.
+            range_config: Which spans are read, if patterns have `{SPAN}` or a date: TFX's static or rolling range, of
+                any length. Default: the newest one.
+            spans: Wins over the range: the last span of a rolling range, or the first and the last one, as text
+                (`2026-05-01` or `3,7`). It may be a RuntimeParameter.
+            span_gaps: `error` or `allow`, what to do if spans are missing between those that are read.
 
         Raises:
             SettingError: A bad value, or `input_splits` names an input split that does not exist.
@@ -73,6 +85,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
                 "invalid_utf8": invalid_utf8,
                 "text_field": text_field,
                 "invalid_records": invalid_records,
+                "span_gaps": span_gaps,
                 "input_splits": dict(input_splits or {}),
             }
         )
@@ -90,6 +103,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             range_config=range_config,
         )
         if input_config is not None and any(has_span(split.pattern) for split in input_config.splits):
+            self.spec.exec_properties[SPANS_KEY] = spans or ""
             # Only the run knows which span is the newest.
             self.spec.exec_properties[KUBEFLOW_RUN_KEY] = KUBEFLOW_RUN
 
@@ -102,6 +116,9 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
         invalid_utf8: str = DEFAULTS.invalid_utf8,
         text_field: str = DEFAULTS.text_field,
         invalid_records: str = DEFAULTS.invalid_records,
+        spans: SpanArgument = DEFAULTS.spans,
+        span_window: int = DEFAULTS.span_window,
+        span_gaps: str = DEFAULTS.span_gaps,
     ) -> TextExampleGen:
         """Makes the component from paths. `InputOptions` defines the arguments.
 
@@ -112,6 +129,9 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             invalid_utf8: `error` or `drop`, what to do with a line that is not UTF-8.
             text_field: The field of JSON records, or column of CSV and Parquet files, that holds the text.
             invalid_records: `error` or `drop`, what to do with a record without a usable text.
+            spans: Which spans are read: the last one of the window, or the first and the last one; numbers or days.
+            span_window: How many spans are read, the newest ones.
+            span_gaps: `error` or `allow`, what to do if spans are missing between those that are read.
 
         Returns:
             The component.
@@ -127,6 +147,9 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
                 "invalid_utf8": invalid_utf8,
                 "text_field": text_field,
                 "invalid_records": invalid_records,
+                "spans": spans,
+                "span_window": span_window,
+                "span_gaps": span_gaps,
             }
         )
         base, input_config, output_config, input_splits = input_base_and_config(
@@ -140,4 +163,11 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             invalid_utf8=options.invalid_utf8,
             text_field=options.text_field,
             invalid_records=options.invalid_records,
+            range_config=range_config_pb2.RangeConfig(
+                rolling_range=range_config_pb2.RollingRange(num_spans=options.span_window)
+            )
+            if options.span_window > 1
+            else None,
+            spans=",".join(map(str, options.spans)),
+            span_gaps=options.span_gaps,
         )

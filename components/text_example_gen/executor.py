@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
 from tfx import types
+from tfx.components.example_gen import utils
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
@@ -21,6 +23,7 @@ from ...text_files.errors import InputError
 from ..artifacts import Artifacts
 from ..example_blocks import write_blocks
 from ..merge_additive import MergeAdditive
+from .driver import resolve
 from .files import Pattern, files_of_splits
 from .input_config import ExecutorOptions
 from .input_counts import Counts
@@ -28,6 +31,7 @@ from .overlap import count_also_trained
 from .problems import describe
 from .properties import UNMATCHED_PATTERNS, properties
 from .reading import open_stored, read_files
+from .spans import SPANS_KEY, has_span
 from .splitting import HashSplit
 from .to_examples import COUNTS_TAG, DIGESTS_TAG, ToExamples
 
@@ -56,6 +60,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
+        if has_span(exec_properties[standard_component_specs.INPUT_CONFIG_KEY]):
+            # On Kubeflow, no driver ran.
+            exec_properties = resolve(dict(exec_properties))
+        spans = exec_properties.get(SPANS_KEY)
+        if spans and not spans.startswith("["):
+            # On Vertex AI, for a node that TFX's own compiler made.
+            raise InputError(f"{{spans}}={escape(spans)}: TFX's own driver ran, which knows no such setting; remove it")
         input_config, output_config = example_gen_pb2.Input(), example_gen_pb2.Output()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], input_config)
         proto_utils.json_to_proto(exec_properties[standard_component_specs.OUTPUT_CONFIG_KEY], output_config)
@@ -83,6 +94,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             raise
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")
+        if spans:
+            _note_spans(examples, exec_properties)
         if unmatched:
             examples.set_string_custom_property(UNMATCHED_PATTERNS, "\n".join(unmatched))
         for name, value in properties(counts).items():
@@ -138,6 +151,17 @@ def _check(counts: Counts, names: Sequence[str], options: ExecutorOptions) -> No
             f"split {escape(', '.join(empty))} is empty ({counts.lines:,} lines read, {dropped}); "
             "give more text, or set {splits}"
         )
+
+
+def _note_spans(examples: types.Artifact, exec_properties: dict[str, Any]) -> None:
+    """Records which spans were read; TFX's own properties, too, if no driver did."""
+    spans, fingerprint = exec_properties[SPANS_KEY], exec_properties[utils.FINGERPRINT_PROPERTY_NAME]
+    examples.set_string_custom_property(SPANS_KEY, spans)
+    examples.set_string_custom_property(utils.FINGERPRINT_PROPERTY_NAME, fingerprint)
+    newest = json.loads(spans)[-1]
+    for name in (utils.SPAN_PROPERTY_NAME, utils.VERSION_PROPERTY_NAME):
+        if newest[name] is not None:
+            examples.set_int_custom_property(name, newest[name])
 
 
 def _remove_output(examples: types.Artifact) -> None:

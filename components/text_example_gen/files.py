@@ -15,7 +15,6 @@ from ...text_files.errors import InputError
 from ...text_files.file_types import ENDINGS, file_type
 from .distinct_files import check_distinct
 from .patterns import without_level
-from .spans import has_span
 
 
 class Pattern(NamedTuple):
@@ -49,21 +48,15 @@ def files_of_splits(patterns: Sequence[Pattern]) -> Found:
     """Finds the files of each split, with the file system that TFX's driver fingerprints them with.
 
     Args:
-        patterns: In the order to read them; several may serve one split.
+        patterns: Without markers of spans, in the order to read them; several may serve one split.
 
     Returns:
         The files.
 
     Raises:
-        InputError: A file is missing or in two splits, the patterns of a split match none, a file is of no known type,
-            or no driver has replaced a `{SPAN}`.
+        InputError: A file is missing or in two splits, the patterns of a split match none, or a file is of no known
+            type.
     """
-    for one in patterns:
-        if has_span(one.pattern):
-            raise InputError(
-                f"{escape(one.pattern)}: no driver ran before this node to find the newest span; on Kubeflow, let "
-                "every container run python -m tfx_lm.pipelines.kubeflow.kubeflow_entrypoint, as tfx-lm compile does"
-            )
     found: dict[tuple[str, str], None] = {}
     matched: set[str] = set()
     for name, split, pattern in patterns:

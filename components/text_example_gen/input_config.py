@@ -11,7 +11,7 @@ from tfx.proto import example_gen_pb2
 from tfx.utils import proto_utils
 
 from ...errors import SettingError, escape
-from ...text_files.options import RecordOptions
+from .options import SpanOptions
 from .patterns import absolute, at_each_depth, base_and_rests, level_name
 from .splitting import HashSplit
 
@@ -83,7 +83,7 @@ def hash_output_config(hash_buckets: Mapping[str, int]) -> example_gen_pb2.Outpu
     )
 
 
-class ExecutorOptions(RecordOptions):
+class ExecutorOptions(SpanOptions):
     """What TFX's own execution properties have no place for; it travels in `custom_config`."""
 
     # The output split of each input split that has another name.

@@ -23,8 +23,11 @@ from ...text_files.unpacking import content_errors
 from .distinct_files import check_distinct
 from .patterns import absolute, at_each_depth
 from .places import check_place_here
-from .spans import check_markers, check_numbers, spans_as_wildcards
+from .span_choice import Choice, Wanted, choose_spans
+from .spans import has_span
 from .splitting import HashSplit
+
+NEWEST = Wanted()
 
 
 def check_inputs(
@@ -32,6 +35,7 @@ def check_inputs(
     splits: Mapping[str, Sequence[str]] | None,
     hash_buckets: Mapping[str, int],
     options: RecordOptions,
+    wanted: Wanted = NEWEST,
 ) -> list[str]:
     """Checks that the input files can be read and that no split would be empty.
 
@@ -43,25 +47,32 @@ def check_inputs(
         splits: Paths or globs by name of split; or None. Exactly one of the two must be given.
         hash_buckets: With `files`: the buckets of each split, as for `HashSplit`.
         options: How a record is read.
+        wanted: Which spans are read, if patterns have markers of spans.
 
     Returns:
         The local files that will be read.
 
     Raises:
-        InputError: No file matches, a directory, an unknown file type, a binary or damaged file, a file that cannot
-            be read, a record without text, a file in two splits, an empty corpus or an empty split.
+        InputError: No file matches, spans that cannot be read (see `choose_spans`), a directory, an unknown file type,
+            a binary or damaged file, a file that cannot be read, a record without text, a file in two splits, an empty
+            corpus, span or split.
     """
     if bool(files) == bool(splits):
         raise InputError("set exactly one of {files} and {splits}")
     if files:
-        paths = _checked_files("{files}", files, options)
+        choice = _choose({"{files}": files}, wanted)
+        paths = _checked_files("{files}", _of_choice("{files}", files, choice), options)
+        _check_spans_have_text(choice, options)
         if not any(map(is_remote, files)):
             _check_hash_split(paths, HashSplit(hash_buckets), options)
         return paths
-    checked = {name: _checked_files(_split_key(name), patterns, options) for name, patterns in (splits or {}).items()}
-    # Of the files of a span, the node reads the newest alone.
-    if not any(pattern != spans_as_wildcards(pattern) for patterns in (splits or {}).values() for pattern in patterns):
-        check_distinct((name, path) for name, paths in checked.items() for path in paths)
+    choice = _choose({_split_key(name): patterns for name, patterns in (splits or {}).items()}, wanted)
+    checked = {
+        name: _checked_files(_split_key(name), _of_choice(_split_key(name), patterns, choice), options)
+        for name, patterns in (splits or {}).items()
+    }
+    _check_spans_have_text(choice, options)
+    check_distinct((name, path) for name, paths in checked.items() for path in paths)
     for name, paths in checked.items():
         if not any(map(is_remote, (splits or {})[name])):
             texts = _Texts(paths, options)
@@ -74,13 +85,43 @@ def _split_key(name: str) -> str:
     return f"{{splits}}.{escape(name)}"
 
 
+def _choose(groups: Mapping[str, Sequence[str]], wanted: Wanted) -> Choice | None:
+    """Chooses the spans, if there are patterns with markers; those of remote files are left to the node."""
+    for key, patterns in groups.items():
+        for pattern in patterns:
+            check_place_here(key, pattern)
+    if any(is_remote(pattern) for patterns in groups.values() for pattern in patterns):
+        return None
+    return choose_spans({key: [absolute(pattern) for pattern in of_key] for key, of_key in groups.items()}, wanted)
+
+
+def _of_choice(key: str, patterns: Sequence[str], choice: Choice | None) -> list[str]:
+    """Returns the patterns of a setting; those with markers are replaced by those of the spans that are read."""
+    read: list[str] = []
+    for pattern in patterns:
+        marked = choice is not None and has_span(pattern)
+        read += [one for _, one in choice.patterns[key, absolute(pattern)]] if choice and marked else [pattern]
+    return read
+
+
+def _check_spans_have_text(choice: Choice | None, options: RecordOptions) -> None:
+    files: dict[tuple[str, int], list[str]] = {}
+    for (key, _), patterns in choice.patterns.items() if choice else ():
+        for span, pattern in patterns:
+            files.setdefault((key, span), []).extend(_matched(key, pattern))
+    dates = {span: date for span, _, date in choice.spans} if choice else {}
+    for (key, span), paths in files.items():
+        texts = _Texts(paths, options)
+        if not any(text.strip() for text in texts):
+            raise InputError(f"{key}: span {dates[span] or span} is empty: {escape(texts.why_empty())}")
+
+
 def _checked_files(key: str, patterns: Sequence[str], options: RecordOptions) -> list[str]:
     """The local files that some patterns match, each looked at."""
     if not patterns:
         raise InputError(f"{key}: no file given")
     for pattern in patterns:
         check_place_here(key, pattern)
-        check_markers(key, pattern)
     matched = {pattern: _matched(key, pattern) for pattern in patterns if not is_remote(pattern)}
     for pattern, found in matched.items():
         # A wildcard that matches nothing beside patterns that match is a warning of the node; a missing file is not.
@@ -123,12 +164,10 @@ def _matched(key: str, pattern: str) -> list[str]:
     found: list[str] = []
     for of_depth in at_each_depth(absolute(pattern)):
         # Path.glob takes no absolute pattern.
-        found += sorted(glob.glob(spans_as_wildcards(of_depth)))  # noqa: PTH207
+        found += sorted(glob.glob(of_depth))  # noqa: PTH207
     # A folder beside the files that a pattern means is no mistake; a folder alone is.
     # Not Path.is_dir, which raises an error for a link to a name that is too long, or to a folder of others.
     paths = [path for path in found if not os.path.isdir(path)]  # noqa: PTH112
-    for path in paths:
-        check_numbers(key, absolute(pattern), path)
     if found and not paths:
         raise InputError(
             f"{key}: {escape(pattern)} is a directory; give its files, such as {escape(pattern.rstrip('/'))}/*.txt"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -12,6 +13,9 @@ from ...text_files.errors import InputError
 from ...text_files.options import RecordOptions
 from .patterns import base_and_rests
 from .places import check_place
+from .span_choice import Wanted, check_marked
+from .span_numbers import read_spans
+from .spans import has_span
 
 
 def _as_sequence(value: Any) -> Any:
@@ -22,7 +26,14 @@ def _as_sequence(value: Any) -> Any:
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_sequence)]
 
 
-class InputOptions(RecordOptions):
+class SpanOptions(RecordOptions):
+    """Options of a run that its node needs as they are."""
+
+    # Spans that are missing between those that are read: error stops before any work, allow reads the others.
+    span_gaps: Literal["error", "allow"] = "error"
+
+
+class InputOptions(SpanOptions):
     """Which files are read, and how their lines are split."""
 
     # Files or patterns (.txt .jsonl .json .csv, each also with .gz or .zst, and .parquet; ** is any number of folders),
@@ -30,6 +41,12 @@ class InputOptions(RecordOptions):
     files: Patterns = ()
     # Instead of `files`: the corpus's own splits, for example {train: [train.txt], eval: [valid.txt]}.
     splits: dict[str, Patterns] = Field(default_factory=dict)
+    # How many spans are read if patterns have {SPAN}, or {YYYY}, {MM} and {DD} (and {VERSION}): the newest ones.
+    # Patterns without markers, for example of a held-out split, are read in each run.
+    span_window: WholeNumber = Field(1, ge=1)
+    # The last span of the window instead of the newest one, such as 7 or 2026-05-01; or the first and the last span to
+    # read, such as [3, 7]. Empty: the newest.
+    spans: Annotated[tuple[int, ...], BeforeValidator(read_spans)] = ()
     # The share of distinct lines that `files` gives to the eval split, in per cent.
     eval_percent: WholeNumber = Field(10, ge=1, le=99)
 
@@ -50,7 +67,24 @@ class InputOptions(RecordOptions):
                 base_and_rests([pattern for _, pattern in everything])
             except InputError as error:
                 raise SettingError(f"{{{'splits' if self.splits else 'files'}}}: {error.template}") from error
+            self._check_spans([(key, pattern) for key, pattern in everything if has_span(pattern)])
         return self
+
+    def _check_spans(self, marked: Sequence[tuple[str, str]]) -> None:
+        check_marked(marked)
+        given = f"{{spans}}={escape(list(self.spans))}" if self.spans else f"{{span_window}}={self.span_window}"
+        if not marked and (self.spans or self.span_window > 1):
+            markers = escape("{SPAN}, or {YYYY}, {MM} and {DD}")
+            raise SettingError(f"{given}: no pattern of {{files}} or {{splits}} has {markers}")
+        if len(self.spans) > 1 and self.span_window > 1:
+            raise SettingError(f"{given} and {{span_window}}={self.span_window} are both set; keep one of them")
+
+    def wanted_spans(self) -> Wanted:
+        """Returns which spans are read."""
+        gaps = self.span_gaps == "allow"
+        if len(self.spans) > 1:
+            return Wanted(first=self.spans[0], last=self.spans[1], window=None, gaps=gaps)
+        return Wanted(last=self.spans[0] if self.spans else None, window=self.span_window, gaps=gaps)
 
     def hash_buckets(self) -> dict[str, int]:
         """Returns the shares of the split by content; empty if the corpus brings its own splits."""

@@ -33,6 +33,8 @@ try:
 except ImportError:
     from airflow.operators.bash import BashOperator
 
+from .parameters_template import parameters_template
+
 SKIPPED = 99  # The exit code of `tfx-lm run-node` for a node that is skipped.
 INIT_TASK = "init_metadata"
 
@@ -49,6 +51,7 @@ def create_dag(
     command: str = "tfx-lm",
     dag_id: str | None = None,
     environment: Mapping[str, str] | None = None,
+    parameters: Mapping[str, str | int | float] | None = None,
     **options: Any,
 ) -> DAG:
     """Makes the DAG of a pipeline that `tfx-lm compile --runner airflow` wrote.
@@ -64,6 +67,8 @@ def create_dag(
         dag_id: The DAG's name; by default the pipeline's.
         environment: More variables for the tasks. Airflow shows them to its users. Set TFX_LM_METADATA and
             TFX_LM_METADATA_PASSWORD in the worker's environment, which tasks inherit and Airflow does not show.
+        parameters: Values of the pipeline's parameters for each run; texts are templates of Airflow, such as
+            `{"data_spans": "{{ ds }}"}`. The configuration of a run wins over them.
         **options: Airflow's own arguments of a DAG, such as `schedule`.
 
     Returns:
@@ -81,7 +86,7 @@ def create_dag(
             of_node = {
                 "TFX_LM_NODE": node["id"],
                 "TFX_LM_RUN_ID": "{{ run_id }}",
-                "TFX_LM_PARAMETERS": "{{ (dag_run.conf or {}) | tojson }}",
+                "TFX_LM_PARAMETERS": parameters_template(parameters or {}),
                 # A later try of a node that failed goes on as before; one that succeeded was cleared.
                 "TFX_LM_AGAIN": "{{ '--again' if ti.try_number > 1 else '' }}",
             }

@@ -4,9 +4,8 @@ TFX's entry point is written for Vertex AI. The launcher of open-source Kubeflow
 
 - It passes input artifacts without their type, on which TFX's entry point fails. The types are in the component's
   definition, which is an argument too.
-- It never calls the driver of file-based ExampleGens, which finds the newest span of `{SPAN}` patterns. So it is
-  called here, unless it has run.
-
+- It never calls the driver of file-based ExampleGens, which fingerprints the files. So it is called here, unless it
+  has run. TFX's finds one span only, so that TextExampleGen itself resolves `{SPAN}` and its kin.
 - It shows pages (`system.HTML`), which are files and not folders. TFX's entry point takes that name for the import path
   of a class.
 
@@ -25,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from ...components.text_example_gen.spans import SPANS_KEY
 
 EXECUTOR_MODULE = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 DRIVER_MODULE = "tfx.orchestration.kubeflow.v2.file_based_example_gen.driver"
@@ -52,7 +53,9 @@ def main(arguments: Sequence[str]) -> None:
 
     add_types(options.invocation, options.inputs_spec)
     point_to_pages(options.invocation)
-    if options.inputs_spec.get("parameters", {}).keys() >= _EXAMPLE_GEN_PROPERTIES:
+    parameters = options.inputs_spec.get("parameters", {}).keys()
+    # With markers, TextExampleGen has to.
+    if parameters >= _EXAMPLE_GEN_PROPERTIES and SPANS_KEY not in parameters:
         output_file = options.invocation["outputs"]["outputFile"]
         # On Vertex AI the driver has run, and its answer is on object storage.
         if output_file.startswith("/") and not Path(output_file).exists():

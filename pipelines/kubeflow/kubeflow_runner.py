@@ -21,6 +21,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
 from tfx_lm import atomic_file
 from tfx_lm.components.kubeflow_run import KUBEFLOW_RUN_KEY
+from tfx_lm.components.text_example_gen.spans import SPANS_KEY
 from tfx_lm.components.trainer.component import MaskedTrainer
 from tfx_lm.pipelines.code_digest import code_digest
 from tfx_lm.pipelines.config import PipelineConfig, ResourcesConfig, load_config
@@ -94,6 +95,9 @@ class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
             executor = spec["deploymentSpec"]["executors"][spec["components"][node.id]["executorLabel"]]
             wanted = settings.trainer if isinstance(node, MaskedTrainer) else settings.nodes
             executor["container"].update(_resources(wanted))
+            if SPANS_KEY in node.exec_properties:
+                # Vertex AI would run TFX's driver before, which finds one span only.
+                executor["container"].pop("lifecycle", None)
             # Such a node depends on what Kubeflow cannot see. Backends before 2.5 do not replace the placeholder.
             cached = settings.cache and KUBEFLOW_RUN_KEY not in node.exec_properties
             spec["root"]["dag"]["tasks"][node.id]["cachingOptions"] = {"enableCache": True} if cached else {}

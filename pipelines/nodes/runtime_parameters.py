@@ -9,16 +9,19 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import standard_component_specs as specs
 
 from ...components.text_example_gen.component import TextExampleGen
+from ...components.text_example_gen.spans import SPANS_KEY
 from ...components.trainer.component import MaskedTrainer
 from ...components.trainer.overrides import property_of
 from ..config import PipelineConfig
-from .run_parameters import DATA_PATH
+from .run_parameters import DATA_PATH, DATA_SPANS
 
 
 def add_runtime_parameters(pipeline: tfx_pipeline.Pipeline, config: PipelineConfig) -> dict[str, Any]:
-    """Turns the folder of the data and each number of the `trainer` section into a runtime parameter.
+    """Turns the folder of the data, the spans and each number of the `trainer` section into a runtime parameter.
 
-    Their defaults are the values of the configuration.
+    The spans (`data_spans`) are one only if patterns have markers.
+
+    The defaults are the values of the configuration.
 
     Args:
         pipeline: From `create_pipeline`; changed in place.
@@ -37,6 +40,8 @@ def add_runtime_parameters(pipeline: tfx_pipeline.Pipeline, config: PipelineConf
         properties = node.exec_properties
         if isinstance(node, TextExampleGen):
             properties[specs.INPUT_BASE_KEY] = parameter(DATA_PATH, properties[specs.INPUT_BASE_KEY])
+            if SPANS_KEY in properties:
+                properties[SPANS_KEY] = parameter(DATA_SPANS, properties[SPANS_KEY])
         elif isinstance(node, MaskedTrainer):
             for name, value in config.trainer.options().model_dump().items():
                 if type(value) in (int, float):

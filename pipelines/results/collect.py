@@ -17,6 +17,7 @@ from ...components.pusher.pushed_model import pushed_folder
 from ...components.report.artifact import page_path, warnings_path
 from ...components.serving_check.verdict import read_verdict
 from ...components.text_example_gen.input_warnings import input_warnings
+from ...components.text_example_gen.spans import SPANS_KEY
 from ...components.text_transform.vocabulary_file import learned_words, vocabulary_file
 from ...components.trainer.precision import read_precision
 from ...components.trainer.started_from import read_started_from
@@ -48,11 +49,12 @@ def collect_summary(
     Returns:
         The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null if the
         Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.ServingVerdict`) if the
-        ServingCheck did not; `precision` is the `value` of the Trainer's precision and the `reason` for it, null if
-        nothing recorded it; `started_from` has the `model` that the training started from, empty if none was served
-        yet, and the number of `new_words`, and is null without `trainer.warm_start`; `pushed_model` is null if nothing
-        was pushed, or if the version that a cached Pusher pushed is gone, with a warning; `report` is null if no report
-        was written. Losses are in nats.
+        ServingCheck did not; `spans` has the number, version and day of each span that was read, from the oldest to the
+        newest, and is null if no pattern has markers; `precision` is the `value` of the Trainer's precision and the
+        `reason` for it, null if nothing recorded it; `started_from` has the `model` that the training started from,
+        empty if none was served yet, and the number of `new_words`, and is null without `trainer.warm_start`;
+        `pushed_model` is null if nothing was pushed, or if the version that a cached Pusher pushed is gone, with a
+        warning; `report` is null if no report was written. Losses are in nats.
     """
     ended = {node.id for node in nodes if node.state in ("COMPLETE", "CACHED")}
 
@@ -97,6 +99,7 @@ def collect_summary(
             for node in nodes
         ],
         "warnings": warnings,
+        "spans": _spans(output("TextExampleGen", "examples")),
         **results,
         "precision": None if model_run is None else _recorded(read_precision, model_run.uri),
         "started_from": None if model_run is None else _recorded(read_started_from, model_run.uri),
@@ -104,6 +107,13 @@ def collect_summary(
         "pushed_model": pushed_model,
         "report": None if report is None else page_path(report.uri),
     }
+
+
+def _spans(examples: metadata_store_pb2.Artifact | None) -> list[dict[str, Any]] | None:
+    if examples is None or SPANS_KEY not in examples.custom_properties:
+        return None
+    spans: list[dict[str, Any]] = json.loads(examples.custom_properties[SPANS_KEY].string_value)
+    return spans
 
 
 def _recorded(read: Callable[[str], Any], model_run_uri: str) -> dict[str, Any] | None:

@@ -31,6 +31,24 @@ def test_a_span_that_is_no_number_is_moved_as_the_message_says():
     assert "a pattern takes either {SPAN} or {YYYY}, {MM} and {DD}" in refused(*GATE, "--data", "{YYYY}/*.txt")
 
 
+def test_spans_that_are_missing_or_half_written_are_mended_as_the_message_says():
+    files = "--data", "span-{SPAN}/*.txt", "--set"
+    for span in ("1", "3"):
+        Path(f"span-{span}").mkdir()
+        Path(f"span-{span}/x.txt").write_text(LINES)
+    assert refused(*GATE, *files, "data.span_window=2") == (
+        "data.spans: 1 and 3 are read, and no span between them is there; add it, read fewer spans (data.span_window), "
+        "or set data.span_gaps to allow"
+    )
+    runs(*GATE, *files, "data.span_window=2", "--set", "data.span_gaps=allow")
+    Path("span-2").mkdir()
+    message = refused(*GATE, *files, "data.spans=[1,3]")
+    assert message.startswith("data.files: no file of span 2 matches (in /")
+    assert message.endswith("/span-2); it seems to be half written: add its files, or remove it")
+    Path("span-2/x.txt").write_text(LINES)
+    runs(*GATE, *files, "data.spans=[1,3]")
+
+
 @pytest.mark.parametrize(
     ("file", "message"),
     [

@@ -180,6 +180,32 @@ def test_what_orchestrators_need(reader):
     assert (reader.folder / "my-model-kubeflow.yaml").stat().st_size > 10_000
 
 
+def test_spans(reader):
+    for span in (1, 2):
+        (reader.folder / "news" / f"week-{span}").mkdir(parents=True)
+        (reader.folder / "news" / f"week-{span}" / "mine.txt").write_text(corpus(200, span))
+    (reader.folder / "heldout.txt").write_text(corpus(60, 9))
+    (settings,) = [block for block in blocks("yaml") if "span_window:" in block]
+    (reader.folder / "weekly.yaml").write_text(settings)
+    printed = reader.type("tfx-lm run --config weekly.yaml")
+    assert "Spans read: 1, 2." in printed
+    read = [{"span": span, "version": None, "date": None} for span in (1, 2)]
+    assert json.loads((reader.folder / "weekly" / "summary.json").read_text())["spans"] == read
+    reader.type("tfx-lm run --config weekly.yaml --set data.span_window=1 --set 'data.spans=[1, 2]'")
+    summary = json.loads((reader.folder / "weekly" / "summary.json").read_text())
+    assert summary["spans"] == read
+    states = {node["id"]: node["state"] for node in summary["nodes"]}
+    # The report shows the configuration, which is another one.
+    assert {node for node, state in states.items() if state != "CACHED"} == {
+        "Baseline",
+        "Evaluator",
+        "Report",
+        "Pusher",
+    }
+    reader.type("tfx-lm compile --runner airflow --config weekly.yaml --output dags/weekly.json")
+    assert json.loads((reader.folder / "dags" / "weekly.dag.json").read_text())["parameters"]["data_spans"] == ""
+
+
 def test_a_rollback(reader):
     serving = reader.folder / "my-model" / "serving"
     (newest,) = serving.glob("[0-9]*")

@@ -1,5 +1,12 @@
 import pytest
-from tfx_lm.components.text_example_gen.spans import check_markers, check_numbers, has_span, spans_as_wildcards
+from tfx_lm.components.text_example_gen.spans import (
+    check_markers,
+    has_span,
+    spans_as_wildcards,
+    texts_at_markers,
+    texts_of,
+    with_texts,
+)
 from tfx_lm.text_files.errors import InputError
 
 
@@ -35,28 +42,26 @@ def test_markers_that_cannot_be_replaced(pattern):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "path"),
+    ("pattern", "path", "texts"),
     [
-        ("/a/s-{SPAN}/*.txt", "/a/s-12/x.txt"),
-        ("/a/s-{SPAN:2}/v{VERSION}/[xy]?.txt", "/a/s-07/v1/x1.txt"),
-        ("/a/{YYYY}-{MM}-{DD}/x[[]1].txt", "/a/2024-02-29/x[1].txt"),
-        ("/a/*.txt", "/a/x.txt"),
+        ("/a/s-{SPAN}/*.txt", "/a/s-12/x.txt", {"SPAN": "12"}),
+        ("/a/s-{SPAN:2}/v{VERSION}/[xy]?.txt", "/a/s-07/v1/x1.txt", {"SPAN": "07", "VERSION": "1"}),
+        (
+            "/a/{YYYY}-{MM}-{DD}/x[[]1].txt",
+            "/a/2024-02-29/x[1].txt",
+            {"YYYY": "2024", "MM": "02", "DD": "29"},
+        ),
+        ("/a/s-{SPAN}/*.txt", "/a/s-old/x.txt", None),
+        ("/a/s-{SPAN:2}/x.txt", "/a/s-7/x.txt", None),
+        ("/a/{YYYY}{MM}{DD}.txt", "/a/2024-2-9.txt", None),
+        ("/a/a{SPAN}.txt", "/a/a{SPAN}.txt", None),
     ],
 )
-def test_numbers_at_the_markers(pattern, path):
-    check_numbers("files", pattern, path)
+def test_texts_at_the_markers(pattern, path, texts):
+    assert texts_at_markers(pattern, path) == texts
 
 
-@pytest.mark.parametrize(
-    ("pattern", "path"),
-    [
-        ("/a/s-{SPAN}/*.txt", "/a/s-old/x.txt"),
-        ("/a/s-{SPAN:2}/x.txt", "/a/s-7/x.txt"),
-        ("/a/{YYYY}{MM}{DD}.txt", "/a/2024-2-9.txt"),
-        ("/a/a{SPAN}.txt", "/a/a{SPAN}.txt"),
-    ],
-)
-def test_no_numbers_at_the_markers(pattern, path):
-    with pytest.raises(InputError) as caught:
-        check_numbers("files", pattern, path)
-    assert str(caught.value).startswith(f"files: {path} matches {pattern}, whose markers stand for numbers; move it")
+def test_markers_are_replaced():
+    assert with_texts("/{SPAN:2}/v{VERSION}/{x}", {"SPAN": "07", "VERSION": "1"}) == "/07/v1/{x}"
+    assert texts_of("/{SPAN:3}/{VERSION}", {"SPAN": 7, "VERSION": 12}) == {"SPAN": "007", "VERSION": "12"}
+    assert texts_of("{YYYY}-{MM}-{DD}", {"YYYY": 2026, "MM": 5, "DD": 1}) == {"YYYY": "2026", "MM": "05", "DD": "01"}

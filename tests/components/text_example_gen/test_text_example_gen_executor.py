@@ -54,6 +54,22 @@ def test_every_type_and_every_kind_of_line(run_component, tmp_path):
     assert said == ["reading 6 files", "train 10 lines, eval 1 lines"]
 
 
+def test_without_a_driver_the_executor_finds_the_spans(run_component, tmp_path):
+    for span in (1, 2, 3):
+        (tmp_path / f"span-{span}.txt").write_text(f"in {span}\n")
+    (tmp_path / "heldout.txt").write_text("held out\n")
+    splits = {"train": [str(tmp_path / "span-{SPAN}.txt")], "eval": [str(tmp_path / "heldout.txt")]}
+    output = run_component(splits=splits, spans="2,3")
+    assert output.texts("train") == [b"in 2", b"in 3"]
+    assert output.texts("eval") == [b"held out"]
+    assert output.count("span") == 3
+    assert json.loads(output.artifact.get_string_custom_property("spans")) == [
+        {"span": 2, "version": None, "date": None},
+        {"span": 3, "version": None, "date": None},
+    ]
+    assert "split:train-span-2,num_files:1" in output.artifact.get_string_custom_property("input_fingerprint")
+
+
 def test_hidden_folders_that_a_wildcard_matches_are_left_out(run_component, tmp_path):
     for folder in ("one", ".ipynb_checkpoints", ".asked"):
         (tmp_path / folder).mkdir()

@@ -1,9 +1,11 @@
 import gzip
+import json
 
 import pytest
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
+from tfx.proto.range_config_pb2 import RangeConfig, RollingRange
 from tfx_lm.components.text_example_gen.component import TextExampleGen
 from tfx_lm.components.text_example_gen.input_config import input_base_and_config
 
@@ -70,15 +72,28 @@ def test_the_node_runs_is_cached_and_runs_again_when_its_input_changes(tmp_path)
 
 
 @pytest.mark.slow
-def test_the_newest_span_is_read(tmp_path):
-    for span, lines in ((1, 50), (2, 80)):
+def test_the_newest_spans_are_read_and_the_same_spans_are_cached(tmp_path):
+    def add(span, lines):
         folder = tmp_path / f"span-{span}"
         folder.mkdir()
         (folder / "x.txt").write_text("".join(f"line number {number}\n" for number in range(lines)))
-    state, artifact = _run(tmp_path, [tmp_path / "span-{SPAN}" / "*.txt"])
+
+    def run(files):
+        return _run(tmp_path, files, range_config=RangeConfig(rolling_range=RollingRange(num_spans=2)))
+
+    files = [tmp_path / "span-{SPAN}" / "*.txt"]
+    for span, lines in ((1, 20), (2, 50), (3, 80)):
+        add(span, lines)
+    state, artifact = run(files)
     assert state == "COMPLETE"
-    assert artifact.custom_properties["span"].int_value == 2
-    assert artifact.custom_properties["lines"].int_value == 80
+    assert artifact.custom_properties["span"].int_value == 3
+    assert [read["span"] for read in json.loads(artifact.custom_properties["spans"].string_value)] == [2, 3]
+    assert artifact.custom_properties["lines"].int_value == 130
+    state, same = _run(tmp_path, files, spans="2,3")
+    assert (state, same.id) == ("CACHED", artifact.id)
+    add(4, 10)
+    state, newer = run(files)
+    assert (state, newer.custom_properties["lines"].int_value) == ("COMPLETE", 90)
 
 
 @pytest.mark.slow

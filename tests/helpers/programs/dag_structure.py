@@ -14,7 +14,8 @@ def on_try(number):
     return [Template(text).render(ti=SimpleNamespace(try_number=number)) for text in texts]
 
 
-dag = create_dag(sys.argv[1], environment={"COLOUR": "blue"}, schedule="@daily")
+dag = create_dag(sys.argv[1], environment={"COLOUR": "blue"}, parameters={"data_spans": "{{ ds }}"}, schedule="@daily")
+given = {task.env["TFX_LM_PARAMETERS"] for task in dag.tasks if "TFX_LM_PARAMETERS" in task.env}
 print(
     "DAG "
     + json.dumps(
@@ -25,6 +26,7 @@ print(
             "retries": [task.retries for task in dag.tasks],
             "skips_on": list({code for task in dag.tasks for code in task.skip_on_exit_code}),
             "colours": list({task.env["COLOUR"] for task in dag.tasks}),
+            "parameters": [Template(text).render(ds="2026-05-01", dag_run=SimpleNamespace(conf={})) for text in given],
             "tries": [on_try(1), on_try(2)],
             "tfx": "tfx" in sys.modules,
         }

@@ -132,6 +132,7 @@ def test_the_dag_has_the_shape_of_the_pipeline(airflow_programs, tmp_path, monke
         "retries": [0] * 6,
         "skips_on": [99],
         "colours": ["blue"],
+        "parameters": ['{"data_spans": "2026-05-01"}'],
         "tries": [[""], ["--again"]],
         "tfx": False,
     }

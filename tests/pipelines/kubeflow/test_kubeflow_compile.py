@@ -132,6 +132,11 @@ def test_what_reads_the_newest_span_is_never_cached(small_config, tmp_path):
     kubeflow_runner.compile_pipeline(config, tmp_path / "pipeline.yaml")
     spec = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())
     assert cached_tasks(spec) == spec["root"]["dag"]["tasks"].keys() - {"Baseline", "TextExampleGen"}
+    assert spec["root"]["inputDefinitions"]["parameters"]["data_spans"]["defaultValue"] == ""
+    # Vertex AI would run TFX's driver, which finds one span only.
+    assert [of["container"].keys() & {"lifecycle"} for of in spec["deploymentSpec"]["executors"].values()] == [
+        set() for _ in spec["deploymentSpec"]["executors"]
+    ]
 
 
 def test_nothing_is_left_beside_the_file(config, tmp_path, monkeypatch):

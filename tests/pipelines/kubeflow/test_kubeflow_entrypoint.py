@@ -61,15 +61,19 @@ def test_tfxs_entry_point_takes_over_with_the_types_put_in(monkeypatch):
     assert arguments[-1] == "--runner=FlinkRunner"
 
 
-def test_the_driver_is_left_out_where_vertex_has_run_it(monkeypatch, tmp_path):
+def test_the_driver_is_left_out_where_vertex_has_run_it_and_for_spans(monkeypatch, tmp_path):
     commands = []
     monkeypatch.setattr(os, "execv", lambda path, command: commands.append(command))
     monkeypatch.setattr(entrypoint.subprocess, "run", lambda *a, **k: pytest.fail("the driver ran"))
     written = tmp_path / "output_metadata.json"
     written.write_text("{}")
-    for output_file in (str(written), "gs://bucket/output_metadata.json"):
+    for output_file, properties in (
+        (str(written), ("input_base", "input_config")),
+        ("gs://bucket/output_metadata.json", ("input_base", "input_config")),
+        ("/nowhere/output_metadata.json", ("input_base", "input_config", "spans")),
+    ):
         given = {"outputs": {"artifacts": {}, "outputFile": output_file}}
-        spec = {"parameters": {"input_base": {}, "input_config": {}}}
+        spec = {"parameters": {name: {} for name in properties}}
         entrypoint.main(
             [
                 "--json_serialized_invocation_args",
@@ -78,7 +82,7 @@ def test_the_driver_is_left_out_where_vertex_has_run_it(monkeypatch, tmp_path):
                 json.dumps(spec),
             ]
         )
-    assert len(commands) == 2
+    assert len(commands) == 3
 
 
 def test_a_page_is_a_file_with_the_class_that_writes_it():

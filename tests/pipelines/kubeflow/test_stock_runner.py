@@ -86,8 +86,7 @@ def test_the_newest_span_is_read_with_our_command(cluster, tmp_path):
 
 
 @pytest.mark.slow
-def test_without_a_driver_a_span_is_refused(cluster, tmp_path):
+def test_the_newest_span_is_read_with_tfxs_command(cluster, tmp_path):
     spec = written(compiled(spans_pipeline(), use_pipeline_spec_2_1=True), tmp_path / "stock.yaml")
-    with pytest.raises(Exception, match=r"span-\{SPAN\}/\*\.txt: no driver ran before this node") as caught:
-        cluster.run(spec)
-    assert "python -m tfx_lm.pipelines.kubeflow.kubeflow_entrypoint" in str(caught.value)
+    add_span(cluster, 3, 120)
+    assert cluster.run(spec).outputs["TextExampleGen"]["examples"].properties["lines"] == 120

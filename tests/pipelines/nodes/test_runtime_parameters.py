@@ -82,3 +82,17 @@ def test_folders_that_no_task_could_use(compiled, parameter, folder, message):
 def test_folders_that_tasks_can_use(compiled, parameter, folder):
     ir, _ = compiled
     set_parameters(ir, "run-1", {parameter: folder})
+
+
+def test_the_spans_are_one_if_patterns_have_markers(compiled, tmp_path):
+    assert "data_spans" not in compiled[1]
+    overrides = ["data.files=/data/{SPAN}/*.txt", "data.spans=7", "gate.max_perplexity=100", f"output={tmp_path}"]
+    config = load_config(None, overrides)
+    pipeline = create_pipeline(config)
+    defaults = add_runtime_parameters(pipeline, config)
+    assert defaults["data_spans"] == "7"
+    ir = compile_pipeline(pipeline, defaults)
+    with pytest.raises(ConfigurationError, match="parameter data_spans=newest: must be numbers or days"):
+        set_parameters(ir, "run-1", {"data_spans": "newest"})
+    set_parameters(ir, "run-1", {"data_spans": "2026-05-01"})
+    assert property_in(ir, "TextExampleGen", "spans") == "2026-05-01"

@@ -1,6 +1,8 @@
 """What a run says at its end, from records that stand in for ML Metadata."""
 
 import io
+import json
+from types import SimpleNamespace
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
@@ -157,11 +159,14 @@ def test_scores_and_intervals_fit_into_80_columns():
     stream = io.StringIO()
     console = Console(file=stream, width=80)
     summary = {"evaluation": scores, "baseline": scores, "run_id": "r", "nodes": [], "warnings": [], "gate": None,
+               "spans": [{"span": 20574, "version": 2, "date": "2026-05-01"},
+                         {"span": 8, "version": None, "date": None}],
                "precision": {"value": "bfloat16", "reason": "this processor multiplies it: AMX"},
                "started_from": {"model": "/serving/7", "new_words": 1234},
                "serving_check": None, "pushed_model": None, "report": None}  # fmt: skip
     print_summary(summary, console)
     assert stream.getvalue().count("12345.00 to 12346.50") == 2
+    assert "Spans read: 2026-05-01 (version 2), 8.\n" in stream.getvalue()
     assert "Trained in bfloat16, since this processor multiplies it: AMX.\n" in stream.getvalue()
     assert "Started from /serving/7 (1,234 new words).\n" in stream.getvalue()
     part = {"lines": 3, "change": 0.1, "change_lower95": 0.0, "change_upper95": 0.2}
@@ -179,6 +184,17 @@ def test_only_a_vocabulary_size_that_was_asked_for_is_warned_about(tmp_path, mon
     config = load_config(None, ["gate.max_perplexity=100", *settings])
     expected = ["vocabulary.size=10000: the corpus has only 2228 such words"] if warned else []
     assert collect_summary(config, "run", [], records)["warnings"] == expected
+
+
+def test_the_spans_that_were_read_are_in_the_summary():
+    spans = [{"span": 7, "version": None, "date": None}]
+    examples = metadata_store_pb2.Artifact()
+    examples.custom_properties["spans"].string_value = json.dumps(spans)
+    records = SimpleNamespace(output=lambda node, key: examples if node == "TextExampleGen" else None)
+    nodes = [NodeResult("TextExampleGen", "CACHED", 0.1)]
+    assert collect_summary(CONFIG, "run", nodes, records)["spans"] == spans
+    del examples.custom_properties["spans"]
+    assert collect_summary(CONFIG, "run", nodes, records)["spans"] is None
 
 
 def test_what_the_examples_warn_of_is_in_the_summary_and_on_the_terminal(tmp_path):
