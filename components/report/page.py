@@ -18,7 +18,7 @@ from ..trainer.precision import Precision
 from ..trainer.started_from import StartedFrom
 from . import figures, numbers, tables
 from .curves import Curves, best_epoch
-from .provenance import Source
+from .provenance import Source, spans_read
 from .surprisal import LEVELS, ScoredSentence, level
 from .text_counts import TextCounts
 
@@ -122,6 +122,7 @@ def render(page: Page) -> str:
         charts=_charts(page),
         levels=[0.0, *LEVELS],
         marked_bits=MARKED_BITS,
+        spans=spans_read(page.provenance),
         config=yaml.safe_dump(dict(page.config), sort_keys=False, allow_unicode=True),
     )
     return text.strip() + "\n"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from tfx import types
 
 from ..artifacts import Artifacts
+from ..text_example_gen.span_numbers import spans_in_words
+from ..text_example_gen.spans import SPANS_KEY
 
 
 class Source(NamedTuple):
@@ -38,6 +42,12 @@ def describe(inputs: Artifacts) -> list[Source]:
         for name, artifacts in sorted(inputs.items())
         for artifact in artifacts
     ]
+
+
+def spans_read(sources: Iterable[Source]) -> str:
+    """Returns the spans that Examples among the sources were read from, as text; empty if there are none."""
+    texts = [source.properties[SPANS_KEY] for source in sources if SPANS_KEY in source.properties]
+    return ", ".join(spans_in_words(json.loads(text)) for text in texts if text.startswith("["))
 
 
 def _properties(artifact: types.Artifact) -> dict[str, str]:

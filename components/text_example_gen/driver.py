@@ -17,6 +17,7 @@ from tfx.utils import proto_utils
 from ...errors import escape
 from ...text_files.errors import InputError
 from .input_config import ExecutorOptions
+from .inputs import check_spans_have_text
 from .span_choice import Choice, Wanted, choose_spans
 from .span_numbers import read_spans
 from .spans import SPANS_KEY, has_span
@@ -48,7 +49,7 @@ def resolve(exec_properties: dict[str, Any]) -> dict[str, Any]:
         The same, with `span` and `version` (those of the newest span that is read) and `input_fingerprint`.
 
     Raises:
-        InputError: See `span_choice.choose_spans`.
+        InputError: See `span_choice.choose_spans`; or a span has no text.
     """
     base = exec_properties[specs.INPUT_BASE_KEY]
     input_config, output_config = example_gen_pb2.Input(), example_gen_pb2.Output()
@@ -67,6 +68,7 @@ def resolve(exec_properties: dict[str, Any]) -> dict[str, Any]:
         for split in input_config.splits:
             groups[keys[split.name]].append(posixpath.join(base, split.pattern))
         choice = choose_spans(groups, _wanted(exec_properties, options))
+        check_spans_have_text(choice, options)
     if choice is not None:
         input_config, options = _of_choice(base, input_config, options, keys, choice)
         exec_properties[specs.CUSTOM_CONFIG_KEY] = proto_utils.proto_to_json(options.to_custom_config())

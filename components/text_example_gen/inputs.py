@@ -62,7 +62,7 @@ def check_inputs(
     if files:
         choice = _choose({"{files}": files}, wanted)
         paths = _checked_files("{files}", _of_choice("{files}", files, choice), options)
-        _check_spans_have_text(choice, options)
+        check_spans_have_text(choice, options)
         if not any(map(is_remote, files)):
             _check_hash_split(paths, HashSplit(hash_buckets), options)
         return paths
@@ -71,7 +71,7 @@ def check_inputs(
         name: _checked_files(_split_key(name), _of_choice(_split_key(name), patterns, choice), options)
         for name, patterns in (splits or {}).items()
     }
-    _check_spans_have_text(choice, options)
+    check_spans_have_text(choice, options)
     check_distinct((name, path) for name, paths in checked.items() for path in paths)
     for name, paths in checked.items():
         if not any(map(is_remote, (splits or {})[name])):
@@ -104,11 +104,21 @@ def _of_choice(key: str, patterns: Sequence[str], choice: Choice | None) -> list
     return read
 
 
-def _check_spans_have_text(choice: Choice | None, options: RecordOptions) -> None:
+def check_spans_have_text(choice: Choice | None, options: RecordOptions) -> None:
+    """Checks that each span that is read has some text in each split. Reads lines until there is one.
+
+    Args:
+        choice: The spans, or None. Remote files are not opened.
+        options: How a record is read.
+
+    Raises:
+        InputError: A span has no text.
+    """
     files: dict[tuple[str, int], list[str]] = {}
     for (key, _), patterns in choice.patterns.items() if choice else ():
         for span, pattern in patterns:
-            files.setdefault((key, span), []).extend(_matched(key, pattern))
+            if not is_remote(pattern):
+                files.setdefault((key, span), []).extend(_matched(key, pattern))
     dates = {span: date for span, _, date in choice.spans} if choice else {}
     for (key, span), paths in files.items():
         texts = _Texts(paths, options)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ...errors import SettingError, escape
 
@@ -48,6 +49,18 @@ def span_of_texts(texts: Mapping[str, str]) -> int:
 def shown(span: int, dated: bool) -> str:
     """Returns a span for a message: its day if it is one, otherwise its number."""
     return str((dated and day_of_number(span)) or span)
+
+
+def spans_in_words(spans: Iterable[Mapping[str, Any]]) -> str:
+    """Returns the spans that were read as text: `2026-05-01 (version 2), 2026-05-02`.
+
+    Args:
+        spans: The value of the custom property `spans` of Examples.
+    """
+    return ", ".join(
+        str(span["date"] or span["span"]) + ("" if span["version"] is None else f" (version {span['version']})")
+        for span in spans
+    )
 
 
 def read_spans(value: object) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ...components.text_example_gen.span_numbers import spans_in_words
 from ...components.trainer.started_from import StartedFrom
 
 INTERVAL = "  95 % interval"
@@ -27,7 +28,7 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     for warning in summary["warnings"]:
         console.print(f"warning: {warning}", highlight=False)
     if summary["spans"]:
-        console.print(f"Spans read: {', '.join(map(_span, summary['spans']))}.", highlight=False)
+        console.print(f"Spans read: {spans_in_words(summary['spans'])}.", highlight=False)
     if summary["precision"]:
         console.print("Trained in {value}, since {reason}.".format(**summary["precision"]), highlight=False)
     if summary["started_from"]:
@@ -44,11 +45,6 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     console.print(f"Pushed to {pushed}" if pushed else "Nothing was pushed.", highlight=False, soft_wrap=True)
     if summary["report"]:
         console.print(f"Report: {summary['report']}", highlight=False, soft_wrap=True)
-
-
-def _span(span: dict[str, Any]) -> str:
-    version = "" if span["version"] is None else f" (version {span['version']})"
-    return f"{span['date'] or span['span']}{version}"
 
 
 def _print_serving_check(check: dict[str, Any], console: Console) -> None:

@@ -1,10 +1,12 @@
 import base64
+import dataclasses
 import hashlib
 import re
 from html.parser import HTMLParser
 
 import pytest
 from tfx_lm.components.report.page import render
+from tfx_lm.components.report.provenance import Source
 
 VOID = {"meta"}
 
@@ -138,3 +140,11 @@ def test_no_sentence_got_worse(pages):
     only_better = type(page.standouts)((), page.standouts.better)
     text = Outline(render(pages["blessed"](standouts=only_better))).text
     assert "Got worse the most None did. Got better the most −12.3 bits" in text
+
+
+def test_the_page_says_which_spans_were_read(pages):
+    read = '[{"span": 20574, "version": 2, "date": "2026-05-01"}, {"span": 20575, "version": 1, "date": "2026-05-02"}]'
+    source = Source("examples", "Examples", 1, "/examples", {"spans": read})
+    page = dataclasses.replace(pages["blessed"](), provenance=[source])
+    assert "Spans read 2026-05-01 (version 2), 2026-05-02 (version 1)" in Outline(render(page)).text
+    assert "Spans read" not in render(pages["blessed"]())

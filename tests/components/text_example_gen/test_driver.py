@@ -91,6 +91,14 @@ def test_a_refusal_names_the_setting(corpus):
         resolved(TextExampleGen.from_files(splits=splits))
 
 
+def test_a_span_without_text_is_refused(corpus):
+    (corpus / "2/x.txt").write_text("\n \n")
+    with pytest.raises(InputError, match=r"^files: span 2 is empty: .*/2/x\.txt has only empty lines"):
+        resolved(TextExampleGen.from_files(f"{corpus}/{{SPAN}}/*.txt", span_window=2))
+    (corpus / "2/y.txt").write_text("a dog\n")
+    resolved(TextExampleGen.from_files(f"{corpus}/{{SPAN}}/*.txt", span_window=2))
+
+
 def test_an_input_with_the_name_of_a_span_of_another(corpus):
     splits = {"a": f"{corpus}/{{SPAN}}/*.txt", "a-span-3": f"{corpus}/heldout.txt"}
     with pytest.raises(InputError, match="splits: a-span-3 is the name of two inputs; rename a split"):
