@@ -12,7 +12,7 @@ from ..pipelines.uncollected import import_uncollected
 from ..progress import listening
 from ..remote import is_remote
 from ..text_files.options import RecordOptions
-from .quiet_tensorflow import is_quiet, quiet_imports, quiet_tensorflow
+from .quiet_tensorflow import is_quiet, quiet_imports
 from .refusal import refuse
 from .setting_option import setting_option
 
@@ -46,7 +46,6 @@ def command(
     lm_oov_tokens, lm_truncated_tokens. The scores of all records and of those that were kept are printed, and are in
     scores.json.
     """
-    quiet_tensorflow(keras=True)
     with quiet_imports():
         import_uncollected("tfx_lm.components.bulk_score.score_files")
         from ..components.bulk_score.score_files import score_files

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..pipelines.errors import ConfigurationError
-from .quiet_tensorflow import quiet_tensorflow
+from .quiet_tensorflow import quiet_imports
 from .refusal import refuse
 
 
@@ -19,8 +19,8 @@ def command(output: Path) -> None:
     It is refused if another model is served by now than the one that the run compared with: `tfx-lm run` then
     compares, and pushes.
     """
-    quiet_tensorflow(keras=True)
-    from ..pipelines.local.push_again import push_again
+    with quiet_imports():
+        from ..pipelines.local.push_again import push_again
 
     try:
         version = push_again(output)

@@ -18,17 +18,16 @@ def is_quiet() -> bool:
     return os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
 
 
-def quiet_tensorflow(keras: bool = False) -> None:
+def quiet_tensorflow() -> None:
     """Imports TensorFlow without its start-up messages in a terminal that shows results, unless they were asked for.
 
-    Args:
-        keras: Whether TensorFlow may import Keras with itself. For TFX and for training, which do so anyway; what only
-            reads exported models starts a third sooner without. Whoever imports Keras later gets it as always.
+    TensorFlow imports Keras with itself, but not here: what only reads exported models starts a third sooner without.
+    Whoever imports Keras later gets it as always.
     """
     # TensorFlow 2.21 prints some messages at any level; google.api_core tells users of
     # Python 3.10 to upgrade.
     quietly = output_to(Path(os.devnull)) if is_quiet() else contextlib.nullcontext()
-    with quietly, contextlib.nullcontext() if keras else _without_keras():
+    with quietly, _without_keras():
         import_uncollected("tensorflow")
 
 
@@ -51,7 +50,8 @@ def _without_keras() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Drops what is printed while TFX and Beam are imported, and a recommendation of theirs later."""
+    """Drops what is printed while TensorFlow, TFX and Beam are imported, and a recommendation of theirs later."""
+    quiet_tensorflow()
     # google.api_core tells users of Python 3.10 to upgrade.
     with output_to(Path(os.devnull)) if is_quiet() else contextlib.nullcontext():
         yield

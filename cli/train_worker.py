@@ -14,7 +14,7 @@ from ..exit_codes import NODE_FAILED
 from ..pipelines.errors import ConfigurationError
 from ..pipelines.nodes.supervisor import supervise
 from ..pipelines.uncollected import import_uncollected
-from .quiet_tensorflow import quiet_imports, quiet_tensorflow
+from .quiet_tensorflow import quiet_imports
 from .refusal import refuse
 from .run_node import ending_signals, run_supervised
 
@@ -75,7 +75,6 @@ def _cluster(workers: tuple[str, ...], index: int | None) -> Cluster:
 
 
 def _help(file: Path, node_id: str, run_id: str, parameters: str, cluster: Cluster) -> int:
-    quiet_tensorflow(keras=True)
     with quiet_imports():
         import_uncollected("tfx_lm.pipelines.nodes.worker_command")
         from ..pipelines.nodes.worker_command import help_training
