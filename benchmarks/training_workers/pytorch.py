@@ -43,7 +43,9 @@ class Model(nn.Module):
         states, _ = self.recurrent(embedded)
         hidden = self.drop(states.data)
         if self.adaptive is not None:
-            return self.adaptive(hidden, targets).loss
+            # It takes no other dtype than that of its products, which autocast makes bfloat16.
+            dtype = torch.bfloat16 if torch.is_autocast_enabled("cpu") else hidden.dtype
+            return self.adaptive(hidden.to(dtype), targets).loss
         if self.chunks is not None:
             return linear_cross_entropy(hidden, self.kernel, targets, linear_bias=self.bias, options=self.chunks)
         return cross_entropy(linear(hidden, self.kernel, self.bias), targets)
