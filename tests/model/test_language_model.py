@@ -87,6 +87,17 @@ def test_dropout_follows_its_seed():
     assert not np.any(model.hidden(inputs).numpy() == 0)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_dropout_drops_its_share_and_keeps_the_mean(dtype):
+    model = LanguageModel(12, embedding_units=40, units=4, dropout=0.2, dtype=dtype)
+    # An odd number of units.
+    dropped = model._drop(tf.ones([3, 257, 201], tf.bfloat16 if "16" in dtype else tf.float32), tf.constant([1, 2]), 0)
+    dropped = tf.cast(dropped, tf.float32).numpy()
+    np.testing.assert_allclose(np.unique(dropped), [0, 1.25], rtol=1e-4)
+    # Five standard deviations of 155,000 draws.
+    assert abs((dropped == 0).mean() - 0.2) < 0.005
+
+
 @pytest.mark.parametrize("variational", [False, True])
 def test_variational_dropout_drops_the_same_units_at_all_steps(variational):
     model = LanguageModel(12, embedding_units=40, units=4, dropout=0.5, variational_dropout=variational)
