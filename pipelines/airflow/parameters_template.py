@@ -15,14 +15,15 @@ def parameters_template(parameters: Mapping[str, str | int | float]) -> str:
     Returns:
         `{"data_spans": "{{ ds }}"}` gives a template that reads `{"data_spans": "2026-05-01"}` in that day's run.
     """
-    # Blocks, since a template inside of an expression is plain text.
+    # Blocks, since a template inside of an expression is plain text. What the run's own configuration gives is not
+    # rendered: a run that somebody starts may have no `ds`.
     blocks = "".join(
-        f"{{% set value_{index} %}}{text}{{% endset %}}"
-        for index, text in enumerate(parameters.values())
+        f"{{% set value_{index} %}}{{% if {json.dumps(name)} not in given %}}{text}{{% endif %}}{{% endset %}}"
+        for index, (name, text) in enumerate(parameters.items())
         if isinstance(text, str)
     )
     values = ", ".join(
         f"{json.dumps(name)}: {f'value_{index}' if isinstance(value, str) else json.dumps(value)}"
         for index, (name, value) in enumerate(parameters.items())
     )
-    return f"{blocks}{{{{ dict({{{values}}}, **(dag_run.conf or {{}})) | tojson }}}}"
+    return f"{{% set given = dag_run.conf or {{}} %}}{blocks}{{{{ dict({{{values}}}, **given) | tojson }}}}"

@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
+from jinja2 import StrictUndefined, UndefinedError
 from jinja2.sandbox import SandboxedEnvironment
 from tfx_lm.pipelines.airflow.parameters_template import parameters_template
 
@@ -19,3 +20,13 @@ from tfx_lm.pipelines.airflow.parameters_template import parameters_template
 def test_the_parameters_of_a_run(parameters, conf, expected):
     template = SandboxedEnvironment().from_string(parameters_template(parameters))
     assert template.render(ds="2026-05-01", dag_run=SimpleNamespace(conf=conf)) == expected
+
+
+def test_a_template_that_the_runs_own_configuration_replaces_is_not_rendered():
+    """Airflow 3 knows no `ds` in a run that somebody starts without a date."""
+    template = SandboxedEnvironment(undefined=StrictUndefined).from_string(
+        parameters_template({"data_spans": "{{ ds }}"})
+    )
+    assert template.render(dag_run=SimpleNamespace(conf={"data_spans": "7"})) == '{"data_spans": "7"}'
+    with pytest.raises(UndefinedError, match="'ds' is undefined"):
+        template.render(dag_run=SimpleNamespace(conf=None))
