@@ -82,8 +82,17 @@ def check_markers(key: str, pattern: str) -> None:
         pattern: A pattern.
 
     Raises:
-        InputError: A marker stands twice, a date is not complete, or `{VERSION}` stands alone.
+        InputError: A marker stands twice or beside `**`, a date is not complete, `{VERSION}` stands alone, or a width
+            is no whole number above 0.
     """
+    if has_span(pattern) and "**" in pattern.split("/"):
+        raise InputError(f"{key}: {escape(pattern)}: ** cannot stand beside a span; give a pattern for each depth")
+    for match in _MARKER.finditer(pattern):
+        if match[2] is not None and (match[1] in _DATE or not re.fullmatch("[1-9][0-9]?", match[2])):
+            raise InputError(
+                f"{key}: {escape(pattern)}: {escape(match[0])}: {{{{SPAN}}}} and {{{{VERSION}}}} may have a number of "
+                "digits, such as {{SPAN:2}}; other markers have none"
+            )
     names = [match[1] for match in _MARKER.finditer(pattern)]
     dates = [name for name in names if name in _DATE]
     spans = names.count("SPAN")

@@ -42,6 +42,22 @@ def test_markers_that_cannot_be_replaced(pattern):
 
 
 @pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("/{SPAN}/**/x.txt", "files: /{SPAN}/**/x.txt: ** cannot stand beside a span; give a pattern for each depth"),
+        ("/{SPAN:0}/x", "{SPAN:0}: {SPAN} and {VERSION} may have a number of digits, such as {SPAN:2}; other markers"),
+        ("/{SPAN:two}/x", "{SPAN:two}: {SPAN} and {VERSION} may have a number of digits"),
+        ("/{SPAN}/v{VERSION:}/x", "{VERSION:}: {SPAN} and {VERSION} may have a number of digits"),
+        ("/{YYYY:4}{MM}{DD}/x", "{YYYY:4}: {SPAN} and {VERSION} may have a number of digits"),
+    ],
+)
+def test_widths_and_depths_that_no_marker_has(pattern, message):
+    with pytest.raises(InputError) as caught:
+        check_markers("{files}", pattern)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("pattern", "path", "texts"),
     [
         ("/a/s-{SPAN}/*.txt", "/a/s-12/x.txt", {"SPAN": "12"}),
