@@ -97,6 +97,8 @@ setup(
         "pyyaml",
         "rich>=13",
         "scipy",
+        # Learns the pieces of `vocabulary.kind: subwords`.
+        "sentencepiece>=0.2",
         # Beam decides its version.
         "zstandard",
     ],

@@ -13,8 +13,12 @@ from .detokenize import readable_text, tokenizer_kind
 from .exported_model import ExportedModel
 from .sampling import draw
 from .signatures import NEXT_WORD, SCORE
+from .token_identity import reads_pieces
+from .words_of_pieces import begins_word, spelled
 
 _DEFAULTS = CompletionOptions()
+# On average, at most: a model that never ends a word must not go on for ever.
+_PIECES_OF_A_WORD = 16
 
 
 def candidates(model: ExportedModel, text: str, top_n: int = 10) -> list[tuple[str, float]]:
@@ -54,7 +58,8 @@ def complete(
     Args:
         model: From `scoring.load_model`, with the signatures `tokenize`, `step` and `score`.
         text: The text before; it may be empty.
-        length: Number of tokens to add (words; bytes for a byte model).
+        length: Number of tokens to add (words; bytes for a byte model). With subwords: of words; the first may go on
+            with the last one of the text.
         temperature: Below 1 the likely words become likelier; 0 always takes the likeliest word.
         top_k: Number of likeliest words to draw from; None: all.
         top_p: Draws from the fewest of these words that have this share of the probability together.
@@ -70,17 +75,41 @@ def complete(
     options = CompletionOptions.parse(
         {"length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     )
-    kind = tokenizer_kind(_words(model.call(SCORE, text=tf.constant([b"a,b"]))["words"][0]))
     generator = np.random.default_rng(seed)
     continuation = Continuation(model, _raw(text))
-    words: list[bytes] = []
-    for _ in range(length):
-        try:
-            token = draw(options, continuation.log_probabilities, generator)
-        except ValueError as error:
-            raise ValueError(f"{model.path}: {error}") from error
-        words.append(continuation.append(token))
+    if reads_pieces(model.path):
+        return _printable(text + _words_in_pieces(continuation, options, not text or text[-1].isspace(), generator))
+    kind = tokenizer_kind(_words(model.call(SCORE, text=tf.constant([b"a,b"]))["words"][0]))
+    words = [continuation.append(_draw(options, continuation, generator)) for _ in range(length)]
     return _printable(readable_text(text, _words(np.array(words, object)), kind))
+
+
+def _words_in_pieces(
+    continuation: Continuation, options: CompletionOptions, at_beginning: bool, generator: np.random.Generator
+) -> str:
+    """Draws pieces until the words are complete, of which the first may go on with the text's last one."""
+    pieces: list[bytes] = []
+    words = 0
+    while options.length and len(pieces) < options.length * _PIECES_OF_A_WORD:
+        first = at_beginning and not pieces
+        piece = continuation.word(token := _draw(options, continuation, generator, begins_only=first))
+        words += begins_word(piece) or not pieces
+        if words > options.length:
+            break
+        pieces.append(continuation.append(token))
+    text = spelled(pieces)
+    return (text.removeprefix(b" ") if at_beginning else text).decode("utf-8", "surrogateescape")
+
+
+def _draw(
+    options: CompletionOptions, continuation: Continuation, generator: np.random.Generator, begins_only: bool = False
+) -> int:
+    """Draws the next token; with `begins_only`, one that follows white space."""
+    allowed = continuation.after_space if begins_only else True
+    try:
+        return draw(options, np.where(allowed, continuation.log_probabilities, -np.inf), generator)
+    except ValueError as error:
+        raise ValueError(f"{continuation.path}: {error}") from error
 
 
 def _shape_of_k(model: ExportedModel) -> list[int]:

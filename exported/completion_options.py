@@ -12,7 +12,7 @@ __all__ = ["CompletionOptions"]
 class CompletionOptions(Settings):
     """Options that continue a text; the limits of the draws apply in this order."""
 
-    # Number of tokens to add (words; bytes for a byte model).
+    # Number of tokens to add (words, also with subwords; bytes for a byte model).
     length: WholeNumber = Field(20, ge=0, le=100_000)
     # Log-probabilities are divided by it: below 1 the likely words become likelier; 0 always takes the likeliest.
     temperature: Number = Field(1.0, ge=0.0)

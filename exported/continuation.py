@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
+from ..transform.tokenizer import MARK
 from ..transform.vocabulary import START_ID, VOCABULARY_NAME, read_vocabulary
 from .exported_model import ExportedModel
 from .signatures import STEP, TOKENIZE
@@ -48,6 +51,20 @@ class Continuation:
         """
         self._read([token])
         return self._words[token]
+
+    def word(self, token: int) -> bytes:
+        """Returns the word of a token, and reads nothing."""
+        return self._words[token]
+
+    @property
+    def path(self) -> str:
+        """The model's folder."""
+        return self._model.path
+
+    @functools.cached_property
+    def after_space(self) -> np.ndarray:
+        """Bool [vocabulary], the pieces that follow white space."""
+        return np.array([word.startswith(MARK.encode()) for word in self._words])
 
     def _read(self, ids: np.ndarray | list[int]) -> None:
         outputs = self._model.call(STEP, ids=tf.constant([ids], tf.int64), states=self._states)

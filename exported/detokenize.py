@@ -65,10 +65,11 @@ def _attached(text: str, word: str) -> bool:
     if word == '"' or last == '"':
         # With an odd number of straight quotes so far, one is open.
         return text.count('"') % 2 == 1
-    return _is_unspaced_script(last) and _is_unspaced_script(word[:1])
+    return is_unspaced_script(last) and is_unspaced_script(word[:1])
 
 
-def _is_unspaced_script(character: str) -> bool:
+def is_unspaced_script(character: str) -> bool:
+    """Returns whether a character is of a script that is written without spaces; False for no character."""
     name = unicodedata.name(character, "") if character else ""
     return name.startswith(("CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "FULLWIDTH"))
 

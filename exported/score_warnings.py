@@ -42,8 +42,8 @@ def score_warnings(scores: Mapping[str, float]) -> list[SettingError]:
         warnings.append(
             SettingError(
                 f"{100 * share:.3g} % of the scored tokens are unknown words, which makes the perplexity low; compare "
-                "bits per byte, raise {vocabulary_size} or lower {vocabulary_min_count}, or see whether {tokenizer}, "
-                "{lowercase} and {vocabulary_file} fit the text"
+                "bits per byte, raise {vocabulary_size} or lower {vocabulary_min_count}, try "
+                "{vocabulary_kind}=subwords, or see whether {tokenizer}, {lowercase} and {vocabulary_file} fit the text"
             )
         )
     sentences, tokens = int(scores["sentences"]), int(scores["tokens"])

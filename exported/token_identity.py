@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..errors import SettingError, escape
+from ..transform.pieces import holds_pieces
 from ..transform.vocabulary import read_vocabulary
 
 # TensorFlow keeps this folder free for such files; no server reads them.
@@ -34,6 +35,8 @@ def write_token_identity(path: str, transform_config: Mapping[str, Any], vocabul
         "vocabulary_size": len(words),
         "vocabulary_sha256": digest,
     }
+    if holds_pieces(words):
+        identity["vocabulary_kind"] = "subwords"
     if isinstance(transform_config.get("max_length"), int):
         identity["max_length"] = transform_config["max_length"]
     elif transform_config.get("auto_limit") is not None:
@@ -50,9 +53,9 @@ def read_token_identity(path: str) -> dict[str, Any]:
         path: The folder that holds `saved_model.pb`.
 
     Returns:
-        `{"tokenizer": .., "lowercase": .., "vocabulary_size": .., "vocabulary_sha256": ..}`, and `max_length`, the most
-        targets of a line. Models of earlier versions do not have it, nor those of `max_length: auto`, which have
-        `auto_limit` if there is one.
+        `{"tokenizer": .., "lowercase": .., "vocabulary_size": .., "vocabulary_sha256": ..}`; `vocabulary_kind` if it is
+        `subwords`; and `max_length`, the most targets of a line. Models of earlier versions do not have it, nor those
+        of `max_length: auto`, which have `auto_limit` if there is one.
 
     Raises:
         ValueError: If there is none, or it cannot be read.
@@ -62,6 +65,14 @@ def read_token_identity(path: str) -> dict[str, Any]:
             return json.loads(file.read())
     except (tf.errors.OpError, ValueError) as error:
         raise ValueError(f"{path}: has no readable {FILE}; train and export it with this version of tfx_lm") from error
+
+
+def reads_pieces(path: str) -> bool:
+    """Returns whether the tokens of a SavedModel are pieces of words: False if it has no token identity."""
+    try:
+        return read_token_identity(path).get("vocabulary_kind") == "subwords"
+    except ValueError:
+        return False
 
 
 def same_tokens(candidate: str, baseline: str) -> bool:
@@ -99,5 +110,6 @@ def _tokens(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 def _words(identity: Mapping[str, Any]) -> str:
     tokenizer = f"{identity['tokenizer']}{' (lower-cased)' if identity['lowercase'] else ''}"
-    vocabulary = f"a vocabulary of {identity['vocabulary_size']} ({identity['vocabulary_sha256'][:12]})"
+    subwords = " pieces" if identity.get("vocabulary_kind") == "subwords" else ""
+    vocabulary = f"a vocabulary of {identity['vocabulary_size']}{subwords} ({identity['vocabulary_sha256'][:12]})"
     return f"{tokenizer} tokens with {vocabulary}"

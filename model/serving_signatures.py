@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from ..transform import accounting, padding, tokenizer, vocabulary
+from ..transform.pieces import piece_ids
 from .language_model import LanguageModel
 from .serialized_examples import refuse_examples, refuse_transformed
 from .transform_graph import TransformGraph
@@ -65,9 +66,16 @@ class Signatures:
         # Called by several signatures.
         text = tf.TensorSpec([None], tf.string)
         self._line = _function(refuse_examples, text)
-        self._words = _function(lambda line: tokenizer.tokenize(line, tokenizer_kind, lowercase), text)
+        self._words = _function(lambda line: self._tokens(line, lowercase), text)
         self._hidden = _function(model.hidden, tf.TensorSpec([None, None], tf.int64))
         self._scored = _function(self._score, text)
+
+    def _tokens(self, line: tf.Tensor, lowercase: bool) -> tf.RaggedTensor:
+        """Returns the words of each line, or their pieces: string [batch, None]."""
+        if not self._transform.subwords:
+            return tokenizer.tokenize(line, self._kind, lowercase)
+        words = tokenizer.tokenize_marked(line, self._kind, lowercase)
+        return tf.ragged.map_flat_values(self._words_of_ids.lookup, piece_ids(words, self._ids_of_words.lookup))
 
     @property
     def tables(self) -> list[tf.lookup.StaticHashTable]:
@@ -226,7 +234,7 @@ class Signatures:
         batch = padding.pad_batch(ids, _steps(ids))
         hidden = self._hidden(batch.inputs)
         nll = self._model.softmax.nll(hidden, batch.targets, batch.mask)
-        line = accounting.line_sums(text, tokens, ids, self._kind)
+        line = accounting.line_sums(text, tokens, ids, self._kind, self._transform.subwords)
         unknown = batch.targets == vocabulary.UNKNOWN_ID
         sums = {
             "nll": tf.reduce_sum(nll, axis=1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from ..transform.pieces import holds_pieces
 from ..transform.preprocessing import IDS, TEXT
 from ..transform.vocabulary import VOCABULARY_NAME, read_vocabulary
 
@@ -20,6 +21,7 @@ class TransformGraph:
     Attributes:
         vocabulary_path: The vocabulary file.
         vocabulary_size: The number of ids, the reserved ones included.
+        subwords: Whether the vocabulary is one of pieces of words.
         trackable: The tables and files that a SavedModel must hold for the graph to work.
 
     Raises:
@@ -32,7 +34,9 @@ class TransformGraph:
         if vocabulary_path is None:
             raise ValueError(f"the transform graph in {directory} has no vocabulary {VOCABULARY_NAME!r}: {_REMEDY}")
         self.vocabulary_path = vocabulary_path
-        self.vocabulary_size = len(read_vocabulary(self.vocabulary_path))
+        words = read_vocabulary(self.vocabulary_path)
+        self.vocabulary_size = len(words)
+        self.subwords = holds_pieces(words)
         self.trackable = tf.saved_model.load(output.transform_savedmodel_dir)
         (self._inputs,), _ = self.trackable.transform_fn.structured_input_signature
         if TEXT not in self._inputs:

@@ -22,7 +22,7 @@ from ..exported.plain_path import pattern_letters
 from ..model.options import TrainerOptions
 from ..remote import is_remote
 from ..settings import Number, Settings, WholeNumber, explain
-from ..transform.options import AUTO, LineOptions, TextOptions, VocabularyOptions
+from ..transform.options import AUTO, LineOptions, TextOptions, VocabularyOptions, check_kind
 from .beam.options import BeamConfig
 from .errors import ConfigurationError
 from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
@@ -172,6 +172,11 @@ class PipelineConfig(Settings):
                 f"data.max_length={length}: a batch holds only trainer.batch_tokens={batch_tokens} tokens; lower "
                 "data.max_length, or raise trainer.batch_tokens"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _tokenizer_fits_the_vocabulary(self) -> PipelineConfig:
+        check_kind(self.data.tokenizer, self.vocabulary)
         return self
 
     @field_validator("metadata")

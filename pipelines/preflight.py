@@ -95,11 +95,14 @@ def check_vocabulary(config: PipelineConfig) -> None:
     with output_to(Path(os.devnull)):
         import tensorflow as tf
 
+        from ..transform.pieces import check_kind_of_pinned
         from ..transform.reachable_words import check_reachable
         from ..transform.vocabulary import check_pinned_vocabulary, read_vocabulary
     try:
         check_pinned_vocabulary(file)
-        check_reachable(read_vocabulary(file), config.data.tokenizer, config.data.lowercase)
+        words = read_vocabulary(file)
+        check_kind_of_pinned(file, words, config.vocabulary.kind)
+        check_reachable(words, config.data.tokenizer, config.data.lowercase)
     except ValueError as error:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     except tf.errors.OpError as error:

@@ -30,6 +30,7 @@ _SECTIONS: tuple[tuple[str, type[Settings]], ...] = (
 # Arguments whose names say more than the key does, because a component has no sections.
 _EXCEPTIONS = {
     "vocabulary_file": "vocabulary.file",
+    "vocabulary_kind": "vocabulary.kind",
     "vocabulary_size": "vocabulary.size",
     "vocabulary_min_count": "vocabulary.min_count",
     "min_count": "vocabulary.min_count",
@@ -47,7 +48,7 @@ def _keys() -> dict[str, str]:
                 raise RuntimeError(f"{keys[name]} and {section}.{name} have the same name; rename one of them")
             keys[name] = f"{section}.{name}"
     # Too short to say what they mean outside their section.
-    for name in ("size", "file"):
+    for name in ("kind", "size", "file"):
         del keys[name]
     return keys | _EXCEPTIONS
 

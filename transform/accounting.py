@@ -12,6 +12,8 @@ spelled out with all bytes equally likely:
 | a word that was cut | its bytes + 1 for the space |
 | a `</s>` that was cut | 1, the line break |
 
+A piece of a word is charged its own bytes, of which the mark of a word's beginning is one, a space.
+
 With the tokenizer `byte` a token is one raw byte, spaces are tokens themselves, and the charge for each
 is 1, however long its name (`<0x41>`) is.
 """
@@ -20,8 +22,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from .tokenizer import TokenizerKind
+from .tokenizer import MARK, TokenizerKind
 from .vocabulary import UNKNOWN_ID
+
+# No learned piece looks like it.
+_BYTE = "<0x[0-9A-F]{2}>"
 
 
 class LineSums(NamedTuple):
@@ -42,7 +47,9 @@ class LineSums(NamedTuple):
     spelled_bytes: tf.Tensor
 
 
-def line_sums(text: tf.Tensor, tokens: tf.RaggedTensor, ids: tf.RaggedTensor, kind: TokenizerKind) -> LineSums:
+def line_sums(
+    text: tf.Tensor, tokens: tf.RaggedTensor, ids: tf.RaggedTensor, kind: TokenizerKind, subwords: bool = False
+) -> LineSums:
     """Counts what the evaluation and the signatures report for each line.
 
     `"the cat sat"` with the = 7, cat unknown, cut to two targets:
@@ -59,6 +66,7 @@ def line_sums(text: tf.Tensor, tokens: tf.RaggedTensor, ids: tf.RaggedTensor, ki
         tokens: string `[batch, None]`, all words of each line (`tokenize(text, kind, ...)`), uncut.
         ids: int64 `[batch, None]`, the targets after the transform: `(ids(w1..wn) + [3])[:max_length]`.
         kind: The tokenizer that made `tokens`.
+        subwords: Whether the tokens are pieces of words.
 
     Returns:
         The sums.
@@ -81,7 +89,18 @@ def line_sums(text: tf.Tensor, tokens: tf.RaggedTensor, ids: tf.RaggedTensor, ki
     nearest = tf.minimum(position, tf.gather(kept, row) - 1)
     word_ids = tf.gather(ids.flat_values, tf.gather(tf.cast(ids.row_starts(), tf.int64), row) + nearest)
     size = tf.cast(tf.strings.length(tokens.flat_values), tf.int64)
-    charge = tf.ones_like(size) if kind == "byte" else size + 1
+    if kind == "byte":
+        charge = tf.ones_like(size)
+    elif subwords:
+        # A mark stands for one space, and takes three bytes.
+        marks = tf.strings.regex_full_match(tokens.flat_values, f"{MARK}.*")
+        charge = tf.where(
+            tf.strings.regex_full_match(tokens.flat_values, _BYTE),
+            tf.ones_like(size),
+            size - 2 * tf.cast(marks, tf.int64),
+        )
+    else:
+        charge = size + 1
     spelled = tf.where(was_cut | (word_ids == UNKNOWN_ID), charge, tf.zeros_like(charge))
     line_break = tf.cast(truncated > 0, tf.int64)
 

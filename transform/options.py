@@ -6,16 +6,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from ..errors import SettingError, escape
 from ..settings import LARGEST_WHOLE_NUMBER, Settings, WholeNumber
 
-__all__ = ["AUTO", "MINIMUM_LENGTH", "LineOptions", "TextOptions", "TokenizerKind", "VocabularyOptions"]
+__all__ = [
+    "AUTO",
+    "MINIMUM_LENGTH",
+    "LineOptions",
+    "TextOptions",
+    "TokenizerKind",
+    "VocabularyKind",
+    "VocabularyOptions",
+]
 
 TokenizerKind = Literal["whitespace", "word", "byte"]
+VocabularyKind = Literal["words", "subwords"]
 
 AUTO: Literal["auto"] = "auto"
+FEWEST_PIECES = 257
+"""Pieces of every vocabulary of subwords: the bytes, and the mark that begins a word."""
+
 MINIMUM_LENGTH = 2
 """With less, a line would have no word before its `</s>`."""
 
@@ -44,19 +56,50 @@ class LineOptions(Settings):
 
 
 class VocabularyOptions(Settings):
-    """Options that select the words with their own id; all others are `<unk>`."""
+    """Options that select the words with their own id."""
 
-    # Most words (beside the four reserved tokens), the most frequent first; null: no limit.
+    # words: words that are not in the vocabulary are all `<unk>`; subwords: every word is spelled in pieces learned
+    # from the corpus, so that none is unknown.
+    kind: VocabularyKind = "words"
+    # Most words (beside the four reserved tokens), the most frequent first; null: no limit. With subwords, the number
+    # of pieces, 257 fixed ones included.
     size: WholeNumber | None = Field(10000, ge=1)
-    # A word must occur this often; null: once is enough.
+    # A word must occur this often (with subwords: to be learned from); null: once is enough.
     min_count: WholeNumber | None = Field(None, ge=1)
     # A vocabulary file to use as it is (one word a line, reserved tokens first), so that ids stay stable.
     file: str | None = None
+
+    @model_validator(mode="after")
+    def _has_room_for_the_fixed_pieces(self) -> VocabularyOptions:
+        if self.kind == "subwords" and self.file is None and (self.size is None or self.size < FEWEST_PIECES):
+            size = "null" if self.size is None else self.size
+            raise SettingError(
+                f"{{vocabulary_size}}={size}: must be >= {FEWEST_PIECES} with {{vocabulary_kind}}=subwords, whose "
+                "bytes alone are 256 pieces"
+            )
+        return self
 
     @field_validator("file")
     @classmethod
     def _at_home(cls, value: str | None) -> str | None:
         return str(Path(value).expanduser()) if value and value.startswith("~/") else value
+
+
+def check_kind(tokenizer: TokenizerKind, vocabulary: VocabularyOptions) -> None:
+    """Refuses subwords of a tokenizer that makes no words.
+
+    Args:
+        tokenizer: The tokenizer.
+        vocabulary: The options of the vocabulary.
+
+    Raises:
+        SettingError: The tokenizer is `byte`, and the kind `subwords`.
+    """
+    if vocabulary.kind == "subwords" and tokenizer == "byte":
+        raise SettingError(
+            "{vocabulary_kind}=subwords: {tokenizer}=byte makes no words to split; set {tokenizer} to word or "
+            "whitespace, or {vocabulary_kind} to words"
+        )
 
 
 class TextOptions(LineOptions):
@@ -68,6 +111,11 @@ class TextOptions(LineOptions):
     vocabulary: VocabularyOptions = VocabularyOptions()
     # With `max_length` auto: at most this, such as what a batch of the trainer holds; None: no limit.
     auto_limit: _Length | None = None
+
+    @model_validator(mode="after")
+    def _tokenizer_fits_the_vocabulary(self) -> TextOptions:
+        check_kind(self.tokenizer, self.vocabulary)
+        return self
 
     @classmethod
     def from_custom_config(cls, custom_config: Mapping[str, Any] | None) -> TextOptions:

@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from ..errors import SettingError, escape
 from .options import TokenizerKind
-from .tokenizer import tokenize
+from .pieces import MARK_ID, holds_pieces
+from .tokenizer import MARK, tokenize, tokenize_marked
 from .vocabulary import RESERVED
 
 # Number of words tokenized together.
@@ -30,6 +31,8 @@ def unreachable_words(words: Sequence[bytes], kind: TokenizerKind, lowercase: bo
     """
     unreachable = []
     own = words[len(RESERVED) :]
+    if holds_pieces(words):
+        return _unreachable_pieces(words[MARK_ID + 1 :], kind, lowercase)
     if kind == "byte":
         every_byte = tf.constant([bytes([value]) for value in range(256)])
         made = set(tokenize(every_byte, kind, lowercase).flat_values.numpy().tolist())
@@ -39,6 +42,23 @@ def unreachable_words(words: Sequence[bytes], kind: TokenizerKind, lowercase: bo
         tokens = tokenize(tf.constant(batch, tf.string), kind, lowercase).to_list()
         unreachable += [word for word, made in zip(batch, tokens, strict=True) if made != [word]]
     return unreachable
+
+
+def _unreachable_pieces(pieces: Sequence[bytes], kind: TokenizerKind, lowercase: bool) -> list[bytes]:
+    """Returns the pieces that are part of no word: neither a word by themselves nor one between two letters."""
+    mark = MARK.encode()
+    texts = [piece.removeprefix(mark) for piece in pieces]
+    lost = []
+    for begin in range(0, len(pieces), _BATCH):
+        batch = texts[begin : begin + _BATCH]
+        alone = tokenize_marked(tf.constant(batch, tf.string), kind, lowercase).to_list()
+        between = tokenize_marked(tf.constant([b"a%ba" % text for text in batch], tf.string), kind, lowercase).to_list()
+        lost += [
+            piece
+            for piece, text, words, longer in zip(pieces[begin : begin + _BATCH], batch, alone, between, strict=True)
+            if words != [mark + text] and longer != [mark + b"a%ba" % text]
+        ]
+    return lost
 
 
 def reachable_warning(words: Sequence[bytes], kind: TokenizerKind, lowercase: bool) -> SettingError | None:

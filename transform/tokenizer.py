@@ -34,11 +34,9 @@ _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\x{30FC}"
 _LETTER = rf"[^\p{{P}}\p{{S}}\p{{Z}}\p{{C}}{_UNSPACED}]"
 # RE2 has no look-around: what must stay together (an apostrophe within a word, a reserved token) is matched
 # before the single characters that are split off. Accents and joiners stay with the character they follow.
-_ALONE = (
-    rf"{_LETTER}+(?:['’]{_LETTER}+)+"
-    r"|<pad>|<unk>|</?s>"
-    rf"|[\p{{P}}\p{{S}}{_UNSPACED}][\p{{M}}\x{{200D}}]*"
-)
+_TOGETHER = rf"{_LETTER}+(?:['’]{_LETTER}+)+|<pad>|<unk>|</?s>"
+_FOLLOWING = r"[\p{M}\x{200D}]*"
+_ALONE = rf"{_TOGETHER}|[\p{{P}}\p{{S}}{_UNSPACED}]{_FOLLOWING}"
 # All but the plain space, which stands between most words and separates already.
 _SEPARATORS = r"(?:[^\P{Z} ]|[\p{Cc}\x{FEFF}])+"
 _UNKNOWN = vocabulary.RESERVED[vocabulary.UNKNOWN_ID]
@@ -53,7 +51,17 @@ _LOCALE_DEPENDENT = (
     ("\u0128", "\u0129"),
     ("\u012e", "\u012f"),
 )
-_BYTE_NAMES = tuple(f"<0x{value:02X}>" for value in range(256))
+BYTE_NAMES = tuple(f"<0x{value:02X}>" for value in range(256))
+"""The tokens of the tokenizer `byte`."""
+
+MARK = "\u2581"
+"""Stands before a word that follows white space or begins the line, in `tokenize_marked`."""
+
+LITERAL_MARK = "\x02"
+"""A `MARK` in the text, for `tokenize_marked` with the tokenizer `word`; no word holds this control character."""
+
+# The mark itself, which is a symbol, stays with what it stands before.
+_ALONE_MARKED = rf"{MARK}?(?:{_TOGETHER}|(?:[\p{{P}}{_UNSPACED}]|[^\P{{S}}{MARK}]){_FOLLOWING})"
 
 
 def tokenize(text: tf.Tensor, kind: TokenizerKind, lowercase: bool) -> tf.RaggedTensor:
@@ -94,6 +102,36 @@ def tokenize(text: tf.Tensor, kind: TokenizerKind, lowercase: bool) -> tf.Ragged
     raise SettingError(f"{{tokenizer}}={escape(repr(kind))}: must be one of {', '.join(KINDS)}; set {{tokenizer}}")
 
 
+def tokenize_marked(text: tf.Tensor, kind: TokenizerKind, lowercase: bool) -> tf.RaggedTensor:
+    """Splits lines into the words that `pieces.piece_ids` takes, from which the text can be made again.
+
+    The words are those of `tokenize`, with `MARK` before each that follows white space or begins the line. A literal
+    control token is a word like any other, U+0002 is white space, and invalid UTF-8 becomes U+FFFD. In lower case,
+    `"Don't stop, <pad>!"` becomes
+
+        whitespace   ▁don't | ▁stop, | ▁<pad>!
+        word         ▁don't | ▁stop | , | ▁<pad> | !
+
+    Args:
+        text: See `tokenize`.
+        kind: `"whitespace"` or `"word"`.
+        lowercase: See `tokenize`.
+
+    Returns:
+        string `[batch, None]`, the marked words of each line in order; a row may be empty.
+    """
+    if kind == "word":
+        text = tf.strings.regex_replace(text, _SEPARATORS, " ")
+        text = _lower(text) if lowercase else tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")
+        text = tf.strings.regex_replace(text, MARK, LITERAL_MARK)
+        text = tf.strings.strip(text)
+        text = tf.where(text == "", "", tf.strings.join([MARK, tf.strings.regex_replace(text, " +", f" {MARK}")]))
+        return tf.strings.split(tf.strings.regex_replace(text, _ALONE_MARKED, r" \0 "))
+    text = tf.strings.regex_replace(text, r"[\x00\x02]", " ")
+    text = _lower(text) if lowercase else tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")
+    return tf.ragged.map_flat_values(lambda words: tf.strings.join([MARK, words]), tf.strings.split(text))
+
+
 def _lower(text: tf.Tensor) -> tf.Tensor:
     """Lower-cases by Unicode's rules, whatever the locale of the process is."""
     # A to Z alone, on any server.
@@ -107,7 +145,7 @@ def _split_bytes(text: tf.Tensor) -> tf.RaggedTensor:
     """Returns the names of the bytes of `[batch]` lines, `[batch, None]`."""
     split = tf.strings.bytes_split(text)
     values = tf.reshape(tf.io.decode_raw(split.flat_values, tf.uint8), [-1])
-    return split.with_flat_values(tf.gather(tf.constant(_BYTE_NAMES), tf.cast(values, tf.int32)))
+    return split.with_flat_values(tf.gather(tf.constant(BYTE_NAMES), tf.cast(values, tf.int32)))
 
 
 def _replace_control_tokens(words: tf.Tensor) -> tf.Tensor:

@@ -30,6 +30,9 @@ _BLOCKS_HELD = 32
 WORDS_HELD = 2**18
 _SEPARATOR = b"\n"
 
+WORDS_LEARNED_FROM = 2**20
+"""Most words that pieces are learned from, the most frequent ones: what one machine learns from in a minute."""
+
 # What `tft.vocabulary` takes for a word where there is none, if a size is given.
 _NO_WORD = b"49d0cd50-04bb-48c0-bc6f-5b575dce351a"
 
@@ -54,7 +57,11 @@ def vocabulary_of_corpus(words: tf.Tensor, options: VocabularyOptions) -> tf.Ten
         ptransform=tft.experimental.CacheablePTransformAnalyzer(
             make_accumulators_ptransform=_Count(),
             merge_accumulators_ptransform=_Merge(),
-            extract_output_ptransform=_WriteMostFrequent(options.size, options.min_count or 1),
+            extract_output_ptransform=(
+                _WriteMostFrequent(WORDS_LEARNED_FROM, options.min_count or 1, options.size)
+                if options.kind == "subwords"
+                else _WriteMostFrequent(options.size, options.min_count or 1)
+            ),
             cache_coder=CacheCoder(),
         ),
         output_dtypes=[tf.string],
@@ -130,12 +137,13 @@ def add(bucket: int, blocks: Iterable[Counts]) -> tuple[int, Counts]:
 
 
 class _WriteMostFrequent(tft_beam.experimental.PTransformAnalyzer):
-    """Writes the vocabulary, and gives its path."""
+    """Writes the vocabulary, or that many pieces learned from it, and gives its path."""
 
-    def __init__(self, size: int | None, min_count: int) -> None:
+    def __init__(self, size: int | None, min_count: int, pieces: int | None = None) -> None:
         super().__init__()
         self._size = size
         self._min_count = min_count
+        self._pieces = pieces
 
     def expand(self, blocks: beam.PCollection) -> beam.PCollection:
         path = f"{self.base_temp_dir}/{VOCABULARY_NAME}"
@@ -143,7 +151,7 @@ class _WriteMostFrequent(tft_beam.experimental.PTransformAnalyzer):
             blocks
             | "OfBucket" >> beam.MapTuple(lambda _, block: most_frequent([block], self._size, self._min_count))
             | "Together" >> beam.CombineGlobally(_MostFrequent(self._size, self._min_count))
-            | "Write" >> beam.Map(_write, path, self._size)
+            | "Write" >> beam.Map(_write, path, self._size, self._pieces)
         )
 
 
@@ -185,9 +193,14 @@ class _MostFrequent(beam.CombineFn):
         return most_frequent(accumulator, self._size, self._min_count)
 
 
-def _write(block: Counts, path: str, size: int | None) -> np.ndarray:
-    words, _ = unpack(block)
-    if not words and size is not None:
+def _write(block: Counts, path: str, size: int | None, pieces: int | None) -> np.ndarray:
+    words, counts = unpack(block)
+    if pieces is not None:
+        # Here, so that only runs with subwords load the library.
+        from .piece_learning import learn_pieces
+
+        words = learn_pieces(words, counts, pieces)
+    elif not words and size is not None:
         words = [_NO_WORD]
     tf.io.gfile.makedirs(path.rpartition("/")[0])
     with tf.io.gfile.GFile(path, "wb") as file:

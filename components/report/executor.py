@@ -18,8 +18,10 @@ from ...exported.exported_model import ExportedModel, load_model
 from ...exported.score_warnings import score_warnings
 from ...exported.signatures import SCORE
 from ...exported.token_identity import read_token_identity
+from ...exported.words_of_pieces import pieces_per_word
 from ...progress import report
 from ...transform.lengths import smallest_length
+from ...transform.pieces import holds_pieces
 from ...transform.reachable_words import reachable_warning
 from ...transform.vocabulary import VOCABULARY_NAME, read_vocabulary
 from ..artifacts import Artifacts
@@ -77,7 +79,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         smallest = smallest_length(counts.get(ANALYZED, TextCounts()).lengths)
         # With `auto` it is the smallest, up to a limit, and the model does not say it.
         max_length = identity.get("max_length", min(smallest, identity.get("auto_limit", smallest)))
-        unreachable = reachable_warning(read_vocabulary(vocabulary), identity["tokenizer"], identity["lowercase"])
+        words = read_vocabulary(vocabulary)
+        unreachable = reachable_warning(words, identity["tokenizer"], identity["lowercase"])
         of_text = [
             warning for split, counted in counts.items() for warning in text_warnings(split, counted, max_length)
         ]
@@ -103,6 +106,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             provenance=describe(input_dict),
             code_digest=exec_properties.get(CODE_DIGEST_KEY),
             config=json.loads(exec_properties[CONFIG_KEY]),
+            pieces_per_word=(
+                {split: pieces_per_word(counted.words, words) for split, counted in counts.items()}
+                if holds_pieces(words)
+                else {}
+            ),
         )
         with tf.io.gfile.GFile(path, "w") as file:
             file.write(render(page))

@@ -59,6 +59,7 @@ class Page:
         provenance: The artifacts.
         code_digest: The digest of the code of all nodes, if it is known.
         config: The run's configuration, JSON values.
+        pieces_per_word: With subwords, the average of each split; empty with words.
     """
 
     verdict: Verdict
@@ -74,6 +75,7 @@ class Page:
     provenance: Sequence[Source]
     code_digest: str | None
     config: Mapping[str, Any]
+    pieces_per_word: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 def template(name: str) -> jinja2.Template:

@@ -13,6 +13,8 @@ from ...exported.batches import batches_by_length
 from ...exported.exported_model import ExportedModel
 from ...exported.signatures import SCORE
 from ...exported.sums import sentence_bits
+from ...exported.token_identity import reads_pieces
+from ...exported.words_of_pieces import text_of_pieces, word_lengths
 from ...transform.vocabulary import UNKNOWN_ID
 from ..evaluator.extremes import TEXT_BYTES, Sentence
 
@@ -28,7 +30,7 @@ class Word(NamedTuple):
 
     Attributes:
         text: The word; `</s>` is the end of the line.
-        bits: Its cost for each model, -log2 of its probability.
+        bits: Its cost for each model, -log2 of its probability; with subwords, the sum of its pieces'.
         unknown: Whether it is the unknown word, for each model.
     """
 
@@ -102,17 +104,25 @@ def score_sentences(models: Mapping[str, ExportedModel], sentences: Sequence[Sen
 
 def _score(model: ExportedModel, texts: Sequence[bytes]) -> list[_Scored]:
     results: dict[int, _Scored] = {}
+    in_pieces = reads_pieces(model.path)
     for rows in batches_by_length([len(text) for text in texts]):
         outputs = model.call(SCORE, text=tf.constant([texts[row] for row in rows], tf.string))
         totals = sentence_bits(outputs["nll"].astype(np.float64), outputs["spelled_bytes"].astype(np.float64))
         for position, row in enumerate(rows):
             real = outputs["mask"][position] > 0
             bits = -outputs["log_probabilities"][position][real].astype(np.float64) / math.log(2)
+            tokens = outputs["words"][position][real].tolist()
+            lengths = word_lengths(tokens) if in_pieces else [1] * len(tokens)
+            begins = np.cumsum([0, *lengths])[:-1]
+            words = [
+                text_of_pieces(tokens[begin : begin + length]) if in_pieces else tokens[begin]
+                for begin, length in zip(begins, lengths, strict=True)
+            ]
             results[int(row)] = _Scored(
                 float(totals[position]),
-                tuple(word.decode("utf-8", "replace") for word in outputs["words"][position][real]),
-                tuple(bits.tolist()),
-                tuple((outputs["ids"][position][real] == UNKNOWN_ID).tolist()),
+                tuple(word.decode("utf-8", "replace") for word in words),
+                tuple(np.add.reduceat(bits, begins).tolist() if tokens else ()),
+                tuple((outputs["ids"][position][real] == UNKNOWN_ID)[begins].tolist()),
             )
     return [results[row] for row in range(len(texts))]
 

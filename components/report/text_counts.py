@@ -18,8 +18,10 @@ from apache_beam.transforms import window
 from apache_beam.utils.windowed_value import WindowedValue
 
 from ...exported.additive import Additive
+from ...transform.pieces import holds_pieces
 from ...transform.preprocessing import TEXT
-from ...transform.tokenizer import TokenizerKind, tokenize
+from ...transform.token_ids import token_ids
+from ...transform.tokenizer import TokenizerKind
 from ...transform.vocabulary import RESERVED, UNKNOWN_ID, lookup_table, read_vocabulary
 from ..example_blocks import read_blocks
 from ..merge_additive import MergeAdditive
@@ -115,7 +117,9 @@ class CountText(beam.DoFn):
     def setup(self) -> None:
         """Loads the vocabulary."""
         self._ids = lookup_table(self._vocabulary_file)
-        self._size = len(read_vocabulary(self._vocabulary_file))
+        words = read_vocabulary(self._vocabulary_file)
+        self._size = len(words)
+        self._subwords = holds_pieces(words)
 
     def start_bundle(self) -> None:
         """Starts with empty counts."""
@@ -141,12 +145,12 @@ class CountText(beam.DoFn):
     def _count(self) -> None:
         feature = tf.io.FixedLenFeature([], tf.string, default_value="")
         lines = tf.io.parse_example(tf.constant(self._examples), {TEXT: feature})[TEXT]
-        tokens = tokenize(lines, self._tokenizer, self._lowercase)
+        ids = token_ids(lines, self._tokenizer, self._lowercase, self._ids.lookup, self._subwords)
         # In place: the vocabulary may be long, with many batches.
-        self._counts.lengths.update((tokens.row_lengths() + 1).numpy().tolist())
+        self._counts.lengths.update((ids.row_lengths() + 1).numpy().tolist())
         np.add(
             self._counts.words,
-            np.bincount(self._ids.lookup(tokens.flat_values).numpy(), minlength=self._size),
+            np.bincount(ids.flat_values.numpy(), minlength=self._size),
             out=self._counts.words,
         )
         self._examples, self._bytes = [], 0

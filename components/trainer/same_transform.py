@@ -16,7 +16,7 @@ import tensorflow as tf
 from ...errors import SettingError
 from ...model.transform_graph import TransformGraph
 from ...transform.options import AUTO, TextOptions, TokenizerKind
-from ...transform.tokenizer import tokenize
+from ...transform.token_ids import token_ids
 from ...transform.vocabulary import END_ID, RESERVED, lookup_table, read_vocabulary
 
 # Words of the vocabulary that are tried.
@@ -39,11 +39,11 @@ def check_same_transform(graph: TransformGraph, options: TextOptions) -> None:
     found = graph.ids(texts)
     table = lookup_table(graph.vocabulary_path)
     told = (options.tokenizer, options.lowercase)
-    if not _same(found, texts, table, *told):
+    if not _same(found, texts, table, *told, graph.subwords):
         fitting = [
             f"{{tokenizer}}={kind}, {{lowercase}}={lowercase}"
             for kind, lowercase in itertools.product(get_args(TokenizerKind), (True, False))
-            if _same(found, texts, table, kind, lowercase)
+            if _same(found, texts, table, kind, lowercase, graph.subwords)
         ]
         used = f"Transform used {' or '.join(fitting)}" if fitting else "Transform split the lines otherwise"
         raise _mismatch(f"{{tokenizer}}={told[0]}, {{lowercase}}={told[1]}", used)
@@ -58,13 +58,25 @@ def _texts(vocabulary_path: str) -> list[bytes]:
     """Returns texts that each tokenizer reads otherwise, with and without lower case."""
     words = (word.decode("utf-8", "replace") for word in read_vocabulary(vocabulary_path)[len(RESERVED) :])
     letters = list(itertools.islice((word for word in words if word.isalpha()), _WORDS))
-    texts = ["A", "z", "Z,a b", *letters, *map(str.upper, letters), *(f"{word},{word}" for word in letters[:10])]
+    texts = [
+        "A",
+        "z",
+        "Z,a b",
+        "a\u00a0b",
+        *letters,
+        *map(str.upper, letters),
+        *(f"{word},{word}" for word in letters[:10]),
+    ]
     return [text.encode("utf-8") for text in texts]
 
 
-def _same(found: tf.RaggedTensor, texts: tf.Tensor, table: Any, kind: TokenizerKind, lowercase: bool) -> bool:
+def _same(
+    found: tf.RaggedTensor, texts: tf.Tensor, table: Any, kind: TokenizerKind, lowercase: bool, subwords: bool
+) -> bool:
     """Returns whether ids are those of some options, as far as lines were not cut."""
-    ids = table.lookup(tokenize(texts, kind, lowercase))
+    if subwords and kind == "byte":
+        return False
+    ids = token_ids(texts, kind, lowercase, table.lookup, subwords)
     expected = tf.concat([ids, tf.fill([ids.nrows(), 1], tf.constant(END_ID, tf.int64))], axis=1).to_list()
     rows = found.to_list()
     longest = max(map(len, rows))

@@ -30,6 +30,7 @@ from ..config import PipelineConfig
 from ..metadata.run_records import RunRecords
 from ..nodes.node_result import NodeResult
 from ..setting_names import yaml_key
+from .pieces import held_out_pieces_per_word
 from .summary import SCHEMA
 
 _EVALUATION = ("evaluation", "baseline", "change", "slices", "gate")
@@ -54,7 +55,8 @@ def collect_summary(
         `reason` for it, null if nothing recorded it; `started_from` has the `model` that the training started from,
         empty if none was served yet, and the number of `new_words`, and is null without `trainer.warm_start`;
         `pushed_model` is null if nothing was pushed, or if the version that a cached Pusher pushed is gone, with a
-        warning; `report` is null if no report was written. Losses are in nats.
+        warning; `pieces_per_word` stands there with subwords only; `report` is null if no report was written. Losses
+        are in nats.
     """
     ended = {node.id for node in nodes if node.state in ("COMPLETE", "CACHED")}
 
@@ -63,6 +65,8 @@ def collect_summary(
 
     evaluation, check = output("Evaluator", "evaluation"), output("ServingCheck", "blessing")
     model_run = output("Trainer", "model_run")
+    examples, graph = output("Transform", "transformed_examples"), output("Transform", "transform_graph")
+    pieces = None if examples is None or graph is None else held_out_pieces_per_word(examples.uri, graph.uri)
     pushed, report = output("Pusher", "pushed_model"), output("Report", "report")
     pushed_model = None if pushed is None else pushed_folder(pushed)
     results = dict.fromkeys(_EVALUATION) if evaluation is None else summarize_evaluation(evaluation.uri, yaml_key)
@@ -101,6 +105,7 @@ def collect_summary(
         "warnings": warnings,
         "spans": _spans(output("TextExampleGen", "examples")),
         **results,
+        **({} if pieces is None else {"pieces_per_word": round(pieces, 4)}),
         "precision": None if model_run is None else _recorded(read_precision, model_run.uri),
         "started_from": None if model_run is None else _recorded(read_started_from, model_run.uri),
         "serving_check": None if check is None else read_verdict(check.uri, yaml_key),

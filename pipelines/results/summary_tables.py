@@ -81,6 +81,8 @@ def _score_table(summary: dict[str, Any]) -> Table:
             # A separate row: beside the value, it does not fit on 80 columns with a baseline.
             intervals = [scores.get("perplexity_ci95") for scores in models]
             table.add_row(INTERVAL, *(f"{each[0]:.2f} to {each[1]:.2f}" if each else "" for each in intervals))
+    if "pieces_per_word" in summary:
+        table.add_row("Pieces per word", f"{summary['pieces_per_word']:.2f}", *([""] if baseline else []))
     for column in table.columns[1:]:
         column.justify = "right"
     return table

@@ -28,7 +28,7 @@ def unigram_perplexity(transformed_examples: str, transform_graph: str) -> float
         `(3/8 · 2/8)^(−1/2) = 3.27`.
     """
     size = learned_words(transform_graph) + len(RESERVED)
-    train, evaluation = (_counts(Path(transformed_examples) / f"Split-{split}", size) for split in ("train", "eval"))
+    train, evaluation = (count_ids(Path(transformed_examples) / f"Split-{split}", size) for split in ("train", "eval"))
     return perplexity_of_counts(train, evaluation)
 
 
@@ -38,7 +38,8 @@ def perplexity_of_counts(train: np.ndarray, evaluation: np.ndarray) -> float:
     return float(np.exp(-(evaluation * log_probability).sum() / evaluation.sum()))
 
 
-def _counts(split: Path, size: int) -> np.ndarray:
+def count_ids(split: Path, size: int) -> np.ndarray:
+    """Counts how often each id occurs in the transformed examples of a split: float64 `[size]`."""
     counts = np.zeros(size)
     files = sorted(str(path) for path in split.iterdir())
     spec = {preprocessing.IDS: tf.io.VarLenFeature(tf.int64)}

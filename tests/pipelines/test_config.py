@@ -105,7 +105,7 @@ def test_the_command_line_wins_over_overrides_and_they_win_over_the_file(tmp_pat
         "tokenizer": "word",
         "lowercase": True,
         "max_length": 20,
-        "vocabulary": {"size": 10000, "min_count": None, "file": None},
+        "vocabulary": {"kind": "words", "size": 10000, "min_count": None, "file": None},
         "auto_limit": 2048,
     }
     assert config.data.hash_buckets() == {"train": 90, "eval": 10}
@@ -160,3 +160,18 @@ def test_every_configuration_that_is_shipped_loads():
     assert len(paths) >= 2
     # Runs with the same name and output share their baseline.
     assert len({load_config(path).name for path in paths}) == len(paths)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["vocabulary.size=256"], "vocabulary.size=256: must be >= 257 with vocabulary.kind=subwords"),
+        (["vocabulary.size=null"], "vocabulary.size=null: must be >= 257 with vocabulary.kind=subwords"),
+        (["data.tokenizer=byte"], "vocabulary.kind=subwords: data.tokenizer=byte makes no words to split; set"),
+    ],
+)
+def test_subwords_that_cannot_be(overrides, message):
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(None, ["gate.max_bits_per_byte=2", "vocabulary.kind=subwords", *overrides])
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)

@@ -16,7 +16,7 @@ def test_what_is_left_out_takes_its_default():
         "tokenizer": "word",
         "lowercase": True,
         "max_length": 64,
-        "vocabulary": {"size": None, "min_count": None, "file": None},
+        "vocabulary": {"kind": "words", "size": None, "min_count": None, "file": None},
         "auto_limit": None,
     }
     options = TextOptions(tokenizer="byte")

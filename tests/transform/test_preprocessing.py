@@ -168,3 +168,25 @@ def test_two_lines_in_an_example_are_an_error():
     two = tf.sparse.from_dense([["a", "b"]])
     with pytest.raises(tf.errors.InvalidArgumentError, match="out of bounds"):
         preprocessing_fn({"text": two}, WORDS)
+
+
+@pytest.fixture(scope="module")
+def in_pieces(tmp_path_factory) -> Run:
+    """A vocabulary of learned pieces, and the length that keeps 99.9 % of all pieces."""
+    lines = [b"The cat", "the cats ñ".encode(), b"the the, the!"] * 10
+    folder = tmp_path_factory.mktemp("in_pieces")
+    return run(folder, lines, max_length="auto", vocabulary={"kind": "subwords", "size": 300})
+
+
+@pytest.mark.slow
+def test_subwords_are_ids_of_pieces_and_no_word_is_unknown(in_pieces):
+    shown = [in_pieces.words(row) for row in in_pieces.ids]
+    expected = [["▁the", "▁cat", "</s>"], ["▁the", "▁cats", "▁ñ", "</s>"], ["▁the", "▁the", ",", "▁the", "!", "</s>"]]
+    assert sorted(shown) == sorted(expected * 10)
+
+
+@pytest.mark.slow
+def test_the_saved_graph_splits_words_that_it_has_never_seen(in_pieces):
+    (row, empty) = in_pieces.transform(["the ☃".encode(), b""])
+    assert in_pieces.words(row) == ["▁the", "▁", "<0xE2>", "<0x98>", "<0x83>", "</s>"]
+    assert empty == [3]

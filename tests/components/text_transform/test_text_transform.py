@@ -69,7 +69,7 @@ def test_the_options_travel_in_the_custom_config():
         "tokenizer": "byte",
         "lowercase": True,
         "max_length": "auto",
-        "vocabulary": {"size": 10000, "min_count": None, "file": None},
+        "vocabulary": {"kind": "words", "size": 10000, "min_count": None, "file": None},
         "auto_limit": None,
     }
     assert custom_config(made(TextOptions(tokenizer="byte"))) == expected

@@ -68,6 +68,7 @@ class _Lines:
 
     def __init__(self, vocabulary_path, cut):
         self.vocabulary_path = vocabulary_path
+        self.subwords = False
         self.cut = cut
         self.longest = 0
 
