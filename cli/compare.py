@@ -29,7 +29,8 @@ def command(
 ) -> None:  # fmt: skip
     """Compares MODEL_A with MODEL_B on the lines of FILE, as the gate compares a candidate with its baseline.
 
-    For the models and FILE, see `tfx-lm score --help`. The gate's absolute bounds are not checked.
+    For the models, FILE and --documents, see `tfx-lm score --help`; each model reads its own context, or none. The
+    gate's absolute bounds are not checked.
     """
     quiet_tensorflow()
     try:
@@ -43,7 +44,9 @@ def command(
 
     try:
         models = [scoring.load_model(path, signatures=[scoring.SCORE]) for path in (candidate, baseline)]
-        compared = comparison.compare_on_texts(models[0], models[1], texts_of(**input_options), criterion)
+        compared = comparison.compare_on_texts(
+            models[0], models[1], texts_of(models=models, **input_options), criterion
+        )
     except ValueError as error:
         refuse(error)
     values = compared.as_json(tolerance, slice_tolerance, slice_min_sentences, option_name)

@@ -21,6 +21,9 @@ def command(model: str, **input_options: Any) -> None:
     MODEL is a pushed version's folder, or the folder of all versions; then the newest is taken. FILE is any file that
     `tfx-lm run` reads: text, JSON lines, CSV or Parquet, by its ending. A pipe brings lines of text, compressed or not.
 
+    A model that was trained with contexts reads before each line what came before it in its document; --documents says
+    which lines are one, as `data.documents` does for `tfx-lm run`. Without it, each line begins a document.
+
     Exit code 2: a line that cannot be read. Of a file, nothing is scored then; of a pipe, the lines before it.
     """
     quiet_tensorflow()
@@ -28,7 +31,7 @@ def command(model: str, **input_options: Any) -> None:
 
     try:
         scorer = scoring.load_model(model)
-        texts = UntilError(texts_of(**input_options))
+        texts = UntilError(texts_of(models=[scorer], **input_options))
     except ValueError as error:
         refuse(error)
     total = scoring.CorpusScore.empty()
@@ -40,3 +43,9 @@ def command(model: str, **input_options: Any) -> None:
         before = "1 line" if lines == 1 else f"{lines:,} lines"
         refuse(texts.error, f". Scored: {before} before it, without the corpus" if lines else "")
     click.echo(json.dumps(total.as_json()))
+    if scorer.context_tokens and input_options["documents"] == "none":
+        click.echo(
+            f"tfx-lm: each line was scored as the first of a document; the model reads up to {scorer.context_tokens} "
+            "tokens before a line: say which lines are a document with --documents",
+            err=True,
+        )

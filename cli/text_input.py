@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import SettingError
+from ..errors import SettingError, escape
 from ..text_files.options import RecordOptions
-from ..text_files.texts import FORMATS, Text, read_texts
+from ..text_files.text import Text
+from ..text_files.texts import FORMATS, read_texts
 from .setting_option import setting_option
+
+if TYPE_CHECKING:
+    from ..exported.exported_model import ExportedModel
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,27 +37,39 @@ def text_input(command: Command) -> Command:
             ),
             setting_option(RecordOptions, "invalid_utf8", "What to do with lines that are not UTF-8."),
             setting_option(RecordOptions, "invalid_records", "What to do with records without a usable text."),
+            setting_option(RecordOptions, "documents", "Which lines are a document, for a model that reads a context."),
         )
     ):
         command = decorate(command)
     return command
 
 
-def texts_of(file: str, format: str | None, **options: str) -> Iterator[Text]:
+def texts_of(
+    file: str, format: str | None, models: Sequence[ExportedModel], documents: str, **options: str
+) -> Iterator[Text]:
     """Reads the texts of a command's FILE. A file, unlike a pipe, is first read to its end for what cannot be used.
 
     Args:
         file: The argument FILE.
         format: The option of that name.
-        **options: Those of `RecordOptions`.
+        models: The models that read the texts, for how much context they need.
+        documents: The option of that name.
+        **options: The others of `RecordOptions`.
 
     Returns:
         Number and text of each record.
 
     Raises:
-        SettingError: A file cannot be used. A pipe raises it at its first bad record.
+        SettingError: A file cannot be used, or no model reads a context of documents. A pipe raises it at its first bad
+            record.
     """
-    record_options = RecordOptions.parse(options)
+    context_tokens = max(model.context_tokens for model in models)
+    if documents != "none" and not context_tokens:
+        paths = " nor ".join(model.path for model in models)
+        raise SettingError(f"{{documents}}={documents}: {escape(paths)} reads no context; leave {{documents}} out")
+    if documents == "none":
+        context_tokens = 0
+    record_options = RecordOptions.parse({**options, "documents": documents, "context_tokens": context_tokens})
     kind = FORMATS[format] if format else None
     if file != "-" and not _is_pipe(file):
         for _ in read_texts(file, record_options, kind):

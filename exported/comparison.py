@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..text_files.text import Text
 from .additive import Additive
 from .gate import Verdict, compare, compare_slices
 from .gate_options import Criterion, GateOptions
@@ -16,7 +17,7 @@ from .json_values import json_values
 from .scores import PairedSums, ScoreSums
 from .scoring import WINDOW_LINES, ExportedModel, LineScore, numbered_texts, score_texts
 from .slices import derived, groups
-from .sums import MODEL_OUTPUTS
+from .sums import CONTEXT_TOKENS, MODEL_OUTPUTS
 from .token_identity import check_same_tokens
 
 _DEFAULT_CRITERION: Criterion = GateOptions.model_fields["criterion"].default
@@ -137,7 +138,7 @@ def compare_models(
 def compare_on_texts(
     candidate: ExportedModel,
     baseline: ExportedModel,
-    texts: Iterable[tuple[int, bytes]],
+    texts: Iterable[Text],
     criterion: Criterion = _DEFAULT_CRITERION,
 ) -> Comparison:
     """Scores the same texts with two models, as `compare_models` does.
@@ -172,7 +173,7 @@ def compare_on_texts(
 
 
 def _batches(
-    candidate: ExportedModel, baseline: ExportedModel, texts: Iterable[tuple[int, bytes]]
+    candidate: ExportedModel, baseline: ExportedModel, texts: Iterable[Text]
 ) -> Iterator[list[tuple[LineScore, LineScore]]]:
     """Yields both scores of each text. Each scorer reads a window ahead; no more is held in memory."""
     first, second = itertools.tee(texts)
@@ -183,7 +184,7 @@ def _batches(
 
 def _outputs(scores: Iterable[LineScore]) -> dict[str, np.ndarray]:
     sums = [score.sums for score in scores]
-    return {name: np.array([getattr(of_line, name) for of_line in sums]) for name in MODEL_OUTPUTS}
+    return {name: np.array([getattr(of_line, name) for of_line in sums]) for name in (*MODEL_OUTPUTS, CONTEXT_TOKENS)}
 
 
 def _scores(score: ScoreSums) -> dict[str, Any]:
@@ -194,4 +195,5 @@ def _scores(score: ScoreSums) -> dict[str, Any]:
         "bits_per_byte_ci95": list(score.bits_per_byte_ci95),
         "tokens": int(score.totals.tokens),
         "oov_tokens": int(score.totals.oov_tokens),
+        **({CONTEXT_TOKENS: int(score.totals.context_tokens)} if score.totals.context_tokens else {}),
     }

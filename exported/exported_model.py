@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from .damage import changed_file, is_complete
 from .plain_path import plain_path
-from .signatures import LOADING_ERRORS, NEXT_WORD, SCORE, check_signature
+from .signatures import LOADING_ERRORS, NEXT_WORD, SCORE, SCORE_IN_CONTEXT, check_signature
+from .token_identity import context_tokens
 from .versions import complete_versions
 
 
@@ -27,6 +28,11 @@ class ExportedModel:
 
     path: str
     loaded: Any
+
+    @property
+    def context_tokens(self) -> int:
+        """The most tokens that the model reads before a line; 0: each line stands alone."""
+        return context_tokens(self.path) if SCORE_IN_CONTEXT in self.loaded.signatures else 0
 
     def inputs(self, signature: str) -> dict[str, tf.TensorSpec]:
         """Returns the inputs of a signature by name.

@@ -13,11 +13,12 @@ from typing import Any
 import tensorflow as tf
 
 from ..text_files.lines import content
+from ..text_files.text import Text
 from .additive import Additive
 from .batches import MAX_PADDED_BYTES, batches_by_length
 from .exported_model import ExportedModel, load_model
 from .json_values import json_values
-from .signatures import SCORE
+from .signatures import SCORE, SCORE_IN_CONTEXT
 from .sums import EvaluationSums
 
 __all__ = ["CorpusScore", "ExportedModel", "LineScore", "load_model", "score_lines"]
@@ -43,7 +44,8 @@ class LineScore:
         """Returns the line as JSON values; NaN and infinity become None.
 
         Example: `{"line": 3, "log_probability": -12.4, "tokens": 5, "bytes": 21, "oov_tokens": 0,
-        "truncated_tokens": 0, "perplexity": 11.9, "bits_per_byte": 0.852}`, with the log-probability in nats.
+        "truncated_tokens": 0, "perplexity": 11.9, "bits_per_byte": 0.852}`, with the log-probability in nats, and
+        `context_tokens` if a context was read.
         """
         return {"line": self.line, **scores_of(self.sums)}
 
@@ -88,26 +90,32 @@ def score_lines(
 
 
 def score_texts(
-    model: ExportedModel, texts: Iterable[tuple[int, bytes]], batch_bytes: int = MAX_PADDED_BYTES
+    model: ExportedModel, texts: Iterable[Text], batch_bytes: int = MAX_PADDED_BYTES
 ) -> Iterator[LineScore]:
     """Scores numbered texts as they are, as `score_lines` does.
 
     Args:
         model: See `score_lines`.
-        texts: Number and text of each record, from `text_files.texts.read_texts`.
+        texts: Number and text of each record, from `text_files.texts.read_texts`, and its context if they have one; a
+            model that reads none leaves it out.
         batch_bytes: See `score_lines`.
 
     Yields:
         One score for each text.
     """
+    reads_context = model.context_tokens > 0
     for window in _windows(texts):
-        scores = score_together(model, [text for _, text in window], batch_bytes)
-        for (number, _), sums in zip(window, scores, strict=True):
-            yield LineScore(number, sums)
+        contexts = [text.context for text in window] if reads_context else None
+        scores = score_together(model, [text.text for text in window], batch_bytes, contexts)
+        for text, sums in zip(window, scores, strict=True):
+            yield LineScore(text.number, sums)
 
 
 def score_together(
-    model: ExportedModel, texts: Sequence[bytes], batch_bytes: int = MAX_PADDED_BYTES
+    model: ExportedModel,
+    texts: Sequence[bytes],
+    batch_bytes: int = MAX_PADDED_BYTES,
+    contexts: Sequence[bytes] | None = None,
 ) -> list[EvaluationSums]:
     """Scores texts that are in memory, those of similar length in one call of the model.
 
@@ -115,18 +123,27 @@ def score_together(
         model: See `score_lines`.
         texts: The texts.
         batch_bytes: See `score_lines`.
+        contexts: What the model reads before each text; None: nothing.
 
     Returns:
         The sums of each text, in the order of the texts.
     """
     scores: dict[int, EvaluationSums] = {}
-    for rows in batches_by_length([len(text) for text in texts], batch_bytes):
-        outputs = model.call(SCORE, text=tf.constant([texts[row] for row in rows], tf.string))
+    lengths = [len(text) for text in texts]
+    if contexts is not None:
+        lengths = [length + len(context) for length, context in zip(lengths, contexts, strict=True)]
+    for rows in batches_by_length(lengths, batch_bytes):
+        text = tf.constant([texts[row] for row in rows], tf.string)
+        if contexts is None:
+            outputs = model.call(SCORE, text=text)
+        else:
+            context = tf.constant([contexts[row] for row in rows], tf.string)
+            outputs = model.call(SCORE_IN_CONTEXT, text=text, context=context)
         scores.update(zip(rows.tolist(), EvaluationSums.each_of_outputs(outputs), strict=True))
     return [scores[row] for row in range(len(texts))]
 
 
-def numbered_texts(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+def numbered_texts(lines: Iterable[bytes]) -> Iterator[Text]:
     """Numbers the lines and leaves out blank ones.
 
     Args:
@@ -138,15 +155,15 @@ def numbered_texts(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     for number, raw in enumerate(lines, start=1):
         line = content(raw, first_of_file=number == 1)
         if line.decode("utf-8", "replace").strip():
-            yield number, line
+            yield Text(number, line)
 
 
-def _windows(texts: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
-    window: list[tuple[int, bytes]] = []
+def _windows(texts: Iterable[Text]) -> Iterator[list[Text]]:
+    window: list[Text] = []
     size = 0
-    for number, text in texts:
-        window.append((number, text))
-        size += len(text)
+    for text in texts:
+        window.append(text)
+        size += len(text.text) + len(text.context)
         if len(window) >= WINDOW_LINES or size >= WINDOW_BYTES:
             yield window
             window, size = [], 0
@@ -167,5 +184,7 @@ def scores_of(sums: EvaluationSums) -> dict[str, Any]:
         "bits_per_byte": sums.bits_per_byte,
     }
     finite = json_values(values)
-    counts = ("tokens", "bytes", "oov_tokens", "truncated_tokens")
-    return finite | {name: int(finite[name]) for name in counts if finite[name] is not None}
+    if sums.context_tokens:
+        finite["context_tokens"] = sums.context_tokens
+    counts = ("tokens", "bytes", "oov_tokens", "truncated_tokens", "context_tokens")
+    return finite | {name: int(finite[name]) for name in counts if finite.get(name) is not None}

@@ -10,6 +10,8 @@ from .damage import changed_file
 
 EVALUATE = "evaluate"
 SCORE = "score"
+# Only of a model that reads a context.
+SCORE_IN_CONTEXT = "score_in_context"
 NEXT_WORD = "next_word"
 TOKENIZE = "tokenize"
 STEP = "step"

@@ -19,6 +19,9 @@ from .additive import Additive
 # The outputs of the model's `evaluate` and `score` signatures that are summed, each `[batch]`.
 MODEL_OUTPUTS = ("nll", "tokens", "bytes", "oov_tokens", "oov_nll", "truncated_tokens", "spelled_bytes")
 
+# The output of a model that reads contexts beside them, `[batch]`: how many tokens stood before each line.
+CONTEXT_TOKENS = "context_tokens"
+
 BITS_PER_SPELLED_BYTE = 8.0
 
 
@@ -60,6 +63,7 @@ class EvaluationSums(Additive):
         truncated_tokens: Targets that `max_length` cut off; they are not in `tokens`.
         spelled_bytes: Bytes of all unknown and all cut words, each with one byte for its separator.
         sentences: Number of lines.
+        context_tokens: Tokens that were read before the lines, and are not scored.
     """
 
     nll: float = 0.0
@@ -70,6 +74,7 @@ class EvaluationSums(Additive):
     truncated_tokens: float = 0.0
     spelled_bytes: float = 0.0
     sentences: float = 0.0
+    context_tokens: float = 0.0
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any]) -> EvaluationSums:
@@ -99,7 +104,7 @@ class EvaluationSums(Additive):
         arrays = output_arrays(outputs)
         columns = [arrays[name].tolist() for name in MODEL_OUTPUTS]
         sentences = [1.0] * len(columns[0])
-        return [cls(*values) for values in zip(*columns, sentences, strict=True)]
+        return [cls(*values) for values in zip(*columns, sentences, arrays[CONTEXT_TOKENS].tolist(), strict=True)]
 
     @classmethod
     def merge(cls, parts: Iterable[EvaluationSums]) -> EvaluationSums:
@@ -150,7 +155,7 @@ def output_arrays(outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         outputs: See `EvaluationSums.from_outputs`.
 
     Returns:
-        For each name in `MODEL_OUTPUTS` a float64 array `[batch]`.
+        For each name in `MODEL_OUTPUTS` a float64 array `[batch]`, and for `CONTEXT_TOKENS`, zeros if it is missing.
 
     Raises:
         ValueError: If an output is missing or its size differs from the others'.
@@ -162,6 +167,7 @@ def output_arrays(outputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
             "export the model with the `evaluate` signature of tfx_lm.components.trainer"
         )
     arrays = {name: np.asarray(outputs[name], dtype=np.float64).ravel() for name in MODEL_OUTPUTS}
+    arrays[CONTEXT_TOKENS] = np.asarray(outputs.get(CONTEXT_TOKENS, np.zeros_like(arrays["nll"])), np.float64).ravel()
     sizes = {name: array.size for name, array in arrays.items()}
     if len(set(sizes.values())) > 1:
         raise ValueError(f"model outputs differ in size: {sizes}; each must hold one value per sentence")

@@ -22,8 +22,8 @@ def write_token_identity(path: str, transform_config: Mapping[str, Any], vocabul
 
     Args:
         path: The folder that holds `saved_model.pb`.
-        transform_config: The transform's configuration: `tokenizer`, `lowercase`, and `max_length` if it is a number;
-            with `auto` it follows from the training examples, up to `auto_limit`.
+        transform_config: The transform's configuration: `tokenizer`, `lowercase`, `context_tokens` if there are any,
+            and `max_length` if it is a number; with `auto` it follows from the training examples, up to `auto_limit`.
         vocabulary_file: The vocabulary.
     """
     words = read_vocabulary(vocabulary_file)
@@ -41,6 +41,8 @@ def write_token_identity(path: str, transform_config: Mapping[str, Any], vocabul
         identity["max_length"] = transform_config["max_length"]
     elif transform_config.get("auto_limit") is not None:
         identity["auto_limit"] = transform_config["auto_limit"]
+    if transform_config.get("context_tokens"):
+        identity["context_tokens"] = transform_config["context_tokens"]
     tf.io.gfile.makedirs(f"{path}/{FILE.rpartition('/')[0]}")
     with tf.io.gfile.GFile(f"{path}/{FILE}", "w") as file:
         file.write(json.dumps(identity, indent=2) + "\n")
@@ -54,8 +56,9 @@ def read_token_identity(path: str) -> dict[str, Any]:
 
     Returns:
         `{"tokenizer": .., "lowercase": .., "vocabulary_size": .., "vocabulary_sha256": ..}`; `vocabulary_kind` if it is
-        `subwords`; and `max_length`, the most targets of a line. Models of earlier versions do not have it, nor those
-        of `max_length: auto`, which have `auto_limit` if there is one.
+        `subwords`; `context_tokens`, the most tokens that are read before a line, if there are any; and `max_length`,
+        the most targets of a line. Models of earlier versions do not have it, nor those of `max_length: auto`, which
+        have `auto_limit` if there is one.
 
     Raises:
         ValueError: If there is none, or it cannot be read.
@@ -73,6 +76,14 @@ def reads_pieces(path: str) -> bool:
         return read_token_identity(path).get("vocabulary_kind") == "subwords"
     except ValueError:
         return False
+
+
+def context_tokens(path: str) -> int:
+    """Returns how many tokens a SavedModel reads before a line; 0 for none, also if it has no token identity."""
+    try:
+        return int(read_token_identity(path).get("context_tokens", 0))
+    except ValueError:
+        return 0
 
 
 def same_tokens(candidate: str, baseline: str) -> bool:
@@ -104,8 +115,9 @@ def check_same_tokens(candidate: str, baseline: str) -> None:
 
 
 def _tokens(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the part that decides into which tokens a text is split, without `max_length`."""
-    return {name: value for name, value in identity.items() if name not in ("max_length", "auto_limit")}
+    """Returns the part that decides into which tokens a text is split, without lengths."""
+    lengths = ("max_length", "auto_limit", "context_tokens")
+    return {name: value for name, value in identity.items() if name not in lengths}
 
 
 def _words(identity: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ class Signatures:
         self._line = _function(refuse_examples, text)
         self._words = _function(lambda line: self._tokens(line, lowercase), text)
         self._hidden = _function(model.hidden, tf.TensorSpec([None, None], tf.int64))
-        self._scored = _function(self._score, text)
+        self._scored_in_context = _function(self._score, *[text] * (2 if transform.has_context else 1))
 
     def _tokens(self, line: tf.Tensor, lowercase: bool) -> tf.RaggedTensor:
         """Returns the words of each line, or their pieces: string [batch, None]."""
@@ -89,6 +89,10 @@ class Signatures:
         examples = tf.TensorSpec([None], tf.string, name="examples")
         ids = tf.TensorSpec([None, None], tf.int64, name="ids")
         states = tf.TensorSpec([None, *self._model.state_shape], tf.float32, name="states")
+        in_context = {}
+        if self._transform.has_context:
+            context = tf.TensorSpec([None], tf.string, name="context")
+            in_context["score_in_context"] = _function(self.score_in_context, text, context)
         return {
             "serving_default": _function(self.serving_default, text),
             "score": _function(self.score, text),
@@ -96,6 +100,7 @@ class Signatures:
             "tokenize": _function(self.tokenize, text),
             "step": _function(self.step, ids, states),
             "evaluate": _function(self.evaluate, examples),
+            **in_context,
         }
 
     def evaluate(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -103,15 +108,18 @@ class Signatures:
 
         Args:
             examples: string [batch], serialized `tf.train.Example`s with the feature `text`; one without it
-                is an empty line; transformed ones, which have only `ids`, are refused.
+                is an empty line; transformed ones, which have only `ids`, are refused. A model that was trained with
+                contexts reads the feature `context` before each line; one without it begins a document.
 
         Returns:
             float32 [batch] each: `nll` (nats), `tokens`, `bytes`, `oov_tokens`, `oov_nll` (the part of `nll`
-            from unknown words), `truncated_tokens` and `spelled_bytes` (see `transform.accounting`).
+            from unknown words), `truncated_tokens` and `spelled_bytes` (see `transform.accounting`); with contexts
+            also `context_tokens`, how many were read before the line.
         """
         feature = tf.io.FixedLenFeature([], tf.string, default_value="")
-        text = tf.io.parse_example(examples, {"text": feature})["text"]
-        return self._scored(refuse_transformed(examples, text)).sums
+        names = ("text", "context") if self._transform.has_context else ("text",)
+        parsed = tf.io.parse_example(examples, dict.fromkeys(names, feature))
+        return self._scored(refuse_transformed(examples, parsed["text"]), parsed.get("context")).sums
 
     def score(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the log-probability of each token.
@@ -124,7 +132,23 @@ class Signatures:
             "" on padding), `ids` (int64, 0 on padding), `log_probabilities` (float32 nats, 0.0 on padding)
             and `mask` (float32, 1.0 on tokens); and the [batch] sums of `evaluate`.
         """
-        scored = self._scored(self._line(text))
+        return self._described(self._scored(self._line(text)))
+
+    def score_in_context(self, text: tf.Tensor, context: tf.Tensor) -> dict[str, tf.Tensor]:
+        r"""Returns the log-probability of each token of lines that stand in a document.
+
+        Args:
+            text: string [batch], raw lines.
+            context: string [batch], the lines before each in its document, with `\n` between two; empty for the first
+                line. The model reads the last tokens of it, as many as in its training, and scores none of them.
+
+        Returns:
+            As `score`.
+        """
+        return self._described(self._scored(self._line(text), context))
+
+    def _described(self, scored: _Scored) -> dict[str, tf.Tensor]:
+        """Returns what `score` does."""
         time = tf.shape(scored.batch.targets, tf.int64)[1]
         end = tf.fill([scored.tokens.nrows(), 1], vocabulary.RESERVED[vocabulary.END_ID])
         words = tf.concat([scored.tokens[:, :time], end], axis=1)[:, :time]
@@ -228,11 +252,24 @@ class Signatures:
             last, states = self._model.hidden_after(tf.identity(ids), states)
         return {"log_probabilities": self._model.softmax.log_probabilities(last), "states": states}
 
-    def _score(self, text: tf.Tensor) -> _Scored:
+    def _scored(self, text: tf.Tensor, context: tf.Tensor | None = None) -> _Scored:
+        """Returns the losses of lines, by default of lines that begin a document."""
+        if not self._transform.has_context:
+            return self._scored_in_context(text)
+        return self._scored_in_context(text, tf.fill(tf.shape(text), "") if context is None else context)
+
+    def _score(self, text: tf.Tensor, context: tf.Tensor | None = None) -> _Scored:
         tokens = self._words(text)
-        ids = self._transform.ids(text)
-        batch = padding.pad_batch(ids, _steps(ids))
-        hidden = self._hidden(batch.inputs)
+        read = {}
+        if context is None:
+            ids = self._transform.ids(text)
+            batch = padding.pad_batch(ids, _steps(ids))
+            hidden = self._hidden(batch.inputs)
+        else:
+            ids, before = self._transform.ids_and_context(text, context)
+            batch = padding.pad_batch(ids, _steps(ids))
+            hidden = self._hidden_behind(before, ids, batch)
+            read["context_tokens"] = tf.cast(before.row_lengths(), tf.float32)
         nll = self._model.softmax.nll(hidden, batch.targets, batch.mask)
         line = accounting.line_sums(text, tokens, ids, self._kind, self._transform.subwords)
         unknown = batch.targets == vocabulary.UNKNOWN_ID
@@ -240,8 +277,18 @@ class Signatures:
             "nll": tf.reduce_sum(nll, axis=1),
             "oov_nll": tf.reduce_sum(tf.where(unknown, nll, 0.0), axis=1),
             **line._asdict(),
+            **read,
         }
         return _Scored(tokens, batch, nll, sums)
+
+    def _hidden_behind(self, context: tf.RaggedTensor, ids: tf.RaggedTensor, batch: padding.PaddedBatch) -> tf.Tensor:
+        """Returns the states [batch, time, width] of the lines alone, which are read behind their contexts."""
+        steps = _steps(tf.concat([context, ids], axis=1))
+        states = self._hidden(padding.pad_batch(ids, steps, context).inputs)
+        time = tf.shape(batch.targets, tf.int64)[1]
+        position = context.row_lengths()[:, tf.newaxis] + tf.range(time)
+        # Beyond the end of a shorter row nothing counts.
+        return tf.gather(states, tf.minimum(position, steps - 1), batch_dims=1)
 
 
 def _function(python_function: Callable[..., Any], *inputs: tf.TensorSpec) -> tf.types.experimental.GenericFunction:

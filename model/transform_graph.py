@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from ..transform.pieces import holds_pieces
-from ..transform.preprocessing import IDS, TEXT
+from ..transform.preprocessing import CONTEXT, CONTEXT_IDS, IDS, TEXT
 from ..transform.vocabulary import VOCABULARY_NAME, read_vocabulary
 
 _REMEDY = "set the Transform component's preprocessing_fn to tfx_lm.transform.preprocessing.preprocessing_fn"
@@ -22,6 +24,7 @@ class TransformGraph:
         vocabulary_path: The vocabulary file.
         vocabulary_size: The number of ids, the reserved ones included.
         subwords: Whether the vocabulary is one of pieces of words.
+        has_context: Whether the graph makes ids of a context as well.
         trackable: The tables and files that a SavedModel must hold for the graph to work.
 
     Raises:
@@ -42,6 +45,7 @@ class TransformGraph:
         if TEXT not in self._inputs:
             there = sorted(self._inputs)
             raise ValueError(f"the transform graph in {directory} has no input {TEXT!r}, but {there}: {_REMEDY}")
+        self.has_context = CONTEXT_IDS in output.transformed_feature_spec()
 
     def ids(self, text: tf.Tensor) -> tf.RaggedTensor:
         """Applies the graph.
@@ -52,13 +56,29 @@ class TransformGraph:
         Returns:
             int64 [batch, None], the targets of each line, cut to `max_length`.
         """
-        batch = tf.shape(text, tf.int64)[0]
+        return self._transformed({TEXT: text})[IDS]
+
+    def ids_and_context(self, text: tf.Tensor, context: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+        """Applies a graph that has a context.
+
+        Args:
+            text: string [batch], raw lines.
+            context: string [batch], the lines before each; see `transform.context`.
+
+        Returns:
+            int64 [batch, None], the targets of each line, and what is read before it.
+        """
+        transformed = self._transformed({TEXT: text, CONTEXT: context})
+        return transformed[IDS], transformed[CONTEXT_IDS]
+
+    def _transformed(self, texts: Mapping[str, tf.Tensor]) -> dict[str, tf.RaggedTensor]:
+        batch = tf.shape(texts[TEXT], tf.int64)[0]
         inputs = {
             # Other columns of the corpus are inputs of the graph too, though nothing depends on them.
-            name: _as(spec, text) if name == TEXT else _nothing(spec, batch)
+            name: _as(spec, texts[name]) if name in texts else _nothing(spec, batch)
             for name, spec in self._inputs.items()
         }
-        return tf.RaggedTensor.from_sparse(self.trackable.transform_fn(inputs)[IDS])
+        return {name: tf.RaggedTensor.from_sparse(ids) for name, ids in self.trackable.transform_fn(inputs).items()}
 
 
 def _as(spec: tf.TypeSpec, text: tf.Tensor) -> tf.Tensor | tf.SparseTensor | tf.RaggedTensor:

@@ -22,7 +22,7 @@ from ..exported.plain_path import pattern_letters
 from ..model.options import TrainerOptions
 from ..remote import is_remote
 from ..settings import Number, Settings, WholeNumber, explain
-from ..transform.options import AUTO, LineOptions, TextOptions, VocabularyOptions, check_kind
+from ..transform.options import AUTO, MINIMUM_LENGTH, LineOptions, TextOptions, VocabularyOptions, check_kind
 from .beam.options import BeamConfig
 from .errors import ConfigurationError
 from .metadata.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
@@ -167,6 +167,12 @@ class PipelineConfig(Settings):
     @model_validator(mode="after")
     def _a_line_fits_into_a_batch(self) -> PipelineConfig:
         length, batch_tokens = self.data.max_length, self.trainer.batch_tokens
+        context, least = self.data.context_tokens, MINIMUM_LENGTH if length == AUTO else length
+        if context and context + least > batch_tokens:
+            raise ValueError(
+                f"data.context_tokens={context}: a batch holds only trainer.batch_tokens={batch_tokens} tokens, for a "
+                f"line's context and its own ({least}); lower data.context_tokens, or raise trainer.batch_tokens"
+            )
         if length != AUTO and length > batch_tokens:
             raise ValueError(
                 f"data.max_length={length}: a batch holds only trainer.batch_tokens={batch_tokens} tokens; lower "
@@ -194,7 +200,12 @@ class PipelineConfig(Settings):
         """Returns the text options of Transform, Trainer and Report."""
         lines = {name: getattr(self.data, name) for name in LineOptions.model_fields}
         # A longer line would be a batch by itself, larger than the memory that was asked for.
-        return TextOptions(**lines, vocabulary=self.vocabulary, auto_limit=self.trainer.batch_tokens)
+        return TextOptions(
+            **lines,
+            vocabulary=self.vocabulary,
+            auto_limit=self.trainer.batch_tokens - self.data.context_tokens,
+            context_tokens=self.data.context_tokens,
+        )
 
 
 def load_config(

@@ -54,6 +54,8 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
         spans=config.data.spans,
         span_window=config.data.span_window,
         span_gaps=config.data.span_gaps,
+        documents=config.data.documents,
+        context_tokens=config.data.context_tokens,
     )
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
     schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])

@@ -12,28 +12,20 @@ from typing import BinaryIO, NamedTuple, cast
 from ..errors import escape
 from ..remote import is_remote
 from .binary import HEAD_BYTES, why_not_text
+from .documents import check_documents
 from .errors import InputError, UnreadableFileError
 from .file_types import GZIP, ZSTANDARD, FileType, compression, file_type
+from .in_documents import in_documents
 from .looking import look_at
 from .options import RecordOptions
+from .parsing import Parsed
 from .problems import Place, has_text, record_problem
 from .records import numbered_records_of
+from .text import Text
 from .unpacking import Joined, content_errors, unpacked
 
 # File types that can be read from a pipe, by their names; Parquet needs a seekable file.
 FORMATS = {"txt": FileType.TEXT, "jsonl": FileType.JSON_LINES, "csv": FileType.CSV}
-
-
-class Text(NamedTuple):
-    """The text of one record.
-
-    Attributes:
-        number: The line or row, from 1.
-        text: Its UTF-8, without a terminator.
-    """
-
-    number: int
-    text: bytes
 
 
 def read_texts(path: str, options: RecordOptions, kind: FileType | None = None) -> Iterator[Text]:
@@ -120,14 +112,23 @@ def _of_pipe(file: BinaryIO, name: str, options: RecordOptions, kind: FileType |
 
 
 def _texts(file: BinaryIO, source: Source, options: RecordOptions) -> Iterator[Text]:
+    check_documents(options.documents, source.kind, source.name)
+    for number, parsed, _, context in in_documents(
+        _usable(file, source, options), options.documents, options.context_tokens
+    ):
+        if parsed.text and not parsed.text.isspace():
+            yield Text(number, parsed.text.encode("utf-8"), context.encode("utf-8"))
+
+
+def _usable(file: BinaryIO, source: Source, options: RecordOptions) -> Iterator[tuple[int, Parsed]]:
+    """Yields the records that have no problem."""
     records = numbered_records_of(file, source.kind, source.compression, options.text_field)
     with_text = 0
     for number, parsed in records:
-        text, problem = parsed
+        problem = parsed.problem
         with_text += has_text(parsed)
         if problem is None:
-            if text and not text.isspace():
-                yield Text(number, text.encode("utf-8"))
+            yield number, parsed
         elif not options.drops(problem):
             place = Place(source.name, source.kind, number)
             raise InputError(record_problem(problem, place, options.text_field, with_text, records))

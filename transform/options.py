@@ -111,6 +111,8 @@ class TextOptions(LineOptions):
     vocabulary: VocabularyOptions = VocabularyOptions()
     # With `max_length` auto: at most this, such as what a batch of the trainer holds; None: no limit.
     auto_limit: _Length | None = None
+    # Most tokens that are read before each line, from the feature `context` of its Example; 0: none.
+    context_tokens: WholeNumber = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _tokenizer_fits_the_vocabulary(self) -> TextOptions:
@@ -122,8 +124,8 @@ class TextOptions(LineOptions):
         """Reads the options from the `custom_config` of a Transform component, which may have other keys.
 
         Args:
-            custom_config: It must have every option but `auto_limit`, since a misspelt one would otherwise go
-                unnoticed among the other keys. Options missing from `vocabulary` take their defaults.
+            custom_config: It must have every option but `auto_limit` and `context_tokens`, since a misspelt one would
+                otherwise go unnoticed among the other keys. Options missing from `vocabulary` take their defaults.
 
         Returns:
             The options.
@@ -133,6 +135,6 @@ class TextOptions(LineOptions):
         """
         given = custom_config or {}
         for name in cls.model_fields:
-            if name not in given and name != "auto_limit":
+            if name not in given and name not in ("auto_limit", "context_tokens"):
                 raise SettingError(f"custom_config has no '{name}'; give it to the Transform component")
         return cls.parse({name: given[name] for name in cls.model_fields if name in given})

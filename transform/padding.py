@@ -11,9 +11,9 @@ class PaddedBatch(NamedTuple):
     """A batch of a language model, which reads `inputs` and predicts `targets` where `mask` is 1.
 
     Attributes:
-        inputs: int64 `[batch, T]`: `<s>`, then all targets but the last; 0 on padding.
-        targets: int64 `[batch, T]`; 0 on padding.
-        mask: float32 `[batch, T]`: 1.0 on targets, 0.0 on padding. Made from the lengths,
+        inputs: int64 `[batch, T]`: the context if there is one, `<s>`, then all targets but the last; 0 on padding.
+        targets: int64 `[batch, T]`; 0 on context and padding.
+        mask: float32 `[batch, T]`: 1.0 on targets, 0.0 on context and padding. Made from the lengths,
             not from the ids, so an id 0 is never mistaken for padding.
     """
 
@@ -22,8 +22,10 @@ class PaddedBatch(NamedTuple):
     mask: tf.Tensor
 
 
-def pad_batch(ids: tf.RaggedTensor, length: int | tf.Tensor | None = None) -> PaddedBatch:
-    """Shifts and pads (on the right) a batch of target rows.
+def pad_batch(
+    ids: tf.RaggedTensor, length: int | tf.Tensor | None = None, context: tf.RaggedTensor | None = None
+) -> PaddedBatch:
+    """Shifts and pads (on the right) a batch of target rows, each behind its context.
 
     `"the cat"` with the = 7 and cat = 9 lies on disk as ids `[7, 9, 3]`. With `length=5`:
 
@@ -31,20 +33,30 @@ def pad_batch(ids: tf.RaggedTensor, length: int | tf.Tensor | None = None) -> Pa
         targets  [7, 9, 3, 0, 0]
         mask     [1, 1, 1, 0, 0]
 
-    A row without ids becomes a row of padding. Works eagerly, in `tf.data` and in
+    Behind a line `a cat` with a = 8, whose inputs are the context `[2, 8, 9]`, with `length=7`:
+
+        inputs   [2, 8, 9, 2, 7, 9, 0]
+        targets  [0, 0, 0, 7, 9, 3, 0]
+        mask     [0, 0, 0, 1, 1, 1, 0]
+
+    So a context is read and adds nothing to a sum, like padding. Without one the row is the first example's.
+
+    A row without ids becomes its context and padding. Works eagerly, in `tf.data` and in
     `tf.function`.
 
     Args:
         ids: `[batch, None]` integers, the targets of each line: its words, then `</s>` unless it was cut.
         length: T; None: the length of the longest row.
+        context: `[batch, None]` integers, the inputs that each row reads before its own; None: none.
 
     Returns:
         The padded batch, `[batch, T]` each.
 
     Raises:
-        tf.errors.InvalidArgumentError: If a row is longer than `length`.
+        tf.errors.InvalidArgumentError: If a row with its context is longer than `length`.
     """
-    lengths = ids.row_lengths()
+    rows = ids if context is None else tf.concat([context, ids], axis=1)
+    lengths = rows.row_lengths()
     longest = tf.reduce_max(tf.concat([lengths, [0]], axis=0))
     if length is None:
         steps = longest
@@ -56,12 +68,19 @@ def pad_batch(ids: tf.RaggedTensor, length: int | tf.Tensor | None = None) -> Pa
         # In a graph nothing runs an assertion that nothing depends on; eagerly there is no operation.
         with tf.control_dependencies([] if check is None else [check]):
             steps = tf.identity(steps)
-    targets = tf.cast(ids.to_tensor(default_value=PAD_ID, shape=tf.stack([-1, steps])), tf.int64)
+    targets = tf.cast(rows.to_tensor(default_value=PAD_ID, shape=tf.stack([-1, steps])), tf.int64)
     real = tf.sequence_mask(lengths, steps)
     start = tf.fill([tf.shape(targets)[0], 1], tf.constant(START_ID, tf.int64))
     # Shifting the padded rows would leave each `</s>` as an input on the first step of padding.
     shifted = tf.concat([start, targets], axis=1)[:, :-1]
     inputs = tf.where(real, shifted, tf.constant(PAD_ID, tf.int64))
+    if context is not None:
+        sizes = context.row_lengths()
+        read = tf.sequence_mask(sizes, steps)
+        first = real & (tf.range(steps) == sizes[:, tf.newaxis])
+        inputs = tf.where(read, targets, tf.where(first, start, inputs))
+        targets = tf.where(read, tf.constant(PAD_ID, tf.int64), targets)
+        real &= ~read
     if isinstance(length, int):
         inputs, targets, real = (tf.ensure_shape(part, [ids.shape[0], length]) for part in (inputs, targets, real))
     return PaddedBatch(inputs, targets, tf.cast(real, tf.float32))

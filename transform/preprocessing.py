@@ -28,6 +28,7 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 
 from . import lengths
+from .context import Context
 from .options import TextOptions, VocabularyOptions
 from .pieces import check_kind_of_pinned, piece_ids
 from .reachable_words import check_reachable
@@ -46,8 +47,14 @@ from .word_counts import vocabulary_of_corpus
 TEXT = "text"
 """The raw feature: one line, bytes."""
 
+CONTEXT = "context"
+"""The raw feature of what came before the line, if the options ask for it: its lines with `\\n` between two, bytes."""
+
 IDS = "ids"
-"""The transformed feature, the only one: a variable number of int64 ids."""
+"""The transformed feature, the only one without a context: a variable number of int64 ids."""
+
+CONTEXT_IDS = "context_ids"
+"""The transformed feature of the context: a variable number of int64 ids."""
 
 
 def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]) -> dict[str, tf.SparseTensor]:
@@ -58,20 +65,22 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
     makes inputs, padding and mask from it for each batch.
 
     Args:
-        inputs: `text`: string, one line per Example: dense `[batch]` or `[batch, 1]`, or sparse or ragged
-            with at most one value each (none is an empty line).
+        inputs: `text`, and `context` with `context_tokens`: string, one line per Example: dense `[batch]` or
+            `[batch, 1]`, or sparse or ragged with at most one value each (none is an empty line).
         custom_config: The options, as `TextOptions` defines them; all are required. Other keys are ignored.
 
     Returns:
-        `ids`: int64 sparse, to be read as `VarLenFeature`.
+        `ids`: int64 sparse, to be read as `VarLenFeature`; with `context_tokens` also `context_ids`, see
+        `context.Context`.
 
     Raises:
         SettingError: If an option is missing or invalid.
-        ValueError: If there is no feature `text`.
+        ValueError: If there is no feature `text`, or no `context`.
     """
     options = TextOptions.from_custom_config(custom_config)
-    if TEXT not in inputs:
-        raise ValueError(f"the examples have no feature {TEXT!r}, only {sorted(inputs)}; add it")
+    for name in (TEXT, CONTEXT) if options.context_tokens else (TEXT,):
+        if name not in inputs:
+            raise ValueError(f"the examples have no feature {name!r}, only {sorted(inputs)}; add it")
     lines = _one_line_each(inputs[TEXT])
     if options.vocabulary.file:
         check_pinned_vocabulary(options.vocabulary.file)
@@ -79,21 +88,36 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
         check_kind_of_pinned(options.vocabulary.file, words, options.vocabulary.kind)
         with tf.init_scope():  # Now, and not as a part of the graph.
             check_reachable(words, options.tokenizer, options.lowercase)
+    # The lines of all contexts stand behind the lines, so that one look-up does for both: each has a table.
+    context = Context(_one_line_each(inputs[CONTEXT])) if options.context_tokens else None
+    split = tokenize_marked if options.vocabulary.kind == "subwords" else tokenize
+    tokens = split(lines, options.tokenizer, options.lowercase)
+    behind = [] if context is None else [split(context.lines, options.tokenizer, options.lowercase)]
+    vocabulary_file = _vocabulary(tokens.flat_values, options.vocabulary)
     if options.vocabulary.kind == "subwords":
-        marked = tokenize_marked(lines, options.tokenizer, options.lowercase)
         ids = tft.apply_vocabulary(
-            marked, _vocabulary(marked.flat_values, options.vocabulary), default_value=UNKNOWN_ID, lookup_fn=_piece_ids
+            _rows([tokens, *behind]), vocabulary_file, default_value=UNKNOWN_ID, lookup_fn=_piece_ids
         )
-        max_length = lengths.maximum_length(options.max_length, ids.row_lengths() + 1, options.auto_limit)
-        ids = ids[:, :max_length]
+        own = ids if context is None else ids[: tokens.nrows()]
+        max_length = lengths.maximum_length(options.max_length, own.row_lengths() + 1, options.auto_limit)
+        own = own[:, :max_length]
     else:
-        tokens = tokenize(lines, options.tokenizer, options.lowercase)
         max_length = lengths.maximum_length(options.max_length, tokens.row_lengths() + 1, options.auto_limit)
-        vocabulary_file = _vocabulary(tokens.flat_values, options.vocabulary)
         # Cut before the look-up as well: a line may hold millions of words more than are kept.
-        ids = tft.apply_vocabulary(tokens[:, :max_length], vocabulary_file, default_value=UNKNOWN_ID)
-    end = tf.fill([ids.nrows(), 1], tf.constant(END_ID, tf.int64))
-    return {IDS: tf.concat([ids, end], axis=1)[:, :max_length].to_sparse()}
+        ids = tft.apply_vocabulary(
+            _rows([tokens[:, :max_length], *behind]), vocabulary_file, default_value=UNKNOWN_ID
+        )
+        own = ids if context is None else ids[: tokens.nrows()]
+    end = tf.fill([own.nrows(), 1], tf.constant(END_ID, tf.int64))
+    features = {IDS: tf.concat([own, end], axis=1)[:, :max_length].to_sparse()}
+    if context is not None:
+        features[CONTEXT_IDS] = context.ids(ids[tokens.nrows() :], options.context_tokens).to_sparse()
+    return features
+
+
+def _rows(parts: list[tf.RaggedTensor]) -> tf.RaggedTensor:
+    """Returns the rows of all parts, one behind the other."""
+    return parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
 
 
 def _piece_ids(words: tf.RaggedTensor, path: Any) -> tuple[tf.RaggedTensor, tf.Tensor]:

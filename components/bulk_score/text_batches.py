@@ -35,8 +35,9 @@ class ReadTexts(ReadFiles):
             text_field: The field or column that holds the text.
             batches: Whether records are given; if not, they are only counted.
         """
+        of_field = options.model_copy(update={"text_field": text_field})
         # Whole, also if they are only counted: a column of Parquet besides the text may be damaged.
-        super().__init__(files, [stored_size(path) for _, path in files], text_field, whole=True)
+        super().__init__(files, [stored_size(path) for _, path in files], of_field, whole=True)
         self._decide = ToRecords(options)
         self._batches = batches
 

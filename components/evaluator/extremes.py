@@ -25,10 +25,12 @@ class Sentence(NamedTuple):
         bits: Rank: with a baseline, the candidate's bits less the baseline's; without one, the bits per byte of the
             sentence.
         text: The first `TEXT_BYTES` bytes of the raw line.
+        context: What came before it in its document, the last `TEXT_BYTES` bytes.
     """
 
     bits: float
     text: str
+    context: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +50,11 @@ class Extremes(Additive):
 
     @classmethod
     def from_outputs(
-        cls, texts: np.ndarray, candidate: Mapping[str, Any], baseline: Mapping[str, Any] | None = None
+        cls,
+        texts: np.ndarray,
+        candidate: Mapping[str, Any],
+        baseline: Mapping[str, Any] | None = None,
+        contexts: np.ndarray | None = None,
     ) -> Extremes:
         """Ranks the sentences of a batch.
 
@@ -56,6 +62,7 @@ class Extremes(Additive):
             texts: bytes `[batch]`, the raw lines.
             candidate: See `EvaluationSums.from_outputs`.
             baseline: The baseline's outputs; None without a baseline.
+            contexts: bytes `[batch]`, what came before each line; None: nothing.
         """
         ours = output_arrays(candidate)
         bits = sentence_bits(ours["nll"], ours["spelled_bytes"])
@@ -71,7 +78,8 @@ class Extremes(Additive):
         if edge:
             ordered = np.sort(bits[known])
             known = known[(bits[known] >= ordered[-edge]) | (bits[known] <= ordered[edge - 1])]
-        return _ranked(Sentence(float(bits[row]), _text(texts[row])) for row in known)
+        before = [b""] * len(texts) if contexts is None else contexts
+        return _ranked(Sentence(float(bits[row]), _text(texts[row]), _end(before[row])) for row in known)
 
     def __add__(self, other: Extremes) -> Extremes:
         if not isinstance(other, Extremes):
@@ -81,7 +89,7 @@ class Extremes(Additive):
 
     def as_json(self) -> str:
         """Returns one JSON object: `{"most": [{"bits": .., "text": ..}, ..], "fewest": [..]}`."""
-        return json.dumps({name: [item._asdict() for item in getattr(self, name)] for name in ("most", "fewest")})
+        return json.dumps({name: [_fields(item) for item in getattr(self, name)] for name in ("most", "fewest")})
 
     @classmethod
     def from_json(cls, text: str) -> Extremes:
@@ -92,6 +100,14 @@ class Extremes(Additive):
 def _ranked(sentences: Iterable[Sentence]) -> Extremes:
     ranked = sorted(sentences)
     return Extremes(tuple(reversed(ranked[-KEPT:])), tuple(ranked[:KEPT]))
+
+
+def _fields(sentence: Sentence) -> dict[str, Any]:
+    return {name: value for name, value in sentence._asdict().items() if name != "context" or value}
+
+
+def _end(context: bytes) -> str:
+    return context[-TEXT_BYTES:].decode("utf-8", "replace")
 
 
 def _text(line: bytes) -> str:

@@ -22,9 +22,10 @@ from apache_beam.utils import shared
 from ...exported.batches import batches_by_length
 from ...exported.signatures import EVALUATE
 from ...exported.slices import derived, groups
-from ...exported.sums import MODEL_OUTPUTS
+from ...exported.sums import CONTEXT_TOKENS, MODEL_OUTPUTS
+from ...transform.preprocessing import CONTEXT as CONTEXT_FEATURE
 from ...transform.preprocessing import TEXT as TEXT_FEATURE
-from .metrics import TEXT
+from .metrics import CONTEXT, TEXT
 
 
 def custom_extractors(
@@ -86,7 +87,13 @@ class EvaluateInBatches(beam.DoFn):
         batch = extracts[tfma.ARROW_RECORD_BATCH_KEY]
         examples = np.array([values[0] for values in batch.column(tfma.ARROW_INPUT_COLUMN).to_pylist()], dtype=object)
         texts = np.array([values[0] if values else b"" for values in _column(batch, TEXT_FEATURE)], dtype=object)
+        contexts = [values[0] if values else b"" for values in _column(batch, CONTEXT_FEATURE)]
         outputs = {name: evaluate(model, examples) for name, model in self._holder.models.items()}
+        in_documents = np.array(contexts, dtype=object) if any(contexts) else None
+
+        def before(rows: Any) -> dict[str, np.ndarray]:
+            return {} if in_documents is None else {CONTEXT: in_documents[rows]}
+
         candidate_outputs = next(iter(outputs.values()))
         columns = {
             name: values.tolist() if (values := derived(name, candidate_outputs)) is not None else _column(batch, name)
@@ -94,7 +101,7 @@ class EvaluateInBatches(beam.DoFn):
         }
         for common, rows in groups(columns, len(examples)):
             predictions = {
-                model: {TEXT: texts[rows], **{name: array[rows] for name, array in arrays.items()}}
+                model: {TEXT: texts[rows], **before(rows), **{name: array[rows] for name, array in arrays.items()}}
                 for model, arrays in outputs.items()
             }
             yield {
@@ -127,12 +134,14 @@ def evaluate(model: Any, examples: np.ndarray) -> dict[str, np.ndarray]:
         examples: Serialized `tf.Example`s, bytes, `[n]`.
 
     Returns:
-        A float32 array `[n]` for each of `MODEL_OUTPUTS`, in the order of `examples`.
+        A float32 array `[n]` for each of `MODEL_OUTPUTS`, in the order of `examples`, and for `CONTEXT_TOKENS` if the
+        model reads contexts.
     """
     signature = model.signatures[EVALUATE]
-    results = {name: np.zeros(len(examples), np.float32) for name in MODEL_OUTPUTS}
+    names = [name for name in (*MODEL_OUTPUTS, CONTEXT_TOKENS) if name in signature.structured_outputs]
+    results = {name: np.zeros(len(examples), np.float32) for name in names}
     for rows in batches_by_length([len(example) for example in examples]):
         outputs = signature(examples=tf.constant(examples[rows], tf.string))
-        for name in MODEL_OUTPUTS:
+        for name in names:
             results[name][rows] = outputs[name].numpy()
     return results

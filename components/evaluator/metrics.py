@@ -27,6 +27,7 @@ METRICS: dict[str, Callable[[ScoreSums], float]] = {
     "bytes": lambda score: score.totals.bytes,
     "oov_tokens": lambda score: score.totals.oov_tokens,
     "truncated_tokens": lambda score: score.totals.truncated_tokens,
+    "context_tokens": lambda score: score.totals.context_tokens,
     "cross_entropy": lambda score: score.totals.cross_entropy,
     "perplexity": lambda score: score.totals.perplexity,
     "perplexity_ci95_low": lambda score: score.perplexity_ci95[0],
@@ -52,8 +53,9 @@ PAIRED_METRICS: dict[str, Callable[[PairedSums], float]] = {
 # JSON of `Extremes`: the sentences that got worse and better the most, or the hardest and the easiest.
 EXTREMES = "extreme_sentences"
 
-# The raw lines among the predictions of our extracts, bytes `[sentences]`.
+# The raw lines among the predictions of our extracts, bytes `[sentences]`, and what came before them, if they have it.
 TEXT = "text"
+CONTEXT = "context"
 
 
 def metric_key(name: str, model_name: str = "") -> tfma.metrics.MetricKey:
@@ -190,7 +192,9 @@ class ExtremesCombineFn(SumsCombineFn):
     def sums_of(self, element: tfma.metrics.StandardMetricInputs) -> Extremes:
         """Returns the extremes of one extract."""
         outputs = [_outputs(element, name) for name in self._names]
-        return Extremes.from_outputs(_texts(element, outputs[0]), *outputs)
+        candidate, *baseline = outputs
+        contexts = candidate.get(CONTEXT)
+        return Extremes.from_outputs(_texts(element, candidate), candidate, baseline[0] if baseline else None, contexts)
 
     def extract_output(self, accumulator: Extremes) -> dict[tfma.metrics.MetricKey, Any]:
         """Returns the metric, a JSON text."""

@@ -151,8 +151,9 @@ def summarize_evaluation(evaluation_uri: str, name_of: Callable[[str], str] = st
              "perplexity_without_oov": 318.0, "bits_per_byte": 1.688, "bits_per_byte_ci95": [1.66, 1.71],
              "sentences": 80}
 
-        Counts are integers; a value that does not exist is NaN. `change` has the metrics of
-        `metrics.PAIRED_METRICS`, shares of the baseline. `slices` has such dictionaries by slice:
+        A model that reads contexts also has `context_tokens`, how many it read. Counts are integers; a value that does
+        not exist is NaN. `change` has the metrics of `metrics.PAIRED_METRICS`, shares of the baseline. `slices` has
+        such dictionaries by slice:
         `{"sentence_length: 0 to 10": {"evaluation": .., "baseline": .., "change": ..}}`. `gate` is
         `{"blessed": bool, "reasons": [str, ..]}`: the conditions met if blessed, those not met otherwise.
     """
@@ -184,6 +185,8 @@ def _summary(scores: Scores) -> dict[str, Any]:
         summary[name] = int(value) if name.endswith(("tokens", "bytes")) and math.isfinite(value) else value
         if name in ("perplexity", "bits_per_byte"):
             summary[f"{name}_ci95"] = [scores.get(f"{name}_ci95_{end}", math.nan) for end in ("low", "high")]
+    if scores.get("context_tokens"):
+        summary["context_tokens"] = int(scores["context_tokens"])
     summary["sentences"] = int(scores.get("sentences", 0))
     if not scores:
         summary |= dict.fromkeys(("tokens", "bytes", "oov_tokens", "truncated_tokens"), 0)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ...exported.batches import batches_by_length
 from ...exported.exported_model import ExportedModel
-from ...exported.signatures import SCORE
+from ...exported.signatures import SCORE, SCORE_IN_CONTEXT
 from ...exported.sums import sentence_bits
 from ...exported.token_identity import reads_pieces
 from ...exported.words_of_pieces import text_of_pieces, word_lengths
@@ -89,7 +89,8 @@ def score_sentences(models: Mapping[str, ExportedModel], sentences: Sequence[Sen
         The same sentences, in the same order.
     """
     texts = [sentence.text.encode() for sentence in sentences]
-    scored = {name: _score(model, texts) for name, model in models.items()}
+    contexts = [sentence.context.encode() for sentence in sentences]
+    scored = {name: _score(model, texts, contexts) for name, model in models.items()}
     return [
         ScoredSentence(
             sentence.bits,
@@ -102,11 +103,14 @@ def score_sentences(models: Mapping[str, ExportedModel], sentences: Sequence[Sen
     ]
 
 
-def _score(model: ExportedModel, texts: Sequence[bytes]) -> list[_Scored]:
+def _score(model: ExportedModel, texts: Sequence[bytes], contexts: Sequence[bytes]) -> list[_Scored]:
     results: dict[int, _Scored] = {}
     in_pieces = reads_pieces(model.path)
     for rows in batches_by_length([len(text) for text in texts]):
-        outputs = model.call(SCORE, text=tf.constant([texts[row] for row in rows], tf.string))
+        inputs = {"text": tf.constant([texts[row] for row in rows], tf.string)}
+        if model.context_tokens:
+            inputs["context"] = tf.constant([contexts[row] for row in rows], tf.string)
+        outputs = model.call(SCORE_IN_CONTEXT if "context" in inputs else SCORE, **inputs)
         totals = sentence_bits(outputs["nll"].astype(np.float64), outputs["spelled_bytes"].astype(np.float64))
         for position, row in enumerate(rows):
             real = outputs["mask"][position] > 0

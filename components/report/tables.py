@@ -41,6 +41,7 @@ _SCORES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
     ("Sentences", "sentences", numbers.count),
     ("Tokens", "tokens", numbers.count),
     ("Bytes", "bytes", numbers.count),
+    ("Context tokens (read, not scored)", "context_tokens", numbers.count),
 )
 
 
@@ -50,6 +51,10 @@ def score_rows(total: SliceResult | None) -> list[ScoreRow]:
         return []
     rows = []
     for title, metric, form in _SCORES:
+        if metric == "context_tokens" and not any(
+            (scores or {}).get(metric) for scores in (total.candidate, total.baseline)
+        ):
+            continue
         candidate, baseline = (
             ("", "") if scores is None else (form(scores[metric]), _interval(scores, metric))
             for scores in (total.candidate, total.baseline)

@@ -48,8 +48,9 @@ class Executor(base_executor.BaseExecutor):
         examples = golden.read_examples(split_files(input_dict[specs.EXAMPLES_KEY], splits))
         examples[-1] = golden.in_capitals(examples)
         sentences = [golden.text_of(example) for example in examples]
+        contexts = [golden.context_of(example) for example in examples]
         report(f"serving the model in a fresh process, {len(sentences)} sentences")
-        answers = process.run_probe(model, golden.TEXTS, sentences, **options.model_dump())
+        answers = process.run_probe(model, golden.TEXTS, sentences, contexts, **options.model_dump())
         expected = None
         if answers.nll is not None:
             expected = evaluate(tf.saved_model.load(model), np.array(examples, object))["nll"]

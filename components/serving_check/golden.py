@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from ...errors import SettingError, escape
-from ...transform.preprocessing import TEXT
+from ...transform.preprocessing import CONTEXT, TEXT
 from ..examples import read_records
 
 # The largest batch of the check.
@@ -62,5 +62,14 @@ def in_capitals(examples: Sequence[bytes]) -> bytes:
 
 def text_of(example: bytes) -> bytes:
     """Returns the text of a serialized example, empty if it has no text."""
-    values = tf.train.Example.FromString(example).features.feature[TEXT].bytes_list.value
+    return _value(example, TEXT)
+
+
+def context_of(example: bytes) -> bytes:
+    """Returns what came before the text in its document, empty if the example does not say it."""
+    return _value(example, CONTEXT)
+
+
+def _value(example: bytes, feature: str) -> bytes:
+    values = tf.train.Example.FromString(example).features.feature[feature].bytes_list.value
     return values[0] if values else b""

@@ -4,8 +4,8 @@ A script, run by its path, so that nothing of this package or of TFX is imported
 
     python -I probe.py REQUEST.json RESULT.json
 
-The request: `model` (folder), `texts` (name → text, in base64) and `sentences` (in base64). The result: see `probe`.
-The process ends when its standard input does.
+The request: `model` (folder), `texts` (name → text, in base64), `sentences` and their `contexts` (in base64). The
+result: see `probe`. The process ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from typing import Any
 
 ABSENT = ("apache_beam", "keras", "tensorflow_model_analysis", "tensorflow_transform", "tf_keras", "tfx", "tfx_lm")
 SIGNATURES = ("serving_default", "score", "next_word", "tokenize", "step", "evaluate")
+# Only of a model that reads what came before a line.
+IN_CONTEXT = "score_in_context"
 # Largest relative difference between the losses of a sentence alone, with other clients, and in a batch.
 AGREEMENT = 1e-5
 CANDIDATES = 5
@@ -57,6 +59,7 @@ class Model:
         gc.enable()
         self._tf = tf
         self._loaded = tf.saved_model.load(path)
+        self._signatures = [*SIGNATURES, *({IN_CONTEXT} & set(self._loaded.signatures))]
         self.problems: list[str] = []
         missing = [name for name in SIGNATURES if name not in self._loaded.signatures]
         if missing:
@@ -72,13 +75,18 @@ class Model:
                 for key in scalars
             ]
 
-    def call(self, signature: str, texts: list[bytes]) -> dict[str, Any]:
-        """Calls a signature with texts, whatever its inputs are; returns the outputs by name, as NumPy arrays."""
+    def call(self, signature: str, texts: list[bytes], contexts: list[bytes] | None = None) -> dict[str, Any]:
+        """Calls a signature with texts, whatever its inputs are; returns the outputs by name, as NumPy arrays.
+
+        A text without a context has itself for one, where there must be one.
+        """
         tf = self._tf
         function = self._loaded.signatures[signature]
         inputs = {"text": tf.constant(texts, tf.string)}
         if signature == "next_word":
             inputs["k"] = tf.fill([len(texts)], CANDIDATES)
+        elif signature == IN_CONTEXT:
+            inputs["context"] = tf.constant(texts if contexts is None else contexts, tf.string)
         elif signature == "evaluate":
             inputs = {"examples": tf.constant([_example(tf, text) for text in texts], tf.string)}
         elif signature == "step":
@@ -91,16 +99,16 @@ class Model:
         """Sends one batch to every signature; records outputs that are not finite or have the wrong number of rows."""
         import numpy as np
 
-        for signature in SIGNATURES:
+        for signature in self._signatures:
             for name, values in self.call(signature, texts).items():
                 if len(values) != len(texts):
                     self.problems.append(f"{signature} of {what}: {len(values)} rows of {name} for {len(texts)} texts")
                 elif values.dtype.kind == "f" and not np.isfinite(values).all():
                     self.problems.append(f"{signature} of {what}: {name} is not finite")
 
-    def score(self, texts: list[bytes]) -> Any:
-        """Returns the loss of each text, nats, by the signature `score`."""
-        return self.call("score", texts)["nll"]
+    def score(self, texts: list[bytes], contexts: list[bytes]) -> Any:
+        """Returns the loss of each text, nats, by the signature `score`, or `score_in_context` if the model has it."""
+        return self.call(IN_CONTEXT if IN_CONTEXT in self._signatures else "score", texts, contexts)["nll"]
 
 
 def _example(tf: Any, text: bytes) -> bytes:
@@ -132,10 +140,13 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
     model.check("one sentence", sentences[:1])
     model.check(f"a batch of {len(sentences)}", sentences)
 
-    together = model.score(sentences)
+    contexts = [base64.b64decode(context) for context in request["contexts"]]
+    together = model.score(sentences, contexts)
     result["nll"] = together.tolist()
     with ThreadPoolExecutor(CLIENTS) as clients:
-        alone = list(clients.map(lambda text: model.score([text])[0], sentences[: 8 * CLIENTS]))
+        alone = list(
+            clients.map(lambda text, context: model.score([text], [context])[0], sentences[: 8 * CLIENTS], contexts)
+        )
     expected = together[: len(alone)]
     difference = np.max(np.abs(alone - expected) / np.maximum(np.abs(expected), 1.0))
     # Written so that NaN is a problem too.
@@ -145,7 +156,8 @@ def probe(request: dict[str, Any]) -> dict[str, Any]:
     milliseconds = []
     for number in range(TIMED_REQUESTS):
         begin = time.perf_counter()
-        model.score([sentences[number % len(sentences)]])
+        row = number % len(sentences)
+        model.score([sentences[row]], [contexts[row]])
         milliseconds.append(1000 * (time.perf_counter() - begin))
     result["latency_ms"] = {"median": float(np.median(milliseconds)), "p95": float(np.percentile(milliseconds, 95))}
     return result

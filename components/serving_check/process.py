@@ -44,6 +44,7 @@ def run_probe(
     model: str,
     texts: Mapping[str, bytes],
     sentences: Sequence[bytes],
+    contexts: Sequence[bytes],
     max_latency_ms: float,
     timeout_seconds: float,
 ) -> ProbeResult:
@@ -56,6 +57,7 @@ def run_probe(
         model: The SavedModel's folder.
         texts: Unusual texts by description; the answers must be finite.
         sentences: Sentences to score.
+        contexts: What came before each in its document; a model that reads none leaves it out.
         max_latency_ms: Longest time that 19 of 20 requests of a single sentence may take.
         timeout_seconds: Longest time of the whole process.
 
@@ -67,6 +69,7 @@ def run_probe(
         "model": model,
         "texts": {what: base64.b64encode(text).decode() for what, text in texts.items()},
         "sentences": [base64.b64encode(text).decode() for text in sentences],
+        "contexts": [base64.b64encode(context).decode() for context in contexts],
     }
     with tempfile.TemporaryDirectory() as folder:
         request_file, result_file = Path(folder, "request.json"), Path(folder, "result.json")

@@ -10,6 +10,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2, range_config_pb2
 
 from ...errors import SettingError, escape
+from ...text_files.documents import Documents
 from ..kubeflow_run import KUBEFLOW_RUN, KUBEFLOW_RUN_KEY
 from . import driver, executor
 from .input_config import ExecutorOptions, input_base_and_config
@@ -25,7 +26,8 @@ SpanArgument = _Span | Sequence[_Span]
 class TextExampleGen(example_gen.FileBasedExampleGen):
     """Reads text, JSON-lines, CSV and Parquet files; each line or row becomes one Example.
 
-    An Example has one feature, `text`: one bytes value, the line's UTF-8 without its terminator.
+    An Example has the feature `text`: one bytes value, the line's UTF-8 without its terminator; with `context_tokens`
+    also `context`: the lines before it in its document, as far as needed, with a line break between two.
 
     Its driver finds the spans of `{SPAN}`, dates and `{VERSION}` in patterns, any number of them; TFX's own then finds
     the files and fingerprints them for the cache. Unlike TFX's ExampleGens, a hash split may be fed by several
@@ -55,6 +57,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
         text_field: str = DEFAULTS.text_field,
         invalid_records: str = DEFAULTS.invalid_records,
         input_splits: Mapping[str, str] | None = None,
+        documents: Documents = DEFAULTS.documents,
+        context_tokens: int = DEFAULTS.context_tokens,
         range_config: range_config_pb2.RangeConfig | None = None,
         spans: str | None = None,
         span_gaps: str = DEFAULTS.span_gaps,
@@ -76,6 +80,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             spans: Wins over the range: the last span of a rolling range, or the first and the last one, as text
                 (`2026-05-01` or `3,7`). It may be a RuntimeParameter.
             span_gaps: `error` or `allow`, what to do if spans are missing between those that are read.
+            documents: Which lines are a document, which no split divides: `none`, `blank_line`, `record` or `file`.
+            context_tokens: The tokens for which each Example has the text before it in its document; 0: none.
 
         Raises:
             SettingError: A bad value, or `input_splits` names an input split that does not exist.
@@ -87,6 +93,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
                 "invalid_records": invalid_records,
                 "span_gaps": span_gaps,
                 "input_splits": dict(input_splits or {}),
+                "documents": documents,
+                "context_tokens": context_tokens,
             }
         )
         known = {split.name for split in input_config.splits} if input_config else set()
@@ -119,6 +127,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
         spans: SpanArgument = DEFAULTS.spans,
         span_window: int = DEFAULTS.span_window,
         span_gaps: str = DEFAULTS.span_gaps,
+        documents: Documents = DEFAULTS.documents,
+        context_tokens: int = DEFAULTS.context_tokens,
     ) -> TextExampleGen:
         """Makes the component from paths. `InputOptions` defines the arguments.
 
@@ -132,6 +142,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             spans: Which spans are read: the last one of the window, or the first and the last one; numbers or days.
             span_window: How many spans are read, the newest ones.
             span_gaps: `error` or `allow`, what to do if spans are missing between those that are read.
+            documents: Which lines are a document, which no split divides: `none`, `blank_line`, `record` or `file`.
+            context_tokens: The tokens for which each Example has the text before it in its document; 0: none.
 
         Returns:
             The component.
@@ -150,6 +162,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
                 "spans": spans,
                 "span_window": span_window,
                 "span_gaps": span_gaps,
+                "documents": documents,
+                "context_tokens": context_tokens,
             }
         )
         base, input_config, output_config, input_splits = input_base_and_config(
@@ -170,4 +184,6 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             else None,
             spans=",".join(map(str, options.spans)),
             span_gaps=options.span_gaps,
+            documents=options.documents,
+            context_tokens=options.context_tokens,
         )

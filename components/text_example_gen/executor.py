@@ -19,7 +19,9 @@ from tfx.utils import proto_utils
 
 from ...errors import escape
 from ...progress import report
+from ...text_files.documents import check_documents
 from ...text_files.errors import InputError
+from ...text_files.file_types import file_type
 from ..artifacts import Artifacts
 from ..example_blocks import write_blocks
 from ..merge_additive import MergeAdditive
@@ -29,11 +31,11 @@ from .input_config import ExecutorOptions
 from .input_counts import Counts
 from .overlap import count_also_trained
 from .problems import describe
-from .properties import UNMATCHED_PATTERNS, properties
+from .properties import DOCUMENTS, UNMATCHED_PATTERNS, properties
 from .reading import open_stored, read_files
 from .spans import SPANS_KEY, has_span
 from .splitting import HashSplit
-from .to_examples import COUNTS_TAG, DIGESTS_TAG, ToExamples
+from .to_examples import COUNTS_TAG, DIGESTS_TAG, ToExamples, decides_by_line
 
 # Beside the splits' folders in the artifact.
 COUNTS_FILE = "counts.json"
@@ -82,6 +84,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 for split in input_config.splits
             ]
         )
+        for _, path in files:
+            check_documents(options.documents, file_type(path), path)
         names = hash_split.names if hash_split else tuple(dict.fromkeys(split_of.values()))
         examples.split_names = artifact_utils.encode_split_names(list(names))
         report(f"reading {len(files):,} files")
@@ -98,6 +102,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _note_spans(examples, exec_properties)
         if unmatched:
             examples.set_string_custom_property(UNMATCHED_PATTERNS, "\n".join(unmatched))
+        if options.documents != "none":
+            examples.set_string_custom_property(DOCUMENTS, options.documents)
         for name, value in properties(counts).items():
             examples.set_int_custom_property(name, value)
         report(", ".join(f"{split} {counts.examples[split]:,} lines" for split in names))
@@ -113,7 +119,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with self._make_beam_pipeline() as pipeline:
             outputs = (
                 pipeline
-                | "ReadFiles" >> read_files(files, options.text_field)
+                | "ReadFiles" >> read_files(files, options)
                 | "ToExamples"
                 >> beam.ParDo(ToExamples(hash_split, options)).with_outputs(COUNTS_TAG, DIGESTS_TAG, *names)
             )
@@ -121,7 +127,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 prefix = posixpath.join(artifact_utils.get_split_uri([examples], name), "data_tfrecord")
                 _ = outputs[name] | f"WriteSplit[{name}]" >> write_blocks(prefix)
             counts = [outputs[COUNTS_TAG]]
-            if not hash_split:
+            if not decides_by_line(hash_split, options):
                 counts.append(count_also_trained(outputs[DIGESTS_TAG]))
             # A file and not Beam's metrics, which count a bundle twice that was tried twice.
             _ = (
@@ -147,8 +153,9 @@ def _check(counts: Counts, names: Sequence[str], options: ExecutorOptions) -> No
     if empty:
         invalid = counts.invalid_utf8_dropped + counts.invalid_records_dropped
         dropped = f"{counts.empty_lines_dropped:,} empty and {invalid:,} invalid lines dropped"
+        divided = "" if options.documents == "none" else "; {documents} are never divided between splits"
         raise InputError(
-            f"split {escape(', '.join(empty))} is empty ({counts.lines:,} lines read, {dropped}); "
+            f"split {escape(', '.join(empty))} is empty ({counts.lines:,} lines read, {dropped}{divided}); "
             "give more text, or set {splits}"
         )
 

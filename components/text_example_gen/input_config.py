@@ -92,7 +92,8 @@ class ExecutorOptions(SpanOptions):
     def to_custom_config(self) -> example_gen_pb2.CustomConfig:
         """Packs the options."""
         struct = struct_pb2.Struct()
-        struct.update(self.model_dump())
+        # Without documents as before there were any: the properties are part of the cache's key.
+        struct.update(self.model_dump(exclude=set() if self.documents != "none" else {"documents", "context_tokens"}))
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(struct)
         return custom_config

@@ -5,7 +5,14 @@ from __future__ import annotations
 from tfx import types
 
 from ...errors import SettingError, escape
-from .properties import ALSO_TRAINED, EXAMPLES, INVALID_RECORDS_DROPPED, INVALID_UTF8_DROPPED, UNMATCHED_PATTERNS
+from .properties import (
+    ALSO_TRAINED,
+    DOCUMENTS,
+    EXAMPLES,
+    INVALID_RECORDS_DROPPED,
+    INVALID_UTF8_DROPPED,
+    UNMATCHED_PATTERNS,
+)
 
 _DROPPED = {
     INVALID_UTF8_DROPPED: ("line that is not UTF-8 was", "lines that are not UTF-8 were", "invalid_utf8"),
@@ -37,9 +44,12 @@ def input_warnings(examples: types.Artifact) -> list[SettingError]:
         count = 0 if split == name else examples.get_int_custom_property(name)
         if count:
             lines = examples.get_int_custom_property(EXAMPLES + split)
+            where = f"from {{splits}}.{escape(split)}"
+            if examples.get_string_custom_property(DOCUMENTS):
+                where += ", or where a line stands in several documents of {files}"
             warnings.append(
                 f"{count:,} of {lines:,} held-out lines ({100 * count / lines:.3g} %) "
                 f"{'is' if count == 1 else 'are'} also trained on, so the scores look too good; remove "
-                f"{'it' if count == 1 else 'them'} from {{splits}}.{escape(split)}"
+                f"{'it' if count == 1 else 'them'} {where}"
             )
     return [SettingError(warning) for warning in warnings]

@@ -12,11 +12,13 @@ from typing import BinaryIO
 
 from ...errors import escape
 from ...remote import is_remote
+from ...text_files.documents import check_documents
 from ...text_files.errors import InputError, UnreadableFileError
 from ...text_files.file_types import file_type
+from ...text_files.in_documents import in_documents
 from ...text_files.looking import look_at
 from ...text_files.options import RecordOptions
-from ...text_files.parsing import Problem
+from ...text_files.parsing import Parsed, Problem
 from ...text_files.problems import Place, has_text, record_problem
 from ...text_files.records import numbered_records
 from ...text_files.unpacking import content_errors
@@ -150,6 +152,7 @@ def _checked_files(key: str, patterns: Sequence[str], options: RecordOptions) ->
             look_at(path, options.text_field)
         except UnreadableFileError as error:
             raise InputError(f"{escape(path)}: {error.template}") from error
+        check_documents(options.documents, file_type(path), path)
     return paths
 
 
@@ -186,7 +189,7 @@ def _matched(key: str, pattern: str) -> list[str]:
 
 
 class _Texts:
-    """The texts of some files, with a record of why there were none."""
+    """What decides about the split of each line of some files, with a record of why there were no lines."""
 
     def __init__(self, paths: Sequence[str], options: RecordOptions) -> None:
         self._paths, self._options = paths, options
@@ -203,21 +206,27 @@ class _Texts:
                 raise InputError(f"{escape(path)}: {error.template}") from error
 
     def _texts_of(self, file: BinaryIO, path: str) -> Iterator[str]:
+        for line in in_documents(self._usable(file, path), self._options.documents, 0):
+            if line.parsed.text.strip():
+                self.used += 1
+                yield line.document or line.parsed.text
+            else:
+                self.empty += 1
+
+    def _usable(self, file: BinaryIO, path: str) -> Iterator[tuple[None, Parsed]]:
+        """Yields the records that have no problem."""
         records = numbered_records(file, path, self._options.text_field)
         with_text = 0
         for number, parsed in records:
-            text, problem = parsed
+            problem = parsed.problem
             with_text += has_text(parsed)
             if problem is not None and self._options.drops(problem):
                 self.invalid[problem] += 1
             elif problem is not None:
                 place = Place(path, file_type(path), number)
                 raise InputError(record_problem(problem, place, self._options.text_field, with_text, records))
-            elif text.strip():
-                self.used += 1
-                yield text
             else:
-                self.empty += 1
+                yield None, parsed
 
     def why_empty(self) -> str:
         """Says what was read, for a split that is empty."""
@@ -241,7 +250,8 @@ def _check_hash_split(paths: Sequence[str], hash_split: HashSplit, options: Reco
             return
     if not texts.used:
         raise InputError(f"{{files}}: the corpus is empty: {escape(texts.why_empty())}")
+    by = "its hash" if options.documents == "none" else f"the hash of its document ({{documents}}={options.documents})"
     raise InputError(
         f"{{files}}: split {escape(', '.join(sorted(missing)))} would be empty: none of the {texts.used} usable lines "
-        "falls there by its hash; give more text, or set {splits}"
+        f"falls there by {by}; give more text, or set {{splits}}"
     )

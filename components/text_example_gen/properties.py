@@ -8,6 +8,8 @@ INVALID_UTF8_DROPPED = "invalid_utf8_dropped"
 # Patterns that match no file beside others that do, one a line.
 UNMATCHED_PATTERNS = "unmatched_patterns"
 INVALID_RECORDS_DROPPED = "invalid_records_dropped"
+# How files were divided into documents, if they were.
+DOCUMENTS = "documents"
 # What the name of a split follows: its Examples, and those of them that are also in the split that is trained on.
 EXAMPLES = "examples_"
 ALSO_TRAINED = "also_trained_"

@@ -18,7 +18,9 @@ from ...progress import report
 from ...text_files.binary import HEAD_BYTES
 from ...text_files.errors import UnreadableFileError
 from ...text_files.file_types import FileType, compression, file_type
+from ...text_files.in_documents import in_documents
 from ...text_files.lines import content, raw_lines
+from ...text_files.options import RecordOptions
 from ...text_files.parquet import open_parquet, rows, values
 from ...text_files.parsing import Parsed, parse_line, parse_value
 from ...text_files.records import whole_records_of
@@ -43,20 +45,20 @@ def open_stored(path: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def read_files(files: Sequence[tuple[str, str]], text_field: str) -> beam.PTransform:
+def read_files(files: Sequence[tuple[str, str]], options: RecordOptions) -> beam.PTransform:
     """Reads files of any known type.
 
     Records come in lists, since a Beam element for each would cost more than its reading.
 
     Args:
         files: Split ("" where the content decides) and path of each file; at least one.
-        text_field: The field or column that holds the text.
+        options: How a record is read.
 
     Returns:
         A transform from a pipeline's begin to a PCollection of lists of `Record`. On one worker they come in the order
         of the files: the same input gives the same output, byte for byte.
     """
-    reader = ReadFiles(files, [stored_size(path) for _, path in files], text_field)
+    reader = ReadFiles(files, [stored_size(path) for _, path in files], options)
     return "Bytes" >> beam.Create([reader.total]) | "Records" >> beam.ParDo(ReadFilesInBlocks(reader))
 
 
@@ -94,7 +96,8 @@ class ReadFiles(beam.DoFn):
 
     Worked example: files of 3 and 5 bytes begin at positions 0 and 4, since each takes one position more than it has
     bytes, so that an empty one has a position too. A record belongs to the range that holds its first position. A
-    compressed file or a CSV file belongs as a whole to the range that holds its first.
+    compressed file or a CSV file belongs as a whole to the range that holds its first, and so does one whose lines are
+    documents.
 
     A Beam source for each file would take time quadratic in their number: Beam sends the whole list with each part.
 
@@ -103,19 +106,20 @@ class ReadFiles(beam.DoFn):
     """
 
     def __init__(
-        self, files: Sequence[tuple[str, str]], sizes: Sequence[int], text_field: str, whole: bool = False
+        self, files: Sequence[tuple[str, str]], sizes: Sequence[int], options: RecordOptions, whole: bool = False
     ) -> None:
         """Lays the files one behind the other.
 
         Args:
             files: Split and path of each.
             sizes: Bytes of each, as it is stored.
-            text_field: The field or column that holds the text.
+            options: How a record is read.
             whole: Whether each record also has the whole record.
         """
         self._files = list(files)
         self._starts = [0, *itertools.accumulate(size + 1 for size in sizes)]
-        self._text_field = text_field
+        self._options = options
+        self._text_field = options.text_field
         self._whole = whole
 
     @property
@@ -152,8 +156,16 @@ class ReadFiles(beam.DoFn):
                     with text_of(file, compression(path)) as text:
                         check_plain(text.peek(HEAD_BYTES)[:HEAD_BYTES], self._text_field)
                     file.seek(0)
-                for parsed, record in _read(file, path, self._text_field, begin, claims, self._whole):
-                    yield Record(split, path, parsed, has_fields=has_fields, whole=record if self._whole else None)
+                # Lines before a range belong to its first lines' documents.
+                undivided = self._options.documents in ("blank_line", "file")
+                pairs = _read(file, path, self._text_field, begin, claims, self._whole, undivided)
+                if self._options.documents == "none":
+                    for parsed, record in pairs:
+                        yield Record(split, path, parsed, has_fields=has_fields, whole=record if self._whole else None)
+                    return
+                records = ((record if self._whole else None, parsed) for parsed, record in pairs)
+                for line in in_documents(records, self._options.documents, self._options.context_tokens):
+                    yield Record(split, path, line.parsed, "", has_fields, line.record, line.document, line.context)
         except UnreadableFileError as error:
             yield Record(split, path, None, error.template)
 
@@ -210,12 +222,14 @@ class _Claims:
 Pair: TypeAlias = tuple[Parsed, Any]
 
 
-def _read(file: BinaryIO, path: str, text_field: str, begin: int, claims: _Claims, whole: bool) -> Iterator[Pair]:
+def _read(
+    file: BinaryIO, path: str, text_field: str, begin: int, claims: _Claims, whole: bool, undivided: bool
+) -> Iterator[Pair]:
     """Reads the records of a file whose position is at least `begin`, as far as they can be claimed."""
     kind = file_type(path)
-    if kind is FileType.PARQUET:
+    if kind is FileType.PARQUET and not undivided:
         yield from _read_rows(file, text_field, begin, claims, whole)
-    elif kind is not FileType.CSV and not compression(path):
+    elif kind is not FileType.CSV and not compression(path) and not undivided:
         yield from _read_lines(file, kind, text_field, begin, claims)
     elif begin == 0 and claims(0):
         for _, parsed, record in whole_records_of(file, kind, compression(path), text_field, whole):

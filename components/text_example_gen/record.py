@@ -20,6 +20,8 @@ class Record(NamedTuple):
         why_unreadable: The reason for that, the template of a `SettingError`.
         has_fields: Whether the file's records have named fields, one of them for the text.
         whole: The record as `text_files.records.whole_records_of` gives it, if it is asked for.
+        document: What decides about the split of its whole document; "" if the line itself does.
+        context: The end of what came before it in its document.
     """
 
     split: str
@@ -28,6 +30,8 @@ class Record(NamedTuple):
     why_unreadable: str = ""
     has_fields: bool = False
     whole: Any = None
+    document: str = ""
+    context: str = ""
 
 
 class Records(list[Record]):

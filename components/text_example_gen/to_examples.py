@@ -29,9 +29,10 @@ class ToExamples(beam.DoFn):
     """Turns lists of records into lists of serialized Examples.
 
     Outputs:
-        One per split, named like it: lists of bytes, each a tf.Example with the one feature `text`.
+        One per split, named like it: lists of bytes, each a tf.Example with the feature `text`, and
+            `context` if the options ask for some.
         `COUNTS_TAG`: `Counts` of each bundle.
-        `DIGESTS_TAG`: `overlap.Block`s of all lines, where the content does not decide about the split.
+        `DIGESTS_TAG`: `overlap.Block`s of all lines, where not each line decides about its split.
     """
 
     def __init__(self, hash_split: HashSplit | None, options: RecordOptions) -> None:
@@ -61,18 +62,19 @@ class ToExamples(beam.DoFn):
         texts: defaultdict[str, list[tuple[Record, str]]] = defaultdict(list)
         for record in records:
             if (text := self._text_of(record)) is not None:
-                split = self._hash_split.split_of(text) if self._hash_split else record.split
+                split = self._hash_split.split_of(record.document or text) if self._hash_split else record.split
                 texts[split].append((record, text))
         for split, of_split in texts.items():
             self._examples[split] += len(of_split)
             for output in self.outputs(of_split):
                 yield beam.pvalue.TaggedOutput(split, output)
-        if not self._hash_split:
+        if not decides_by_line(self._hash_split, self._options):
             yield from self._digest(texts)
 
     def outputs(self, texts: Sequence[tuple[Record, str]]) -> Iterable[Any]:
         """Returns what records with a text become: one list of serialized Examples."""
-        return [serialized_examples([text for _, text in texts])]
+        contexts = [record.context for record, _ in texts] if self._options.context_tokens else None
+        return [serialized_examples([text for _, text in texts], contexts)]
 
     def _text_of(self, record: Record) -> str | None:
         """Counts a record; returns its text, or None if it becomes no Example."""
@@ -125,11 +127,21 @@ def _at_end(tag: str, value: Counts | Block) -> beam.pvalue.TaggedOutput:
     return beam.pvalue.TaggedOutput(tag, window.GlobalWindows.windowed_value_at_end_of_window(value))
 
 
-def serialized_examples(texts: Sequence[str]) -> list[bytes]:
-    """Returns a serialized tf.Example with the one feature `text` for each text."""
-    rows = pa.ListArray.from_arrays(
-        pa.array(range(len(texts) + 1), pa.int32()), pa.array([text.encode("utf-8") for text in texts], pa.binary())
-    )
+def decides_by_line(hash_split: HashSplit | None, options: RecordOptions) -> bool:
+    """Returns whether each line decides about its own split, so that equal lines are in one."""
+    return hash_split is not None and options.documents == "none"
+
+
+def serialized_examples(texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[bytes]:
+    """Returns a serialized tf.Example for each text: the feature `text`, and with contexts `context`."""
+    columns = {"text": texts} if contexts is None else {"text": texts, "context": contexts}
+    lists = [
+        pa.ListArray.from_arrays(
+            pa.array(range(len(texts) + 1), pa.int32()),
+            pa.array([value.encode("utf-8") for value in values], pa.binary()),
+        )
+        for values in columns.values()
+    ]
     encoder = example_coder.RecordBatchToExamplesEncoder()
-    examples: list[bytes] = encoder.encode(pa.RecordBatch.from_arrays([rows], ["text"]))
+    examples: list[bytes] = encoder.encode(pa.RecordBatch.from_arrays(lists, list(columns)))
     return examples

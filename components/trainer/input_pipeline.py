@@ -1,6 +1,7 @@
 """Input pipeline of the trainer: from the transformed examples on disk to padded batches.
 
-A transformed example holds one feature, `ids`: the targets of a sentence, any number of int64 values. Batches
+A transformed example holds the feature `ids`: the targets of a sentence, any number of int64 values; with contexts also
+`context_ids`, what is read before it. Batches
 are filled to a number of *positions*, not of sentences, with sentences of like length (`buckets`), and
 padded by `transform.padding`, so that little of a batch is padding and each batch costs about the same.
 
@@ -13,12 +14,13 @@ No function here has Python control flow over tensors; AutoGraph, which would ta
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from ...transform.padding import PaddedBatch, pad_batch
+from ...transform.preprocessing import CONTEXT_IDS
 from .buckets import Buckets
 
 # Sentences among which the next one is drawn; a corpus up to this size is shuffled perfectly.
@@ -28,6 +30,7 @@ SHUFFLED_SENTENCES = 200_000
 SHUFFLED_BATCHES = 64
 
 _SPEC = {"ids": tf.io.RaggedFeature(tf.int64)}
+_SPEC_WITH_CONTEXT = {**_SPEC, CONTEXT_IDS: tf.io.RaggedFeature(tf.int64)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +38,7 @@ class CorpusCounts:
     """Counts of one pass over the transformed examples of a split.
 
     Attributes:
-        lengths: [longest + 1] int64, how many sentences have each number of target tokens.
+        lengths: [longest + 1] int64, how many sentences have each number of positions, of its context and its targets.
         targets: [vocabulary] int64, how often each id is a target.
     """
 
@@ -86,8 +89,12 @@ def count_corpus(files: Sequence[str], vocabulary_size: int, split: str) -> Corp
     """
     lengths = np.zeros(1, np.int64)
     targets = np.zeros(vocabulary_size, np.int64)
-    parsed = _records(files).batch(1024).map(_parse, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
-    for ids in parsed:
+    spec = _spec(files)
+    batches = (
+        _records(files).batch(1024).map(lambda records: _parse(records, spec), num_parallel_calls=tf.data.AUTOTUNE)
+    )
+    for parsed in batches.prefetch(2):
+        ids = parsed["ids"]
         found = np.bincount(ids.values.numpy(), minlength=vocabulary_size)
         if len(found) > vocabulary_size:
             raise ValueError(
@@ -95,7 +102,7 @@ def count_corpus(files: Sequence[str], vocabulary_size: int, split: str) -> Corp
                 "the examples and the transform graph must come from the same Transform"
             )
         targets += found
-        lengths = _added(lengths, np.bincount(ids.row_lengths().numpy()))
+        lengths = _added(lengths, np.bincount(_lengths(parsed).numpy()))
     counts = CorpusCounts(lengths, targets)
     if counts.sentences == 0:
         raise ValueError(f"{split}: the files hold no sentences; the {split} split must have at least one")
@@ -121,15 +128,19 @@ def training_batches(
     Returns:
         A dataset of `PaddedBatch`, each tensor [batch, time].
     """
+    spec = _spec(files)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_fold_in([0, seed], epoch)
         seeds = tf.random.stateless_uniform([3], order, maxval=tf.int64.max, dtype=tf.int64)
         records = _records(files, seeds[0]).shuffle(SHUFFLED_SENTENCES, seeds[1], reshuffle_each_iteration=False)
-        return _bucketed(records, buckets).shuffle(SHUFFLED_BATCHES, seeds[2], reshuffle_each_iteration=False)
+        return _bucketed(records, buckets, spec).shuffle(SHUFFLED_BATCHES, seeds[2], reshuffle_each_iteration=False)
 
     batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch).skip(first_batch)
-    return batches.map(_padded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+    padded = batches.map(
+        lambda records: _padded(records, spec), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
+    return padded.prefetch(tf.data.AUTOTUNE)
 
 
 @tf.autograph.experimental.do_not_convert
@@ -143,7 +154,10 @@ def evaluation_batches(files: Sequence[str], buckets: Buckets) -> tf.data.Datase
     Returns:
         A dataset of `PaddedBatch`, each tensor [batch, time].
     """
-    batches = _bucketed(_records(files), buckets).map(_padded, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    spec = _spec(files)
+    batches = _bucketed(_records(files), buckets, spec).map(
+        lambda records: _padded(records, spec), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
     # Where Keras doesn't know how many there are, it warns at the last one that the input ran out.
     return batches.apply(tf.data.experimental.assert_cardinality(buckets.batches)).prefetch(tf.data.AUTOTUNE)
 
@@ -163,17 +177,31 @@ def _records(files: Sequence[str], seed: tf.Tensor | None = None) -> tf.data.Dat
     )
 
 
-def _parse(records: tf.Tensor) -> tf.RaggedTensor:
-    return tf.io.parse_example(records, _SPEC)["ids"]
+def _spec(files: Sequence[str]) -> dict[str, tf.io.RaggedFeature]:
+    """Returns the features of the examples; all have those of the first."""
+    for record in _records(files).take(1).as_numpy_iterator():
+        if CONTEXT_IDS in tf.train.Example.FromString(record).features.feature:
+            return _SPEC_WITH_CONTEXT
+    return _SPEC
 
 
-def _bucketed(records: tf.data.Dataset, buckets: Buckets) -> tf.data.Dataset:
+def _parse(records: tf.Tensor, spec: Mapping[str, tf.io.RaggedFeature]) -> dict[str, tf.RaggedTensor]:
+    parsed: dict[str, tf.RaggedTensor] = tf.io.parse_example(records, spec)
+    return parsed
+
+
+def _lengths(parsed: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
+    """Returns how many positions each sentence takes, int64 [batch]."""
+    return tf.cast(tf.add_n([ids.row_lengths() for ids in parsed.values()]), tf.int64)
+
+
+def _bucketed(records: tf.data.Dataset, buckets: Buckets, spec: Mapping[str, tf.io.RaggedFeature]) -> tf.data.Dataset:
     """Batches of serialized examples, [batch] string, each of one bucket."""
     boundaries = tf.constant(buckets.boundaries, tf.int64)
     sizes = tf.constant(buckets.batch_sizes, tf.int64)
 
     def with_bucket(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        lengths = tf.cast(_parse(serialized).row_lengths(), tf.int64)
+        lengths = _lengths(_parse(serialized, spec))
         return serialized, tf.searchsorted(boundaries, lengths, out_type=tf.int64)
 
     # Parsed a thousand at a time to learn the lengths, and again as batches of a bucket: five times faster
@@ -186,8 +214,9 @@ def _bucketed(records: tf.data.Dataset, buckets: Buckets) -> tf.data.Dataset:
     )
 
 
-def _padded(serialized: tf.Tensor) -> PaddedBatch:
-    return pad_batch(_parse(serialized))
+def _padded(serialized: tf.Tensor, spec: Mapping[str, tf.io.RaggedFeature]) -> PaddedBatch:
+    parsed = _parse(serialized, spec)
+    return pad_batch(parsed["ids"], context=parsed.get(CONTEXT_IDS))
 
 
 def _added(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -26,6 +26,9 @@ def print_comparison(comparison: dict[str, Any], console: Console) -> None:
         scores.add_row(INTERVAL, *intervals)
     for title, key in (("Tokens", "tokens"), ("Unknown words", "oov_tokens")):
         scores.add_row(title, *(f"{comparison[model][key]:,}" for model in ("candidate", "baseline")))
+    contexts = [comparison[model].get("context_tokens", 0) for model in ("candidate", "baseline")]
+    if any(contexts):
+        scores.add_row("Context tokens (read, not scored)", *(f"{tokens:,}" for tokens in contexts))
     changes = Table("How much worse MODEL_A is", "Lines", "Change", "95 % at least", "95 % at most")
     for name, part in {"all lines": comparison, **comparison["slices"]}.items():
         bounds = (_percent(part[key]) for key in ("change", "change_lower95", "change_upper95"))

@@ -74,9 +74,11 @@ def _score_table(summary: dict[str, Any]) -> Table:
         ("Unknown words", "oov_tokens", ",.0f"),
         ("Tokens cut off", "truncated_tokens", ",.0f"),
     ]
+    if any(scores.get("context_tokens") for scores in (evaluation, baseline or {})):
+        rows.append(("Context tokens (read, not scored)", "context_tokens", ",.0f"))
     for title, key, form in rows:
         models = [evaluation, baseline] if baseline else [evaluation]
-        table.add_row(title, *(format(scores[key], form) for scores in models))
+        table.add_row(title, *(format(scores.get(key, 0), form) for scores in models))
         if key == "perplexity":
             # A separate row: beside the value, it does not fit on 80 columns with a baseline.
             intervals = [scores.get("perplexity_ci95") for scores in models]

@@ -51,7 +51,7 @@ def read_in_ranges(path: Path, options: RecordOptions, cuts: int, seed: int) -> 
     """Reads a file as TextExampleGen's node does, in ranges that begin at random positions."""
     import tensorflow as tf
 
-    reader = ReadFiles([("", str(path))], [path.stat().st_size], options.text_field)
+    reader = ReadFiles([("", str(path))], [path.stat().st_size], options)
     choose = random.Random(seed)
     bounds = [0, *sorted({choose.randrange(1, reader.total) for _ in range(cuts)} if reader.total > 1 else ())]
     total, texts = Counts(), []

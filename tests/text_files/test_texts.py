@@ -20,7 +20,7 @@ JSON_LINES = b'{"text": "the cat"}\n{"text": null}\n{"text": "dog"}\n'
 
 
 def _read(path, kind=None, **options):
-    return list(read_texts(str(path), RecordOptions(**options), kind))
+    return [(number, text) for number, text, _ in read_texts(str(path), RecordOptions(**options), kind)]
 
 
 def _refused(path, kind=None, **options):

@@ -24,6 +24,38 @@ def test_the_worked_example():
     assert (batch.inputs.dtype, batch.targets.dtype, batch.mask.dtype) == (tf.int64, tf.int64, tf.float32)
 
 
+def test_the_worked_example_of_a_context():
+    batch = pad_batch(ragged([[7, 9, 3]]), length=7, context=ragged([[2, 8, 9]]))
+    np.testing.assert_array_equal(batch.inputs, [[2, 8, 9, 2, 7, 9, 0]])
+    np.testing.assert_array_equal(batch.targets, [[0, 0, 0, 7, 9, 3, 0]])
+    np.testing.assert_array_equal(batch.mask, [[0, 0, 0, 1, 1, 1, 0]])
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.tuples(st.lists(st.integers(1, 9), max_size=6), st.lists(st.integers(1, 9), max_size=6)), max_size=5)
+)
+def test_a_context_comes_before_its_line_and_changes_nothing_of_it(pairs):
+    rows, contexts = [row for row, _ in pairs], [context for _, context in pairs]
+    alone, behind = pad_batch(ragged(rows)), pad_batch(ragged(rows), context=ragged(contexts))
+    assert tf.reduce_sum(alone.mask) == tf.reduce_sum(behind.mask)
+    for index, (row, context) in enumerate(pairs):
+        own = slice(len(context), len(context) + len(row))
+        for of_alone, of_behind in zip(alone, behind, strict=True):
+            np.testing.assert_array_equal(of_behind[index, own], of_alone[index, : len(row)])
+        np.testing.assert_array_equal(behind.inputs[index, : len(context)], context)
+        for part in (behind.targets, behind.mask):
+            assert not np.any(part[index, : len(context)]) and not np.any(part[index, own.stop :])
+
+
+@given(ROWS)
+def test_no_context_is_the_same_as_empty_ones(rows):
+    for alone, behind in zip(
+        pad_batch(ragged(rows)), pad_batch(ragged(rows), context=ragged([[]] * len(rows))), strict=True
+    ):
+        np.testing.assert_array_equal(alone, behind)
+
+
 def test_the_longest_row_decides_without_a_length():
     batch = pad_batch(ragged([[7, 9, 3], [3], [5, 6]]))
     np.testing.assert_array_equal(batch.inputs, [[2, 7, 9], [2, 0, 0], [2, 5, 0]])

@@ -13,6 +13,7 @@ from tfx_lm import progress
 from tfx_lm.components.text_example_gen import reading
 from tfx_lm.components.text_example_gen.reading import ReadFiles
 from tfx_lm.components.text_example_gen.record import Records
+from tfx_lm.text_files.options import RecordOptions
 from tfx_lm.text_files.parsing import Problem
 from tfx_lm.text_files.records import numbered_records
 
@@ -21,7 +22,8 @@ TEXTS = ["the cat", "", "猫 🐈", Problem.INVALID_UTF8, "a\rb", "\ufeffmark", 
 
 
 def _reader(*paths, text_field="text"):
-    return ReadFiles([("train", str(path)) for path in paths], [path.stat().st_size for path in paths], text_field)
+    sizes = [path.stat().st_size for path in paths]
+    return ReadFiles([("train", str(path)) for path in paths], sizes, RecordOptions(text_field=text_field))
 
 
 def _values(records):
@@ -249,7 +251,7 @@ def test_a_file_that_went_away_is_a_record(tmp_path):
 
 def test_what_beam_sends_with_a_range_does_not_grow_with_the_files(tmp_path):
     paths = [(f"{number}.txt", 100) for number in range(100_000)]
-    reader = ReadFiles([("", path) for path, _ in paths], [size for _, size in paths], "text")
+    reader = ReadFiles([("", path) for path, _ in paths], [size for _, size in paths], RecordOptions())
     provider = reading.Bytes()
     ranges = list(provider.split(reader.total, provider.initial_restriction(reader.total)))
     assert len(ranges) == 10

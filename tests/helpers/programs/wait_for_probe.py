@@ -7,4 +7,4 @@ from tfx_lm.components.serving_check import process
 
 if __name__ == "__main__":
     process.PROBE = Path(sys.argv[1])
-    process.run_probe("nowhere", {}, [b"a"], 1.0, 300.0)
+    process.run_probe("nowhere", {}, [b"a"], [b""], 1.0, 300.0)
