@@ -19,7 +19,7 @@ ROOMS = (
     "examples",
 )  # fmt: skip
 # Names that stand for several things: the seed of a training and of a completion, the tokens of a text, ...
-HOMONYMS = {"seed", "output", "name", "rows", "tokens"}
+HOMONYMS = {"seed", "output", "name", "rows", "tokens", "context_tokens"}
 
 TREES = {
     str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8"))

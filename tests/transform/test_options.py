@@ -18,6 +18,7 @@ def test_what_is_left_out_takes_its_default():
         "max_length": 64,
         "vocabulary": {"kind": "words", "size": None, "min_count": None, "file": None},
         "auto_limit": None,
+        "context_tokens": 0,
     }
     options = TextOptions(tokenizer="byte")
     assert TextOptions.parse(options) is options

@@ -43,8 +43,8 @@ def test_any_sharding_and_order_gives_the_same(bits, shards, random):
     random.shuffle(parts)
     assert Extremes.merge(part for part in parts) == everything
     ranked = sorted((outputs(bits)["nll"][row] / math.log(2), f"line {row}") for row in range(len(bits)))
-    assert [tuple(item) for item in everything.fewest] == ranked[:KEPT]
-    assert [tuple(item) for item in everything.most] == ranked[::-1][:KEPT]
+    assert [tuple(item)[:2] for item in everything.fewest] == ranked[:KEPT]
+    assert [tuple(item)[:2] for item in everything.most] == ranked[::-1][:KEPT]
 
 
 def test_nan_is_not_ranked_and_infinity_comes_first():

@@ -71,6 +71,7 @@ def test_the_options_travel_in_the_custom_config():
         "max_length": "auto",
         "vocabulary": {"kind": "words", "size": 10000, "min_count": None, "file": None},
         "auto_limit": None,
+        "context_tokens": 0,
     }
     assert custom_config(made(TextOptions(tokenizer="byte"))) == expected
     assert custom_config(made({"tokenizer": "byte"})) == expected
