@@ -26,6 +26,8 @@ from .served_model import ServedModel
 
 # Number of words of a vocabulary that a model never proposes, at most.
 _RESERVED = 4
+# What a model splits into tokens: a line, and the lines before it.
+_TEXTS = ("text", "context")
 
 
 class RequestCount:
@@ -234,10 +236,11 @@ def _most_values(model: ServedModel, request: PredictRequest, most_tokens: int) 
 
 def _long_texts(request: PredictRequest, size: int) -> list[bytes]:
     """Returns the texts of more than `size` bytes, also those within `tf.Example`s."""
-    texts = list(request.inputs.get("text", ()))
+    texts = [text for name in _TEXTS for text in request.inputs.get(name, ())]
     for serialized in request.inputs.get("examples", ()):
         if len(serialized) > size:
             # The model refuses rows that are not examples.
             with contextlib.suppress(DecodeError):
-                texts.extend(tf.train.Example.FromString(serialized).features.feature["text"].bytes_list.value)
+                features = tf.train.Example.FromString(serialized).features.feature
+                texts.extend(text for name in _TEXTS for text in features[name].bytes_list.value)
     return [text for text in texts if len(text) > size]
