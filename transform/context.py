@@ -8,8 +8,8 @@ from .vocabulary import START_ID
 class Context:
     r"""The lines before some lines.
 
-    The context of a line is what the model read of the lines before it, `<s>` and the tokens of each, so that it goes on
-    as if it had read them line by line. With the = 7, cat = 9, sat = 8 and three tokens, `the cat\nsat` is
+    The context of a line is what the model read of the lines before it, `<s>` and the tokens of each, so that it goes
+    on as if it had read them line by line. With the = 7, cat = 9, sat = 8 and three tokens, `the cat\nsat` is
 
         2 7 9 2 8   of which the last three,   9 2 8
 

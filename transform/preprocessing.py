@@ -104,9 +104,7 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
     else:
         max_length = lengths.maximum_length(options.max_length, tokens.row_lengths() + 1, options.auto_limit)
         # Cut before the look-up as well: a line may hold millions of words more than are kept.
-        ids = tft.apply_vocabulary(
-            _rows([tokens[:, :max_length], *behind]), vocabulary_file, default_value=UNKNOWN_ID
-        )
+        ids = tft.apply_vocabulary(_rows([tokens[:, :max_length], *behind]), vocabulary_file, default_value=UNKNOWN_ID)
         own = ids if context is None else ids[: tokens.nrows()]
     end = tf.fill([own.nrows(), 1], tf.constant(END_ID, tf.int64))
     features = {IDS: tf.concat([own, end], axis=1)[:, :max_length].to_sparse()}

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from tfx_lm.model.transform_graph import TransformGraph
 from tfx_lm.transform.preprocessing import preprocessing_fn
 from tfx_lm.transform.vocabulary import RESERVED, VOCABULARY_NAME, lookup_table, read_vocabulary
 
@@ -190,3 +191,22 @@ def test_the_saved_graph_splits_words_that_it_has_never_seen(in_pieces):
     (row, empty) = in_pieces.transform(["the ☃".encode(), b""])
     assert in_pieces.words(row) == ["▁the", "▁", "<0xE2>", "<0x98>", "<0x83>", "</s>"]
     assert empty == [3]
+
+
+@pytest.mark.slow
+def test_a_context_of_pieces_are_those_of_its_lines(tmp_path):
+    options = WORDS | {"vocabulary": {"kind": "subwords", "size": 300}, "context_tokens": 100}
+    spec = {"text": ONE, "context": ONE}
+    rows = [{"text": b"the cat", "context": b""}, {"text": b"sat down", "context": b"the cat\nthe cat"}]
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline, tft_beam.Context(temp_dir=str(tmp_path / "temporary")):
+        (_, _), graph = (
+            pipeline | beam.Create(rows, reshuffle=False),
+            tft.DatasetMetadata.from_feature_spec(spec),
+        ) | tft_beam.AnalyzeAndTransformDataset(functools.partial(preprocessing_fn, custom_config=options))
+        graph | tft_beam.WriteTransformFn(str(tmp_path / "graph"))
+    graph = TransformGraph(str(tmp_path / "graph"))
+    lines = tf.constant([b"sat down", b"the cat"])
+    ids, before = graph.ids_and_context(lines, tf.constant([b"the cat\nthe cat", b""]))
+    assert ids.to_list() == graph.ids(lines).to_list()
+    read = [2, *ids.to_list()[1][:-1]]
+    assert before.to_list() == [read * 2, []]
