@@ -138,10 +138,11 @@ def evaluate(model: Any, examples: np.ndarray) -> dict[str, np.ndarray]:
         model reads contexts.
     """
     signature = model.signatures[EVALUATE]
-    names = [name for name in (*MODEL_OUTPUTS, CONTEXT_TOKENS) if name in signature.structured_outputs]
-    results = {name: np.zeros(len(examples), np.float32) for name in names}
+    results = {name: np.zeros(len(examples), np.float32) for name in MODEL_OUTPUTS}
     for rows in batches_by_length([len(example) for example in examples]):
         outputs = signature(examples=tf.constant(examples[rows], tf.string))
-        for name in names:
+        if CONTEXT_TOKENS in outputs:
+            results.setdefault(CONTEXT_TOKENS, np.zeros(len(examples), np.float32))
+        for name in results:
             results[name][rows] = outputs[name].numpy()
     return results

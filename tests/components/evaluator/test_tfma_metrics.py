@@ -46,7 +46,7 @@ def test_all_metrics_by_hand():
             "nll_nats": 7 * math.log(2), "tokens": 5, "sentences": 2, "bytes": 12, "oov_tokens": 1,
             "truncated_tokens": 1, "cross_entropy": 7 / 5 * math.log(2), "perplexity": 2 ** (7 / 5),
             "perplexity_without_oov": 2 ** (4 / 4), "bits_per_byte": (7 + 8 * 4) / 12, "oov_rate": 1 / 5,
-            "truncation_rate": 1 / 6,
+            "truncation_rate": 1 / 6, "context_tokens": 0,
         }
     )  # fmt: skip
     values = {key.name: value for key, value in result.items()}
