@@ -119,6 +119,19 @@ def test_a_line_must_fit_into_a_batch():
     assert load_config(None, [GATE, "trainer.batch_tokens=20"]).text_options().auto_limit == 20
 
 
+def test_a_context_needs_documents_and_room_in_a_batch():
+    message = "data.context_tokens=8: lines have a context only within documents; set data.documents to blank_line"
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        load_config(None, [GATE, "data.context_tokens=8"])
+    documents = [GATE, "data.documents=file", "data.context_tokens=8"]
+    for length, least in (("auto", 2), ("12", 12)):
+        message = f"data.context_tokens=8: a batch holds only trainer.batch_tokens={8 + least - 1} tokens"
+        with pytest.raises(ConfigurationError, match=re.escape(message)):
+            load_config(None, [*documents, f"data.max_length={length}", f"trainer.batch_tokens={8 + least - 1}"])
+    options = load_config(None, [*documents, "trainer.batch_tokens=20"]).text_options()
+    assert (options.auto_limit, options.context_tokens) == (12, 8)
+
+
 def test_a_configuration_survives_being_serialised():
     config = load_config(None, [GATE, "data.max_length=12", "data.splits={train: [a.txt], eval: b.txt}"])
     assert PipelineConfig.model_validate(config.model_dump(mode="json")) == config
