@@ -132,7 +132,7 @@ def known_names(group: type[BaseModel], path: list[str]) -> list[str]:
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         group = annotation
-    return sorted(group.model_fields)
+    return sorted(field.alias or name for name, field in group.model_fields.items())
 
 
 def _fields(group: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from ..errors import SettingError, escape
 from ..exported.token_identity import read_token_identity
 from ..exported.training_origin import read_training_origin
+from ..transform.pieces import holds_pieces
 from ..transform.vocabulary import VOCABULARY_NAME, read_vocabulary
 from .adaptive import fitting_cutoffs
 from .options import TrainerOptions
@@ -109,15 +110,22 @@ class StartingModel:
             )
 
     def check_words(self, options: TrainerOptions, words: Sequence[bytes]) -> None:
-        """Checks that a vocabulary fits an adaptive output, whose weights belong to ranges of ids.
+        """Checks that a vocabulary is of the same kind, and fits an adaptive output.
 
         Args:
             options: The options of the new model.
             words: Its vocabulary, in the order of the ids.
 
         Raises:
-            SettingError: A word has another id, or the clusters would begin at other ids.
+            SettingError: One holds words and the other pieces of words; or, with an adaptive output, a word has another
+                id, or the clusters would begin at other ids.
         """
+        theirs_kind, our_kind = ("subwords" if holds_pieces(each) else "words" for each in (self.words, words))
+        if theirs_kind != our_kind:
+            raise self._unusable(
+                f"has {{vocabulary_kind}}={theirs_kind}, and the new model {{vocabulary_kind}}={our_kind}; set "
+                f"{{vocabulary_kind}}={theirs_kind}, or leave {{base_model}} out to train from new weights"
+            )
         if options.output != "adaptive":
             return
         if list(words[: len(self.words)]) != self.words:

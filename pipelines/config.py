@@ -185,6 +185,20 @@ class PipelineConfig(Settings):
         check_kind(self.data.tokenizer, self.vocabulary)
         return self
 
+    @model_validator(mode="after")
+    def _one_starting_model(self) -> PipelineConfig:
+        start = self.trainer.warm_start
+        if self.vocabulary.from_ is not None and start not in (None, BASELINE):
+            raise ValueError(
+                f"vocabulary.from={self.vocabulary.from_}: trainer.warm_start={start} names another model; set it to "
+                f"baseline, or set vocabulary.file to {start}/assets/vocabulary"
+            )
+        return self
+
+    def needs_model(self) -> bool:
+        """Returns whether a run takes weights or words from an earlier model."""
+        return self.trainer.warm_start is not None or self.vocabulary.from_ is not None
+
     @field_validator("metadata")
     @classmethod
     def _no_password(cls, value: str | None) -> str | None:

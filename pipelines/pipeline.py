@@ -38,7 +38,7 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     Returns:
         A pipeline that any TFX orchestrator runs. Its nodes, in order: TextExampleGen, StatisticsGen, SchemaGen,
         ExampleValidator, Transform, Trainer, Baseline, Evaluator, Report, ServingCheck, Pusher. With
-        `trainer.warm_start`, StartingModel comes before the Trainer.
+        `trainer.warm_start` or `vocabulary.from`, StartingModel comes before Transform.
     """
     output = config.output_folder()
     push_destination = f"{output}/serving"
@@ -62,17 +62,21 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     )
-    transform = TextTransform(
-        examples=example_gen.outputs["examples"], schema=schema_gen.outputs["schema"], options=text_options
-    )
     starting_model = None
-    if config.trainer.warm_start is not None:
-        from_baseline = config.trainer.warm_start == BASELINE
+    if config.needs_model():
+        from_baseline = config.trainer.warm_start in (None, BASELINE)
         starting_model = StartingModel(
             examples=example_gen.outputs["examples"],
             push_destination=push_destination if from_baseline else None,
-            model_path=None if from_baseline else absolute(config.trainer.warm_start),
+            model_path=None if from_baseline else absolute(str(config.trainer.warm_start)),
         )
+    base_model = None if starting_model is None else starting_model.outputs["base_model"]
+    transform = TextTransform(
+        examples=example_gen.outputs["examples"],
+        schema=schema_gen.outputs["schema"],
+        options=text_options,
+        base_model=None if config.vocabulary.from_ is None else base_model,
+    )
     trainer = MaskedTrainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -80,7 +84,7 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
         trainer=config.trainer.options(),
         transform=text_options,
         backup_directory=f"{output}/training_backup",
-        base_model=None if starting_model is None else starting_model.outputs["base_model"],
+        base_model=None if config.trainer.warm_start is None else base_model,
     )
     baseline = Baseline(model=trainer.outputs["model"], push_destination=push_destination)
     evaluator = MaskedEvaluator(
@@ -113,7 +117,7 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
         model_run=trainer.outputs["model_run"],
         examples=example_gen.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
-        config=config.model_dump(mode="json"),
+        config=config.model_dump(mode="json", by_alias=True),
     )
     components = [
         example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, baseline, evaluator,

@@ -33,6 +33,8 @@ _EXCEPTIONS = {
     "vocabulary_kind": "vocabulary.kind",
     "vocabulary_size": "vocabulary.size",
     "vocabulary_min_count": "vocabulary.min_count",
+    "vocabulary_from": "vocabulary.from",
+    "vocabulary_grow": "vocabulary.grow",
     "min_count": "vocabulary.min_count",
     "push_destination": "output",
     "base_model": "trainer.warm_start",
@@ -43,12 +45,13 @@ _EXCEPTIONS = {
 def _keys() -> dict[str, str]:
     keys: dict[str, str] = {}
     for section, options in _SECTIONS:
-        for name in options.model_fields:
+        for name, field in options.model_fields.items():
+            name = field.alias or name
             if name in keys:
                 raise RuntimeError(f"{keys[name]} and {section}.{name} have the same name; rename one of them")
             keys[name] = f"{section}.{name}"
     # Too short to say what they mean outside their section.
-    for name in ("kind", "size", "file"):
+    for name in ("kind", "size", "file", "from"):
         del keys[name]
     return keys | _EXCEPTIONS
 

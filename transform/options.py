@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from ..errors import SettingError, escape
 from ..settings import LARGEST_WHOLE_NUMBER, Settings, WholeNumber
@@ -68,6 +68,13 @@ class VocabularyOptions(Settings):
     min_count: WholeNumber | None = Field(None, ge=1)
     # A vocabulary file to use as it is (one word a line, reserved tokens first), so that ids stay stable.
     file: str | None = None
+    # baseline: the vocabulary of the served model, so that ids stay the same; size is for the first run, without one.
+    from_: Literal["baseline"] | None = Field(None, alias="from")
+    # With from or file: up to this many new words of the text, the most frequent first, get the ids after the others.
+    grow: WholeNumber = Field(0, ge=0)
+
+    # Beside `from`, which Python reserves.
+    model_config = ConfigDict(populate_by_name=True)
 
     @model_validator(mode="after")
     def _has_room_for_the_fixed_pieces(self) -> VocabularyOptions:
@@ -83,6 +90,21 @@ class VocabularyOptions(Settings):
     @classmethod
     def _at_home(cls, value: str | None) -> str | None:
         return str(Path(value).expanduser()) if value and value.startswith("~/") else value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> VocabularyOptions:
+        if self.file is not None and self.from_ is not None:
+            raise SettingError("{vocabulary_file} and {vocabulary_from} are both set; keep one of them")
+        if self.grow and self.file is None and self.from_ is None:
+            raise SettingError(
+                f"{{grow}}={self.grow}: there is no vocabulary to grow; set {{vocabulary_from}}=baseline, or "
+                "{vocabulary_file}"
+            )
+        if self.grow and self.kind == "subwords":
+            raise SettingError(
+                f"{{grow}}={self.grow}: with {{vocabulary_kind}}=subwords no word is unknown; set {{grow}} to 0"
+            )
+        return self
 
 
 def check_kind(tokenizer: TokenizerKind, vocabulary: VocabularyOptions) -> None:

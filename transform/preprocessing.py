@@ -27,6 +27,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 
+from ..errors import SettingError
 from . import lengths
 from .context import Context
 from .options import TextOptions, VocabularyOptions
@@ -42,7 +43,7 @@ from .vocabulary import (
     lookup_table,
     read_vocabulary,
 )
-from .word_counts import vocabulary_of_corpus
+from .word_counts import grown_vocabulary, vocabulary_of_corpus
 
 TEXT = "text"
 """The raw feature: one line, bytes."""
@@ -78,6 +79,11 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
         ValueError: If there is no feature `text`, or no `context`.
     """
     options = TextOptions.from_custom_config(custom_config)
+    if options.vocabulary.from_ is not None:
+        raise SettingError(
+            f"{{vocabulary_from}}={options.vocabulary.from_}: only TextTransform with a base_model can take the "
+            "vocabulary of a model; set {vocabulary_file} to a text file"
+        )
     for name in (TEXT, CONTEXT) if options.context_tokens else (TEXT,):
         if name not in inputs:
             raise ValueError(f"the examples have no feature {name!r}, only {sorted(inputs)}; add it")
@@ -142,6 +148,8 @@ def _one_line_each(text: Any) -> tf.Tensor:
 
 def _vocabulary(words: tf.Tensor, options: VocabularyOptions) -> tf.Tensor:
     """Counts `[words]` (or takes the pinned file), and returns the path of the vocabulary's text file."""
+    if options.file and options.grow:
+        return grown_vocabulary(words, options.file, options.grow, options.min_count or 1)
     if options.file:
         (path,) = tft.experimental.ptransform_analyzer(
             inputs=[tf.size(words)],

@@ -20,7 +20,7 @@ import tensorflow_transform.beam as tft_beam
 from apache_beam.transforms import window
 
 from .options import VocabularyOptions
-from .vocabulary import RESERVED, UNKNOWN_ID, VOCABULARY_NAME
+from .vocabulary import RESERVED, UNKNOWN_ID, VOCABULARY_NAME, read_vocabulary
 
 # One worker holds a bucket at a time, so that only one with a vocabulary of all words has to hold all of them.
 _BUCKETS = 256
@@ -52,16 +52,37 @@ def vocabulary_of_corpus(words: tf.Tensor, options: VocabularyOptions) -> tf.Ten
     Returns:
         string scalar: the path of a text file with the reserved tokens and then the words, the most frequent first.
     """
+    min_count = options.min_count or 1
+    if options.kind == "subwords":
+        return _vocabulary(words, _WriteMostFrequent(WORDS_LEARNED_FROM, min_count, pieces=options.size))
+    return _vocabulary(words, _WriteMostFrequent(options.size, min_count))
+
+
+def grown_vocabulary(words: tf.Tensor, file: str, grow: int, min_count: int) -> tf.Tensor:
+    """Counts the words of a corpus within a `preprocessing_fn`, and puts the most frequent new ones behind a file's.
+
+    With the file `<pad> <unk> <s> </s> a b`, the text `c c a d d d e` and `grow` 2, the words are
+    `<pad> <unk> <s> </s> a b d c`.
+
+    Args:
+        words: As in `vocabulary_of_corpus`.
+        file: The vocabulary file, whose words keep their ids.
+        grow: How many new words at most, at least 1.
+        min_count: How often a new word must occur.
+
+    Returns:
+        As in `vocabulary_of_corpus`.
+    """
+    return _vocabulary(words, _WriteMostFrequent(grow, min_count, file=file))
+
+
+def _vocabulary(words: tf.Tensor, write: _WriteMostFrequent) -> tf.Tensor:
     (path,) = tft.experimental.ptransform_analyzer(
         inputs=[words],
         ptransform=tft.experimental.CacheablePTransformAnalyzer(
             make_accumulators_ptransform=_Count(),
             merge_accumulators_ptransform=_Merge(),
-            extract_output_ptransform=(
-                _WriteMostFrequent(WORDS_LEARNED_FROM, options.min_count or 1, options.size)
-                if options.kind == "subwords"
-                else _WriteMostFrequent(options.size, options.min_count or 1)
-            ),
+            extract_output_ptransform=write,
             cache_coder=CacheCoder(),
         ),
         output_dtypes=[tf.string],
@@ -137,22 +158,47 @@ def add(bucket: int, blocks: Iterable[Counts]) -> tuple[int, Counts]:
 
 
 class _WriteMostFrequent(tft_beam.experimental.PTransformAnalyzer):
-    """Writes the vocabulary, or that many pieces learned from it, and gives its path."""
+    """Writes the vocabulary, or pieces learned from it, and gives its path.
 
-    def __init__(self, size: int | None, min_count: int, pieces: int | None = None) -> None:
+    Args:
+        size: How many words of the corpus at most; None: all.
+        min_count: How often one must occur.
+        pieces: How many pieces are learned from these words and written instead; None: the words themselves.
+        file: A vocabulary whose words come first; None: the reserved tokens.
+    """
+
+    def __init__(self, size: int | None, min_count: int, pieces: int | None = None, file: str | None = None) -> None:
         super().__init__()
         self._size = size
         self._min_count = min_count
         self._pieces = pieces
+        self._file = file
 
     def expand(self, blocks: beam.PCollection) -> beam.PCollection:
         path = f"{self.base_temp_dir}/{VOCABULARY_NAME}"
+        if self._file is not None:
+            blocks |= "New" >> beam.ParDo(_NewWords(self._file))
         return (
             blocks
             | "OfBucket" >> beam.MapTuple(lambda _, block: most_frequent([block], self._size, self._min_count))
             | "Together" >> beam.CombineGlobally(_MostFrequent(self._size, self._min_count))
-            | "Write" >> beam.Map(_write, path, self._size, self._pieces)
+            | "Write" >> beam.Map(_write, path, self._size, self._pieces, self._file)
         )
+
+
+class _NewWords(beam.DoFn):
+    """Leaves out the words of a vocabulary file."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+
+    def setup(self) -> None:
+        self._known = frozenset(read_vocabulary(self._file))
+
+    def process(self, of_bucket: tuple[int, Counts]) -> Iterator[tuple[int, Counts]]:
+        bucket, block = of_bucket
+        new = [(word, count) for word, count in zip(*unpack(block), strict=True) if word not in self._known]
+        yield bucket, pack([word for word, _ in new], [count for _, count in new])
 
 
 def most_frequent(blocks: Iterable[Counts], size: int | None, min_count: int) -> Counts:
@@ -193,18 +239,19 @@ class _MostFrequent(beam.CombineFn):
         return most_frequent(accumulator, self._size, self._min_count)
 
 
-def _write(block: Counts, path: str, size: int | None, pieces: int | None) -> np.ndarray:
+def _write(block: Counts, path: str, size: int | None, pieces: int | None, first_words: str | None) -> np.ndarray:
     words, counts = unpack(block)
+    first = [token.encode() for token in RESERVED] if first_words is None else read_vocabulary(first_words)
     if pieces is not None:
         # Here, so that only runs with subwords load the library.
         from .piece_learning import learn_pieces
 
         words = learn_pieces(words, counts, pieces)
-    elif not words and size is not None:
+    elif not words and size is not None and first_words is None:
         words = [_NO_WORD]
     tf.io.gfile.makedirs(path.rpartition("/")[0])
     with tf.io.gfile.GFile(path, "wb") as file:
-        file.write(b"".join(word + _SEPARATOR for word in [*(token.encode() for token in RESERVED), *words]))
+        file.write(b"".join(word + _SEPARATOR for word in [*first, *words]))
     return np.array(path.encode())
 
 

@@ -44,4 +44,4 @@ class Executor(base_executor.BaseExecutor):
         model = start[STARTING_MODEL]
         if model:
             io_utils.copy_dir(model, path_utils.serving_model_dir(base_model.uri))
-        report(f"start from {model}" if model else "no model is served yet: start from new weights")
+        report(f"start from {model}" if model else "no model of other text is served: start from new weights")

@@ -11,7 +11,10 @@ from tfx.components.transform import component as transform
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.io import fileio
 from tfx.proto import transform_pb2
+from tfx.types import component_spec, standard_artifacts
+from tfx.types.standard_component_specs import BASE_MODEL_KEY
 
+from ...errors import SettingError
 from ...transform.options import TextOptions
 from . import executor
 
@@ -39,6 +42,7 @@ class TextTransform(transform.Transform):
         splits_config: transform_pb2.SplitsConfig | None = None,
         analyzer_cache: types.BaseChannel | None = None,
         disable_statistics: bool = True,
+        base_model: types.BaseChannel | None = None,
     ) -> None:
         """Configures the component.
 
@@ -51,19 +55,31 @@ class TextTransform(transform.Transform):
             analyzer_cache: The output `updated_analyzer_cache` of an earlier run.
             disable_statistics: Whether to leave out statistics of the ids. They double the time and say nothing
                 about the text, which StatisticsGen describes.
+            base_model: The `Model` whose vocabulary is used with `vocabulary.from`: the output of StartingModel. If
+                its folder is empty, the vocabulary is that of the corpus.
 
         Raises:
-            SettingError: If an option is invalid.
+            SettingError: If an option is invalid, or `vocabulary.from` is set without a `base_model`.
         """
+        parsed = TextOptions.parse(options or {})
+        if parsed.vocabulary.from_ is not None and base_model is None:
+            raise SettingError(
+                f"{{vocabulary_from}}={parsed.vocabulary.from_}: there is no model to take it from; give base_model"
+            )
         super().__init__(
             examples=examples,
             schema=schema,
             preprocessing_fn=PREPROCESSING_FN,
-            custom_config=_custom_config(TextOptions.parse(options or {})),
+            custom_config=_custom_config(parsed),
             splits_config=splits_config,
             analyzer_cache=analyzer_cache,
             disable_statistics=disable_statistics,
         )
+        if base_model is not None:
+            # TFX's constructor has no such argument, and makes the specification itself.
+            parameter = component_spec.ChannelParameter(type=standard_artifacts.Model)
+            self.spec.INPUTS = {**self.spec.INPUTS, BASE_MODEL_KEY: parameter}
+            self.spec.inputs[BASE_MODEL_KEY] = base_model
         self.with_id(transform.Transform.__name__)
 
     @classmethod

@@ -1,13 +1,18 @@
-"""Executor of TextTransform: TFX's, with Examples in blocks."""
+"""Executor of TextTransform: TFX's, with Examples in blocks, and perhaps with the vocabulary of a model."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tfx.components.transform import executor
+from tfx.types import standard_component_specs as specs
+from tfx.utils import json_utils
 
 from ..artifacts import Artifacts
+from ..model_path import holds_model, model_path
+from ..starting_model.properties import EXAMPLES_DIGEST
 from .compat import BlockProcessor, do_with
+from .vocabulary_of_model import with_vocabulary
 
 _do = do_with(BlockProcessor)
 
@@ -19,8 +24,22 @@ class Executor(executor.Executor):
         """Runs the component; see TFX's executor.
 
         Args:
-            input_dict: `examples` and `schema`; optionally `analyzer_cache`.
+            input_dict: `examples` and `schema`; optionally `analyzer_cache`, and `base_model` for its vocabulary.
             output_dict: `transform_graph`, `transformed_examples` and `updated_analyzer_cache`.
             exec_properties: As in TFX.
+
+        Raises:
+            SettingError: The model of the vocabulary has another tokenizer.
         """
+        base_model = input_dict.get(specs.BASE_MODEL_KEY)
+        if base_model:
+            given = json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])
+            path = model_path(base_model[0]) if holds_model(base_model[0]) else None
+            config = json_utils.dumps(with_vocabulary(given, path))
+            exec_properties = {**exec_properties, specs.CUSTOM_CONFIG_KEY: config}
+            if base_model[0].has_custom_property(EXAMPLES_DIGEST):
+                digest = base_model[0].get_string_custom_property(EXAMPLES_DIGEST)
+                for examples in output_dict[specs.TRANSFORMED_EXAMPLES_KEY]:
+                    examples.set_string_custom_property(EXAMPLES_DIGEST, digest)
+            input_dict = {key: value for key, value in input_dict.items() if key != specs.BASE_MODEL_KEY}
         _do(self, input_dict, output_dict, exec_properties)

@@ -40,7 +40,9 @@ class Executor(tfx_executor.GenericExecutor):
         for base in input_dict.get(specs.BASE_MODEL_KEY, []):
             if base.has_custom_property(STARTING_MODEL):
                 config[STARTED_FROM] = base.get_string_custom_property(STARTING_MODEL)
-                config[EXAMPLES] = base.get_string_custom_property(EXAMPLES_DIGEST)
+        for artifact in [*input_dict.get(specs.BASE_MODEL_KEY, []), *input_dict.get(specs.EXAMPLES_KEY, [])]:
+            if artifact.has_custom_property(EXAMPLES_DIGEST):
+                config[EXAMPLES] = artifact.get_string_custom_property(EXAMPLES_DIGEST)
         if config.get(STARTED_FROM) == "":
             # Its folder is empty, and object storage has no empty folders.
             input_dict = {key: value for key, value in input_dict.items() if key != specs.BASE_MODEL_KEY}

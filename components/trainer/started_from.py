@@ -10,7 +10,7 @@ class StartedFrom(NamedTuple):
     """What a training started from, for readers.
 
     Attributes:
-        model: The folder of the model; empty if it should have started from one, and there was none yet.
+        model: The folder of the model; empty if it should have started from one, and there was none.
         new_words: Words of the vocabulary that the model did not have.
     """
 
@@ -20,7 +20,7 @@ class StartedFrom(NamedTuple):
     def __str__(self) -> str:
         """Returns a sentence."""
         if not self.model:
-            return "Started from new weights, since no model was served yet."
+            return "Started from new weights, since no model of other text is served."
         return f"Started from {self.model} ({self.new_words:,} new words)."
 
 

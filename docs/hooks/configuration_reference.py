@@ -62,7 +62,7 @@ def _section(prefix: str, model: type[BaseModel]) -> str:
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
         if not _model_of(field.annotation):
-            cells = (f"`{prefix}{name}`", value_of(field), default_of(field), meaning(model, name))
+            cells = (f"`{prefix}{field.alias or name}`", value_of(field), default_of(field), meaning(model, name))
             rows.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     return f"## {title}\n\n{summary}\n\n" + "\n".join(rows) + "\n"
 

@@ -96,7 +96,7 @@ def collect_summary(
     return {
         "schema": SCHEMA,
         "run_id": run_id,
-        "config": config.model_dump(mode="json"),
+        "config": config.model_dump(mode="json", by_alias=True),
         "nodes": [
             {"id": node.id, "state": node.state, "seconds": round(node.seconds, 3)}
             | ({"error": node.error} if node.error else {})
@@ -136,7 +136,7 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
     graph = records.output("Transform", "transform_graph")
     # A default is no request that could not be met.
     asked = "size" in config.vocabulary.model_fields_set and config.vocabulary.size is not None
-    if graph is not None and asked and config.vocabulary.file is None:
+    if graph is not None and asked and config.vocabulary.file is None and config.vocabulary.from_ is None:
         words = learned_words(graph.uri)
         if words < (config.vocabulary.size or 0):
             warnings.append(f"vocabulary.size={config.vocabulary.size}: the corpus has only {words} such words")

@@ -105,7 +105,7 @@ def test_the_command_line_wins_over_overrides_and_they_win_over_the_file(tmp_pat
         "tokenizer": "word",
         "lowercase": True,
         "max_length": 20,
-        "vocabulary": {"kind": "words", "size": 10000, "min_count": None, "file": None},
+        "vocabulary": {"kind": "words", "size": 10000, "min_count": None, "file": None, "from_": None, "grow": 0},
         "auto_limit": 2048,
         "context_tokens": 0,
     }

@@ -3,7 +3,9 @@
 import pytest
 from tfx_lm.components.trainer.precision import Precision
 from tfx_lm.pipelines.config import load_config
+from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.local import local_plan
+from tfx_lm.pipelines.nodes.compiled_pipeline import compile_pipeline, graph
 from tfx_lm.pipelines.pipeline import create_pipeline
 
 
@@ -43,3 +45,34 @@ def test_what_auto_stands_for_here_is_part_of_the_cache_key(tmp_path, monkeypatc
     pipeline = local_plan.plan_run(load_config(None, settings), (), ())
     (trainer,) = (node for node in pipeline.components if node.id == "Trainer")
     assert trainer.exec_properties.get("precision") == keyed
+
+
+@pytest.mark.parametrize(
+    ("settings", "takes"),
+    [
+        (["trainer.warm_start=baseline"], {"Trainer"}),
+        (["vocabulary.from=baseline", "vocabulary.grow=5"], {"Transform"}),
+        (["trainer.warm_start=baseline", "vocabulary.from=baseline"], {"Trainer", "Transform"}),
+        (["trainer.warm_start=/models/7"], {"Trainer"}),
+        ([], set()),
+    ],
+)
+def test_who_takes_the_starting_model(tmp_path, settings, takes):
+    config = load_config(None, ["data.files=a.txt", "gate.max_perplexity=9", f"output={tmp_path}", *settings])
+    nodes = {node.id: node for node in create_pipeline(config).components}
+    assert {name for name, node in nodes.items() if "base_model" in node.inputs} == takes
+    assert ("StartingModel" in nodes) == bool(takes)
+    compiled = graph(compile_pipeline(create_pipeline(config)))
+    assert {name for name, upstream in compiled.items() if "StartingModel" in upstream} == takes
+    if takes:
+        properties = nodes["StartingModel"].exec_properties
+        named = {name: properties[name] for name in ("push_destination", "model_path") if properties.get(name)}
+        by_path = "trainer.warm_start=/models/7" in settings
+        assert named == ({"model_path": "/models/7"} if by_path else {"push_destination": f"{tmp_path}/serving"})
+
+
+def test_one_model_gives_weights_and_words():
+    with pytest.raises(
+        ConfigurationError, match=r"^vocabulary.from=baseline: trainer.warm_start=/models/7 names anoth"
+    ):
+        load_config(None, ["gate.max_perplexity=9", "vocabulary.from=baseline", "trainer.warm_start=/models/7"])

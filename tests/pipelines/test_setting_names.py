@@ -30,10 +30,10 @@ def test_a_name_alone_does_not_stand_for_a_key_of_another_meaning():
 
 def test_every_key_that_a_component_reads_has_its_argument():
     keys = {
-        f"{section}.{name}"
+        f"{section}.{of_section.alias or name}"
         for section, field in PipelineConfig.model_fields.items()
         if section not in ("beam", "kubeflow")  # No component reads them.
-        for name in getattr(field.annotation, "model_fields", ())
+        for name, of_section in getattr(field.annotation, "model_fields", {}).items()
     }
     assert keys
     assert keys == set(YAML_KEYS.values()) - {"output"}

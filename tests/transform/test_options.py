@@ -16,7 +16,7 @@ def test_what_is_left_out_takes_its_default():
         "tokenizer": "word",
         "lowercase": True,
         "max_length": 64,
-        "vocabulary": {"kind": "words", "size": None, "min_count": None, "file": None},
+        "vocabulary": {"kind": "words", "size": None, "min_count": None, "file": None, "from_": None, "grow": 0},
         "auto_limit": None,
         "context_tokens": 0,
     }
@@ -54,3 +54,28 @@ def test_a_custom_config_may_hold_other_keys_but_must_hold_every_option():
     assert TextOptions.from_custom_config({**options.model_dump(), "another": 1}) == options
     with pytest.raises(SettingError, match="custom_config has no 'tokenizer'"):
         TextOptions.from_custom_config(None)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"from": "baseline", "file": "a.txt"}, "vocabulary_file and vocabulary_from are both set; keep one of them"),
+        ({"grow": 3}, "grow=3: there is no vocabulary to grow; set vocabulary_from=baseline, or vocabulary_file"),
+        (
+            {"grow": 3, "from": "baseline", "kind": "subwords"},
+            "grow=3: with vocabulary_kind=subwords no word is unknown; set grow to 0",
+        ),
+        ({"from": "served"}, "vocabulary_from=served: must be one of 'baseline'; set vocabulary_from"),
+        ({"form": "baseline"}, "vocabulary.form: unknown key; did you mean vocabulary.from?"),
+    ],
+)
+def test_vocabularies_that_exclude_each_other(given, expected):
+    with pytest.raises(SettingError) as caught:
+        TextOptions.parse({"vocabulary": given})
+    assert str(caught.value) == expected
+
+
+def test_the_vocabulary_of_the_baseline_survives_being_serialised():
+    options = TextOptions.parse({"vocabulary": {"from": "baseline", "grow": 3}})
+    assert TextOptions.parse(options.model_dump(mode="json")) == options
+    assert TextOptions.parse(options.model_dump(mode="json", by_alias=True)) == options

@@ -127,6 +127,27 @@ def test_a_pinned_vocabulary_keeps_its_ids_and_its_place_when_the_file_is_gone(t
 
 
 @pytest.mark.slow
+def test_a_vocabulary_grows_at_its_end(tmp_path):
+    pinned = tmp_path / "mine.txt"
+    pinned.write_text("\n".join([*RESERVED, "sat", "cat"]) + "\n")
+    # Of the new words `d`, `c` and `e`, the two most frequent ones are taken.
+    settings = {"file": str(pinned), "grow": 2}
+    done = run(tmp_path, ["c c cat d d d e", "<pad> sat"], vocabulary=settings)
+    pinned.unlink()
+    assert done.vocabulary[4:] == [b"sat", b"cat", b"d", b"c"]
+    assert sorted(done.ids) == [[1, 4, 3], [7, 7, 5, 6, 6, 6, 1, 3]]
+    assert done.transform([b"e d"]) == [[1, 6, 3]]
+
+
+@pytest.mark.slow
+def test_a_vocabulary_without_new_words_stays_as_it_is(tmp_path):
+    pinned = tmp_path / "mine.txt"
+    pinned.write_text("\n".join([*RESERVED, "sat", "cat"]) + "\n")
+    done = run(tmp_path, ["cat new"], vocabulary={"file": str(pinned), "grow": 2, "min_count": 2})
+    assert done.vocabulary == pinned.read_bytes().split()
+
+
+@pytest.mark.slow
 def test_no_token_breaks_the_numbering(tmp_path):
     lines = [
         b"<pad> <unk> <s> </s> word word word",

@@ -11,9 +11,12 @@ from tfx.components.transform import executor, labels
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.v1.components import Transform
+from tfx_lm.components.text_transform import executor as text_transform_executor
 from tfx_lm.components.text_transform.compat import BlockProcessor, _ExampleBlocks
 from tfx_lm.components.text_transform.component import PREPROCESSING_FN, TextTransform
+from tfx_lm.components.text_transform.vocabulary_of_model import with_vocabulary
 from tfx_lm.errors import SettingError
+from tfx_lm.exported.token_identity import write_token_identity
 from tfx_lm.transform.options import TextOptions
 
 
@@ -69,7 +72,7 @@ def test_the_options_travel_in_the_custom_config():
         "tokenizer": "byte",
         "lowercase": True,
         "max_length": "auto",
-        "vocabulary": {"kind": "words", "size": 10000, "min_count": None, "file": None},
+        "vocabulary": {"kind": "words", "size": 10000, "min_count": None, "file": None, "from_": None, "grow": 0},
         "auto_limit": None,
         "context_tokens": 0,
     }
@@ -89,3 +92,70 @@ def test_an_edited_vocabulary_changes_the_fingerprint(tmp_path):
 def test_an_error_names_the_argument():
     with pytest.raises(SettingError, match="max_length=1: must be >= 2, or auto"):
         made({"max_length": 1})
+
+
+def from_baseline(**vocabulary) -> dict:
+    return TextOptions(vocabulary={"from": "baseline", **vocabulary}).model_dump(mode="json")
+
+
+def test_the_vocabulary_of_a_model_needs_a_model():
+    with pytest.raises(SettingError, match=r"^vocabulary_from=baseline: there is no model to take it from; give base_"):
+        made({"vocabulary": {"from": "baseline"}})
+    model = types.Channel(type=standard_artifacts.Model)
+    component = TextTransform(
+        types.Channel(type=standard_artifacts.Examples),
+        types.Channel(type=standard_artifacts.Schema),
+        {"vocabulary": {"from": "baseline", "grow": 5}},
+        base_model=model,
+    )
+    assert component.inputs["base_model"] is model
+    assert custom_config(component)["vocabulary"] == {
+        "kind": "words", "size": 10000, "min_count": None, "file": None, "from_": "baseline", "grow": 5,
+    }  # fmt: skip
+
+
+def test_the_vocabulary_is_the_models_file(tmp_path):
+    (tmp_path / "vocabulary").write_text("<pad>\n<unk>\n<s>\n</s>\na\n")
+    write_token_identity(str(tmp_path), {"tokenizer": "word", "lowercase": True}, str(tmp_path / "vocabulary"))
+    found = with_vocabulary(from_baseline(grow=5), str(tmp_path))["vocabulary"]
+    assert found["file"] == f"{tmp_path}/assets/vocabulary"
+    assert (found["from_"], found["grow"]) == (None, 5)
+    options = TextOptions(tokenizer="byte", vocabulary={"from": "baseline"}).model_dump(mode="json")
+    with pytest.raises(SettingError, match=r"has tokenizer=word, and the new model tokenizer=byte; set tokenizer=word"):
+        with_vocabulary(options, str(tmp_path))
+    with pytest.raises(
+        SettingError, match=r"has vocabulary_kind=words, and the new model vocabulary_kind=subwords; set"
+    ):
+        with_vocabulary(from_baseline(kind="subwords"), str(tmp_path))
+    with pytest.raises(SettingError, match="has no readable"):
+        with_vocabulary(from_baseline(), str(tmp_path / "nowhere"))
+
+
+def test_the_first_run_counts_its_own_words():
+    found = with_vocabulary(from_baseline(grow=5, size=30), None)["vocabulary"]
+    assert found == {"kind": "words", "size": 30, "min_count": None, "file": None, "from_": None, "grow": 0}
+
+
+def test_without_the_setting_a_model_changes_nothing():
+    given = TextOptions().model_dump(mode="json")
+    assert with_vocabulary(given, "/served/1") is given
+
+
+def test_the_executor_passes_the_models_file_and_the_digest_of_the_input(monkeypatch, tmp_path):
+    model, transformed = standard_artifacts.Model(), standard_artifacts.Examples()
+    model.uri = str(tmp_path)
+    model.set_string_custom_property("examples_digest", "0123")
+    folder = tmp_path / "Format-Serving"
+    folder.mkdir()
+    (folder / "vocabulary").write_text("<pad>\n<unk>\n<s>\n</s>\na\n")
+    write_token_identity(str(folder), {"tokenizer": "word", "lowercase": True}, str(folder / "vocabulary"))
+    seen = []
+    monkeypatch.setattr(text_transform_executor, "_do", lambda _, *arguments: seen.append(arguments))
+    properties = {"custom_config": json.dumps(from_baseline(grow=5)), "preprocessing_fn": "a.b"}
+    inputs, outputs = {"examples": [], "base_model": [model]}, {"transformed_examples": [transformed]}
+    text_transform_executor.Executor().Do(inputs, outputs, properties)
+    ((given, _, config),) = seen
+    assert given == {"examples": []}
+    assert json.loads(config["custom_config"])["vocabulary"]["file"] == f"{folder}/assets/vocabulary"
+    assert config["preprocessing_fn"] == "a.b"
+    assert transformed.get_string_custom_property("examples_digest") == "0123"

@@ -7,6 +7,7 @@ from tfx.types import Channel, standard_artifacts
 from tfx_lm.components.trainer.component import MaskedTrainer
 from tfx_lm.components.trainer.executor import Executor
 from tfx_lm.components.trainer.overrides import with_overrides
+from tfx_lm.components.trainer.start import EXAMPLES, STARTED_FROM
 from tfx_lm.errors import SettingError
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.options import TextOptions
@@ -75,3 +76,39 @@ def test_the_component_refuses_bad_options():
         made(trainer={"units": 0})
     with pytest.raises(SettingError, match=r"^unit: unknown key; did you mean units\?$"):
         made(trainer={"unit": 3})
+
+
+def starting_model(path: str) -> standard_artifacts.Model:
+    artifact = standard_artifacts.Model()
+    artifact.set_string_custom_property("starting_model", path)
+    artifact.set_string_custom_property("examples_digest", "0123")
+    return artifact
+
+
+def transformed(digest: str) -> standard_artifacts.Examples:
+    artifact = standard_artifacts.Examples()
+    artifact.set_string_custom_property("examples_digest", digest)
+    return artifact
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kept", "added"),
+    [
+        ({}, set(), {}),
+        ({"base_model": [starting_model("/serving/7")]}, {"base_model"}, ("/serving/7", "0123")),
+        # An empty folder, which object storage does not keep.
+        ({"base_model": [starting_model("")]}, set(), ("", "0123")),
+        # The model gave only its vocabulary.
+        ({"examples": [transformed("4567")]}, {"examples"}, (None, "4567")),
+        ({"base_model": [standard_artifacts.Model()]}, {"base_model"}, {}),
+    ],
+)
+def test_run_fn_gets_what_the_starting_model_says(monkeypatch, inputs, kept, added):
+    seen = []
+    monkeypatch.setattr(tfx_executor.GenericExecutor, "Do", lambda _, *arguments: seen.append(arguments))
+    Executor().Do(inputs, {}, {"custom_config": '{"trainer": {}}'})
+    ((given, _, properties),) = seen
+    assert set(given) == kept
+    if added:
+        added = {name: value for name, value in zip((STARTED_FROM, EXAMPLES), added, strict=True) if value is not None}
+    assert json.loads(properties["custom_config"]) == {"trainer": {}} | added

@@ -209,3 +209,27 @@ def test_tfxs_own_command_line_takes_the_runner(small_config, tmp_path, spec):
     job = json.loads((tmp_path / "tfx" / "vertex" / "small" / "pipeline.json").read_text())
     assert job["pipelineSpec"] == spec
     assert job["runtimeConfig"]["gcsOutputDirectory"] == "gs://bucket/small/artifacts"
+
+
+def test_the_starting_model_is_looked_up_in_each_run_and_read_by_transform_and_trainer(small_config, tmp_path):
+    settings = ["trainer.warm_start=baseline", "vocabulary.from=baseline", "vocabulary.grow=5"]
+    kubeflow_runner.compile_pipeline(load_config(small_config, settings), tmp_path / "pipeline.yaml")
+    spec = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())
+    tasks = spec["root"]["dag"]["tasks"]
+    given = tasks["StartingModel"]["inputs"]
+    assert given["artifacts"]["examples"]["taskOutputArtifact"]["producerTask"] == "TextExampleGen"
+    values = {name: of["runtimeValue"]["constant"] for name, of in given["parameters"].items()}
+    assert values["push_destination"] == "gs://bucket/small/serving"
+    assert values["kubeflow_run"] == "{{$.pipeline_job_uuid}}"
+    assert "model_path" not in values
+    for task in ("Transform", "Trainer"):
+        model = tasks[task]["inputs"]["artifacts"]["base_model"]["taskOutputArtifact"]
+        assert model == {"producerTask": "StartingModel", "outputArtifactKey": "base_model"}
+
+
+def test_a_model_of_this_machine_is_refused(small_config):
+    with pytest.raises(
+        ConfigurationError, match=r"^trainer.warm_start: model lies on this machine, where no container"
+    ):
+        check_kubeflow(load_config(small_config, ["trainer.warm_start=model"]))
+    check_kubeflow(load_config(small_config, ["trainer.warm_start=gs://bucket/model"]))
