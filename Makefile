@@ -39,6 +39,7 @@ help:
 	@echo "make bench-scale                    cost of each stage up to 20 million words (45 minutes on 2 idle cores)"
 	@echo "make bench-soak                     the model server for 20 minutes, a new version each minute"
 	@echo "make bench-stages [DATA=FILE]       TextExampleGen and Transform against TFX's own"
+	@echo "make bench-warm_start               training on new text from the model of older text (15 minutes on 2 idle cores)"
 	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (9 minutes on 2 idle cores)"
 	@echo "make check   lint, format, types, the Dockerfile"
 	@echo "make sbom    CycloneDX lists of what each stack installs, into .cache/sbom"
@@ -115,7 +116,7 @@ $(TORCH)/.complete:
 bench-training: $(TORCH)/.complete
 bench-training: TORCH_PYTHON = --torch-python $(TORCH)/bin/python
 
-bench-scale: $(SPEECHES)/.complete
+bench-scale bench-warm_start: $(SPEECHES)/.complete
 
 # The type checker must see the checkout under its import name.
 .cache/types/tfx_lm:
