@@ -1,9 +1,9 @@
 """Warm start: training on new speeches from the model of older ones, against training from new weights.
 
 A model is trained on the State of the Union addresses from 1961 to 2009. Then two trainings read the addresses since
-2010, with the same options, vocabulary (that of the older ones and 500 new words) and held-out sentences: one starts from that
-model. Each training is a process of its own; its time is the processor time of all threads, from the first step on,
-validation included.
+2010, with the same options, vocabulary (that of the older ones and 500 new words) and held-out sentences: one starts
+from that model. Each training is a process of its own; its time is the processor time of all threads, with that of
+its set-up and export.
 
     make bench-warm_start
 """
@@ -83,7 +83,7 @@ def transform(folder: Path, lines: Lines, vocabulary: Mapping[str, Any]) -> dict
     for split, of_split in lines.items():
         (folder / split).mkdir()
         write_examples(
-            folder / split / "ids",
+            folder / split / "ids.gz",
             ({"ids": integers(row)} for begin in range(0, len(of_split), 1000)
              for row in ids.ids(tf.constant(of_split[begin : begin + 1000])).to_list()),
         )  # fmt: skip
@@ -135,8 +135,9 @@ def ratios_of(cold: Training, warm: Training) -> dict[str, float]:
         warm: The training from the older model.
 
     Returns:
-        `epochs_to_equal`: the epochs until the warm one is as good as the best of the cold one, as a share of the epochs
-        that the cold one took for it (infinite if it never is); `new` and `old`: the bits per byte after all epochs.
+        `epochs_to_equal`: the epochs until the warm one is as good as the best of the cold one, as a share of the
+        epochs that the cold one took for it (infinite if it never is); `new` and `old`: the bits per byte after all
+        epochs.
     """
     best = min(cold.perplexities)
     reached = epochs_to_reach(warm.perplexities, best)
@@ -188,7 +189,9 @@ def main(speeches: Path, output: Path) -> None:
             cells = (f"{training.seconds:.0f}", f"{training.old:.4f}", f"{training.new:.4f}") if last else ("", "", "")
             table.add_row(title, str(epoch), f"{perplexity:.2f}", *cells)
     figures = {title: training._asdict() for title, training in done.items()}
-    figures["lines"] = {name: {split: len(of) for split, of in lines.items()} for name, lines in (("old", old), ("new", new))}
+    figures["lines"] = {
+        name: {split: len(of) for split, of in lines.items()} for name, lines in (("old", old), ("new", new))
+    }
     Report(NAME, ratios_of(done["cold"], done["warm"]), figures, machine).publish([table], output, Console())
 
 
