@@ -51,9 +51,10 @@ def read_training_origin(path: str) -> TrainingOrigin:
     if not tf.io.gfile.exists(f"{path}/{FILE}"):
         return TrainingOrigin()
     with tf.io.gfile.GFile(f"{path}/{FILE}", "r") as file:
-        content = json.loads(file.read())
+        text = file.read()
     try:
+        content = json.loads(text)
         cutoffs = content["adaptive_cutoffs"]
         return TrainingOrigin(None if cutoffs is None else tuple(map(int, cutoffs)), str(content["examples"]))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}/{FILE}: is damaged; push the model again") from error

@@ -120,12 +120,7 @@ class StartingModel:
             SettingError: One holds words and the other pieces of words; or, with an adaptive output, a word has another
                 id, or the clusters would begin at other ids.
         """
-        theirs_kind, our_kind = ("subwords" if holds_pieces(each) else "words" for each in (self.words, words))
-        if theirs_kind != our_kind:
-            raise self._unusable(
-                f"has {{vocabulary_kind}}={theirs_kind}, and the new model {{vocabulary_kind}}={our_kind}; set "
-                f"{{vocabulary_kind}}={theirs_kind}, or leave {{base_model}} out to train from new weights"
-            )
+        self.check_kind("subwords" if holds_pieces(words) else "words")
         if options.output != "adaptive":
             return
         if list(words[: len(self.words)]) != self.words:
@@ -133,10 +128,40 @@ class StartingModel:
                 "has other words, or in another order, and with {output}=adaptive the weights belong to ranges of ids; "
                 "set {vocabulary_from}=baseline"
             )
-        ours, theirs = fitting_cutoffs(options.adaptive_cutoffs, len(words)), self._origin.adaptive_cutoffs
+        self._check_clusters(options, len(words))
+
+    def check_kind(self, ours: str) -> None:
+        """Checks the kind of a vocabulary, `words` or `subwords`.
+
+        Raises:
+            SettingError: The model has the other kind.
+        """
+        theirs = "subwords" if holds_pieces(self.words) else "words"
+        if theirs != ours:
+            raise self._unusable(
+                f"has {{vocabulary_kind}}={theirs}, and the new model {{vocabulary_kind}}={ours}; set "
+                f"{{vocabulary_kind}}={theirs}, or leave {{base_model}} out to train from new weights"
+            )
+
+    def check_growth(self, options: TrainerOptions, grow: int) -> None:
+        """Checks that a vocabulary that keeps the ids leaves the clusters of an adaptive output where they are.
+
+        Args:
+            options: The options of the new model.
+            grow: How many new words it has at most.
+
+        Raises:
+            SettingError: With so many words, the clusters would begin at other ids.
+        """
+        if options.output == "adaptive":
+            for size in (len(self.words), len(self.words) + grow):
+                self._check_clusters(options, size)
+
+    def _check_clusters(self, options: TrainerOptions, size: int) -> None:
+        ours, theirs = fitting_cutoffs(options.adaptive_cutoffs, size), self._origin.adaptive_cutoffs
         if ours != theirs:
             raise self._unusable(
-                f"has clusters that begin at the ids {list(theirs or ())}, and the new model, of {len(words)} ids, at "
+                f"has clusters that begin at the ids {list(theirs or ())}, and the new model, of {size} ids, at "
                 f"{list(ours)}; set {{adaptive_cutoffs}}={list(theirs or ())}"
             )
 

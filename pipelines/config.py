@@ -193,6 +193,13 @@ class PipelineConfig(Settings):
                 f"vocabulary.from={self.vocabulary.from_}: trainer.warm_start={start} names another model; set it to "
                 f"baseline, or set vocabulary.file to {start}/assets/vocabulary"
             )
+        keeps_ids = self.vocabulary.from_ is not None or self.vocabulary.file is not None
+        if start is not None and self.trainer.output == "adaptive" and not keeps_ids:
+            remedy = "from to baseline" if start == BASELINE else f"file to {start}/assets/vocabulary"
+            raise ValueError(
+                f"trainer.warm_start={start}: with trainer.output=adaptive the weights belong to ranges of ids, and a "
+                f"vocabulary of the text has other ids; set vocabulary.{remedy}"
+            )
         return self
 
     def needs_model(self) -> bool:

@@ -28,6 +28,23 @@ from .config import BASELINE, PipelineConfig
 from .metadata.metadata_store import connection_config, make_folder
 
 
+def create_example_gen(config: PipelineConfig) -> TextExampleGen:
+    """Returns the component that reads the input."""
+    return TextExampleGen.from_files(
+        files=config.data.files,
+        splits=config.data.splits,
+        eval_percent=config.data.eval_percent,
+        invalid_utf8=config.data.invalid_utf8,
+        text_field=config.data.text_field,
+        invalid_records=config.data.invalid_records,
+        spans=config.data.spans,
+        span_window=config.data.span_window,
+        span_gaps=config.data.span_gaps,
+        documents=config.data.documents,
+        context_tokens=config.data.context_tokens,
+    )
+
+
 def create_pipeline(config: PipelineConfig) -> Pipeline:
     """Builds the whole DAG: text in, a gated language model out.
 
@@ -44,19 +61,7 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     push_destination = f"{output}/serving"
     text_options = config.text_options()
 
-    example_gen = TextExampleGen.from_files(
-        files=config.data.files,
-        splits=config.data.splits,
-        eval_percent=config.data.eval_percent,
-        invalid_utf8=config.data.invalid_utf8,
-        text_field=config.data.text_field,
-        invalid_records=config.data.invalid_records,
-        spans=config.data.spans,
-        span_window=config.data.span_window,
-        span_gaps=config.data.span_gaps,
-        documents=config.data.documents,
-        context_tokens=config.data.context_tokens,
-    )
+    example_gen = create_example_gen(config)
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
     schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])
     example_validator = ExampleValidator(

@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 
 from ..components.text_example_gen.places import check_place_here
+from ..errors import SettingError
+from ..exported.damage import visible_damage
 from ..exported.versions import list_versions
+from ..remote import is_remote
 from ..text_files.errors import InputError
 from .config import BASELINE, PipelineConfig
 from .errors import ConfigurationError
@@ -32,22 +35,71 @@ def check_start(config: PipelineConfig) -> None:
             check_place_here("trainer.warm_start", start)
         # Imports TensorFlow, so only if it is needed, and without its start-up messages.
         with output_to(Path(os.devnull)):
-            from ..components.text_transform.vocabulary_of_model import check_tokenizer
             from ..exported.exported_model import newest_version
             from ..exported.versions import complete_versions
-            from ..model.starting_model import StartingModel
-        if start is None or not named:
-            versions = complete_versions(str(serving))
-            if not versions:
-                return
-            folder = versions[0]
-        else:
-            folder = newest_version(start)
-        if start is not None:
-            StartingModel(folder).check(config.trainer.options(), config.data.tokenizer, config.data.lowercase)
-        else:
-            check_tokenizer(folder, config.text_options())
+        if start is not None and named:
+            _check_model(config, newest_version(start))
+            return
+        for folder in complete_versions(str(serving)):
+            if _is_damaged(folder):
+                continue  # As the node passes it over.
+            try:
+                _check_model(config, folder)
+            except SettingError:
+                if _is_trained_on(folder, config):
+                    continue
+                raise
+            return
     except InputError as error:
         raise ConfigurationError(str(error)) from error
     except ValueError as error:
         raise ConfigurationError(in_yaml_terms(error) or f"trainer.warm_start={error}") from error
+
+
+def _check_model(config: PipelineConfig, folder: str) -> None:
+    """Raises a `SettingError` if the weights or words of a model cannot be those at the start of a training."""
+    from ..components.text_transform.vocabulary_of_model import check_tokenizer
+    from ..model.starting_model import StartingModel
+
+    if config.trainer.warm_start is None:
+        check_tokenizer(folder, config.text_options())
+        return
+    model, options = StartingModel(folder), config.trainer.options()
+    model.check(options, config.data.tokenizer, config.data.lowercase)
+    model.check_kind(config.vocabulary.kind)
+    if config.vocabulary.from_ is not None:
+        model.check_growth(options, config.vocabulary.grow)
+
+
+def _is_damaged(folder: str) -> bool:
+    try:
+        return visible_damage(folder) is not None
+    except OSError:
+        return False  # Nobody knows; what reads it next says why it cannot.
+
+
+def _is_trained_on(folder: str, config: PipelineConfig) -> bool:
+    """Returns whether a model was, or may have been, trained on the input of this run, which then does not start there.
+
+    Only the nodes look at files on object storage.
+    """
+    with output_to(Path(os.devnull)):
+        from ..exported.training_origin import read_training_origin
+    examples = read_training_origin(folder).examples
+    return bool(examples) and (any(map(is_remote, _patterns(config))) or examples == digest_of_input(config))
+
+
+def _patterns(config: PipelineConfig) -> list[str]:
+    return [*config.data.files, *(pattern for of in config.data.splits.values() for pattern in of)]
+
+
+def digest_of_input(config: PipelineConfig) -> str:
+    """Returns the digest of the input of a local run, as StartingModel makes it. Imports TFX."""
+    with output_to(Path(os.devnull)):
+        from tfx.components.example_gen.utils import FINGERPRINT_PROPERTY_NAME
+
+        from ..components.starting_model.find import input_digest
+        from ..components.text_example_gen.driver import resolve
+        from .pipeline import create_example_gen
+    properties = resolve(dict(create_example_gen(config).spec.exec_properties))
+    return input_digest([properties[FINGERPRINT_PROPERTY_NAME]])

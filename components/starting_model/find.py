@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 from tfx import types
@@ -28,11 +28,15 @@ def examples_digest(examples: Sequence[types.Artifact]) -> str:
         examples: The `Examples` of an ExampleGen.
     """
     key = example_gen_utils.FINGERPRINT_PROPERTY_NAME
-    names = sorted(
+    return input_digest(
         artifact.get_string_custom_property(key) if artifact.has_custom_property(key) else artifact.uri
         for artifact in examples
     )
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+
+
+def input_digest(names: Iterable[str]) -> str:
+    """Returns 16 hexadecimal digits for the fingerprints of some Examples, in any order."""
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
 
 
 def served_start(destination: str, digest: str) -> str:

@@ -176,3 +176,14 @@ def test_the_origin_comes_back(tmp_path):
 def test_a_model_without_anything_to_say_has_no_file(tmp_path):
     write_training_origin(str(tmp_path), TrainingOrigin((), ""))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_growth_that_would_reach_another_cutoff(tmp_path):
+    save(tmp_path, "abcdefgh", ADAPTIVE, (5,))
+    write_training_origin(str(tmp_path), TrainingOrigin((5,)))
+    model = StartingModel(str(tmp_path))
+    ids = len(model.words)
+    options = TrainerOptions(output="adaptive", adaptive_cutoffs=(5, ids + 3))
+    model.check_growth(options, 3)
+    with pytest.raises(SettingError, match=f"begin at the ids \\[5\\], and the new model, of {ids + 4} ids, at"):
+        model.check_growth(options, 4)

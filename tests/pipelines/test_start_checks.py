@@ -4,9 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tfx_lm.exported.damage import write_sums
+from tfx_lm.exported.training_origin import TrainingOrigin, write_training_origin
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
-from tfx_lm.pipelines.start_checks import check_start
+from tfx_lm.pipelines.start_checks import check_start, digest_of_input
 
 # The shape of the model of the fixture `trained`.
 FITTING = ["trainer.embedding_units=12", "trainer.units=24"]
@@ -38,6 +40,9 @@ def test_the_served_model_must_be_of_the_same_kind(trained, tmp_path):
             f"trainer.warm_start={served}: has trainer.layers=2, and the new model trainer.layers=3; set "
             "trainer.layers=2, or leave trainer.warm_start out to train from new weights"
         )
+    assert "has vocabulary.kind=words, and the new model vocabulary.kind=subwords" in refusal(
+        tmp_path, "trainer.warm_start=baseline", "vocabulary.kind=subwords"
+    )
     check(tmp_path, "vocabulary.from=baseline", "trainer.layers=3")
     assert refusal(tmp_path, "vocabulary.from=baseline", "data.tokenizer=byte") == (
         f"vocabulary.from=baseline: {served} has data.tokenizer=word, and the new model data.tokenizer=byte; set "
@@ -57,3 +62,38 @@ def test_the_served_model_must_be_of_the_same_kind(trained, tmp_path):
 )
 def test_a_model_that_is_none(tmp_path, start, named):
     assert named in refusal(tmp_path, f"trainer.warm_start={start}")
+
+
+def test_a_damaged_version_is_passed_over(trained, tmp_path):
+    for version in ("7", "8"):
+        shutil.copytree(trained.serving_model_dir, tmp_path / "serving" / version)
+    (tmp_path / "serving" / "8" / "assets" / "vocabulary").write_text("<pad>\n<unk>\n<s>\n</s>\n")
+    check(tmp_path, "trainer.warm_start=baseline")
+    assert f"{tmp_path}/serving/7: has trainer.layers=2" in refusal(
+        tmp_path, "trainer.warm_start=baseline", "trainer.layers=3"
+    )
+
+
+def test_a_model_of_the_same_input_is_passed_over(trained, tmp_path):
+    settings = ["trainer.warm_start=baseline", "trainer.layers=3", f"data.files={tmp_path / 'text.txt'}"]
+    (tmp_path / "text.txt").write_text("a b\n")
+    digest = digest_of_input(load_config(None, ["gate.max_perplexity=9", f"output={tmp_path}", *settings]))
+    served = tmp_path / "serving" / "7"
+    shutil.copytree(trained.serving_model_dir, served)
+    for examples in (digest, "0123456789abcdef"):
+        write_training_origin(str(served), TrainingOrigin((), examples))
+        write_sums(str(served))
+        if examples == digest:
+            check(tmp_path, *settings)
+        else:
+            assert "has trainer.layers=2" in refusal(tmp_path, *settings)
+
+
+@pytest.mark.parametrize(
+    ("start", "remedy"),
+    [("baseline", "set vocabulary.from to baseline"), ("/m/7", "set vocabulary.file to /m/7/assets/vocabulary")],
+)
+def test_an_adaptive_output_needs_ids_that_stay(tmp_path, start, remedy):
+    settings = [f"trainer.warm_start={start}", "trainer.output=adaptive"]
+    assert remedy in refusal(tmp_path, *settings)
+    load_config(None, ["gate.max_perplexity=9", *settings, "vocabulary.file=/m/7/assets/vocabulary"])
