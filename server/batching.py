@@ -62,7 +62,10 @@ class _Job:
         inputs, rows = self.request.inputs, self.request.rows
         texts = [array for array in inputs.values() if array.ndim == 1 and array.dtype == object]
         words = int(inputs[K].max()) if self.request.signature == NEXT_WORD and K in inputs else 1
-        return [max(len(text), words) for text in texts[0]] if texts else [1] * rows
+        if not texts:
+            return [1] * rows
+        # Of a text and its context, the model reads both.
+        return [max(sum(map(len, row)), words) for row in zip(*texts, strict=True)]
 
 
 class Batcher:

@@ -18,7 +18,7 @@ from tfx_lm.server.request_error import RequestError
 class Model:
     """Returns the length of each text and its letters, padded; its calls wait for the event `wait`."""
 
-    inputs = {"score": ("text",), "next_word": ("text", "k")}  # noqa: RUF012
+    inputs = {"score": ("text",), "next_word": ("text", "k"), "score_in_context": ("text", "context")}  # noqa: RUF012
 
     def __init__(self):
         self.calls = []
@@ -113,6 +113,13 @@ def test_what_waits_goes_together_by_length_and_comes_back_to_whom_it_belongs(mo
         # Padded as in a call of its own.
         assert outputs["letters"].shape == (1, len(text))
     assert batcher.waiting_rows == 0
+
+
+def test_a_context_counts_for_the_size_of_a_row_in_whatever_order_the_inputs_come(model):
+    for names in (("text", "context"), ("context", "text")):
+        inputs = {name: np.array({"text": [b"ab", b""], "context": [b"xyz", b"x"]}[name], object) for name in names}
+        asked = PredictRequest("score_in_context", inputs, 2, True)
+        assert batching._Job(model, asked, None, None, [], 2, 2, None).sizes() == [5, 1]
 
 
 def test_each_row_gets_as_many_words_as_it_asked_for_whatever_call_it_went_in(model):
