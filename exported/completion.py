@@ -11,33 +11,36 @@ from .completion_options import CompletionOptions
 from .continuation import Continuation
 from .detokenize import readable_text, tokenizer_kind
 from .exported_model import ExportedModel
+from .next_words import PIECES_OF_A_WORD, next_words
 from .sampling import draw
 from .signatures import NEXT_WORD, SCORE
 from .token_identity import reads_pieces
 from .words_of_pieces import begins_word, spelled
 
 _DEFAULTS = CompletionOptions()
-# On average, at most: a model that never ends a word must not go on for ever.
-_PIECES_OF_A_WORD = 16
 
 
 def candidates(model: ExportedModel, text: str, top_n: int = 10) -> list[tuple[str, float]]:
     """Lists the likeliest next words.
 
     Args:
-        model: From `scoring.load_model`, with the signature `next_word`.
+        model: From `scoring.load_model`, with the signature `next_word`; with subwords, `tokenize` and `step`.
         text: The text before; it may be empty.
         top_n: Number of words; fewer are returned if the vocabulary has fewer.
 
     Returns:
         Words and their log-probabilities (nats), the likeliest first. The reserved tokens are never among them, and
-        the probabilities are the model's, so they add up to less than 1.
+        the probabilities are the model's, so they add up to less than 1. With subwords they are whole words, see
+        `next_words`.
 
     Raises:
         ValueError: If `top_n` is below 1.
     """
     if top_n < 1:
         raise ValueError(f"top_n={top_n}: must be >= 1")
+    if reads_pieces(model.path):
+        found = next_words(Continuation(model, _raw(text)), top_n, _after_space(text))
+        return [(word.decode(), log_probability) for word, log_probability in found]
     outputs = model.call(NEXT_WORD, text=tf.constant([_raw(text)]), k=tf.constant(top_n, tf.int32, _shape_of_k(model)))
     words = map(_printable, _words(outputs["words"][0]))
     pairs = zip(words, outputs["log_probabilities"][0].tolist(), strict=True)
@@ -78,7 +81,7 @@ def complete(
     generator = np.random.default_rng(seed)
     continuation = Continuation(model, _raw(text))
     if reads_pieces(model.path):
-        return _printable(text + _words_in_pieces(continuation, options, not text or text[-1].isspace(), generator))
+        return _printable(text + _words_in_pieces(continuation, options, _after_space(text), generator))
     kind = tokenizer_kind(_words(model.call(SCORE, text=tf.constant([b"a,b"]))["words"][0]))
     words = [continuation.append(_draw(options, continuation, generator)) for _ in range(length)]
     return _printable(readable_text(text, _words(np.array(words, object)), kind))
@@ -90,10 +93,11 @@ def _words_in_pieces(
     """Draws pieces until the words are complete, of which the first may go on with the text's last one."""
     pieces: list[bytes] = []
     words = 0
-    while options.length and len(pieces) < options.length * _PIECES_OF_A_WORD:
+    # At most so many on average: a model that never ends a word must not go on for ever.
+    while options.length and len(pieces) < options.length * PIECES_OF_A_WORD:
         first = at_beginning and not pieces
-        piece = continuation.word(token := _draw(options, continuation, generator, begins_only=first))
-        words += begins_word(piece) or not pieces
+        token = _draw(options, continuation, generator, begins_only=first)
+        words += not pieces or begins_word(continuation.words[token], pieces[-1])
         if words > options.length:
             break
         pieces.append(continuation.append(token))
@@ -116,6 +120,11 @@ def _shape_of_k(model: ExportedModel) -> list[int]:
     # A scalar in models of earlier versions.
     inputs = model.inputs(NEXT_WORD)
     return [1] * inputs["k"].shape.rank
+
+
+def _after_space(text: str) -> bool:
+    """Returns whether what follows a text begins a word."""
+    return not text or text[-1].isspace()
 
 
 def _raw(text: str) -> bytes:

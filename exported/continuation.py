@@ -25,6 +25,8 @@ class Continuation:
 
     Attributes:
         log_probabilities: float32 [vocabulary], nats, of each id to come next.
+        states: float32 [1, layers, 2, units], those of the signature `step`.
+        words: The vocabulary, in the order of the ids.
 
     Raises:
         ValueError: If the model lacks the signatures.
@@ -33,8 +35,8 @@ class Continuation:
     def __init__(self, model: ExportedModel, text: bytes):
         self._model = model
         (ids,) = model.call(TOKENIZE, text=tf.constant([text]))["ids"]
-        self._words = read_vocabulary(f"{model.path}/assets/{VOCABULARY_NAME}")
-        self._states = tf.zeros([1, *model.inputs(STEP)["states"].shape[1:]])
+        self.words = read_vocabulary(f"{model.path}/assets/{VOCABULARY_NAME}")
+        self.states = np.zeros([1, *model.inputs(STEP)["states"].shape[1:]], np.float32)
         self.log_probabilities: np.ndarray
         ids = np.concatenate([[START_ID], ids])
         for begin in range(0, len(ids), TOKENS_AT_ONCE):
@@ -49,12 +51,8 @@ class Continuation:
         Returns:
             The word.
         """
-        self._read([token])
-        return self._words[token]
-
-    def word(self, token: int) -> bytes:
-        """Returns the word of a token, and reads nothing."""
-        return self._words[token]
+        self._read(np.array([token]))
+        return self.words[token]
 
     @property
     def path(self) -> str:
@@ -64,9 +62,20 @@ class Continuation:
     @functools.cached_property
     def after_space(self) -> np.ndarray:
         """Bool [vocabulary], the pieces that follow white space."""
-        return np.array([word.startswith(MARK.encode()) for word in self._words])
+        return np.array([word.startswith(MARK.encode()) for word in self.words])
 
-    def _read(self, ids: np.ndarray | list[int]) -> None:
-        outputs = self._model.call(STEP, ids=tf.constant([ids], tf.int64), states=self._states)
-        (self.log_probabilities,) = outputs["log_probabilities"]
-        self._states = tf.constant(outputs["states"])
+    def after(self, tokens: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Reads tokens of several texts. This one stays as it is.
+
+        Args:
+            tokens: int `[texts, time]`, their next tokens.
+            states: float32 `[texts, layers, 2, units]`, the states of each text.
+
+        Returns:
+            Log-probabilities (nats) of the ids to come next, float32 `[texts, vocabulary]`, and the states then.
+        """
+        outputs = self._model.call(STEP, ids=tf.constant(tokens, tf.int64), states=tf.constant(states))
+        return outputs["log_probabilities"], outputs["states"]
+
+    def _read(self, ids: np.ndarray) -> None:
+        (self.log_probabilities,), self.states = self.after(ids[np.newaxis], self.states)

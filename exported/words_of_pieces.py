@@ -46,15 +46,20 @@ def word_lengths(pieces: Sequence[bytes]) -> list[int]:
         The number of pieces of each word, in their order.
     """
     lengths: list[int] = []
+    before = None
     for piece in pieces:
-        if not lengths or begins_word(piece):
+        if not lengths or begins_word(piece, before):
             lengths.append(0)
         lengths[-1] += 1
+        before = piece
     return lengths
 
 
 def pieces_per_word(counts: np.ndarray, vocabulary: Sequence[bytes]) -> float:
     """Returns how many pieces a word has on average, `</s>` left out; NaN without words.
+
+    A mark that stands alone before punctuation or a character of a script without spaces counts as a word, since the
+    counts do not tell what follows it.
 
     Args:
         counts: int `[vocabulary]`, how often each id occurs.
@@ -65,13 +70,21 @@ def pieces_per_word(counts: np.ndarray, vocabulary: Sequence[bytes]) -> float:
     return float(counts.sum() / words) if words else math.nan
 
 
-def begins_word(piece: bytes) -> bool:
+def begins_word(piece: bytes, before: bytes | None = None) -> bool:
     """Returns whether a word begins with a piece, as the tokenizer `word` has words.
 
     It has the mark, is the end of the line, or begins with punctuation other than an apostrophe, a symbol, or a
-    character of a script without spaces.
+    character of a script without spaces. Behind a mark that stands alone it does not: the word has begun with that.
+
+    Args:
+        piece: The piece.
+        before: The piece before it in the line; None for any that is no mark alone.
     """
-    if piece.startswith(_MARK) or piece == _END:
+    if piece == _END:
+        return True
+    if before == _MARK:
+        return False
+    if piece.startswith(_MARK):
         return True
     if _BYTE_TOKEN.fullmatch(piece):
         return False

@@ -26,7 +26,10 @@ def test_pieces_spell_a_text():
         ("▁the ▁cat s , </s>", [1, 2, 1, 1]),
         ("▁don ' t ▁ <0xC3> <0xB1> ! </s>", [3, 3, 1, 1]),
         ("<0x61> s", [2]),
-        ("▁ 漢 字", [1, 1, 1]),
+        # A word is never the mark alone.
+        ("▁ 漢 字", [2, 1]),
+        ("▁the ▁ ( ▁the", [1, 2, 1]),
+        ("▁ </s>", [1, 1]),
         ("", []),
     ],
 )
@@ -52,20 +55,17 @@ class Fixed:
     path = "model"
 
     def __init__(self, vocabulary, row):
-        self.vocabulary, self.row, self.read = vocabulary, row, []
+        self.words, self.row, self.read = vocabulary, row, []
         self.after_space = np.array([piece.startswith("▁".encode()) for piece in vocabulary])
 
     @property
     def log_probabilities(self):
         likely = self.row[len(self.read) % len(self.row)]
-        return np.array([0.0 if piece == likely else -9.0 for piece in self.vocabulary])
-
-    def word(self, token):
-        return self.vocabulary[token]
+        return np.array([0.0 if piece == likely else -9.0 for piece in self.words])
 
     def append(self, token):
-        self.read.append(self.vocabulary[token])
-        return self.vocabulary[token]
+        self.read.append(self.words[token])
+        return self.words[token]
 
 
 @pytest.mark.parametrize(
@@ -76,11 +76,12 @@ class Fixed:
         # After white space a word begins.
         ("the ", "s", 1, "the cat" + "s" * 15),
         ("", "▁cat", 1, "cat"),
+        ("the ", "▁ s ▁ ,", 2, "the s ,"),
         ("as it is ", "▁cat", 0, "as it is "),
     ],
 )
 def test_a_text_goes_on_with_whole_words(monkeypatch, text, row, length, expected):
-    vocabulary = pieces("<pad> <unk> <s> </s> <0x61> ▁cat s ,")
+    vocabulary = pieces("<pad> <unk> <s> </s> <0x61> ▁cat ▁ s ,")
     monkeypatch.setattr(completion, "reads_pieces", lambda path: True)
     monkeypatch.setattr(completion, "Continuation", lambda model, text: Fixed(vocabulary, pieces(row)))
     assert completion.complete(SimpleNamespace(path="model"), text, length, temperature=0) == expected

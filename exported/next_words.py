@@ -1,0 +1,85 @@
+"""Next words of a model that reads pieces of words: a beam search over pieces until a word ends."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..transform.tokenizer import MARK
+from ..transform.vocabulary import RESERVED
+from .continuation import Continuation
+from .words_of_pieces import begins_word, text_of_pieces
+
+PIECES_OF_A_WORD = 16
+"""Most pieces of a proposed word."""
+
+# Beginnings of words that are followed at once.
+_FEWEST, _MOST = 16, 128
+
+
+def next_words(continuation: Continuation, top_n: int, after_space: bool) -> list[tuple[bytes, float]]:
+    """Lists the likeliest words that follow a text.
+
+    The probability of a word is that of its pieces and of an end behind them: a piece that begins another word, or
+    `</s>`. With these probabilities
+
+        ▁cat 0.5    behind it s 0.2 or ▁sat 0.8; behind s ▁sat 1
+
+    a text goes on with `cat` (0.4) or `cats` (0.1). The last word of a text is taken for complete, so that these pieces
+    never go on with it. The search follows the likeliest beginnings only: it may miss a word of many unlikely pieces.
+
+    Args:
+        continuation: The model after the text.
+        top_n: Number of words; there may be fewer.
+        after_space: Whether the text ends with white space or is empty, so that no punctuation follows it directly.
+
+    Returns:
+        Words in valid UTF-8 and their log-probabilities (nats), the likeliest first.
+    """
+    pieces = continuation.words
+    real = np.arange(len(pieces)) >= len(RESERVED)
+    marked = continuation.after_space
+    begins = np.array([begins_word(piece) for piece in pieces])
+    width = min(max(2 * top_n, _FEWEST), _MOST)
+
+    first = np.where(real & (marked if after_space else begins), continuation.log_probabilities, -np.inf)
+    _, tokens, scores = _likeliest(first[np.newaxis], width, -np.inf)
+    words = [(token,) for token in tokens]
+    states = continuation.states[np.zeros(len(words), int)]
+    found: dict[bytes, float] = {}
+    for _ in range(PIECES_OF_A_WORD):
+        if not words:
+            break
+        log_probabilities, states = continuation.after(np.array([[word[-1]] for word in words]), states)
+        log_probabilities = log_probabilities.astype(np.float64) + scores[:, np.newaxis]
+        # Behind a mark that stands alone no word ends.
+        alone = np.array([pieces[word[-1]] == MARK.encode() for word in words])[:, np.newaxis]
+        ended = np.logaddexp.reduce(np.where(begins & ~alone, log_probabilities, -np.inf), axis=1)
+        for word, score in zip(words, ended.tolist(), strict=True):
+            text = text_of_pieces(pieces[token] for token in word)
+            if _is_text(text) and np.isfinite(score):
+                # The same word in other pieces is the same word.
+                found[text] = float(np.logaddexp(found.get(text, -np.inf), score))
+        # A longer word is less likely than its beginning.
+        least = sorted(found.values())[-top_n] if len(found) >= top_n else -np.inf
+        further = np.where(real & ~marked & (alone | ~begins), log_probabilities, -np.inf)
+        rows, tokens, scores = _likeliest(further, width, least)
+        words = [(*words[row], token) for row, token in zip(rows, tokens, strict=True)]
+        states = states[rows]
+    return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:top_n]
+
+
+def _likeliest(scores: np.ndarray, most: int, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the rows, columns and values of the largest values of a matrix, of those above `least`."""
+    flat = scores.ravel()
+    # Neither NaN nor minus infinity is above anything.
+    places = np.flatnonzero(flat > least)
+    places = places[np.argsort(-flat[places], kind="stable")[:most]]
+    rows, columns = np.unravel_index(places, scores.shape)
+    return rows, columns, flat[places]
+
+
+def _is_text(word: bytes) -> bool:
+    try:
+        return bool(word.decode())
+    except UnicodeDecodeError:
+        return False
