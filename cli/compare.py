@@ -11,7 +11,7 @@ from ..exported.gate_options import Criterion, GateOptions
 from .quiet_tensorflow import quiet_tensorflow
 from .refusal import option_name, refuse
 from .setting_option import setting_option
-from .text_input import text_input, texts_of
+from .text_input import text_input, texts_of, warn_without_documents
 
 
 @click.command("compare")
@@ -57,3 +57,4 @@ def command(
         click.echo(json.dumps(values))
     else:
         print_comparison(values, plain_console())
+    warn_without_documents(models, input_options["documents"])

@@ -9,7 +9,7 @@ import click
 
 from .quiet_tensorflow import quiet_tensorflow
 from .refusal import refuse
-from .text_input import UntilError, text_input, texts_of
+from .text_input import UntilError, text_input, texts_of, warn_without_documents
 
 
 @click.command("score")
@@ -43,9 +43,4 @@ def command(model: str, **input_options: Any) -> None:
         before = "1 line" if lines == 1 else f"{lines:,} lines"
         refuse(texts.error, f". Scored: {before} before it, without the corpus" if lines else "")
     click.echo(json.dumps(total.as_json()))
-    if scorer.context_tokens and input_options["documents"] == "none":
-        click.echo(
-            f"tfx-lm: each line was scored as the first of a document; the model reads up to {scorer.context_tokens} "
-            "tokens before a line: say which lines are a document with --documents",
-            err=True,
-        )
+    warn_without_documents([scorer], input_options["documents"])

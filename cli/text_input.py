@@ -65,8 +65,9 @@ def texts_of(
     """
     context_tokens = max(model.context_tokens for model in models)
     if documents != "none" and not context_tokens:
-        paths = " nor ".join(model.path for model in models)
-        raise SettingError(f"{{documents}}={documents}: {escape(paths)} reads no context; leave {{documents}} out")
+        paths = " and ".join(escape(model.path) for model in models)
+        reads = "reads" if len(models) == 1 else "read"
+        raise SettingError(f"{{documents}}={documents}: {paths} {reads} no context; leave {{documents}} out")
     if documents == "none":
         context_tokens = 0
     record_options = RecordOptions.parse({**options, "documents": documents, "context_tokens": context_tokens})
@@ -75,6 +76,17 @@ def texts_of(
         for _ in read_texts(file, record_options, kind):
             pass
     return read_texts(file, record_options, kind)
+
+
+def warn_without_documents(models: Sequence[ExportedModel], documents: str) -> None:
+    """Says on standard error that models with a context have read none, where no documents were named."""
+    context_tokens = max(model.context_tokens for model in models)
+    if context_tokens and documents == "none":
+        click.echo(
+            f"tfx-lm: each line was scored as the first of a document; {'the' if len(models) == 1 else 'a'} model "
+            f"reads up to {context_tokens} tokens before a line: say which lines are a document with --documents",
+            err=True,
+        )
 
 
 def _is_pipe(file: str) -> bool:

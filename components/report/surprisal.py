@@ -106,11 +106,13 @@ def score_sentences(models: Mapping[str, ExportedModel], sentences: Sequence[Sen
 def _score(model: ExportedModel, texts: Sequence[bytes], contexts: Sequence[bytes]) -> list[_Scored]:
     results: dict[int, _Scored] = {}
     in_pieces = reads_pieces(model.path)
-    for rows in batches_by_length([len(text) for text in texts]):
+    in_context = model.context_tokens > 0
+    lengths = [len(text) + in_context * len(context) for text, context in zip(texts, contexts, strict=True)]
+    for rows in batches_by_length(lengths):
         inputs = {"text": tf.constant([texts[row] for row in rows], tf.string)}
-        if model.context_tokens:
+        if in_context:
             inputs["context"] = tf.constant([contexts[row] for row in rows], tf.string)
-        outputs = model.call(SCORE_IN_CONTEXT if "context" in inputs else SCORE, **inputs)
+        outputs = model.call(SCORE_IN_CONTEXT if in_context else SCORE, **inputs)
         totals = sentence_bits(outputs["nll"].astype(np.float64), outputs["spelled_bytes"].astype(np.float64))
         for position, row in enumerate(rows):
             real = outputs["mask"][position] > 0

@@ -188,7 +188,7 @@ class ReadFilesInBlocks(beam.DoFn):
         characters = 0
         for record in self._reader.process(element, tracker):
             block.append(record)
-            characters += len(record.parsed.text) if record.parsed else 0
+            characters += len(record.context) + (len(record.parsed.text) if record.parsed else 0)
             if len(block) >= BLOCK_RECORDS or characters >= BLOCK_CHARACTERS:
                 yield block
                 block, characters = Records(), 0

@@ -129,6 +129,55 @@ def test_on_the_command_line(models, tmp_path):
     assert "no such folder" in missing.output
 
 
+@pytest.fixture(scope="module")
+def in_context(save_uniform_model):
+    return save_uniform_model(16, context_tokens=3)
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["baseline without", "candidate without"])
+def test_a_model_without_a_context_beside_one_with_a_context(in_context, uniform_model, tmp_path, order):
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("w1 w2\nw3\nw4\n\nw5\nw6\n")
+    command = ["compare", *[in_context, uniform_model][::order], str(corpus), "--documents=blank_line"]
+    done = CliRunner().invoke(cli.main, [*command, "--json"])
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    behind, alone = [found["candidate"], found["baseline"]][::order]
+    # Before the five lines: 0, 2 and 3 words, then 0 and 1; each takes off a nat. There are 11 tokens, 17 bytes.
+    assert (behind["context_tokens"], behind["tokens"], alone["tokens"]) == (6, 11, 11)
+    assert "context_tokens" not in alone
+    assert alone["perplexity"] == pytest.approx(16.0)
+    assert behind["perplexity"] == pytest.approx(math.exp(math.log(16) - 6 / 11))
+    tables = CliRunner().invoke(cli.main, command).stdout
+    (row,) = [line for line in tables.splitlines() if "Context tokens" in line]
+    assert re.findall(r"\d+", row) == [str(number) for number in (6, 0)[::order]]
+    # Without documents each line begins one, and both commands say so.
+    without = CliRunner().invoke(cli.main, [*command[:4], "--json"])
+    assert "a model reads up to 3 tokens before a line" in without.stderr
+    assert json.loads(without.stdout)["change"] == pytest.approx(0.0)
+
+
+def test_score_in_documents(in_context, uniform_model, tmp_path):
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text('{"text": "w1 w2\\nw3"}\n{"text": "w4"}\n')
+    done = CliRunner().invoke(cli.main, ["score", in_context, str(corpus), "--documents=record"])
+    assert (done.exit_code, done.stderr) == (0, "")
+    *lines, total = map(json.loads, done.stdout.splitlines())
+    assert [(line["line"], line["tokens"], line.get("context_tokens", 0)) for line in lines] == [
+        (1, 3, 0),
+        (1, 2, 2),
+        (2, 2, 0),
+    ]
+    assert lines[1]["log_probability"] == pytest.approx(2 - 2 * math.log(16))
+    assert (total["tokens"], total["context_tokens"]) == (7, 2)
+    done = CliRunner().invoke(cli.main, ["score", in_context, str(corpus)])
+    assert "the model reads up to 3 tokens before a line" in done.stderr
+    for command in (["score", uniform_model], ["compare", uniform_model, uniform_model]):
+        refused = CliRunner().invoke(cli.main, [*command, str(corpus), "--documents=record"])
+        assert refused.exit_code == exit_codes.BAD_INPUT
+        assert "no context; leave --documents out" in refused.stderr
+
+
 def test_no_lines_are_nan_and_no_blessing(models):
     found = comparison.compare_models(*map(scoring.load_model, models), [b"\n"]).as_json(*GATE)
     assert found["change"] is None

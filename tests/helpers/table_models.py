@@ -1,12 +1,14 @@
 """Small SavedModels with known probabilities, for everything that reads an exported model."""
 
 import hashlib
+import json
 import pathlib
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfx_lm.exported import token_identity
 
 RESERVED = ["<pad>", "<unk>", "<s>", "</s>"]
 
@@ -16,11 +18,13 @@ class TableModel(tf.Module):
 
     White space separates words; lines longer than `max_length` targets are cut. It has the signatures that the
     Trainer exports, written independently of it. With `scalar_k`, `k` of `next_word` is a scalar, as in models of
-    before it had a row for each text. With `lowercase`, it lower-cases by the locale of the process. AutoGraph has
-    nothing to do here, and would take a second or two for each model.
+    before it had a row for each text. With `lowercase`, it lower-cases by the locale of the process. With
+    `context_tokens`, it has `score_in_context`, where each word of the context, up to so many, takes off a nat from the
+    line's loss, and the token identity says so. AutoGraph has nothing to do here, and would take a second or two for
+    each model.
     """
 
-    def __init__(self, words, table, folder, max_length=64, scalar_k=False, lowercase=False):
+    def __init__(self, words, table, folder, max_length=64, scalar_k=False, lowercase=False, context_tokens=0):
         super().__init__()
         # A file, as the Trainer's models have one among their assets.
         pathlib.Path(folder, "vocabulary").write_text("".join(f"{word}\n" for word in [*RESERVED, *words]))
@@ -30,6 +34,7 @@ class TableModel(tf.Module):
         self.max_length = max_length
         self.scalar_k = scalar_k
         self.lowercase = lowercase
+        self.context_tokens = context_tokens
         size = len(RESERVED) + len(words)
         initializer = tf.lookup.KeyValueTensorInitializer(list(words), tf.range(4, size, dtype=tf.int64))
         self.ids = tf.lookup.StaticHashTable(initializer, default_value=1)
@@ -69,8 +74,18 @@ class TableModel(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def evaluate(self, examples):
-        text = tf.io.parse_example(examples, {"text": tf.io.FixedLenFeature([], tf.string)})["text"]
-        return self._scores(text)[0]
+        feature = tf.io.FixedLenFeature([], tf.string, "")
+        parsed = tf.io.parse_example(examples, {"text": feature, "context": feature})
+        sums = self._scores(parsed["text"])[0]
+        return self._behind(sums, parsed["context"]) if self.context_tokens else sums
+
+    def _behind(self, outputs, context):
+        read = tf.minimum(tf.strings.split(context).row_lengths(), self.context_tokens)
+        read = tf.cast(read, tf.float32)
+        return {**outputs, "nll": outputs["nll"] - read, "context_tokens": read}
+
+    def score_in_context(self, text, context):
+        return self._behind(self.score(text), context)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
     def score(self, text):
@@ -118,7 +133,14 @@ class TableModel(tf.Module):
         k = tf.TensorSpec([] if self.scalar_k else [None], tf.int32, name="k")
         text = tf.TensorSpec([None], tf.string, name="text")
         signatures["next_word"] = tf.function(self.next_word, input_signature=[text, k], autograph=False)
+        if self.context_tokens:
+            both = [text, tf.TensorSpec([None], tf.string, name="context")]
+            signatures["score_in_context"] = tf.function(self.score_in_context, input_signature=both, autograph=False)
         tf.saved_model.save(self, str(path), signatures=signatures)
+        if self.context_tokens:
+            identity = pathlib.Path(path, token_identity.FILE)
+            identity.parent.mkdir(exist_ok=True)
+            identity.write_text(json.dumps({"context_tokens": self.context_tokens}))
         return str(path)
 
 
