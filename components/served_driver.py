@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import Any
 
 from tfx.dsl.components.base import base_driver
@@ -22,6 +23,7 @@ class ServedDriver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
         base_driver.BaseDriver.__init__(self, metadata_handle)
         portable_base_driver.BaseDriver.__init__(self, metadata_handle)
 
+    @abc.abstractmethod
     def look_up(self, inputs: dict[str, list[Any]], properties: dict[str, Any]) -> dict[str, str]:
         """Returns the properties to add.
 
@@ -29,7 +31,6 @@ class ServedDriver(base_driver.BaseDriver, portable_base_driver.BaseDriver):
             inputs: The node's inputs.
             properties: The node's execution properties.
         """
-        raise NotImplementedError
 
     def run(self, execution_info: Any) -> Any:
         """Runs before the cache look-up.

@@ -47,7 +47,7 @@ class StartingModel(base_component.BaseComponent):
         Args:
             examples: The `Examples` of the ExampleGen, so that a repeated run does not start from its own result.
             push_destination: The folder that the Pusher pushes to, any path that TensorFlow reads.
-            model_path: Instead, the folder of a model, or of versions, of which it is the newest.
+            model_path: Instead, the folder of a model, or of versions, the newest of which is taken.
 
         Raises:
             SettingError: Neither or both are given.

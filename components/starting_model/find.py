@@ -87,7 +87,7 @@ def named_start(path: str) -> str:
     """Returns the folder of a model that a user names.
 
     Args:
-        path: A version's folder, or the folder of all versions, of which it is the newest.
+        path: A version's folder, or the folder of all versions, the newest of which is taken.
 
     Raises:
         SettingError: There is no such model, or it is damaged.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import tensorflow as tf
 
 from ...model.options import TrainerOptions
 from .distribution import choose_distribution
+from .training_record import read_training_record
 
 # What Linux calls the instructions that multiply bfloat16, the faster first, and their names.
 _INSTRUCTIONS = {"amx_bf16": "AMX", "avx512_bf16": "AVX512_BF16"}
@@ -66,11 +66,7 @@ def read_precision(model_run_uri: str) -> Precision | None:
     Returns:
         None if there is no such file, as TFX's own Trainer leaves it, or another release wrote it.
     """
-    path = f"{model_run_uri}/training.json"
-    if not tf.io.gfile.exists(path):
-        return None
-    with tf.io.gfile.GFile(path) as file:
-        recorded = json.load(file).get("precision")
+    recorded = (read_training_record(model_run_uri) or {}).get("precision")
     return None if recorded is None else Precision(recorded["value"], recorded["reason"])
 
 

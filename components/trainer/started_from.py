@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import NamedTuple
+
+from .training_record import read_training_record
 
 
 class StartedFrom(NamedTuple):
@@ -33,11 +34,5 @@ def read_started_from(model_run_uri: str) -> StartedFrom | None:
     Returns:
         None if it started from new weights, as it was told to, or if nothing recorded it.
     """
-    import tensorflow as tf  # Late: the process of a local run prints sentences, and reads none.
-
-    path = f"{model_run_uri}/training.json"
-    if not tf.io.gfile.exists(path):
-        return None
-    with tf.io.gfile.GFile(path) as file:
-        recorded = json.load(file).get("started_from")
+    recorded = (read_training_record(model_run_uri) or {}).get("started_from")
     return None if recorded is None else StartedFrom(recorded["model"], recorded["new_words"])

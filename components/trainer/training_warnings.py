@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
-import tensorflow as tf
-
 from ...errors import SettingError
+from .training_record import read_training_record
 
 
 def training_warnings(model_run_uri: str) -> list[SettingError]:
@@ -16,11 +13,9 @@ def training_warnings(model_run_uri: str) -> list[SettingError]:
         model_run_uri: Folder of the `model_run` artifact. Without a `training.json`, as TFX's own Trainer leaves it,
             there is nothing to warn of.
     """
-    path = f"{model_run_uri}/training.json"
-    if not tf.io.gfile.exists(path):
+    training = read_training_record(model_run_uri)
+    if training is None:
         return []
-    with tf.io.gfile.GFile(path) as file:
-        training = json.load(file)
     skipped = sum(epoch.get("skipped_steps", 0) for epoch in training["epochs"])
     if not skipped:
         return []

@@ -24,9 +24,10 @@ from tfx_lm.components.kubeflow_run import KUBEFLOW_RUN_KEY
 from tfx_lm.components.text_example_gen.spans import SPANS_KEY
 from tfx_lm.components.trainer.component import MaskedTrainer
 from tfx_lm.pipelines.code_digest import code_digest
-from tfx_lm.pipelines.config import PipelineConfig, ResourcesConfig, load_config
+from tfx_lm.pipelines.config import PipelineConfig, load_config
 from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.kubeflow.kubeflow_checks import check_kubeflow
+from tfx_lm.pipelines.kubeflow.options import ResourcesConfig
 from tfx_lm.pipelines.kubeflow.parameter_check import CheckParameters
 from tfx_lm.pipelines.nodes.runtime_parameters import add_runtime_parameters
 from tfx_lm.pipelines.pipeline import create_pipeline

@@ -1,0 +1,48 @@
+"""Options for Kubeflow Pipelines v2 and Vertex AI: the image, the folder and the resources of the containers."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from ...remote import is_remote
+from ...settings import Number, Settings, WholeNumber
+
+
+class ResourcesConfig(Settings):
+    """Resources that a container requests from the cluster."""
+
+    # CPU cores; null: the cluster's default.
+    cpu: Number | None = Field(None, gt=0.0)
+    # Memory in GB (10^9 bytes); null: the cluster's default.
+    memory_gb: Number | None = Field(None, gt=0.0)
+    # Kind of accelerator, such as nvidia.com/gpu on Kubeflow or NVIDIA_TESLA_T4 on Vertex AI; null: none.
+    accelerator: str | None = None
+    # How many accelerators.
+    accelerator_count: WholeNumber = Field(1, ge=1)
+
+
+class KubeflowConfig(Settings):
+    """Settings for Kubeflow Pipelines v2 and Vertex AI; local runs ignore them."""
+
+    # The image of all containers, such as registry.example.com/tfx-lm:0.1.0; the Dockerfile builds it.
+    image: str | None = None
+    # Folder on object storage that replaces `output`, such as gs://bucket/my-model: the runs' artifacts, the
+    # pushed models (serving/VERSION) and the Trainer's backups.
+    pipeline_root: str | None = None
+    # Resources of the Trainer.
+    trainer: ResourcesConfig = ResourcesConfig()
+    # Resources of each other node.
+    nodes: ResourcesConfig = ResourcesConfig()
+    # Whether results of earlier runs are used again. Kubeflow compares paths and not files, so switch it on only if
+    # the files of a path never change.
+    cache: bool = False
+
+    @field_validator("pipeline_root")
+    @classmethod
+    def _is_shared(cls, value: str | None) -> str | None:
+        if value is not None and not is_remote(value):
+            raise ValueError(
+                f"kubeflow.pipeline_root={value}: every container must reach it; name a folder on object storage, "
+                "such as gs://BUCKET/FOLDER"
+            )
+        return value
