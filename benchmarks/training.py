@@ -190,6 +190,7 @@ def start(name: str, vocabulary: int, torch_python: str, folder: Path, settings:
         "products": settings.products,
         "fit": True,
         "chunked": False,
+        "device": "cpu",
         "dtype": "float32",
         **contestant.asked,
     }

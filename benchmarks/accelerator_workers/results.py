@@ -15,6 +15,8 @@ SPEEDS = {
     "bfloat16_vs_float32": ("bfloat16", "float32"),
     "xla_vs_plain": ("float32_xla", "float32"),
     "xla_vs_plain_bfloat16": ("bfloat16_xla", "bfloat16"),
+    "vs_pytorch": ("float32", "pytorch"),
+    "vs_pytorch_bfloat16": ("bfloat16", "pytorch_bfloat16"),
 }
 
 Figures = Mapping[str, Any]
@@ -30,7 +32,7 @@ def ratios(phases: Mapping[str, Figures]) -> dict[str, float]:
         f"{key}_{label}": rate(phase["contestants"][one]) / rate(phase["contestants"][other])
         for label, phase in phases.items()
         for key, (one, other) in SPEEDS.items()
-        if {one, other} <= phase["contestants"].keys()
+        if all(phase["contestants"].get(name, {}).get("rates") for name in (one, other))
     }
 
 
@@ -41,9 +43,9 @@ def rate(contestant: Figures) -> float:
 
 def peak(contestant: Figures) -> int | None:
     """Returns the peak bytes of the steps: the GPU's, or those of the process over what it had loaded."""
-    if contestant["device_peak"] is not None:
+    if contestant.get("device_peak") is not None:
         return contestant["device_peak"]
-    memory = contestant["memory"]
+    memory = contestant.get("memory")
     return memory["peak"] - memory["loaded"] if memory else None
 
 
@@ -55,14 +57,19 @@ def tables(phases: Mapping[str, Figures]) -> list[Table]:
 def _speeds(phase: Figures) -> Table:
     table = figures_table(
         ["contestant"],
-        ["tokens/s", "slowest", "fastest", "MB", "loss", "gradient", "equal"],
-        title=f"{phase['vocabulary']:,} words, {phase['tokens']:,} tokens a round",
-        caption="loss, gradient: relative difference from the processor's; "
+        ["tokens/s", "spread %", "MB", "loss", "gradient", "equal"],
+        title=f"{phase['vocabulary']:,} words, {phase['units']:,} units, {phase['tokens']:,} tokens a round",
+        caption="spread: fastest less slowest round, of the median; "
+        "loss, gradient: relative difference from the processor's; "
         f"equal: float32 within {MOST_DIFFERENCE:g}; MB: peak of the steps",
     )
     for name, figures in phase["contestants"].items():
-        speeds = [f"{value:,.0f}" for value in (rate(figures), min(figures["rates"]), max(figures["rates"]))]
-        size, agreement = peak(figures), figures["agreement"]
+        rates = figures["rates"]
+        speeds = ["", ""]
+        if rates:
+            median = rate(figures)
+            speeds = [f"{median:,.0f}", f"{100 * (max(rates) - min(rates)) / median:.0f}"]
+        size, agreement = peak(figures), figures.get("agreement")
         shown = ["", "", ""]
         if agreement:
             judged = name.startswith("float32")
@@ -79,14 +86,16 @@ def _shapes(phase: Figures) -> Table:
         caption="shapes: of a round, and the number of buckets; XLA compiles each once, in the first round",
     )
     for name, figures in phase["contestants"].items():
-        shapes, padding = figures["shapes"], figures["padding"]
+        # The peer tells nothing of these, and the processor no more than its device where it does not train.
+        shapes, bound, padding = (figures.get(key) for key in ("shapes", "shape_bound", "padding"))
+        cudnn, first = figures.get("cudnn"), figures.get("first_seconds")
         table.add_row(
             name,
             figures["device"]["name"],
-            "yes" if figures["cudnn"]["ran"] else "no",
+            "" if cudnn is None else "yes" if cudnn["ran"] else "no",
             "" if shapes is None else str(shapes),
-            str(figures["shape_bound"]),
+            "" if bound is None else str(bound),
             "" if padding is None else f"{100 * padding:.1f}",
-            f"{figures['first_seconds']:.1f}",
+            "" if first is None else f"{first:.1f}",
         )
     return table

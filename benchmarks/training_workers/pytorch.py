@@ -2,15 +2,17 @@
 
 Also in bfloat16 (autocast), with PyTorch's adaptive softmax, and with its loss that computes the logits in chunks.
 
-The batches are those of our buckets, and are tensors before the first round, so no input pipeline is timed.
-Runs in a separate environment with PyTorch and without this package.
+The batches are those of our buckets, and are tensors on their device before the first round, so no input pipeline
+is timed. Runs on the processor or (`device: cuda`) on the first GPU, there with TensorFloat-32, as ours does.
+It needs an environment with PyTorch, and nothing of this package.
 """
 
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy, linear, linear_cross_entropy
+from torch.nn import functional
+from torch.nn.functional import cross_entropy, linear
 from torch.nn.utils.rnn import PackedSequence, pack_sequence
 from training_workers.turns import Turns, available_cores, specification
 
@@ -44,10 +46,13 @@ class Model(nn.Module):
         hidden = self.drop(states.data)
         if self.adaptive is not None:
             # It takes no other dtype than that of its products, which autocast makes bfloat16.
-            dtype = torch.bfloat16 if torch.is_autocast_enabled("cpu") else hidden.dtype
+            dtype = torch.bfloat16 if torch.is_autocast_enabled(hidden.device.type) else hidden.dtype
             return self.adaptive(hidden.to(dtype), targets).loss
         if self.chunks is not None:
-            return linear_cross_entropy(hidden, self.kernel, targets, linear_bias=self.bias, options=self.chunks)
+            # Releases before 2.13 have none.
+            return functional.linear_cross_entropy(
+                hidden, self.kernel, targets, linear_bias=self.bias, options=self.chunks
+            )
         return cross_entropy(linear(hidden, self.kernel, self.bias), targets)
 
 
@@ -64,31 +69,38 @@ def packed(sentences: list[list[int]], start_id: int) -> tuple[PackedSequence, t
 def main() -> None:
     """Trains one round per turn."""
     turns, asked = Turns(), specification()
+    device = asked["device"]
+    on_gpu = device == "cuda"
+    torch.set_float32_matmul_precision("high" if on_gpu else "highest")
     torch.set_num_threads(available_cores())
     sample, options = asked["sample"], asked["options"]
     torch.manual_seed(options["seed"])
-    batches = [packed(sentences, sample["start_id"]) for sentences in sample["batches"]]
+    on_host = (packed(sentences, sample["start_id"]) for sentences in sample["batches"])
+    batches = [(inputs.to(device), targets.to(device)) for inputs, targets in on_host]
     tokens = sum(len(targets) for _, targets in batches)
-    model = Model(asked["vocabulary"], options, asked["chunked"])
+    model = Model(asked["vocabulary"], options, asked["chunked"]).to(device)
     parameters = list(model.parameters())
     optimizer = torch.optim.Adam(parameters, options["learning_rate"], fused=True)
     # Adam creates its two moments in its first step; with gradients of 0 that step changes nothing.
     for parameter in parameters:
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
-    turns.ready(state_bytes=3 * sum(each.numel() * each.element_size() for each in parameters))
+    facts = {"device": {"name": torch.cuda.get_device_name()}, "pytorch": torch.__version__} if on_gpu else {}
+    turns.ready(state_bytes=3 * sum(each.numel() * each.element_size() for each in parameters), **facts)
     while True:
         turns.begin()
-        total = torch.zeros(())
+        total = torch.zeros((), device=device)
         for inputs, targets in batches:
             optimizer.zero_grad(set_to_none=True)
-            with torch.autocast("cpu", torch.bfloat16, enabled=options["precision"] == "bfloat16"):
+            with torch.autocast(device, torch.bfloat16, enabled=options["precision"] == "bfloat16"):
                 loss = model(inputs, targets)
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, options["clip_norm"])
             optimizer.step()
             total += loss.detach() * len(targets)
-        turns.end(work=tokens, loss=float(total) / tokens)
+        # Waits for the GPU.
+        loss_per_token = float(total) / tokens
+        turns.end(work=tokens, loss=loss_per_token, device_peak=torch.cuda.max_memory_allocated() if on_gpu else None)
 
 
 if __name__ == "__main__":

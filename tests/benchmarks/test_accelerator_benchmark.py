@@ -33,17 +33,24 @@ def test_the_tables_are_readable_on_80_columns(benchmark_module, assert_readable
         "padding": 0.021,
         "first_seconds": 71.3,
     }
-    phase = {"vocabulary": 33_000, "tokens": 30_000, "contestants": dict.fromkeys(accelerator.CONTESTANTS, figures)}
+    peer = {"rates": [600_000.0], "device_peak": 10**9, "device": {"name": "NVIDIA H100"}, "first_seconds": 2.0}
+    contestants = {**dict.fromkeys(accelerator.CONTESTANTS, figures), **dict.fromkeys(accelerator.PEERS, peer)}
+    # Where the processor does not train, it has no more than its device.
+    contestants["processor"] = {"rates": [], "device": {"name": "CPU:0"}, "agreement": None}
+    phase = {"vocabulary": 33_000, "units": 1024, "tokens": 30_000, "contestants": contestants}
     printed = io.StringIO()
     Console(file=printed, width=80).print(*results.tables({"33k": phase}))
     lines = printed.getvalue().splitlines()
     assert_readable(lines)
     rows = [line.split() for line in lines]
-    assert ["float32_xla", "1,334,567", "1,234,567", "1,434,567", "12,000", "2e-07", "3e-04", "no"] in rows
+    assert ["float32_xla", "1,334,567", "15", "12,000", "2e-07", "3e-04", "no"] in rows
     assert ["bfloat16_xla", "GPU:0", "yes", "14", "24", "2.1", "71.3"] in rows
-    assert results.ratios({"33k": phase}) == dict.fromkeys(
-        ("vs_processor_33k", "bfloat16_vs_float32_33k", "xla_vs_plain_33k", "xla_vs_plain_bfloat16_33k"), 1.0
-    )
+    assert ["processor"] in rows and ["processor", "CPU:0"] in rows
+    assert ["pytorch", "600,000", "0", "1,000"] in rows
+    assert results.ratios({"33k": phase}) == pytest.approx({
+        "bfloat16_vs_float32_33k": 1.0, "xla_vs_plain_33k": 1.0, "xla_vs_plain_bfloat16_33k": 1.0,
+        "vs_pytorch_33k": 2.224, "vs_pytorch_bfloat16_33k": 2.224,
+    }, rel=1e-3)  # fmt: skip
 
 
 @pytest.mark.slow
@@ -51,8 +58,8 @@ def test_a_run_on_the_processor(forked_workers, benchmark_module, text, monkeypa
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     accelerator = benchmark_module("accelerator")
     small = TrainerOptions(embedding_units=8, units=8, layers=1, batch_tokens=64)
-    settings = accelerator.Settings({"10k": 60}, 1, small)
-    report = accelerator.run(text, 1, ["float32_xla"], settings, Console(quiet=True))
+    settings = accelerator.Settings({"10k": accelerator.Size(60, small)}, 1)
+    report = accelerator.run(text, 1, ["float32_xla"], None, settings, Console(quiet=True))
     found = report.figures["phases"]["10k"]["contestants"]
     assert list(found) == ["processor", "float32_xla"]
     assert found["processor"]["agreement"] is None
