@@ -28,6 +28,7 @@ COMMANDS = (
     "serve",
     "push",
     "rollback",
+    "prune",
 )
 
 

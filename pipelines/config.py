@@ -21,7 +21,7 @@ from ..exported.gate_options import DerivedSlice, GateOptions, as_sequence
 from ..exported.plain_path import pattern_letters
 from ..model.options import TrainerOptions
 from ..remote import is_remote
-from ..settings import Settings, explain
+from ..settings import Settings, WholeNumber, explain
 from ..transform.options import AUTO, MINIMUM_LENGTH, LineOptions, TextOptions, VocabularyOptions, check_kind
 from .beam.options import BeamConfig
 from .errors import ConfigurationError
@@ -78,6 +78,9 @@ class PipelineConfig(Settings):
     name: str = Field("tfx-lm", pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=63)
     # Folder of artifacts, metadata, logs, the pushed models and summary.json.
     output: str = Field("output", min_length=1)
+    # How many of the newest runs that ended well keep their artifacts: at the end of a `tfx-lm run`, what older ones
+    # made and nothing newer needs is deleted; null: all.
+    keep_runs: WholeNumber | None = Field(None, ge=1)
     # URL of ML Metadata: sqlite:///FILE, postgresql://USER@HOST:PORT/DATABASE or mysql://...; null: the file
     # metadata.sqlite of the output folder. TFX_LM_METADATA wins over it; the password is TFX_LM_METADATA_PASSWORD.
     metadata: str | None = None

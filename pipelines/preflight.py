@@ -72,6 +72,11 @@ def check_airflow(config: PipelineConfig) -> None:
             f"output={config.output}: the workers of beam.runner=dataflow see no folder of this machine; set output to "
             "object storage, such as gs://BUCKET/FOLDER, and metadata to a database"
         )
+    if config.keep_runs is not None:
+        raise ConfigurationError(
+            f"keep_runs={config.keep_runs}: no task of Airflow's comes after all others to prune; compile with --set "
+            "keep_runs=null, and schedule `tfx-lm prune` with the same configuration and keep_runs"
+        )
     check_vocabulary(config)
     check_output_name(f"output={config.output}", config.folder_to_link())
 

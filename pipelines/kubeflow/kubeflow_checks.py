@@ -31,6 +31,12 @@ def check_kubeflow(config: PipelineConfig) -> tuple[str, str]:
         raise ConfigurationError(
             "kubeflow.pipeline_root: not set; name a folder on object storage, as gs://BUCKET/FOLDER"
         )
+    if config.keep_runs is not None:
+        raise ConfigurationError(
+            f"keep_runs={config.keep_runs}: Kubeflow keeps its own records of artifacts, which a pipeline cannot "
+            "prune; compile with --set keep_runs=null, and let the bucket delete old objects below "
+            "kubeflow.pipeline_root, except those in its folder serving"
+        )
     if not _NAME.fullmatch(config.name):
         raise ConfigurationError(
             f"name={config.name}: Kubeflow takes lower-case letters, digits and '-' only, at most 128; set name"

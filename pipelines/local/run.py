@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..config import PipelineConfig
+from ..errors import ConfigurationError
 from ..nodes.node_result import NodeResult
+from ..results.pruned import Pruned
 from ..results.summary import write_summary
 from ..results.summary_tables import print_summary
 from .local_runner import run_pipeline
@@ -61,6 +63,12 @@ def _run(
             nodes = run_pipeline(plan, display, log_file, lock=lock)
         summary = call(log_file, _summarize, config, plan.run_id, nodes)
         write_summary(summary, output / "summary.json")
+        if config.keep_runs is not None and all(node.state != "FAILED" for node in nodes):
+            pruned = call(log_file, _prune, config)
+            # The first summary stays if the pruning is killed.
+            warnings = [*summary["warnings"], *pruned.problems]
+            summary = {**summary, "pruned": pruned.as_json(), "warnings": warnings}
+            write_summary(summary, output / "summary.json")
         print_summary(summary, console)
         for node in nodes:
             if node.error:
@@ -69,7 +77,7 @@ def _run(
     return summary
 
 
-# Both run in processes that have imported TFX, which this one has not.
+# These run in processes that have imported TFX, which this one has not.
 
 
 def _plan(config: PipelineConfig, from_nodes: Collection[str], to_nodes: Collection[str]) -> Plan:
@@ -83,3 +91,15 @@ def _summarize(config: PipelineConfig, run_id: str, nodes: list[NodeResult]) -> 
     from ..results.collect import collect_summary
 
     return collect_summary(config, run_id, nodes, open_records(config.metadata_url(), config.name, run_id))
+
+
+def _prune(config: PipelineConfig) -> Pruned:
+    import ml_metadata as mlmd
+
+    from .prune import prune
+
+    try:
+        return prune(config)
+    except (OSError, ConfigurationError, mlmd.errors.StatusError) as error:
+        # The run itself has ended well.
+        return Pruned(problems=[f"old runs could not be pruned ({error}); the next run tries again"])

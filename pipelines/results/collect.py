@@ -55,8 +55,8 @@ def collect_summary(
         `reason` for it, null if nothing recorded it; `started_from` has the `model` that the training started from,
         empty if none was served yet, and the number of `new_words`, and is null without `trainer.warm_start`;
         `pushed_model` is null if nothing was pushed, or if the version that a cached Pusher pushed is gone, with a
-        warning; `pieces_per_word` stands there with subwords only; `report` is null if no report was written. Losses
-        are in nats.
+        warning; `pieces_per_word` stands there with subwords only; `report` is null if no report was written;
+        `pruned` is null, since the pruning comes after this (see `pruned.Pruned`). Losses are in nats.
     """
     ended = {node.id for node in nodes if node.state in ("COMPLETE", "CACHED")}
 
@@ -111,6 +111,7 @@ def collect_summary(
         "serving_check": None if check is None else read_verdict(check.uri, yaml_key),
         "pushed_model": pushed_model,
         "report": None if report is None else page_path(report.uri),
+        "pruned": None,
     }
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ...components.text_example_gen.span_numbers import spans_in_words
 from ...components.trainer.started_from import StartedFrom
+from .pruned import Pruned
 
 INTERVAL = "  95 % interval"
 
@@ -45,6 +46,8 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
     console.print(f"Pushed to {pushed}" if pushed else "Nothing was pushed.", highlight=False, soft_wrap=True)
     if summary["report"]:
         console.print(f"Report: {summary['report']}", highlight=False, soft_wrap=True)
+    if summary["pruned"]:
+        console.print(str(Pruned(**summary["pruned"])), highlight=False, soft_wrap=True)
 
 
 def _print_serving_check(check: dict[str, Any], console: Console) -> None:

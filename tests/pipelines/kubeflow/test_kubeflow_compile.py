@@ -153,6 +153,7 @@ def test_nothing_is_left_beside_the_file(config, tmp_path, monkeypatch):
         ("name=My_Model", "name=My_Model: Kubeflow takes lower-case letters, digits and '-' only"),
         ("data.files=corpus.txt", "data: corpus.txt lies on this machine, where no container finds it"),
         ("data.files=[]", "data: no input; set data.files or data.splits"),
+        ("keep_runs=3", "keep_runs=3: Kubeflow keeps its own records of artifacts, which a pipeline cannot prune"),
         ("vocabulary.file=/words.txt", "vocabulary.file: /words.txt lies on this machine"),
         (
             "beam={runner: flink, job_server: 'jobs:8099'}",

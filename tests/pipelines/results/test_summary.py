@@ -163,8 +163,10 @@ def test_scores_and_intervals_fit_into_80_columns():
                          {"span": 8, "version": None, "date": None}],
                "precision": {"value": "bfloat16", "reason": "this processor multiplies it: AMX"},
                "started_from": {"model": "/serving/7", "new_words": 1234},
-               "serving_check": None, "pushed_model": None, "report": None}  # fmt: skip
+               "serving_check": None, "pushed_model": None, "report": None,
+               "pruned": {"runs": 1, "artifacts": 12, "backups": 0, "logs": 2, "bytes": 34567}}  # fmt: skip
     print_summary(summary, console)
+    assert "Pruned: 12 artifacts of 1 old run, 0 backups, 2 logs: 34,567 bytes.\n" in stream.getvalue()
     assert stream.getvalue().count("12345.00 to 12346.50") == 2
     assert "Spans read: 2026-05-01 (version 2), 8.\n" in stream.getvalue()
     assert "Trained in bfloat16, since this processor multiplies it: AMX.\n" in stream.getvalue()
