@@ -70,7 +70,15 @@ def texts_of(
         raise SettingError(f"{{documents}}={documents}: {paths} {reads} no context; leave {{documents}} out")
     if documents == "none":
         context_tokens = 0
-    record_options = RecordOptions.parse({**options, "documents": documents, "context_tokens": context_tokens})
+    record_options = RecordOptions.parse(
+        {
+            **options,
+            "documents": documents,
+            "context_tokens": context_tokens,
+            # That of the others is the same, or they are not compared.
+            "normalization": models[0].normalization,
+        }
+    )
     kind = FORMATS[format] if format else None
     if file != "-" and not _is_pipe(file):
         for _ in read_texts(file, record_options, kind):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import SettingError, escape
 from ..text_files.text import Text
 from .additive import Additive
 from .gate import Verdict, compare, compare_slices
@@ -130,7 +131,8 @@ def compare_models(
         The comparison.
 
     Raises:
-        SettingError: If `criterion` is `perplexity` and tokenizer or vocabulary differ.
+        SettingError: If `criterion` is `perplexity` and tokenizer or vocabulary differ; or the models read text in
+            different normalizations.
     """
     return compare_on_texts(candidate, baseline, numbered_texts(lines), criterion)
 
@@ -155,6 +157,12 @@ def compare_on_texts(
     Raises:
         SettingError: See `compare_models`.
     """
+    if candidate.normalization != baseline.normalization:
+        raise SettingError(
+            f"{escape(candidate.path)} reads text with {{normalization}}={candidate.normalization}, "
+            f"{escape(baseline.path)} with {{normalization}}={baseline.normalization}, so that they do not read the "
+            "same text; compare models with the same {normalization}"
+        )
     if criterion == "perplexity":
         check_same_tokens(candidate.path, baseline.path)
     total = Part.empty()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..text_files.normalization import Normalization
 from .damage import changed_file, is_complete
+from .normalized_inputs import normalized_inputs
 from .plain_path import plain_path
 from .signatures import LOADING_ERRORS, NEXT_WORD, SCORE, SCORE_IN_CONTEXT, check_signature
-from .token_identity import context_tokens
+from .token_identity import context_tokens, normalization_of
 from .versions import complete_versions
 
 
@@ -34,6 +37,11 @@ class ExportedModel:
         """The most tokens that the model reads before a line; 0: each line stands alone."""
         return context_tokens(self.path) if SCORE_IN_CONTEXT in self.loaded.signatures else 0
 
+    @functools.cached_property
+    def normalization(self) -> Normalization:
+        """The normalization of the text that the model was trained on, in which `call` gives it all text."""
+        return normalization_of(self.path)
+
     def inputs(self, signature: str) -> dict[str, tf.TensorSpec]:
         """Returns the inputs of a signature by name.
 
@@ -48,7 +56,7 @@ class ExportedModel:
         return dict(self.loaded.signatures[signature].structured_input_signature[1])
 
     def call(self, signature: str, **inputs: tf.Tensor) -> dict[str, np.ndarray]:
-        """Calls a signature.
+        """Calls a signature. A text comes to the model in the normalization of its training.
 
         Args:
             signature: Its name.
@@ -62,7 +70,8 @@ class ExportedModel:
         """
         if signature not in self.loaded.signatures:
             check_signature(self.path, signature)
-        return {name: value.numpy() for name, value in self.loaded.signatures[signature](**inputs).items()}
+        outputs = self.loaded.signatures[signature](**normalized_inputs(inputs, self.normalization))
+        return {name: value.numpy() for name, value in outputs.items()}
 
 
 def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE, NEXT_WORD)) -> ExportedModel:
@@ -82,6 +91,7 @@ def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE,
     try:
         if problem := changed_file(folder):
             raise ValueError(problem)
+        normalization_of(folder)
         with plain_path(folder) as plain:
             return ExportedModel(folder, tf.saved_model.load(plain))
     except LOADING_ERRORS as error:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
-
-import tensorflow as tf
+from pathlib import Path
+from typing import Any, cast, get_args
 
 from ..errors import SettingError, escape
-from ..transform.pieces import holds_pieces
-from ..transform.vocabulary import read_vocabulary
+from ..remote import is_remote
+from ..text_files.normalization import Normalization
 
 # TensorFlow keeps this folder free for such files; no server reads them.
 FILE = "assets.extra/tfx_lm.json"
@@ -22,10 +21,16 @@ def write_token_identity(path: str, transform_config: Mapping[str, Any], vocabul
 
     Args:
         path: The folder that holds `saved_model.pb`.
-        transform_config: The transform's configuration: `tokenizer`, `lowercase`, `context_tokens` if there are any,
-            and `max_length` if it is a number; with `auto` it follows from the training examples, up to `auto_limit`.
+        transform_config: The transform's configuration: `tokenizer`, `lowercase`, `normalization` and
+            `context_tokens` if there are any, and `max_length` if it is a number; with `auto` it follows from the
+            training examples, up to `auto_limit`.
         vocabulary_file: The vocabulary.
     """
+    import tensorflow as tf  # Late: to read local ones does without.
+
+    from ..transform.pieces import holds_pieces
+    from ..transform.vocabulary import read_vocabulary
+
     words = read_vocabulary(vocabulary_file)
     with tf.io.gfile.GFile(vocabulary_file, "rb") as file:
         digest = hashlib.sha256(file.read()).hexdigest()
@@ -37,6 +42,8 @@ def write_token_identity(path: str, transform_config: Mapping[str, Any], vocabul
     }
     if holds_pieces(words):
         identity["vocabulary_kind"] = "subwords"
+    if transform_config.get("normalization", "none") != "none":
+        identity["normalization"] = transform_config["normalization"]
     if isinstance(transform_config.get("max_length"), int):
         identity["max_length"] = transform_config["max_length"]
     elif transform_config.get("auto_limit") is not None:
@@ -56,18 +63,35 @@ def read_token_identity(path: str) -> dict[str, Any]:
 
     Returns:
         `{"tokenizer": .., "lowercase": .., "vocabulary_size": .., "vocabulary_sha256": ..}`; `vocabulary_kind` if it is
-        `subwords`; `context_tokens`, the most tokens that are read before a line, if there are any; and `max_length`,
-        the most targets of a line. Models of earlier versions do not have it, nor those of `max_length: auto`, which
-        have `auto_limit` if there is one.
+        `subwords`; `normalization` if it is not `none`; `context_tokens`, the most tokens that are read before a line,
+        if there are any; and `max_length`, the most targets of a line. Models of earlier versions do not have it, nor
+        those of `max_length: auto`, which have `auto_limit` if there is one.
 
     Raises:
         ValueError: If there is none, or it cannot be read.
     """
     try:
-        with tf.io.gfile.GFile(f"{path}/{FILE}", "r") as file:
-            return json.loads(file.read())
-    except (tf.errors.OpError, ValueError) as error:
+        identity: dict[str, Any] = json.loads(_content(f"{path}/{FILE}"))
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path}: has no readable {FILE}; train and export it with this version of tfx_lm") from error
+    return identity
+
+
+def _content(file: str) -> str:
+    """Returns the text of a file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    if not is_remote(file):
+        return Path(file).read_text(encoding="utf-8")
+    import tensorflow as tf
+
+    try:
+        with tf.io.gfile.GFile(file, "r") as opened:
+            return str(opened.read())
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error
 
 
 def reads_pieces(path: str) -> bool:
@@ -84,6 +108,45 @@ def context_tokens(path: str) -> int:
         return int(read_token_identity(path).get("context_tokens", 0))
     except ValueError:
         return 0
+
+
+def normalization_of(path: str) -> Normalization:
+    """Returns the normalization of the text that a SavedModel reads; `none` if it has no token identity.
+
+    Raises:
+        ValueError: It is one that this version does not know.
+    """
+    try:
+        found = read_token_identity(path).get("normalization", "none")
+    except ValueError:
+        return "none"
+    if found not in get_args(Normalization):
+        raise ValueError(f"{path}: reads text in the normalization {found!r}; use the version of tfx_lm that made it")
+    return cast(Normalization, found)
+
+
+def check_same_normalization(candidate: str, baseline: str) -> None:
+    """Makes sure that two models can read the same text.
+
+    Args:
+        candidate: The candidate's SavedModel.
+        baseline: The baseline's.
+
+    Raises:
+        SettingError: They read text in different normalizations.
+    """
+    ours, theirs = normalization_of(candidate), normalization_of(baseline)
+    if ours != theirs:
+        raise other_normalization(ours, baseline, theirs)
+
+
+def other_normalization(ours: str, baseline: str, theirs: str) -> SettingError:
+    """Returns the error about a baseline whose text has another normalization."""
+    return SettingError(
+        f"{{normalization}}={ours}: the baseline {escape(baseline)} reads text with {{normalization}}={theirs}, and "
+        f"no text is right for both models; set {{normalization}} to {theirs}, or {{push_destination}} to another "
+        "folder, where no model is served yet"
+    )
 
 
 def same_tokens(candidate: str, baseline: str) -> bool:
@@ -123,5 +186,6 @@ def _tokens(identity: Mapping[str, Any]) -> dict[str, Any]:
 def _words(identity: Mapping[str, Any]) -> str:
     tokenizer = f"{identity['tokenizer']}{' (lower-cased)' if identity['lowercase'] else ''}"
     subwords = " pieces" if identity.get("vocabulary_kind") == "subwords" else ""
+    normalized = f", {identity['normalization'].upper()}" if "normalization" in identity else ""
     vocabulary = f"a vocabulary of {identity['vocabulary_size']}{subwords} ({identity['vocabulary_sha256'][:12]})"
-    return f"{tokenizer} tokens with {vocabulary}"
+    return f"{tokenizer}{normalized} tokens with {vocabulary}"

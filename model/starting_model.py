@@ -73,13 +73,14 @@ class StartingModel:
         digest.update(repr(self._origin.adaptive_cutoffs).encode())
         return digest.hexdigest()[:16]
 
-    def check(self, options: TrainerOptions, tokenizer: str, lowercase: bool) -> None:
+    def check(self, options: TrainerOptions, tokenizer: str, lowercase: bool, normalization: str) -> None:
         """Checks that a model with some options can start from this one.
 
         Args:
             options: The options of the new model.
             tokenizer: Its tokenizer.
             lowercase: Whether its text is lower-cased.
+            normalization: The normalization of its text.
 
         Raises:
             SettingError: An option differs; the message names it, both values and the remedy.
@@ -89,13 +90,19 @@ class StartingModel:
         theirs: dict[str, Any] = {
             "tokenizer": self._tokens.get("tokenizer"),
             "lowercase": self._tokens.get("lowercase"),
+            "normalization": self._tokens.get("normalization", "none"),
             "layers": layers,
             "units": self._shapes["lstm_0/lstm_cell/kernel"][1] // 4,
             "embedding_units": width,
             "tied_embedding": kernel not in self._shapes,
             "output": "adaptive" if _CLUSTERS in self._shapes else "full",
         }
-        ours = {**options.model_dump(), "tokenizer": tokenizer, "lowercase": lowercase}
+        ours = {
+            **options.model_dump(),
+            "tokenizer": tokenizer,
+            "lowercase": lowercase,
+            "normalization": normalization,
+        }
         for name, value in theirs.items():
             if ours[name] != value:
                 raise SettingError(

@@ -190,6 +190,7 @@ class PipelineConfig(Settings):
             vocabulary=self.vocabulary,
             auto_limit=self.trainer.batch_tokens - self.data.context_tokens,
             context_tokens=self.data.context_tokens,
+            normalization=self.data.normalization,
         )
 
 

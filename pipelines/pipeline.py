@@ -42,6 +42,7 @@ def create_example_gen(config: PipelineConfig) -> TextExampleGen:
         span_gaps=config.data.span_gaps,
         documents=config.data.documents,
         context_tokens=config.data.context_tokens,
+        normalization=config.data.normalization,
     )
 
 

@@ -19,7 +19,7 @@ from .errors import ConfigurationError
 from .local.terminal import output_to
 from .output_name import check_output_name
 from .setting_names import in_yaml_terms
-from .start_checks import check_start
+from .start_checks import check_served, check_start
 
 
 def check_run(config: PipelineConfig) -> None:
@@ -45,6 +45,7 @@ def check_run(config: PipelineConfig) -> None:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     _check_not_made_here(paths, Path(config.output_folder()))
     check_vocabulary(config)
+    check_served(config)
     check_start(config)
     check_workers(config.trainer)
     check_beam(config.beam)
@@ -100,6 +101,7 @@ def check_vocabulary(config: PipelineConfig) -> None:
     with output_to(Path(os.devnull)):
         import tensorflow as tf
 
+        from ..transform.normalized_words import check_normalized
         from ..transform.pieces import check_kind_of_pinned
         from ..transform.reachable_words import check_reachable
         from ..transform.vocabulary import check_pinned_vocabulary, read_vocabulary
@@ -107,6 +109,7 @@ def check_vocabulary(config: PipelineConfig) -> None:
         check_pinned_vocabulary(file)
         words = read_vocabulary(file)
         check_kind_of_pinned(file, words, config.vocabulary.kind)
+        check_normalized(file, words, config.data.normalization)
         check_reachable(words, config.data.tokenizer, config.data.lowercase)
     except ValueError as error:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error

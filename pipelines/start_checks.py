@@ -1,4 +1,4 @@
-"""Checks of the model that a training starts from, before a run begins."""
+"""Checks of the models that a training starts from or is compared with, before a run begins."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 from ..components.text_example_gen.places import check_place_here
 from ..errors import SettingError
 from ..exported.damage import visible_damage
+from ..exported.token_identity import normalization_of, other_normalization
 from ..exported.versions import list_versions
 from ..remote import is_remote
 from ..text_files.errors import InputError
 from .config import BASELINE, PipelineConfig
 from .errors import ConfigurationError
 from .local.terminal import output_to
-from .setting_names import in_yaml_terms
+from .setting_names import in_yaml_terms, yaml_key
 
 
 def check_start(config: PipelineConfig) -> None:
@@ -56,6 +57,31 @@ def check_start(config: PipelineConfig) -> None:
         raise ConfigurationError(in_yaml_terms(error) or f"trainer.warm_start={error}") from error
 
 
+def check_served(config: PipelineConfig) -> None:
+    """Checks that the served model, which is the baseline, reads text in the normalization of the new one.
+
+    Args:
+        config: The configuration of a local run.
+
+    Raises:
+        ConfigurationError: It does not.
+    """
+    serving = Path(config.output_folder()) / "serving"
+    if not serving.is_dir() or not list_versions(serving):
+        return
+    ours = config.data.normalization
+    # As `complete_versions`, without importing TensorFlow.
+    for folder in (str(serving / str(version)) for version in reversed(list_versions(serving))):
+        try:
+            theirs = normalization_of(folder)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from error
+        if theirs == ours:
+            return
+        if not _is_damaged(folder):
+            raise ConfigurationError(other_normalization(ours, folder, theirs).with_names(yaml_key))
+
+
 def _check_model(config: PipelineConfig, folder: str) -> None:
     """Raises a `SettingError` if the weights or words of a model cannot be those at the start of a training."""
     from ..components.text_transform.vocabulary_of_model import check_tokenizer
@@ -65,7 +91,7 @@ def _check_model(config: PipelineConfig, folder: str) -> None:
         check_tokenizer(folder, config.text_options())
         return
     model, options = StartingModel(folder), config.trainer.options()
-    model.check(options, config.data.tokenizer, config.data.lowercase)
+    model.check(options, config.data.tokenizer, config.data.lowercase, config.data.normalization)
     model.check_kind(config.vocabulary.kind)
     if config.vocabulary.from_ is not None:
         model.check_growth(options, config.vocabulary.grow)

@@ -206,7 +206,7 @@ class Predictor:
         ids = request.inputs.get("ids")
         longest = ids.shape[1] if ids is not None else 0
         # A token has at least one byte, so only texts of more bytes can have too many tokens.
-        suspects = _long_texts(request, limits.tokens)
+        suspects = _long_texts(request, limits.tokens // model.most_growth)
         if suspects:
             longest = max(await asyncio.to_thread(model.count_tokens, suspects))
         if longest > limits.tokens:

@@ -40,6 +40,7 @@ class ServedModel:
         load_seconds: Seconds that loading and warming up took.
         inputs: The inputs of each signature, by name.
         outputs: The outputs of each signature, by name.
+        most_growth: How many times as long, in bytes, a text can become before it comes to the model.
         words: The number of words of the vocabulary, None if the signature `step` does not tell it.
         definitions: The `SignatureDef` of each signature, with the names of its tensors.
 
@@ -58,6 +59,8 @@ class ServedModel:
         self.inputs = {key: dict(signatures[key].structured_input_signature[1]) for key in signatures}
         self.outputs = {key: dict(signatures[key].structured_outputs) for key in signatures}
         self.words = _vocabulary_size(self.outputs)
+        # Unicode's bound for the form C of UTF-8.
+        self.most_growth = 1 if self._model.normalization == "none" else 3
         self.definitions = signature_definitions(folder)
         for signature, inputs in read_warmup_requests(folder):
             self.call(signature, inputs)

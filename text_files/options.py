@@ -7,12 +7,13 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from ..errors import SettingError
-from ..settings import Settings, WholeNumber
+from ..settings import WholeNumber
 from .documents import Documents
+from .normalization import NormalizationOptions
 from .parsing import Problem
 
 
-class RecordOptions(Settings):
+class RecordOptions(NormalizationOptions):
     """Options of reading a record of a file."""
 
     # The field of JSON records, or the column of CSV and Parquet files, that holds the text; a.b is the field b of a.

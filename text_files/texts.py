@@ -17,6 +17,7 @@ from .errors import InputError, UnreadableFileError
 from .file_types import GZIP, ZSTANDARD, FileType, compression, file_type
 from .in_documents import in_documents
 from .looking import look_at
+from .normalization import normalized
 from .options import RecordOptions
 from .parsing import Parsed
 from .problems import Place, has_text, record_problem
@@ -128,7 +129,7 @@ def _usable(file: BinaryIO, source: Source, options: RecordOptions) -> Iterator[
         problem = parsed.problem
         with_text += has_text(parsed)
         if problem is None:
-            yield number, parsed
+            yield number, parsed._replace(text=normalized(parsed.text, options.normalization))
         elif not options.drops(problem):
             place = Place(source.name, source.kind, number)
             raise InputError(record_problem(problem, place, options.text_field, with_text, records))

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHa
 
 from ..errors import SettingError, escape
 from ..settings import LARGEST_WHOLE_NUMBER, Settings, WholeNumber
+from ..text_files.normalization import NormalizationOptions
 
 __all__ = [
     "AUTO",
@@ -124,8 +125,10 @@ def check_kind(tokenizer: TokenizerKind, vocabulary: VocabularyOptions) -> None:
         )
 
 
-class TextOptions(LineOptions):
+class TextOptions(LineOptions, NormalizationOptions):
     """Options that turn text into ids. Transform, Trainer and Report take the same object.
+
+    `normalization` is how the lines were read, which the exported model asks for; Transform itself changes nothing.
 
     Worked example: `TextOptions(tokenizer="byte", vocabulary={"size": None})` makes every byte a word.
     """
@@ -146,8 +149,9 @@ class TextOptions(LineOptions):
         """Reads the options from the `custom_config` of a Transform component, which may have other keys.
 
         Args:
-            custom_config: It must have every option but `auto_limit` and `context_tokens`, since a misspelt one would
-                otherwise go unnoticed among the other keys. Options missing from `vocabulary` take their defaults.
+            custom_config: It must have every option but `auto_limit`, `context_tokens` and `normalization`, since a
+                misspelt one would otherwise go unnoticed among the other keys. Options missing from `vocabulary` take
+                their defaults.
 
         Returns:
             The options.
@@ -157,6 +161,6 @@ class TextOptions(LineOptions):
         """
         given = custom_config or {}
         for name in cls.model_fields:
-            if name not in given and name not in ("auto_limit", "context_tokens"):
+            if name not in given and name not in ("auto_limit", "context_tokens", "normalization"):
                 raise SettingError(f"custom_config has no '{name}'; give it to the Transform component")
         return cls.parse({name: given[name] for name in cls.model_fields if name in given})

@@ -30,6 +30,7 @@ import tensorflow_transform.beam as tft_beam
 from ..errors import SettingError
 from . import lengths
 from .context import Context
+from .normalized_words import check_normalized
 from .options import TextOptions, VocabularyOptions
 from .pieces import check_kind_of_pinned, piece_ids
 from .reachable_words import check_reachable
@@ -92,6 +93,7 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
         check_pinned_vocabulary(options.vocabulary.file)
         words = read_vocabulary(options.vocabulary.file)
         check_kind_of_pinned(options.vocabulary.file, words, options.vocabulary.kind)
+        check_normalized(options.vocabulary.file, words, options.normalization)
         with tf.init_scope():  # Now, and not as a part of the graph.
             check_reachable(words, options.tokenizer, options.lowercase)
     # The lines of all contexts stand behind the lines, so that one look-up does for both: each has a table.

@@ -17,7 +17,7 @@ from ...errors import SettingError, escape
 from ...exported.gate import Verdict
 from ...exported.gate_options import SENTENCE_LENGTH, UNKNOWN_WORDS, GateOptions
 from ...exported.signatures import check_evaluation
-from ...exported.token_identity import check_same_tokens, same_tokens
+from ...exported.token_identity import check_same_normalization, check_same_tokens, same_tokens
 from ...progress import report
 from ..artifacts import Artifacts
 from ..baseline.served import SERVED_DESTINATION_KEY, SERVED_MODEL_KEY
@@ -116,6 +116,7 @@ def _check(files: Sequence[str], model: types.Artifact, baselines: Sequence[type
     check_evaluation(model_path(model), "model", first)
     for baseline in baselines:
         check_evaluation(model_path(baseline), "baseline", first)
+        check_same_normalization(model_path(model), model_path(baseline))
         compared = gate.tolerance is not None or gate.slice_tolerance is not None
         if gate.criterion == "perplexity" and compared:
             check_same_tokens(model_path(model), model_path(baseline))

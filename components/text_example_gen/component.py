@@ -11,6 +11,7 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 
 from ...errors import SettingError, escape
 from ...text_files.documents import Documents
+from ...text_files.normalization import Normalization
 from ..kubeflow_run import KUBEFLOW_RUN, KUBEFLOW_RUN_KEY
 from . import driver, executor
 from .input_config import ExecutorOptions, input_base_and_config
@@ -59,6 +60,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
         input_splits: Mapping[str, str] | None = None,
         documents: Documents = DEFAULTS.documents,
         context_tokens: int = DEFAULTS.context_tokens,
+        normalization: Normalization = DEFAULTS.normalization,
         range_config: range_config_pb2.RangeConfig | None = None,
         spans: str | None = None,
         span_gaps: str = DEFAULTS.span_gaps,
@@ -82,6 +84,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             span_gaps: `error` or `allow`, what to do if spans are missing between those that are read.
             documents: Which lines are a document, which no split divides: `none`, `blank_line`, `record` or `file`.
             context_tokens: The tokens for which each Example has the text before it in its document; 0: none.
+            normalization: `nfc`: the text of each Example is in Unicode's form C; `none`: as it is in the file. Give
+                TextTransform and MaskedTrainer the same, so that the model knows it.
 
         Raises:
             SettingError: A bad value, or `input_splits` names an input split that does not exist.
@@ -95,6 +99,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
                 "input_splits": dict(input_splits or {}),
                 "documents": documents,
                 "context_tokens": context_tokens,
+                "normalization": normalization,
             }
         )
         known = {split.name for split in input_config.splits} if input_config else set()
@@ -129,6 +134,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
         span_gaps: str = DEFAULTS.span_gaps,
         documents: Documents = DEFAULTS.documents,
         context_tokens: int = DEFAULTS.context_tokens,
+        normalization: Normalization = DEFAULTS.normalization,
     ) -> TextExampleGen:
         """Makes the component from paths. `InputOptions` defines the arguments.
 
@@ -144,6 +150,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             span_gaps: `error` or `allow`, what to do if spans are missing between those that are read.
             documents: Which lines are a document, which no split divides: `none`, `blank_line`, `record` or `file`.
             context_tokens: The tokens for which each Example has the text before it in its document; 0: none.
+            normalization: `nfc`: the text of each Example is in Unicode's form C; `none`: as it is in the file.
 
         Returns:
             The component.
@@ -164,6 +171,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
                 "span_gaps": span_gaps,
                 "documents": documents,
                 "context_tokens": context_tokens,
+                "normalization": normalization,
             }
         )
         base, input_config, output_config, input_splits = input_base_and_config(
@@ -186,4 +194,5 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             span_gaps=options.span_gaps,
             documents=options.documents,
             context_tokens=options.context_tokens,
+            normalization=options.normalization,
         )

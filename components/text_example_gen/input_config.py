@@ -92,8 +92,9 @@ class ExecutorOptions(SpanOptions):
     def to_custom_config(self) -> example_gen_pb2.CustomConfig:
         """Packs the options."""
         struct = struct_pb2.Struct()
-        # Without documents as before there were any: the properties are part of the cache's key.
-        struct.update(self.model_dump(exclude=set() if self.documents != "none" else {"documents", "context_tokens"}))
+        # What is not used is left out, as before there was any: the properties are part of the cache's key.
+        unused = set() if self.documents != "none" else {"documents", "context_tokens"}
+        struct.update(self.model_dump(exclude=unused | ({"normalization"} if self.normalization == "none" else set())))
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(struct)
         return custom_config

@@ -20,6 +20,7 @@ from ...text_files.errors import UnreadableFileError
 from ...text_files.file_types import FileType, compression, file_type
 from ...text_files.in_documents import in_documents
 from ...text_files.lines import content, raw_lines
+from ...text_files.normalization import normalized
 from ...text_files.options import RecordOptions
 from ...text_files.parquet import open_parquet, rows, values
 from ...text_files.parsing import Parsed, parse_line, parse_value
@@ -158,7 +159,7 @@ class ReadFiles(beam.DoFn):
                     file.seek(0)
                 # Lines before a range belong to its first lines' documents.
                 undivided = self._options.documents in ("blank_line", "file")
-                pairs = _read(file, path, self._text_field, begin, claims, self._whole, undivided)
+                pairs = self._normalized(_read(file, path, self._text_field, begin, claims, self._whole, undivided))
                 if self._options.documents == "none":
                     for parsed, record in pairs:
                         yield Record(split, path, parsed, has_fields=has_fields, whole=record if self._whole else None)
@@ -168,6 +169,10 @@ class ReadFiles(beam.DoFn):
                     yield Record(split, path, line.parsed, "", has_fields, line.record, line.document, line.context)
         except UnreadableFileError as error:
             yield Record(split, path, None, error.template)
+
+    def _normalized(self, pairs: Iterator[Pair]) -> Iterator[Pair]:
+        for parsed, record in pairs:
+            yield parsed._replace(text=normalized(parsed.text, self._options.normalization)), record
 
 
 @beam.typehints.with_output_types(Records)

@@ -41,7 +41,7 @@ def check_tokenizer(model: str, options: TextOptions) -> None:
         options: The options.
 
     Raises:
-        SettingError: The tokenizer or the lower case differs, or the model does not tell.
+        SettingError: The tokenizer, the lower case or the normalization differs, or the model does not tell.
     """
     key = f"{{vocabulary_from}}={options.vocabulary.from_}"
     try:
@@ -51,6 +51,7 @@ def check_tokenizer(model: str, options: TextOptions) -> None:
     pairs = {
         "tokenizer": (identity.get("tokenizer"), options.tokenizer),
         "lowercase": (identity.get("lowercase"), options.lowercase),
+        "normalization": (identity.get("normalization", "none"), options.normalization),
         "vocabulary_kind": (identity.get("vocabulary_kind", "words"), options.vocabulary.kind),
     }
     for name, pair in pairs.items():

@@ -53,7 +53,7 @@ class Start:
         start = task["start"]
         model = StartingModel(start["path"]) if start["path"] else None
         if model is not None:
-            model.check(options, text.tokenizer, text.lowercase)
+            model.check(options, text.tokenizer, text.lowercase, text.normalization)
         return cls(model, start["asked"], start["name"], start["examples"])
 
     def check_words(self, options: TrainerOptions, vocabulary_path: str) -> None:

@@ -195,3 +195,12 @@ def test_the_token_identity_has_max_length_if_it_is_a_number(tmp_path):
     assert token_identity.read_token_identity(str(tmp_path / "20"))["max_length"] == 20
     assert "max_length" not in token_identity.read_token_identity(str(tmp_path / "auto"))
     assert token_identity.same_tokens(str(tmp_path / "20"), str(tmp_path / "auto"))
+
+
+@pytest.mark.parametrize("normalization", ["none", "nfc"])
+def test_the_token_identity_has_the_normalization(tmp_path, normalization):
+    (tmp_path / "vocabulary").write_text("<pad>\n<unk>\n<s>\n</s>\nthe\n")
+    config = {"tokenizer": "word", "lowercase": True, "normalization": normalization}
+    token_identity.write_token_identity(str(tmp_path), config, str(tmp_path / "vocabulary"))
+    assert token_identity.normalization_of(str(tmp_path)) == normalization
+    assert ("normalization" in token_identity.read_token_identity(str(tmp_path))) == (normalization != "none")

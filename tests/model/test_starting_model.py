@@ -12,7 +12,7 @@ from tfx_lm.model.language_model import LanguageModel
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.model.starting_model import StartingModel
 
-TEXT = {"tokenizer": "word", "lowercase": True}
+TEXT = {"tokenizer": "word", "lowercase": True, "normalization": "none"}
 OPTIONS = TrainerOptions(units=3, embedding_units=3, layers=1)
 ADAPTIVE = TrainerOptions(units=3, embedding_units=3, layers=1, output="adaptive", adaptive_cutoffs=(5, 9))
 

@@ -108,6 +108,7 @@ def test_the_command_line_wins_over_overrides_and_they_win_over_the_file(tmp_pat
         "vocabulary": {"kind": "words", "size": 10000, "min_count": None, "file": None, "from_": None, "grow": 0},
         "auto_limit": 2048,
         "context_tokens": 0,
+        "normalization": "none",
     }
     assert config.data.hash_buckets() == {"train": 90, "eval": 10}
 

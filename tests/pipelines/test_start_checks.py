@@ -1,14 +1,16 @@
 """What is refused before a run that starts from another model begins; see also tests/model/test_starting_model.py."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from tfx_lm.exported.damage import write_sums
+from tfx_lm.exported.token_identity import FILE
 from tfx_lm.exported.training_origin import TrainingOrigin, write_training_origin
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
-from tfx_lm.pipelines.start_checks import check_start, digest_of_input
+from tfx_lm.pipelines.start_checks import check_served, check_start, digest_of_input
 
 # The shape of the model of the fixture `trained`.
 FITTING = ["trainer.embedding_units=12", "trainer.units=24"]
@@ -48,6 +50,31 @@ def test_the_served_model_must_be_of_the_same_kind(trained, tmp_path):
         f"vocabulary.from=baseline: {served} has data.tokenizer=word, and the new model data.tokenizer=byte; set "
         "data.tokenizer=word, or take vocabulary.from out"
     )
+
+
+def test_the_served_model_must_read_text_in_the_same_normalization(tmp_path):
+    def config(normalization):
+        settings = ["gate.max_perplexity=9", f"output={tmp_path}", f"data.normalization={normalization}"]
+        return load_config(None, settings)
+
+    check_served(config("nfc"))
+    for version in ("7", "10"):
+        served = tmp_path / "serving" / version
+        (served / "variables").mkdir(parents=True)
+        for name in ("saved_model.pb", "variables/variables.index"):
+            (served / name).touch()
+        (served / FILE).parent.mkdir()
+        (served / FILE).write_text(json.dumps({"normalization": "nfc"}))
+    check_served(config("nfc"))
+    with pytest.raises(ConfigurationError) as refused:
+        check_served(config("none"))
+    assert str(refused.value) == (
+        f"data.normalization=none: the baseline {served} reads text with data.normalization=nfc, and no text is right "
+        "for both models; set data.normalization to nfc, or output to another folder, where no model is served yet"
+    )
+    (served / "saved_model.pb").unlink()
+    with pytest.raises(ConfigurationError, match="serving/7 reads"):
+        check_served(config("none"))
 
 
 @pytest.mark.parametrize(

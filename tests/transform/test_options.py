@@ -19,6 +19,7 @@ def test_what_is_left_out_takes_its_default():
         "vocabulary": {"kind": "words", "size": None, "min_count": None, "file": None, "from_": None, "grow": 0},
         "auto_limit": None,
         "context_tokens": 0,
+        "normalization": "none",
     }
     options = TextOptions(tokenizer="byte")
     assert TextOptions.parse(options) is options

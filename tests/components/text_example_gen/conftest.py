@@ -29,16 +29,20 @@ class Output:
         return sorted((self.folder / f"Split-{split}").iterdir())
 
     def texts(self, split: str) -> list[bytes]:
+        return [text for (text,) in self.values(split, "text")]
+
+    def values(self, split: str, *names: str) -> list[tuple[bytes, ...]]:
+        """The features of each Example, which has no others."""
         import tensorflow as tf
 
         dataset = tf.data.TFRecordDataset([str(path) for path in self.files(split)], "GZIP")
-        texts = []
+        examples = []
         for record in dataset.as_numpy_iterator():
             features = tf.train.Example.FromString(record).features.feature
-            assert list(features) == ["text"]
-            (text,) = features["text"].bytes_list.value
-            texts.append(text)
-        return texts
+            assert sorted(features) == sorted(names)
+            assert all(len(features[name].bytes_list.value) == 1 for name in names)
+            examples.append(tuple(features[name].bytes_list.value[0] for name in names))
+        return examples
 
     def count(self, name: str) -> int:
         return self.artifact.get_int_custom_property(name)

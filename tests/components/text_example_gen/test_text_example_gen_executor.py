@@ -114,6 +114,45 @@ def test_content_split_of_several_files(run_component, tmp_path):
 
 
 @pytest.mark.slow
+def test_lines_of_a_record_have_its_context(run_component, tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "a cat\\n\\nit sat"}\n{"text": null}\n{"text": "alone"}\n')
+    table = pyarrow.table({"text": ["one\ntwo\nthree"]})
+    pyarrow.parquet.write_table(table, tmp_path / "b.parquet")
+    splits = {"train": [str(tmp_path / "a.jsonl")], "eval": [str(tmp_path / "b.parquet")]}
+    output = run_component(splits=splits, documents="record", context_tokens=2)
+    assert output.values("train", "text", "context") == [(b"a cat", b""), (b"it sat", b"a cat"), (b"alone", b"")]
+    assert output.values("eval", "text", "context") == [(b"one", b""), (b"two", b"one"), (b"three", b"one\ntwo")]
+    assert output.artifact.get_string_custom_property("documents") == "record"
+
+
+def test_a_file_is_a_document_that_is_in_one_split(run_component, tmp_path):
+    for number in range(8):
+        (tmp_path / f"{number}.txt").write_text(f"{number} cafe\u0301\n\n{number} cat\n")
+    output = run_component(
+        files=[tmp_path / "*.txt"], hash_buckets={"train": 1, "eval": 1}, documents="file", context_tokens=9,
+        normalization="nfc",
+    )  # fmt: skip
+    both = [output.values(split, "text", "context") for split in ("train", "eval")]
+    assert all(both)
+    for split in both:
+        for first, second in zip(split[::2], split[1::2], strict=True):
+            number = first[0][:1].decode()
+            assert first == (f"{number} caf\u00e9".encode(), b"")
+            assert second == (f"{number} cat".encode(), first[0])
+    assert sum(map(len, both)) == 16
+
+
+def test_both_forms_of_a_line_are_in_one_split(run_component, tmp_path):
+    (tmp_path / "x.txt").write_text(
+        "".join(f"{word} {number}\n" for number in range(9) for word in ("\u00e9", "e\u0301"))
+    )
+    files = [tmp_path / "x.txt"]
+    output = run_component(files=files, hash_buckets={"train": 1, "eval": 1}, normalization="nfc")
+    for split in ("train", "eval"):
+        texts = output.texts(split)
+        assert texts[::2] == texts[1::2] != []
+
+
 def test_two_workers_read_the_same_lines(run_component, tmp_path):
     # Beam splits files of more than a mebibyte.
     lines = [f"{number} " + "word " * 200 for number in range(4_000)]

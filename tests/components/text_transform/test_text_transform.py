@@ -75,6 +75,7 @@ def test_the_options_travel_in_the_custom_config():
         "vocabulary": {"kind": "words", "size": 10000, "min_count": None, "file": None, "from_": None, "grow": 0},
         "auto_limit": None,
         "context_tokens": 0,
+        "normalization": "none",
     }
     assert custom_config(made(TextOptions(tokenizer="byte"))) == expected
     assert custom_config(made({"tokenizer": "byte"})) == expected
