@@ -21,6 +21,7 @@ pytest_plugins = [
     "helpers.hypothesis_profile",
     "helpers.schedule",
     "helpers.build_once",
+    "helpers.processor_time",
     "helpers.fault_table",
     "helpers.made_up_corpus",
     "helpers.local_run",

@@ -16,6 +16,7 @@ from tfx.orchestration.portable import execution_publish_utils, launcher
 from tfx.orchestration.portable.mlmd import context_lib, execution_lib
 from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
 
+from ..beam.signatures import remember_signatures
 from ..metadata.metadata_store import resolve_connection
 from ..metadata.node_metadata import NodeMetadata
 from ..metadata.run_records import RunRecords, recorded_failure
@@ -91,6 +92,7 @@ def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str, claim: Claim) -> NodeR
     run_id = ir.runtime_spec.pipeline_run_id.field_value.string_value
     deployment = runner_utils.extract_local_deployment_config(ir)
     connection = pipeline_connection(ir)
+    remember_signatures()
     begin = time.monotonic()
     with ending_on_sigterm():
         try:
