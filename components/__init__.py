@@ -12,6 +12,7 @@ from ..public_names import lazy_names
 if TYPE_CHECKING:
     from .baseline.component import Baseline
     from .bulk_score.component import BulkScore
+    from .drift_validator.component import DriftValidator
     from .evaluator.component import MaskedEvaluator
     from .pusher.component import AtomicPusher
     from .report.component import Report
@@ -26,6 +27,7 @@ __all__ = [
     "AtomicPusher",
     "Baseline",
     "BulkScore",
+    "DriftValidator",
     "MaskedEvaluator",
     "MaskedTrainer",
     "Report",
@@ -42,6 +44,7 @@ __getattr__, __dir__ = lazy_names(
         "AtomicPusher": "pusher.component.AtomicPusher",
         "Baseline": "baseline.component.Baseline",
         "BulkScore": "bulk_score.component.BulkScore",
+        "DriftValidator": "drift_validator.component.DriftValidator",
         "MaskedEvaluator": "evaluator.component.MaskedEvaluator",
         "MaskedTrainer": "trainer.component.MaskedTrainer",
         "Report": "report.component.Report",

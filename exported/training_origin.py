@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import tensorflow as tf
+
+from .text_statistics import TextStatistics
 
 # TensorFlow keeps this folder free for such files; no server reads them.
 FILE = "assets.extra/tfx_lm_training.json"
@@ -19,10 +22,12 @@ class TrainingOrigin:
         adaptive_cutoffs: The first id of each cluster of an adaptive output; empty for a full one, None if the model
             does not say it.
         examples: Digest of the input that it was trained on; empty if it is not known.
+        text: Statistics of the lines that it was trained on; None if they are not known.
     """
 
     adaptive_cutoffs: tuple[int, ...] | None = None
     examples: str = ""
+    text: TextStatistics | None = None
 
 
 def write_training_origin(path: str, origin: TrainingOrigin) -> None:
@@ -32,7 +37,7 @@ def write_training_origin(path: str, origin: TrainingOrigin) -> None:
         path: The folder that holds `saved_model.pb`.
         origin: The origin.
     """
-    if not origin.adaptive_cutoffs and not origin.examples:
+    if not origin.adaptive_cutoffs and not origin.examples and origin.text is None:
         return
     tf.io.gfile.makedirs(f"{path}/{FILE.rpartition('/')[0]}")
     with tf.io.gfile.GFile(f"{path}/{FILE}", "w") as file:
@@ -55,6 +60,16 @@ def read_training_origin(path: str) -> TrainingOrigin:
     try:
         content = json.loads(text)
         cutoffs = content["adaptive_cutoffs"]
-        return TrainingOrigin(None if cutoffs is None else tuple(map(int, cutoffs)), str(content["examples"]))
+        return TrainingOrigin(
+            adaptive_cutoffs=None if cutoffs is None else tuple(map(int, cutoffs)),
+            examples=str(content["examples"]),
+            text=_text(content),
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}/{FILE}: is damaged; push the model again") from error
+
+
+def _text(content: dict[str, Any]) -> TextStatistics | None:
+    """Returns the statistics; models of earlier versions have none."""
+    text = content.get("text")
+    return None if text is None else TextStatistics.from_json(text)

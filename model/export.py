@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..exported.damage import write_sums
+from ..exported.text_statistics import TextStatistics
 from ..exported.token_identity import write_token_identity
 from ..exported.training_origin import TrainingOrigin, write_training_origin
 from .language_model import LanguageModel
@@ -22,6 +23,7 @@ def export_model(
     transform_config: Mapping[str, Any],
     directory: str,
     examples: str = "",
+    text: TextStatistics | None = None,
 ) -> None:
     """Saves a model that reads raw text.
 
@@ -36,6 +38,7 @@ def export_model(
         transform_config: The transform's configuration: `tokenizer` and `lowercase`.
         directory: The folder to write; it is created.
         examples: Digest of the input that the model was trained on; see `TrainingOrigin`.
+        text: Statistics of the lines that it was trained on.
     """
     served = model.for_serving()
     signatures = Signatures(served, transform, transform_config["tokenizer"], transform_config["lowercase"])
@@ -48,5 +51,5 @@ def export_model(
     tf.saved_model.save(module, directory, signatures=signatures.functions())
     stabilize_names(directory)
     write_token_identity(directory, transform_config, transform.vocabulary_path)
-    write_training_origin(directory, TrainingOrigin(served.architecture["adaptive_cutoffs"], examples))
+    write_training_origin(directory, TrainingOrigin(served.architecture["adaptive_cutoffs"], examples, text))
     write_sums(directory)

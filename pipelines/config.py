@@ -13,6 +13,7 @@ from urllib.parse import quote
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from ..components.drift_validator.options import DriftOptions
 from ..components.pusher.options import PusherOptions
 from ..components.serving_check.options import ServingCheckOptions
 from ..components.text_example_gen.options import InputOptions
@@ -88,6 +89,7 @@ class PipelineConfig(Settings):
     data: DataConfig = DataConfig()
     vocabulary: VocabularyOptions = VocabularyOptions()
     trainer: TrainerConfig = TrainerConfig()
+    drift: DriftOptions = DriftOptions()
     gate: GateConfig
     serving_check: ServingCheckOptions = ServingCheckOptions()
     pusher: PusherOptions = PusherOptions()

@@ -13,6 +13,7 @@ from tfx.proto import pusher_pb2
 
 from ..components.baseline.component import Baseline
 from ..components.baseline.served import absolute
+from ..components.drift_validator.component import DriftValidator
 from ..components.evaluator.component import MaskedEvaluator
 from ..components.pusher.component import AtomicPusher
 from ..components.report.component import Report
@@ -56,7 +57,8 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     Returns:
         A pipeline that any TFX orchestrator runs. Its nodes, in order: TextExampleGen, StatisticsGen, SchemaGen,
         ExampleValidator, Transform, Trainer, Baseline, Evaluator, Report, ServingCheck, Pusher. With
-        `trainer.warm_start` or `vocabulary.from`, StartingModel comes before Transform.
+        `trainer.warm_start` or `vocabulary.from`, StartingModel comes before Transform; with a threshold of `drift`,
+        DriftValidator comes after StartingModel.
     """
     output = config.output_folder()
     push_destination = f"{output}/serving"
@@ -68,21 +70,32 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     )
-    starting_model = None
-    if config.needs_model():
-        from_baseline = config.trainer.warm_start in (None, BASELINE)
-        starting_model = StartingModel(
-            examples=example_gen.outputs["examples"],
-            push_destination=push_destination if from_baseline else None,
-            model_path=None if from_baseline else absolute(str(config.trainer.warm_start)),
-        )
+    start = config.trainer.warm_start
+    named_model = served_model = None
+    if start not in (None, BASELINE):
+        named_model = StartingModel(examples=example_gen.outputs["examples"], model_path=absolute(str(start)))
+    if config.drift.watches() or (config.needs_model() and named_model is None):
+        served_model = StartingModel(examples=example_gen.outputs["examples"], push_destination=push_destination)
+    if named_model and served_model:
+        served_model.with_id("ServedModel")
+    starting_model = named_model or served_model
     base_model = None if starting_model is None else starting_model.outputs["base_model"]
+    drift_validator = None
+    if served_model is not None and config.drift.watches():
+        drift_validator = DriftValidator(
+            examples=example_gen.outputs["examples"],
+            base_model=served_model.outputs["base_model"],
+            **config.drift.model_dump(),
+        )
     transform = TextTransform(
         examples=example_gen.outputs["examples"],
         schema=schema_gen.outputs["schema"],
         options=text_options,
-        base_model=None if config.vocabulary.from_ is None else base_model,
+        # With DriftValidator, the digest of the input also has to reach the new model.
+        base_model=base_model if config.vocabulary.from_ is not None or drift_validator is not None else None,
     )
+    if drift_validator is not None and config.drift.on_anomaly == "stop":
+        transform.add_upstream_node(drift_validator)
     trainer = MaskedTrainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -123,14 +136,14 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
         model_run=trainer.outputs["model_run"],
         examples=example_gen.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
+        anomalies=None if drift_validator is None else drift_validator.outputs["anomalies"],
         config=config.model_dump(mode="json", by_alias=True),
     )
     components = [
         example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, baseline, evaluator,
         serving_check, pusher, report,
     ]  # fmt: skip
-    if starting_model is not None:
-        components.append(starting_model)
+    components += [node for node in (named_model, served_model, drift_validator) if node is not None]
     for component in components:
         add_to_fingerprint(component, "code_digest", code_digest())
     # If the output is not on this machine, it has no store: Kubeflow has its own.

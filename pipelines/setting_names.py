@@ -5,6 +5,7 @@ Components name their own arguments in errors (`errors.SettingError`); a reader 
 
 from __future__ import annotations
 
+from ..components.drift_validator.options import DriftOptions
 from ..components.pusher.options import PusherOptions
 from ..components.serving_check.options import ServingCheckOptions
 from ..components.text_example_gen.options import InputOptions
@@ -22,6 +23,7 @@ _SECTIONS: tuple[tuple[str, type[Settings]], ...] = (
     ("data", InputOptions),
     ("vocabulary", VocabularyOptions),
     ("trainer", TrainerOptions),
+    ("drift", DriftOptions),
     ("gate", GateOptions),
     ("serving_check", ServingCheckOptions),
     ("pusher", PusherOptions),

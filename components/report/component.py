@@ -30,6 +30,7 @@ class ReportSpec(types.ComponentSpec):
         specs.MODEL_RUN_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
         specs.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
         specs.TRANSFORM_GRAPH_KEY: component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
+        specs.ANOMALIES_KEY: component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies, optional=True),
     }
     OUTPUTS = {REPORT_KEY: component_spec.ChannelParameter(type=HTML)}  # noqa: RUF012, as TFX declares it
 
@@ -51,6 +52,7 @@ class Report(base_beam_component.BaseBeamComponent):
         examples: types.BaseChannel,
         transform_graph: types.BaseChannel,
         baseline_model: types.BaseChannel | None = None,
+        anomalies: types.BaseChannel | None = None,
         *,
         config: Mapping[str, Any] | None = None,
         example_splits: Sequence[str] | None = None,
@@ -65,6 +67,7 @@ class Report(base_beam_component.BaseBeamComponent):
             examples: Raw `Examples` with the feature `text`.
             transform_graph: The `TransformGraph`; its vocabulary is read.
             baseline_model: The `Model` that the Evaluator compared with; the channel may be empty.
+            anomalies: The `ExampleAnomalies` of a DriftValidator.
             config: The run's configuration as the page shows it; JSON values.
             example_splits: Splits whose text is counted; None: all.
         """
@@ -76,6 +79,7 @@ class Report(base_beam_component.BaseBeamComponent):
                 model_run=model_run,
                 examples=examples,
                 transform_graph=transform_graph,
+                anomalies=anomalies,
                 config=json.dumps(dict(config or {})),
                 example_splits=json_utils.dumps(None if example_splits is None else list(example_splits)),
                 report=types.Channel(type=HTML),

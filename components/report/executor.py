@@ -14,6 +14,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 
+from ...errors import SettingError
 from ...exported.exported_model import ExportedModel, load_model
 from ...exported.score_warnings import score_warnings
 from ...exported.signatures import SCORE
@@ -25,9 +26,11 @@ from ...transform.pieces import holds_pieces
 from ...transform.reachable_words import reachable_warning
 from ...transform.vocabulary import VOCABULARY_NAME, read_vocabulary
 from ..artifacts import Artifacts
+from ..drift_validator.drift import Drift
 from ..evaluator.results import SliceResult, load_results, read_verdict
 from ..examples import split_files, split_names
 from ..model_path import model_path
+from ..text_counts import CountText, TextCounts, count_texts
 from ..text_example_gen.input_warnings import input_warnings
 from ..trainer.precision import read_precision
 from ..trainer.started_from import read_started_from
@@ -37,7 +40,6 @@ from .curves import read_curves
 from .page import Page, Standouts, render
 from .provenance import describe
 from .surprisal import score_sentences
-from .text_counts import CountText, TextCounts, count_texts
 from .text_warnings import text_warnings
 
 CONFIG_KEY = "config"
@@ -56,7 +58,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         Args:
             input_dict: `evaluation`, `model`, `model_run`, `examples`, `transform_graph`; optionally
-                `baseline_model`.
+                `baseline_model`, and `anomalies` of a DriftValidator.
             output_dict: `report`.
             exec_properties: `config`, a JSON object; `example_splits`, a JSON list, or null for all splits;
                 `code_digest`, a string, optional.
@@ -87,7 +89,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         own = [*of_text, *training_warnings(model_run.uri)]
         with tf.io.gfile.GFile(warnings_path(posixpath.dirname(path)), "w") as file:
             file.write(json.dumps([warning.template for warning in own]))
+        drift = next((Drift.read(found.uri) for found in input_dict.get(specs.ANOMALIES_KEY) or []), None)
         warnings = [
+            *(SettingError(anomaly.sentence) for anomaly in (() if drift is None else drift.anomalies)),
             *(warning for examples in input_dict[specs.EXAMPLES_KEY] for warning in input_warnings(examples)),
             *([] if total is None else score_warnings(total.candidate)), *filter(None, [unreachable]), *own,
         ]  # fmt: skip
@@ -99,6 +103,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             curves=read_curves(model_run.uri),
             precision=read_precision(model_run.uri),
             started_from=read_started_from(model_run.uri),
+            drift=drift,
             counts=counts,
             max_length=max_length,
             max_length_is_smallest=max_length == smallest,

@@ -12,9 +12,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, Percent
 
 from ...exported.scores import Criterion
 from ..evaluator.results import SliceResult
+from ..text_counts import TextCounts
 from .curves import TRAIN, VALIDATION, Curves
 from .svg import FIRST, INK, SECOND, chart
-from .text_counts import TextCounts
 
 # Markers and lines, so that two series differ not by colour alone.
 _STYLES: tuple[dict[str, Any], ...] = (

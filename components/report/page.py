@@ -13,14 +13,15 @@ import yaml
 from markupsafe import Markup
 
 from ...exported.gate import Verdict
+from ..drift_validator.drift import Drift
 from ..evaluator.results import SliceResult
+from ..text_counts import TextCounts
 from ..trainer.precision import Precision
 from ..trainer.started_from import StartedFrom
 from . import figures, numbers, tables
 from .curves import Curves, best_epoch
 from .provenance import Source, spans_read
 from .surprisal import LEVELS, ScoredSentence, level
-from .text_counts import TextCounts
 
 # A word is marked if its cost differs by so many bits between the models.
 MARKED_BITS = 2.0
@@ -60,6 +61,7 @@ class Page:
         code_digest: The digest of the code of all nodes, if it is known.
         config: The run's configuration, JSON values.
         pieces_per_word: With subwords, the average of each split; empty with words.
+        drift: The training text beside that of the served model, if it was compared.
     """
 
     verdict: Verdict
@@ -76,6 +78,7 @@ class Page:
     code_digest: str | None
     config: Mapping[str, Any]
     pieces_per_word: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    drift: Drift | None = None
 
 
 def template(name: str) -> jinja2.Template:
@@ -125,6 +128,7 @@ def render(page: Page) -> str:
         levels=[0.0, *LEVELS],
         marked_bits=MARKED_BITS,
         spans=spans_read(page.provenance),
+        drift=tables.drift_rows(page.drift),
         config=yaml.safe_dump(dict(page.config), sort_keys=False, allow_unicode=True),
     )
     return text.strip() + "\n"

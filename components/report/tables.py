@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import get_args
 
 from ...exported.scores import Criterion
+from ..drift_validator.drift import TOKENS_PER_LINE, UNKNOWN_SHARE, Drift
 from ..evaluator.results import Scores, SliceResult
+from ..text_counts import TextCounts
 from . import numbers
 from .curves import TRAIN, VALIDATION, Curves
-from .text_counts import TextCounts
 
 # Ranks at which the table of the coverage has a row, besides the whole vocabulary.
 _RANKS = tuple(digit * 10**power for power in range(1, 8) for digit in (1, 2, 5))
@@ -43,6 +44,8 @@ _SCORES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
     ("Bytes", "bytes", numbers.count),
     ("Context tokens (read, not scored)", "context_tokens", numbers.count),
 )
+
+_DRIFT = {TOKENS_PER_LINE: "Tokens per line", UNKNOWN_SHARE: "Words unknown to that model"}
 
 
 def score_rows(total: SliceResult | None) -> list[ScoreRow]:
@@ -115,6 +118,16 @@ def slice_rows(results: Mapping[str, SliceResult]) -> list[SliceRow]:
         )
         for name, result in results.items()
     ]
+
+
+def drift_rows(drift: Drift | None) -> list[tuple[str, str, str]]:
+    """Returns what is compared with the text before, and its values before and now."""
+    rows = []
+    for name, *values in () if drift is None else drift.values():
+        title = _DRIFT.get(name, f"Lines of {name} tokens")
+        form = numbers.number if name == TOKENS_PER_LINE else numbers.share
+        rows.append((title, form(values[0]), form(values[1])))
+    return rows
 
 
 def epoch_rows(curves: Mapping[str, Curves]) -> list[tuple[int, list[str]]]:

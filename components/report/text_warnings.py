@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import SettingError
-from .text_counts import TextCounts
+from ..text_counts import TextCounts
 
 # Share of all lines, the longest ones, that should not hold half of the tokens.
 FEW_LINES = 0.01

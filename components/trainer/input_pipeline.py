@@ -19,8 +19,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from ...exported.text_statistics import TextStatistics
 from ...transform.padding import PaddedBatch, pad_batch
 from ...transform.preprocessing import CONTEXT_IDS
+from ...transform.vocabulary import UNKNOWN_ID
 from .buckets import Buckets
 
 # Sentences among which the next one is drawn; a corpus up to this size is shuffled perfectly.
@@ -40,10 +42,12 @@ class CorpusCounts:
     Attributes:
         lengths: [longest + 1] int64, how many sentences have each number of positions, of its context and its targets.
         targets: [vocabulary] int64, how often each id is a target.
+        line_lengths: [longest + 1] int64, how many sentences have each number of targets.
     """
 
     lengths: np.ndarray
     targets: np.ndarray
+    line_lengths: np.ndarray
 
     @property
     def sentences(self) -> int:
@@ -54,6 +58,12 @@ class CorpusCounts:
     def tokens(self) -> int:
         """The number of target tokens."""
         return int(self.targets.sum())
+
+    @property
+    def text(self) -> TextStatistics:
+        """What a model that is trained on the split keeps of it."""
+        lengths = {length: int(self.line_lengths[length]) for length in np.flatnonzero(self.line_lengths).tolist()}
+        return TextStatistics.count(lengths, int(self.targets[UNKNOWN_ID]), self.tokens - self.sentences)
 
 
 def list_files(patterns: Sequence[str], split: str) -> list[str]:
@@ -87,7 +97,7 @@ def count_corpus(files: Sequence[str], vocabulary_size: int, split: str) -> Corp
     Raises:
         ValueError: if there is no sentence, or an id that the vocabulary does not have.
     """
-    lengths = np.zeros(1, np.int64)
+    lengths = line_lengths = np.zeros(1, np.int64)
     targets = np.zeros(vocabulary_size, np.int64)
     spec = _spec(files)
     batches = (
@@ -103,7 +113,8 @@ def count_corpus(files: Sequence[str], vocabulary_size: int, split: str) -> Corp
             )
         targets += found
         lengths = _added(lengths, np.bincount(_lengths(parsed).numpy()))
-    counts = CorpusCounts(lengths, targets)
+        line_lengths = _added(line_lengths, np.bincount(ids.row_lengths().numpy()))
+    counts = CorpusCounts(lengths, targets, line_lengths)
     if counts.sentences == 0:
         raise ValueError(f"{split}: the files hold no sentences; the {split} split must have at least one")
     return counts

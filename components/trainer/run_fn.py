@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from ... import __version__
 from ...errors import SettingError
+from ...exported.text_statistics import TextStatistics
 from ...model.adaptive import fitting_cutoffs
 from ...model.export import export_model
 from ...model.lstm import ProcessorLSTM
@@ -34,6 +36,7 @@ from .same_transform import check_same_transform
 from .start import Start, start_of_run
 from .threads import check_processes, deal_threads, on_processor
 from .training import TrainableLanguageModel
+from .training_record import read_training_record
 from .workers import train_here, train_on_hosts
 
 
@@ -152,7 +155,8 @@ def train_and_export(task: Mapping[str, Any], met: Callable[[], None] = lambda: 
         backup = backup_in(precision.value)
         model = train(options, train_files, eval_files, vocabulary_size, backup, run_dir, shares, precision, start)
     if is_chief(strategy):
-        export_model(model, transform, task["transform"], task["model_directory"], start.examples)
+        text = TextStatistics.from_json((read_training_record(run_dir) or {})["text"])
+        export_model(model, transform, task["transform"], task["model_directory"], start.examples, text)
     # TFX looks for the exported model as soon as a worker is done, so all wait for it. The backup stays until then, as
     # the training fails if one of them is lost.
     from_chief(strategy, b"")
@@ -238,6 +242,7 @@ def train(
         "parameters": int(sum(np.prod(variable.shape) for variable in model.trainable_variables)),
         "train": _describe(train_counts, train_buckets),
         "eval": _describe(eval_counts, eval_buckets),
+        "text": dataclasses.asdict(train_counts.text),
         "resumed_after_epoch": state.epochs_done,
         "resumed_after_batch": state.batches_done,
     }

@@ -12,6 +12,7 @@ import tensorflow as tf
 from ml_metadata.proto import metadata_store_pb2
 from tfx.types import standard_artifacts
 
+from ...components.drift_validator.drift import Drift
 from ...components.evaluator.results import summarize_evaluation
 from ...components.pusher.pushed_model import pushed_folder
 from ...components.report.artifact import page_path, warnings_path
@@ -54,9 +55,12 @@ def collect_summary(
         newest, and is null if no pattern has markers; `precision` is the `value` of the Trainer's precision and the
         `reason` for it, null if nothing recorded it; `started_from` has the `model` that the training started from,
         empty if none was served yet, and the number of `new_words`, and is null without `trainer.warm_start`;
-        `pushed_model` is null if nothing was pushed, or if the version that a cached Pusher pushed is gone, with a
-        warning; `pieces_per_word` stands there with subwords only; `report` is null if no report was written;
-        `pruned` is null, since the pruning comes after this (see `pruned.Pruned`). Losses are in nats.
+        `drift` stands there with a threshold of `drift` only: the model that the text was `compared_with`, or why it is
+        `unmeasured`; `tokens_per_line`, `unknown_share` and `length_shares`, each `before` and `now`; and the
+        `anomalies`, one sentence each; `pushed_model` is null if nothing was pushed, or if the version that a cached
+        Pusher pushed is gone, with a warning; `pieces_per_word` stands there with subwords only; `report` is null if no
+        report was written; `pruned` is null, since the pruning comes after this (see `pruned.Pruned`). Losses are in
+        nats.
     """
     ended = {node.id for node in nodes if node.state in ("COMPLETE", "CACHED")}
 
@@ -67,6 +71,7 @@ def collect_summary(
     model_run = output("Trainer", "model_run")
     examples, graph = output("Transform", "transformed_examples"), output("Transform", "transform_graph")
     pieces = None if examples is None or graph is None else held_out_pieces_per_word(examples.uri, graph.uri)
+    anomalies = output("DriftValidator", "anomalies")
     pushed, report = output("Pusher", "pushed_model"), output("Report", "report")
     pushed_model = None if pushed is None else pushed_folder(pushed)
     results = dict.fromkeys(_EVALUATION) if evaluation is None else summarize_evaluation(evaluation.uri, yaml_key)
@@ -106,6 +111,7 @@ def collect_summary(
         "spans": _spans(output("TextExampleGen", "examples")),
         **results,
         **({} if pieces is None else {"pieces_per_word": round(pieces, 4)}),
+        **({} if anomalies is None else {"drift": Drift.read(anomalies.uri).as_json(yaml_key)}),
         "precision": None if model_run is None else _recorded(read_precision, model_run.uri),
         "started_from": None if model_run is None else _recorded(read_started_from, model_run.uri),
         "serving_check": None if check is None else read_verdict(check.uri, yaml_key),

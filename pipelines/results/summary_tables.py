@@ -30,6 +30,8 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         console.print(f"warning: {warning}", highlight=False)
     if summary["spans"]:
         console.print(f"Spans read: {spans_in_words(summary['spans'])}.", highlight=False)
+    if "drift" in summary:
+        _print_drift(summary["drift"], console)
     if summary["precision"]:
         console.print("Trained in {value}, since {reason}.".format(**summary["precision"]), highlight=False)
     if summary["started_from"]:
@@ -48,6 +50,16 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         console.print(f"Report: {summary['report']}", highlight=False, soft_wrap=True)
     if summary["pruned"]:
         console.print(str(Pruned(**summary["pruned"])), highlight=False, soft_wrap=True)
+
+
+def _print_drift(drift: dict[str, Any], console: Console) -> None:
+    if drift["unmeasured"]:
+        console.print(f"No drift is measured: {drift['unmeasured']}.", highlight=False, soft_wrap=True)
+        return
+    found = "Drift" if drift["anomalies"] else "No drift"
+    console.print(f"{found} against the text of {drift['compared_with']}.", highlight=False, soft_wrap=True)
+    for anomaly in drift["anomalies"]:
+        console.print(f"  {anomaly}", highlight=False)
 
 
 def _print_serving_check(check: dict[str, Any], console: Console) -> None:

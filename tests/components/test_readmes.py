@@ -13,6 +13,7 @@ FOLDER = Path(components.__file__).parent
 COMPONENTS = {
     "baseline": "Baseline",
     "bulk_score": "BulkScore",
+    "drift_validator": "DriftValidator",
     "evaluator": "MaskedEvaluator",
     "pusher": "AtomicPusher",
     "report": "Report",

@@ -76,3 +76,36 @@ def test_one_model_gives_weights_and_words():
         ConfigurationError, match=r"^vocabulary.from=baseline: trainer.warm_start=/models/7 names anoth"
     ):
         load_config(None, ["gate.max_perplexity=9", "vocabulary.from=baseline", "trainer.warm_start=/models/7"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "model", "before"),
+    [
+        (["drift.max_tokens_change=0.25"], "StartingModel", {"Report"}),
+        (["drift.max_unknown_rise=1", "drift.on_anomaly=stop"], "StartingModel", {"Report", "Transform"}),
+        (["drift.max_tokens_change=0.25", "trainer.warm_start=baseline"], "StartingModel", {"Report"}),
+        # The model that the weights come from is another one.
+        (["drift.max_tokens_change=0.25", "trainer.warm_start=/models/7"], "ServedModel", {"Report"}),
+        ([], None, set()),
+    ],
+)
+def test_what_drift_is_measured_against_and_who_waits_for_it(tmp_path, settings, model, before):
+    config = load_config(None, ["data.files=a.txt", "gate.max_perplexity=9", f"output={tmp_path}", *settings])
+    pipeline = create_pipeline(config)
+    compiled = graph(compile_pipeline(pipeline))
+    assert {name for name, upstream in compiled.items() if "DriftValidator" in upstream} == before
+    if model:
+        assert set(compiled["DriftValidator"]) == {"TextExampleGen", model}
+        (served,) = (node for node in pipeline.components if node.id == model)
+        assert served.exec_properties["push_destination"] == f"{tmp_path}/serving"
+        # The digest of the input has to reach the new model.
+        (transform,) = (node for node in pipeline.components if node.id == "Transform")
+        assert "base_model" in transform.inputs
+
+
+@pytest.mark.parametrize(
+    "setting", ["drift.max_tokens_change=0", "drift.max_unknown_rise=1.5", "drift.on_anomaly=stop"]
+)
+def test_bad_thresholds_of_drift_are_refused(setting):
+    with pytest.raises(ConfigurationError, match=rf"^{setting}: .*; set (one of )?drift\.max_"):
+        load_config(None, ["gate.max_perplexity=9", setting])

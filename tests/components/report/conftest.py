@@ -11,7 +11,7 @@ from tfx_lm.components.evaluator.results import SliceResult
 from tfx_lm.components.report.page import Page, Standouts
 from tfx_lm.components.report.provenance import Source
 from tfx_lm.components.report.surprisal import Reading, ScoredSentence, Word
-from tfx_lm.components.report.text_counts import TextCounts
+from tfx_lm.components.text_counts import TextCounts
 from tfx_lm.components.trainer.precision import Precision
 from tfx_lm.components.trainer.started_from import StartedFrom
 from tfx_lm.exported.gate import Verdict

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from tfx_lm.components.report import figures
-from tfx_lm.components.report.text_counts import TextCounts
+from tfx_lm.components.text_counts import TextCounts
 
 PARSED = "{http://www.w3.org/2000/svg}"
 

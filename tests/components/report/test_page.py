@@ -5,8 +5,10 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from tfx_lm.components.drift_validator.drift import Drift
 from tfx_lm.components.report.page import render
 from tfx_lm.components.report.provenance import Source
+from tfx_lm.exported.text_statistics import TextStatistics
 
 VOID = {"meta"}
 
@@ -148,3 +150,14 @@ def test_the_page_says_which_spans_were_read(pages):
     page = dataclasses.replace(pages["blessed"](), provenance=[source])
     assert "Spans read 2026-05-01 (version 2), 2026-05-02 (version 1)" in Outline(render(page)).text
     assert "Spans read" not in render(pages["blessed"]())
+
+
+def test_the_page_shows_the_drift(pages):
+    before, now = (TextStatistics.count({length: 9}, 1, 9) for length in (5, 16))
+    text = Outline(render(dataclasses.replace(pages["empty"](), drift=Drift("/serving/7", "", before, now)))).text
+    assert "Tokens per line 4.00 15.00" in text
+    assert "Lines of 11 to 20 tokens 0.00 % 100.00 %" in text
+    unmeasured = Drift("", "no model of other text is served yet")
+    text = Outline(render(dataclasses.replace(pages["empty"](), drift=unmeasured))).text
+    assert "Drift No drift is measured: no model of other text is served yet." in text
+    assert "Drift" not in Outline(render(pages["empty"]())).text

@@ -3,8 +3,8 @@
 from collections import Counter
 
 import pytest
-from tfx_lm.components.report.text_counts import TextCounts
 from tfx_lm.components.report.text_warnings import longest_lines_of_half, text_warnings
+from tfx_lm.components.text_counts import TextCounts
 from tfx_lm.pipelines.setting_names import yaml_key
 
 

@@ -44,6 +44,7 @@ def test_counts(rows, files):
     assert counts.sentences == 300
     assert counts.tokens == sum(map(len, rows))
     np.testing.assert_array_equal(counts.lengths, np.bincount([len(row) for row in rows]))
+    np.testing.assert_array_equal(counts.line_lengths, counts.lengths)
     np.testing.assert_array_equal(counts.targets, np.bincount(np.concatenate(rows), minlength=50))
 
 

@@ -12,6 +12,7 @@ from tfx_lm.components.trainer.backup import Backup
 from tfx_lm.components.trainer.run_fn import run_fn, train
 from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.components.trainer.training_warnings import training_warnings
+from tfx_lm.exported.training_origin import read_training_origin
 from tfx_lm.model.loss import LossSums
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.pipelines.setting_names import in_yaml_terms, yaml_key
@@ -49,6 +50,15 @@ def test_training_json_says_what_was_done(trained, corpus):
         assert epoch["tokens_per_second"] > 0
     best = min(document["epochs"], key=lambda epoch: epoch["validation_perplexity"])
     assert document["best_epoch"] == best["epoch"]
+
+
+def test_the_model_keeps_what_its_text_was_like(trained, corpus):
+    text = read_training_origin(trained.serving_model_dir).text
+    tokens = sum(map(len, corpus.ids["train"])) - 600
+    assert (text.lines, text.tokens, text.looked_up) == (600, tokens, tokens)
+    assert text.unknown == sum(ids.count(1) for ids in map(list, corpus.ids["train"]))
+    assert text.longest == max(map(len, corpus.ids["train"])) - 1
+    assert sum(text.by_length.values()) == 600
 
 
 def test_tensorboard_has_a_point_for_each_epoch(trained):

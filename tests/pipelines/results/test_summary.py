@@ -9,10 +9,12 @@ from ml_metadata.proto import metadata_store_pb2
 from rich.console import Console
 from tfx_lm import exit_codes
 from tfx_lm.cli import cli
+from tfx_lm.components.drift_validator.drift import Anomaly, Drift
 from tfx_lm.components.evaluator import results
 from tfx_lm.components.serving_check.verdict import ServingVerdict
 from tfx_lm.exported.damage import write_sums
 from tfx_lm.exported.gate import Verdict
+from tfx_lm.exported.text_statistics import TextStatistics
 from tfx_lm.pipelines import preflight
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.local import run
@@ -219,3 +221,23 @@ def test_what_the_examples_warn_of_is_in_the_summary_and_on_the_terminal(tmp_pat
     ]
     shown = " ".join(printed(summary).split())
     assert [warning for warning in summary["warnings"] if f"warning: {warning}" not in shown] == []
+
+
+def test_drift_is_in_the_summary_and_on_the_terminal(tmp_path):
+    before, now = (TextStatistics.count({length: 9}, 0, 9) for length in (5, 9))
+    anomaly = Anomaly("tokens_per_line", "moved, and {max_tokens_change} allows 25 %", 1.0, 0.25)
+    Drift("/serving/7", "", before, now, (anomaly,)).write(str(tmp_path / "anomalies"))
+    artifact = metadata_store_pb2.Artifact(uri=str(tmp_path / "anomalies"))
+    records = SimpleNamespace(
+        output=lambda node, key: artifact if (node, key) == ("DriftValidator", "anomalies") else None
+    )
+    summary = collect_summary(CONFIG, "run", [NodeResult("DriftValidator", "CACHED", 0.1)], records)
+    assert summary["drift"]["tokens_per_line"] == {"before": 4.0, "now": 8.0}
+    assert summary["drift"]["anomalies"] == ["moved, and drift.max_tokens_change allows 25 %"]
+    assert "Drift against the text of /serving/7.\n  moved, and drift.max_tokens_change allows 25 %\n" in printed(
+        summary
+    )
+    summary["drift"]["anomalies"] = []
+    assert "No drift against the text of /serving/7.\n" in printed(summary)
+    summary["drift"]["unmeasured"] = "no model of other text is served yet"
+    assert "No drift is measured: no model of other text is served yet.\n" in printed(summary)

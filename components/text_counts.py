@@ -17,14 +17,14 @@ import tensorflow as tf
 from apache_beam.transforms import window
 from apache_beam.utils.windowed_value import WindowedValue
 
-from ...exported.additive import Additive
-from ...transform.pieces import holds_pieces
-from ...transform.preprocessing import TEXT
-from ...transform.token_ids import token_ids
-from ...transform.tokenizer import TokenizerKind
-from ...transform.vocabulary import RESERVED, UNKNOWN_ID, lookup_table, read_vocabulary
-from ..example_blocks import read_blocks
-from ..merge_additive import MergeAdditive
+from ..exported.additive import Additive
+from ..transform.pieces import holds_pieces
+from ..transform.preprocessing import TEXT
+from ..transform.token_ids import token_ids
+from ..transform.tokenizer import TokenizerKind
+from ..transform.vocabulary import RESERVED, UNKNOWN_ID, lookup_table, read_vocabulary
+from .example_blocks import read_blocks
+from .merge_additive import MergeAdditive
 
 # Largest number of lines, and of their bytes, that are split into words together.
 BATCH_LINES = 1000

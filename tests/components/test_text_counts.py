@@ -7,9 +7,9 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from helpers.examples import text_example, write_records
 from hypothesis import given
 from hypothesis import strategies as st
+from tfx_lm.components import text_counts as counts
 from tfx_lm.components.merge_additive import MergeAdditive
-from tfx_lm.components.report import text_counts as counts
-from tfx_lm.components.report.text_counts import TextCounts
+from tfx_lm.components.text_counts import TextCounts
 
 WORDS = ["<pad>", "<unk>", "<s>", "</s>", "the", "cat"]
 # The docstring's example: `the cat sat` and `cat`.

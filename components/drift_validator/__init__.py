@@ -1,0 +1,1 @@
+"""DriftValidator: whether the text has moved away from that of the served model."""
