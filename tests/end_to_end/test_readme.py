@@ -28,6 +28,9 @@ ELSEWHERE = {
     "pip install '.[serve]'": "the environment of the tests has it; tests/packaging/test_extras.py",
     'docker run -p 8501:8501 -v "$PWD/my-model/serving:/models/model" tensorflow/serving': "needs Docker",
 }
+ELSEWHERE["tfx-lm compile --runner kubeflow --config weekly.yaml --output weekly-kubeflow.yaml"] = (
+    "tests/pipelines/kubeflow/test_kubeflow_compile.py"
+)
 # A token and TLS: tests/server/test_secure_server.py.
 ELSEWHERE |= dict.fromkeys(
     (
@@ -48,6 +51,7 @@ ELSEWHERE |= dict.fromkeys(
 # Python snippets that something else runs, by a part of their text.
 SNIPPETS_ELSEWHERE = {
     "create_dag(": "tests/pipelines/airflow, which has Airflow's environment",
+    "create_recurring_run(": "tests/pipelines/kubeflow/test_kubeflow_compile.py",
     "tfx.components.BulkInferrer(": "tests/components/test_stock_components.py",
     "tfx.components.Evaluator(": "tests/components/test_stock_components.py",
     "KubeflowV2DagRunnerConfig(": "tests/pipelines/kubeflow/test_stock_runner.py",
@@ -180,15 +184,23 @@ def test_what_orchestrators_need(reader):
     assert (reader.folder / "my-model-kubeflow.yaml").stat().st_size > 10_000
 
 
-def test_spans(reader):
+def test_a_week(reader):
     for span in (1, 2):
         (reader.folder / "news" / f"week-{span}").mkdir(parents=True)
         (reader.folder / "news" / f"week-{span}" / "mine.txt").write_text(corpus(200, span))
     (reader.folder / "heldout.txt").write_text(corpus(60, 9))
     (settings,) = [block for block in blocks("yaml") if "span_window:" in block]
     (reader.folder / "weekly.yaml").write_text(settings)
-    printed = reader.type("tfx-lm run --config weekly.yaml")
+    (line,) = blocks("crontab")
+    command = line.split(maxsplit=5)[5].replace("/srv/weekly", str(reader.folder))
+    scripts = str(Path(sys.executable).parent)
+    command = command.replace("/srv/tfx-lm/.venv/bin", scripts)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=900)
+    printed = (reader.folder / "weekly.log").read_text()
+    # cron would mail what it prints.
+    assert (done.stdout, done.stderr) == ("", ""), printed
     assert "Spans read: 1, 2." in printed
+    assert "No drift is measured: no model of other text is served yet." in printed
     read = [{"span": span, "version": None, "date": None} for span in (1, 2)]
     assert json.loads((reader.folder / "weekly" / "summary.json").read_text())["spans"] == read
     reader.type("tfx-lm run --config weekly.yaml --set data.span_window=1 --set 'data.spans=[1, 2]'")
@@ -197,6 +209,11 @@ def test_spans(reader):
     states = {node["id"]: node["state"] for node in summary["nodes"]}
     # The report shows the configuration, which is another one.
     assert {node for node, state in states.items() if state != "CACHED"} == {"Report"}
+    assert reader.type("tfx-lm prune --config weekly.yaml --set keep_runs=8").startswith("Pruned: nothing; ")
+    serving = reader.folder / "weekly" / "serving"
+    (newest,) = serving.glob("[0-9]*")
+    shutil.copytree(newest, serving / "1")
+    assert newest.name in reader.type("tfx-lm rollback weekly/serving")
     reader.type("tfx-lm compile --runner airflow --config weekly.yaml --output dags/weekly.json")
     assert json.loads((reader.folder / "dags" / "weekly.dag.json").read_text())["parameters"]["data_spans"] == ""
 

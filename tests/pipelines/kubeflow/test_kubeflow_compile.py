@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
+import tfx_lm
 import yaml
 from click.testing import CliRunner
 from helpers.programs import program
@@ -226,6 +229,38 @@ def test_the_starting_model_is_looked_up_in_each_run_and_read_by_transform_and_t
     for task in ("Transform", "Trainer"):
         model = tasks[task]["inputs"]["artifacts"]["base_model"]["taskOutputArtifact"]
         assert model == {"producerTask": "StartingModel", "outputArtifactKey": "base_model"}
+
+
+def test_the_weekly_loop_of_the_guide(small_config, tmp_path, monkeypatch):
+    import kfp
+
+    page = (Path(tfx_lm.__file__).parent / "docs" / "guide" / "retraining.md").read_text(encoding="utf-8")
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    (weekly,) = (block for language, block in fenced if language == "yaml" and "span_window:" in block)
+    settings = yaml.safe_load(
+        weekly.replace("news/", "gs://bucket/news/").replace("heldout.txt", "gs://bucket/heldout")
+    )
+    settings["kubeflow"] = yaml.safe_load(small_config.read_text())["kubeflow"]
+    (tmp_path / "weekly.yaml").write_text(yaml.safe_dump(settings))
+    config = load_config(tmp_path / "weekly.yaml")
+    monkeypatch.chdir(tmp_path)
+    kubeflow_runner.compile_pipeline(config, "weekly-kubeflow.yaml")
+    spec = yaml.safe_load(Path("weekly-kubeflow.yaml").read_text())
+    looked_up = {"Baseline", "StartingModel", "TextExampleGen"}
+    assert cached_tasks(spec) == spec["root"]["dag"]["tasks"].keys() - looked_up
+    inputs = {name: task.get("inputs", {}).get("artifacts", {}) for name, task in spec["root"]["dag"]["tasks"].items()}
+    sources = {name: of["taskOutputArtifact"]["producerTask"] for name, of in inputs["DriftValidator"].items()}
+    assert sources == {"examples": "TextExampleGen", "base_model": "StartingModel"}
+    assert inputs["Report"]["anomalies"]["taskOutputArtifact"]["producerTask"] == "DriftValidator"
+
+    # The calls fit the SDK, and the file is one that it reads.
+    client = create_autospec(kfp.Client, instance=True)
+    monkeypatch.setattr(kfp, "Client", lambda host: client)
+    (snippet,) = (block for language, block in fenced if language == "python" and "create_recurring_run(" in block)
+    exec(compile(snippet, "docs/guide/retraining.md", "exec"), {})
+    given = client.create_recurring_run.call_args.kwargs
+    assert given["pipeline_root"] == "gs://bucket/weekly/artifacts"
+    assert kfp.components.load_component_from_file(given["pipeline_package_path"]).name == "weekly"
 
 
 def test_a_model_of_this_machine_is_refused(small_config):
