@@ -49,7 +49,9 @@ def command(
     with quiet_imports():
         import_uncollected("tfx_lm.components.bulk_score.score_files")
         from ..components.bulk_score.score_files import score_files
+        from ..exported.exported_model import newest_version
         from ..exported.score_warnings import MANY_UNKNOWN, unknown_share
+        from ..exported.token_identity import context_tokens
         from ..pipelines.beam.arguments import beam_arguments
         from ..pipelines.beam.options import BeamConfig, option_name
         from ..pipelines.local.interrupts import ending_on_signals
@@ -72,6 +74,12 @@ def command(
     except ValueError as error:
         refuse(error)
     click.echo(json.dumps(scores))
+    if context := context_tokens(newest_version(model)):
+        click.echo(
+            f"tfx-lm: each record was scored as the first of a document; the model reads up to {context} tokens "
+            "before a line: `tfx-lm score --documents` gives it those of a file",
+            err=True,
+        )
     if (share := unknown_share(scores["scored"])) >= MANY_UNKNOWN:
         click.echo(
             f"tfx-lm: {100 * share:.3g} % of the scored tokens are unknown words to this model, which makes the "

@@ -45,5 +45,11 @@ def command(
             click.echo(f"{math.exp(log_probability):8.4f}  {word}")
         if length:
             click.echo(completion.complete(loaded, text, length, temperature, top_k, top_p, seed))
+        if loaded.context_tokens:
+            click.echo(
+                f"tfx-lm: TEXT was read as the first line of a document; the model was trained to read up to "
+                f"{loaded.context_tokens} tokens before a line",
+                err=True,
+            )
     except ValueError as error:
         refuse(error)

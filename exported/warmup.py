@@ -8,13 +8,15 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
+from .signatures import NEXT_WORD, SCORE, SCORE_IN_CONTEXT, signature_names
+
 # TensorFlow Serving's path, within a SavedModel.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 CANDIDATES = 10
 BATCHES = (1, 8, 64)
 
 
-def write_warmup_requests(model: str, texts: Sequence[bytes]) -> None:
+def write_warmup_requests(model: str, texts: Sequence[bytes], contexts: Sequence[bytes] = ()) -> None:
     """Writes requests of several batch sizes to the signatures that clients call most.
 
     All inputs have a row for each text: `tensorflow/serving --enable_batching` replays the file through its batching
@@ -25,18 +27,26 @@ def write_warmup_requests(model: str, texts: Sequence[bytes]) -> None:
     Args:
         model: The SavedModel's folder.
         texts: Raw sentences, at least one.
+        contexts: What comes before each sentence in its document, for a model that reads it; empty: each sentence
+            stands behind itself.
     """
+    signatures = ["serving_default", SCORE, NEXT_WORD]
+    if SCORE_IN_CONTEXT in signature_names(model):
+        signatures.append(SCORE_IN_CONTEXT)
     file = f"{model}/{WARMUP_FILE}"
     tf.io.gfile.makedirs(file.rpartition("/")[0])
     with tf.io.TFRecordWriter(file) as writer:
         for size in BATCHES:
             text = tf.make_tensor_proto(list(texts[:size]), tf.string)
-            for signature in ("serving_default", "score", "next_word"):
+            for signature in signatures:
                 request = predict_pb2.PredictRequest()
                 request.model_spec.signature_name = signature
                 request.inputs["text"].CopyFrom(text)
-                if signature == "next_word":
+                if signature == NEXT_WORD:
                     request.inputs["k"].CopyFrom(tf.make_tensor_proto(CANDIDATES, tf.int32, [len(texts[:size])]))
+                elif signature == SCORE_IN_CONTEXT:
+                    before = list((contexts or texts)[:size])
+                    request.inputs["context"].CopyFrom(tf.make_tensor_proto(before, tf.string))
                 log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
                 # Deterministic, so that equal models are equal files.
                 writer.write(log.SerializeToString(deterministic=True))

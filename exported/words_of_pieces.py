@@ -62,9 +62,11 @@ def pieces_per_word(counts: np.ndarray, vocabulary: Sequence[bytes]) -> float:
     counts do not tell what follows it.
 
     Args:
-        counts: int `[vocabulary]`, how often each id occurs.
+        counts: int `[vocabulary]`, how often each id occurs; empty if nothing was counted.
         vocabulary: The pieces by their ids.
     """
+    if not counts.size:
+        return math.nan
     counts = np.where(np.arange(len(vocabulary)) >= len(RESERVED), counts, 0)
     words = counts[[begins_word(piece) for piece in vocabulary]].sum()
     return float(counts.sum() / words) if words else math.nan

@@ -4,6 +4,9 @@ import tensorflow as tf
 
 from .vocabulary import START_ID
 
+# What Python's `str.isspace` is true of, by which the lines of files are dropped.
+_BLANK = r"[\p{Z}\t-\r\x1c-\x1f\x{85}]*"
+
 
 class Context:
     r"""The lines before some lines.
@@ -17,12 +20,14 @@ class Context:
         text: string `[batch]`: the lines before each line, with `\n` between two; empty for none.
 
     Attributes:
-        lines: string `[lines]`, all lines of the batch that are not empty.
+        lines: string `[lines]`, all lines of the batch but empty ones and those of white space alone, which are no
+            lines of a document.
     """
 
     def __init__(self, text: tf.Tensor) -> None:
         lines = tf.strings.split(text, "\n")
-        self._lines = tf.ragged.boolean_mask(lines, lines != "")
+        blank = tf.strings.regex_full_match(lines.flat_values, _BLANK)
+        self._lines = tf.ragged.boolean_mask(lines, lines.with_flat_values(~blank))
         self.lines = self._lines.flat_values
 
     def ids(self, of_lines: tf.RaggedTensor, tokens: int) -> tf.RaggedTensor:

@@ -83,6 +83,28 @@ def reachable_warning(words: Sequence[bytes], kind: TokenizerKind, lowercase: bo
     )
 
 
+def capitals_warning(words: Sequence[bytes], kind: TokenizerKind, lowercase: bool) -> SettingError | None:
+    """Returns a warning about a pinned vocabulary of lower-cased text for text that keeps its capitals.
+
+    Args:
+        words: See `unreachable_words`.
+        kind: The tokenizer.
+        lowercase: Whether it lower-cases.
+
+    Returns:
+        A warning that names settings, to be shown; None if there are capitals, or no letters that have them.
+    """
+    pieces = holds_pieces(words)
+    text = b" ".join(words[MARK_ID + 1 if pieces else len(RESERVED) :]).decode(errors="replace")
+    if lowercase or kind == "byte" or text != text.lower() or text == text.upper():
+        return None
+    what = "in bytes, several pieces for each letter" if pieces else "as unknown words"
+    return SettingError(
+        f"no word in {{vocabulary_file}} has a capital letter, so that with {{lowercase}}=false all words of the "
+        f"text that have one are read {what}; set {{lowercase}} to true, or {{vocabulary_file}} to one with capitals"
+    )
+
+
 def check_reachable(words: Sequence[bytes], kind: TokenizerKind, lowercase: bool) -> None:
     """Refuses a pinned vocabulary if most of its words cannot occur.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import posixpath
 from typing import Any
 
@@ -18,6 +19,7 @@ from tfx.utils import json_utils
 from ...errors import SettingError, escape
 from ...exported.keep import Keep
 from ...exported.signatures import SCORE, check_signature
+from ...exported.token_identity import context_tokens
 from ...progress import report
 from ..artifacts import Artifacts
 from ..example_blocks import read_blocks, write_blocks
@@ -27,6 +29,8 @@ from ..model_path import model_path
 from .batch import ToBatches
 from .example_records import ExampleRecords
 from .scoring import TOTALS_TAG, BulkScores, ScoreRecords
+
+_log = logging.getLogger(__name__)
 
 KEEP_KEY = "keep"
 SCORED_EXAMPLES_KEY = "scored_examples"
@@ -54,6 +58,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Keep(keep)
         model = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
         check_signature(model_path(model), SCORE)
+        if context := context_tokens(model_path(model)):
+            _log.warning(
+                "each text is scored as the first of a document; the model reads up to %d tokens before", context
+            )
         examples = input_dict[specs.EXAMPLES_KEY]
         splits = json_utils.loads(exec_properties[specs.EXAMPLE_SPLITS_KEY])
         splits = split_names(examples) if splits is None else splits

@@ -29,13 +29,14 @@ from ..artifacts import Artifacts
 from ..drift_validator.drift import Drift
 from ..evaluator.results import SliceResult, load_results, read_verdict
 from ..examples import split_files, split_names
-from ..model_path import model_path
+from ..model_path import holds_model, model_path
 from ..text_counts import CountText, TextCounts, count_texts
 from ..text_example_gen.input_warnings import input_warnings
 from ..trainer.precision import read_precision
 from ..trainer.started_from import read_started_from
 from ..trainer.training_warnings import training_warnings
 from .artifact import page_path, warnings_path
+from .baseline_warnings import baseline_warnings
 from .curves import read_curves
 from .page import Page, Standouts, render
 from .provenance import describe
@@ -86,7 +87,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         of_text = [
             warning for split, counted in counts.items() for warning in text_warnings(split, counted, max_length)
         ]
-        own = [*of_text, *training_warnings(model_run.uri)]
+        of_baseline = [
+            warning
+            for baseline in input_dict.get(specs.BASELINE_MODEL_KEY, [])
+            if holds_model(baseline)
+            for warning in baseline_warnings(model_path(model), model_path(baseline))
+        ]
+        own = [*of_text, *training_warnings(model_run.uri), *of_baseline]
         with tf.io.gfile.GFile(warnings_path(posixpath.dirname(path)), "w") as file:
             file.write(json.dumps([warning.template for warning in own]))
         drift = next((Drift.read(found.uri) for found in input_dict.get(specs.ANOMALIES_KEY) or []), None)

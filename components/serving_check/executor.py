@@ -59,7 +59,7 @@ class Executor(base_executor.BaseExecutor):
         if verdict.blessed:
             stamped = path_utils.stamped_model_path(blessing.uri)
             io_utils.copy_dir(model, stamped)
-            write_warmup_requests(stamped, sentences)
+            write_warmup_requests(stamped, sentences, contexts)
             write_sums(stamped)
             blessing.set_int_custom_property("has_model", 1)
         verdict.write(blessing.uri)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import posixpath
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from ...components.trainer.started_from import read_started_from
 from ...errors import messages
 from ...exported.damage import UnreadableError, damage
 from ...exported.score_warnings import score_warnings
-from ...transform.reachable_words import reachable_warning
+from ...transform.reachable_words import capitals_warning, reachable_warning
 from ...transform.vocabulary import read_vocabulary
 from ..config import PipelineConfig
 from ..metadata.run_records import RunRecords
@@ -70,7 +71,7 @@ def collect_summary(
     evaluation, check = output("Evaluator", "evaluation"), output("ServingCheck", "blessing")
     model_run = output("Trainer", "model_run")
     examples, graph = output("Transform", "transformed_examples"), output("Transform", "transform_graph")
-    pieces = None if examples is None or graph is None else held_out_pieces_per_word(examples.uri, graph.uri)
+    pieces = None if examples is None or graph is None else _pieces_per_word(examples.uri, graph.uri)
     anomalies = output("DriftValidator", "anomalies")
     pushed, report = output("Pusher", "pushed_model"), output("Report", "report")
     pushed_model = None if pushed is None else pushed_folder(pushed)
@@ -128,6 +129,14 @@ def _spans(examples: metadata_store_pb2.Artifact | None) -> list[dict[str, Any]]
     return spans
 
 
+def _pieces_per_word(transformed_examples: str, transform_graph: str) -> float | None:
+    try:
+        pieces = held_out_pieces_per_word(transformed_examples, transform_graph)
+    except (OSError, ValueError, tf.errors.OpError):
+        return None  # As in `_recorded`.
+    return None if pieces is None or math.isnan(pieces) else pieces
+
+
 def _recorded(read: Callable[[str], Any], model_run_uri: str) -> dict[str, Any] | None:
     """Returns what the Trainer recorded, as a mapping."""
     try:
@@ -146,12 +155,15 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
     if graph is not None and asked and config.vocabulary.file is None and config.vocabulary.from_ is None:
         words = learned_words(graph.uri)
         if words < (config.vocabulary.size or 0):
-            warnings.append(f"vocabulary.size={config.vocabulary.size}: the corpus has only {words} such words")
+            has = f"{words} such words" if config.vocabulary.kind == "words" else f"words for {words} pieces"
+            warnings.append(f"vocabulary.size={config.vocabulary.size}: the corpus has only {has}")
     if graph is not None and config.vocabulary.file is not None:
         pinned = read_vocabulary(vocabulary_file(graph.uri))
-        warning = reachable_warning(pinned, config.data.tokenizer, config.data.lowercase)
-        if warning is not None:
-            warnings.append(warning.with_names(yaml_key))
+        of_words = (
+            reachable_warning(pinned, config.data.tokenizer, config.data.lowercase),
+            capitals_warning(pinned, config.data.tokenizer, config.data.lowercase),
+        )
+        warnings += [warning.with_names(yaml_key) for warning in of_words if warning is not None]
     examples = records.output("TextExampleGen", "examples")
     if examples is not None:
         artifact = standard_artifacts.Examples()

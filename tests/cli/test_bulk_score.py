@@ -74,6 +74,22 @@ def test_only_what_fulfils_the_condition_is_written(bulk_score):
     assert "tfx-lm: 20 % of the scored tokens are unknown words to this model" in result.stderr
 
 
+def test_a_context_that_is_not_read_is_said(save_uniform_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text("w1\nw2\n")
+    model = save_uniform_model(16, context_tokens=3)
+    result = CliRunner().invoke(main, ["bulk-score", model, "a.txt", "--output", "out"])
+    assert result.exit_code == 0, result.output
+    said = "tfx-lm: each record was scored as the first of a document; the model reads up to 3 tokens before a line"
+    assert said in result.stderr
+    result = CliRunner().invoke(main, ["complete", model, "w1", "--length", "1"])
+    assert result.exit_code == 0, result.output
+    assert result.stderr == (
+        "tfx-lm: TEXT was read as the first line of a document; the model was trained to read up to 3 tokens before a "
+        "line\n"
+    )
+
+
 def test_a_condition_that_keeps_nothing_is_said(bulk_score):
     Path("a.txt").write_text("the cat\n")
     result = bulk_score("a.txt", "--keep", "tokens > 1000")

@@ -37,6 +37,12 @@ def test_pieces_are_grouped_to_words(row, lengths):
     assert word_lengths(pieces(row)) == lengths
 
 
+def test_a_text_without_words_has_no_pieces_per_word():
+    vocabulary = [b"<pad>", b"<unk>", b"<s>", b"</s>", "▁a".encode()]
+    assert math.isnan(pieces_per_word(np.zeros(0, np.int64), vocabulary))
+    assert math.isnan(pieces_per_word(np.array([0, 0, 0, 5, 0]), vocabulary))
+
+
 def test_no_word_begins_with_a_byte():
     assert not begins_word(b"<0x2E>")
     assert begins_word(b"<x")

@@ -2,7 +2,8 @@
 
 import pytest
 from tfx_lm.errors import SettingError
-from tfx_lm.transform.reachable_words import check_reachable, reachable_warning, unreachable_words
+from tfx_lm.transform.pieces import FIXED_PIECES
+from tfx_lm.transform.reachable_words import capitals_warning, check_reachable, reachable_warning, unreachable_words
 from tfx_lm.transform.vocabulary import RESERVED
 
 HEAD = [token.encode() for token in RESERVED]
@@ -43,3 +44,28 @@ def test_a_vocabulary_of_which_most_can_never_occur_is_refused():
     check_reachable(HEAD, "word", True)
     with pytest.raises(SettingError, match="2 of the 3 words in vocabulary_file can never occur"):
         check_reachable([*HEAD, b"the", b"Cat", b"DOG"], "word", True)
+
+
+def test_a_vocabulary_of_lower_cased_text_for_text_with_capitals():
+    pieces = [*HEAD, *FIXED_PIECES, "▁the".encode(), b"s"]
+    assert str(capitals_warning(pieces, "word", False)) == (
+        "no word in vocabulary_file has a capital letter, so that with lowercase=false all words of the text that have "
+        "one are read in bytes, several pieces for each letter; set lowercase to true, or vocabulary_file to "
+        "one with capitals"
+    )
+    assert "are read as unknown words" in str(capitals_warning([*HEAD, b"the"], "word", False))
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "lowercase"),
+    [
+        ([b"the", b"The"], "word", False),
+        ([b"the"], "word", True),
+        (["猫".encode(), b"7"], "word", False),
+        ([*FIXED_PIECES, b"S"], "word", False),
+        ([b"<0x61>"], "byte", False),
+        ([], "word", False),
+    ],
+)
+def test_no_warning_about_capitals(words, kind, lowercase):
+    assert capitals_warning([*HEAD, *words], kind, lowercase) is None

@@ -1,0 +1,30 @@
+"""Warnings about a baseline that was trained with more context than the examples hold."""
+
+import json
+
+import pytest
+from tfx_lm.components.report.baseline_warnings import baseline_warnings
+from tfx_lm.exported.token_identity import FILE
+
+
+@pytest.fixture
+def model(tmp_path):
+    def write(context_tokens):
+        folder = tmp_path / str(context_tokens)
+        (folder / FILE).parent.mkdir(parents=True)
+        (folder / FILE).write_text(json.dumps({"context_tokens": context_tokens} if context_tokens else {}))
+        return str(folder)
+
+    return write
+
+
+def test_a_baseline_with_a_longer_context(model):
+    none, short, long = model(0), model(8), model(64)
+    (warning,) = baseline_warnings(short, long)
+    assert str(warning) == (
+        "the baseline was trained with a context of 64 tokens, and the examples hold one of 8 (context_tokens=8), so "
+        "that it scores worse than it would; set context_tokens to 64, or compare the models with all the context that "
+        "each reads"
+    )
+    assert "the examples hold none (context_tokens=0)" in str(baseline_warnings(none, short)[0])
+    assert baseline_warnings(long, short) == baseline_warnings(long, long) == baseline_warnings(short, none) == []
