@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from .devices import on_gpu
 from .loss import LossSums, check_shapes, precise, token_nll
 from .output_gradients import OutputGradients
 
@@ -24,6 +25,8 @@ CHUNK_LOGITS = 2**22
 # fewer passes than they lose by the caches: 4 % at 33,000 words, but -2 % at 10,000. With still more words the gradient
 # takes so much memory that the chunks are not made larger: at 100,000 that is 50 MB less, but 14 % slower.
 WIDE_VOCABULARIES = range(2**14, 2**16)
+# On a GPU each operation costs its start, so chunks are as large as its memory easily holds: 128 MiB.
+GPU_CHUNK_LOGITS = 2**25
 # Far above the smallest normal float32, 1.2e-38, below which digits are lost.
 SMALLEST_PROBABILITY = 1e-30
 # With fewer tokens, the products of a chunk would have too few rows to be fast.
@@ -108,9 +111,11 @@ def nll_and_gradients(
         Σ nll, the gradient by the states [tokens, units], at least float32, and the memory with those of kernel and
         bias.
     """
+    gpu = on_gpu()
+    by_rows = states.dtype.size == 2 and not gpu
     # In half precision, a chunk of as many bytes has twice the tokens, which makes its products faster.
-    by_rows = states.dtype.size == 2 and not tf.config.list_physical_devices("GPU")
-    chunk, steps = _chunks(targets, kernel.shape[0], shares, 2 * CHUNK_LOGITS if by_rows else CHUNK_LOGITS)
+    chunk_logits = GPU_CHUNK_LOGITS if gpu else 2 * CHUNK_LOGITS if by_rows else CHUNK_LOGITS
+    chunk, steps = _chunks(targets, kernel.shape[0], shares, chunk_logits)
     thin_kernel = tf.cast(kernel, states.dtype)
 
     def one_share(number):
@@ -126,6 +131,10 @@ def nll_and_gradients(
         def logits():
             return tf.nn.bias_add(precise(products()), precise(bias))
 
+        if gpu:
+            # One kernel for both, and no condition, for which the processor would have to wait for the GPU.
+            nll, by_logits = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits(), labels=wanted)
+            return states[part], by_logits, tf.reduce_sum(nll), None
         probabilities = tf.nn.softmax(logits())
         nll = _nll_of(probabilities, logits, wanted)
         with tf.control_dependencies([nll]):

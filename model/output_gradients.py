@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from .devices import on_gpu
+
 # The gradient of a kernel of at most the first size is computed at once, that of a larger one in blocks of the second
-# size, which stay in a core's cache while they are used. Two blocks are computed at a time, to use two cores.
+# size, which stay in a core's cache while they are used. Two blocks are computed at a time, to use two cores. On a GPU,
+# where each operation costs its start, it is always computed at once.
 AT_ONCE_BYTES = 2**23
 BLOCK_BYTES = 2**20
 UNDER_WAY = 2
@@ -45,8 +48,8 @@ class OutputGradients:
         # A part is a cluster of rare words, with a few tokens.
         self._thin = part is not None or self._vocabulary > THIN_VOCABULARY
         word = self._units * self._dtype.size
-        at_once = part is None and self._vocabulary * word <= AT_ONCE_BYTES
-        block = self._vocabulary if at_once else max(1, BLOCK_BYTES // word)
+        at_once = on_gpu() or (part is None and self._vocabulary * word <= AT_ONCE_BYTES)
+        block = self._part if at_once else max(1, BLOCK_BYTES // word)
         # Adding to one long row is faster than to many short ones; a vocabulary that is a prime number has only those.
         whole = math.gcd(self._vocabulary, *cuts)
         self._words = max(number for number in range(1, min(block, whole) + 1) if whole % number == 0)

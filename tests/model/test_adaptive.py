@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfx_lm.model import loss
+from tfx_lm.model import chunked_loss, loss, output_gradients
 from tfx_lm.model.adaptive import AdaptiveSoftmax, fitting_cutoffs, share_out
 from tfx_lm.model.language_model import LanguageModel
 from tfx_lm.transform.padding import pad_batch
@@ -129,7 +129,10 @@ def test_all_of_it_agrees(lengths, vocabulary, width, cuts, seed):
     ],
     ids=["one step", "all but one padded", "head only", "last cluster only", "middle cluster only", "no token"],
 )
-def test_clusters_that_nothing_falls_in(lengths, of_targets):
+@pytest.mark.parametrize("gpu", [False, True])
+def test_clusters_that_nothing_falls_in(monkeypatch, lengths, of_targets, gpu):
+    for module in (chunked_loss, output_gradients):
+        monkeypatch.setattr(module, "on_gpu", lambda: gpu)
     softmax, variables = random_softmax(30, 4, (10, 20))
     hidden, targets, mask = random_batch(lengths, 4, 30)
     targets = of_targets[0] + targets % (of_targets[1] - of_targets[0])

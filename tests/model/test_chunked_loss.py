@@ -138,6 +138,21 @@ def test_chunked_scales_its_gradients_by_what_follows():
     np.testing.assert_allclose(tape.gradient(mean, kernel), expected[1] / 6, rtol=1e-9)
 
 
+@pytest.mark.parametrize(("vocabulary", "chunk"), [(7, 3), (50_000, 1000)])
+def test_what_a_gpu_runs_is_the_reference(monkeypatch, vocabulary, chunk):
+    """Larger chunks, another operation for the loss, and the kernel's gradient in one block."""
+    for module in (chunked_loss, output_gradients):
+        monkeypatch.setattr(module, "on_gpu", lambda: True)
+    monkeypatch.setattr(chunked_loss, "GPU_CHUNK_LOGITS", 1)
+    monkeypatch.setattr(chunked_loss, "CHUNK_TOKENS", chunk)
+    problem = random_problem(4, 9, 8, vocabulary, [9, 0, 4, 1])
+    expected, expected_gradients = with_gradients(loss.reference, *problem)
+    found, gradients = tf.function(lambda *inputs: flat_gradients(chunked_loss.chunked, *inputs))(*problem)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    for mine, reference in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(mine, reference, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("rows_bytes", [1, 4 * 300 * 7, 2**20])
 @pytest.mark.parametrize("shares", [1, 2])
 def test_half_precision_is_the_same_in_any_number_of_rows(monkeypatch, rows_bytes, shares):
