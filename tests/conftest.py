@@ -28,6 +28,7 @@ pytest_plugins = [
     "helpers.process_marks",
     # Reads a name of `process_marks`.
     "helpers.forked_python",
+    "helpers.own_run",
     "helpers.server_process",
     "helpers.small_pipelines",
     "helpers.table_models",

@@ -33,8 +33,9 @@ def test_a_new_version_is_pushed_as_the_pusher_does_it(benchmark_module, tmp_pat
 
 
 @pytest.mark.slow
-def test_the_whole_benchmark(run_benchmark):
-    report, lines = run_benchmark("serving", "--share", "0.001")
+def test_the_whole_benchmark(run_benchmark, trained):
+    """On a small model; that of the default size is built by the evaluation benchmark as well."""
+    report, lines = run_benchmark("serving", "--share", "0.001", "--model", trained.serving_model_dir)
     assert report["figures"]["swap"]["requests"] == 200
     assert report["figures"]["swap"]["failed"] == 0
     assert len(report["ratios"]) == 19

@@ -1,13 +1,14 @@
-"""TFX's own components around our model, in one pipeline: a user's own `Trainer`, `BulkInferrer` and `Evaluator`."""
+"""TFX's own components around our model, in one pipeline: a user's own `Trainer`, `BulkInferrer` and `Evaluator`.
 
-import csv
+Its examples and their schema are those of the example pipeline (`own_run`), which TFX's own components made as well.
+"""
+
 import json
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
-from helpers.made_up_corpus import made_up_lines
 from tensorflow_serving.apis import prediction_log_pb2
 from tfx import v1 as tfx
 from tfx_lm.components import MaskedEvaluator
@@ -24,25 +25,26 @@ EXAMPLES = tfx.types.standard_artifacts.Examples
 
 TEXT = TextOptions(tokenizer="word", vocabulary={"size": 24}).model_dump(mode="json")
 TRAINER = {"units": 12, "embedding_units": 12, "layers": 1, "epochs": 1, "learning_rate": 0.003}
-LINES = made_up_lines(300, seed=1)
 
 
-def stock_components(folder: Path) -> list:
+def imported(name: str, kind: type, folder: Path, *splits: str) -> tfx.dsl.Importer:
+    """A component that imports what another pipeline has made."""
+    properties = {"split_names": json.dumps(splits)} if splits else {}
+    return tfx.dsl.Importer(source_uri=str(folder), artifact_type=kind, properties=properties).with_id(name)
+
+
+def stock_components(folder: Path, made: "Outputs") -> list:
     """TFX's own components, which import functions and a metric of ours; and MaskedEvaluator to compare with."""
-    (folder / "data").mkdir()
-    with (folder / "data" / "lines.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["text"], *([line] for line in LINES)])
     (folder / "hyperparameters").mkdir()
     found = {"space": [], "values": {"learning_rate": 0.0075, "tuner/epochs": 3}}
     (folder / "hyperparameters" / "best_hyperparameters.txt").write_text(json.dumps(found))
 
-    example_gen = tfx.components.CsvExampleGen(input_base=str(folder / "data"))
-    examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(examples=examples)
-    schema_gen = tfx.components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
+    examples_of_run = imported("Examples", EXAMPLES, made("CsvExampleGen", "examples"), "train", "eval")
+    schema_of_run = imported("Schema", tfx.types.standard_artifacts.Schema, made("SchemaGen", "schema"))
+    examples, schema = examples_of_run.outputs["result"], schema_of_run.outputs["result"]
     transform = tfx.components.Transform(
         examples=examples,
-        schema=schema_gen.outputs["schema"],
+        schema=schema,
         preprocessing_fn="tfx_lm.transform.preprocessing.preprocessing_fn",
         custom_config=TEXT,
     )
@@ -53,7 +55,7 @@ def stock_components(folder: Path) -> list:
         run_fn="tfx_lm.components.trainer.run_fn.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
-        schema=schema_gen.outputs["schema"],
+        schema=schema,
         hyperparameters=hyperparameters.outputs["result"],
         custom_config={"trainer": TRAINER, "transform": TEXT},
     )
@@ -69,8 +71,7 @@ def stock_components(folder: Path) -> list:
     masked_evaluator = MaskedEvaluator(examples, model, max_perplexity=1000.0, slices=[])
     evaluator = tfx.components.Evaluator(examples=examples, model=model, eval_config=config).with_id("Stock")
     return [
-        example_gen, statistics_gen, schema_gen, transform, hyperparameters, trainer, bulk_inferrer, masked_evaluator,
-        evaluator,
+        examples_of_run, schema_of_run, transform, hyperparameters, trainer, bulk_inferrer, masked_evaluator, evaluator,
     ]  # fmt: skip
 
 
@@ -90,8 +91,9 @@ def run_pipeline(folder: Path, components: list) -> None:
 class Outputs:
     """What the nodes of a run left, and what they should have."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, examples: "Outputs | None" = None):
         self._folder = folder / "artifacts"
+        self._examples = examples or self
 
     def __call__(self, node: str, key: str) -> Path:
         """The folder of a node's output."""
@@ -104,17 +106,22 @@ class Outputs:
 
     def lines(self) -> list[bytes]:
         """The raw lines of the eval split."""
-        (file,) = (self("CsvExampleGen", "examples") / "Split-eval").iterdir()
+        (file,) = (self._examples("CsvExampleGen", "examples") / "Split-eval").iterdir()
         records = tf.data.TFRecordDataset(str(file), "GZIP").as_numpy_iterator()
         examples = map(tf.train.Example.FromString, records)
         return [example.features.feature["text"].bytes_list.value[0] for example in examples]
 
 
 @pytest.fixture(scope="module")
-def outputs(tmp_path_factory):
+def made(own_run):
+    return Outputs(own_run)
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory, made):
     folder = tmp_path_factory.mktemp("stock")
-    run_pipeline(folder, stock_components(folder))
-    return Outputs(folder)
+    run_pipeline(folder, stock_components(folder, made))
+    return Outputs(folder, made)
 
 
 def test_the_trainer_trains_with_a_tuners_hyperparameters(outputs):
@@ -142,12 +149,6 @@ def test_the_bulk_inferrer_scores_each_line_as_score_does(outputs):
         assert got[line] == pytest.approx(values, rel=1e-4), line
 
 
-def imported(name: str, kind: type, folder: Path) -> tfx.dsl.Importer:
-    return tfx.dsl.Importer(
-        source_uri=str(folder), artifact_type=kind, properties={"split_names": '["eval"]'} if kind is EXAMPLES else {}
-    ).with_id(name)
-
-
 @pytest.mark.parametrize(
     ("node", "key", "signatures", "expected"),
     [
@@ -156,8 +157,8 @@ def imported(name: str, kind: type, folder: Path) -> tfx.dsl.Importer:
     ],
     ids=["raw ones to the default signature", "transformed ones"],
 )
-def test_the_bulk_inferrer_refuses_other_examples(outputs, tmp_path, node, key, signatures, expected):
-    examples = imported("Examples", EXAMPLES, outputs(node, key))
+def test_the_bulk_inferrer_refuses_other_examples(outputs, made, tmp_path, node, key, signatures, expected):
+    examples = imported("Examples", EXAMPLES, (made if node == "CsvExampleGen" else outputs)(node, key), "eval")
     model = imported("Model", tfx.types.standard_artifacts.Model, outputs("Trainer", "model"))
     bulk_inferrer = tfx.components.BulkInferrer(
         examples=examples.outputs["result"],

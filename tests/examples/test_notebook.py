@@ -1,12 +1,11 @@
 """The example notebook, run by a kernel as Jupyter does."""
 
-import csv
 from pathlib import Path
 
 import nbformat
 import pytest
 import tfx_lm
-from helpers.made_up_corpus import made_up_lines
+from helpers.own_run import write_csv
 from nbclient import NotebookClient
 from tfx_lm.exported import load
 
@@ -36,9 +35,7 @@ def test_no_outputs_are_stored():
 
 @pytest.mark.slow
 def test_the_cells_show_the_results(tmp_path):
-    (tmp_path / "data").mkdir()
-    with (tmp_path / "data" / "lines.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["text"], *([line] for line in made_up_lines(150, seed=1))])
+    write_csv(tmp_path / "data", 150)
     notebook = read_notebook()
     NotebookClient(notebook, timeout=500, resources={"metadata": {"path": str(tmp_path)}}).execute()
     cells = code_cells(notebook)

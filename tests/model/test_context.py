@@ -40,10 +40,10 @@ def _transform(folder):
         analyzed | tft_beam.WriteTransformFn(str(folder / "transform"))
 
 
-def _train(folder, corpus, transform_output, contexts):
+def _train(folder, corpus, transform_output, contexts, **trainer):
     """Trains for an epoch; `contexts` are those of some lines, or None for examples of a Transform without them."""
     transform = TransformGraph(transform_output)
-    args = corpus.fn_args(folder, epochs=1)
+    args = corpus.fn_args(folder, epochs=1, **trainer)
     for split, lines in LINES.items():
         if contexts is None:
             found = {"ids": transform.ids(tf.constant(lines)).to_list()}
@@ -84,10 +84,10 @@ def empty_contexts(build_once, corpus, transform_output):
     """The same training, but each line begins a document; and one of a Transform without contexts."""
 
     def train(folder):
-        _train(folder, corpus, transform_output, lambda lines: [""] * len(lines))
+        _train(folder, corpus, transform_output, lambda lines: [""] * len(lines), layers=1)
 
     def train_without(folder):
-        _train(folder, corpus, corpus.transform_output, None)
+        _train(folder, corpus, corpus.transform_output, None, layers=1)
 
     folders = [build_once("empty contexts", train), build_once("no contexts", train_without)]
     return [load_model(folder / "model") for folder in folders]
