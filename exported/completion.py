@@ -11,7 +11,7 @@ from .completion_options import CompletionOptions
 from .continuation import Continuation
 from .detokenize import readable_text, tokenizer_kind
 from .exported_model import ExportedModel
-from .next_words import PIECES_OF_A_WORD, next_words
+from .next_words import PIECES_OF_A_WORD, ends_with_space, next_words
 from .sampling import draw
 from .signatures import NEXT_WORD, SCORE
 from .token_identity import reads_pieces
@@ -39,7 +39,7 @@ def candidates(model: ExportedModel, text: str, top_n: int = 10) -> list[tuple[s
     if top_n < 1:
         raise ValueError(f"top_n={top_n}: must be >= 1")
     if reads_pieces(model.path):
-        found = next_words(Continuation(model, _raw(text)), top_n, _after_space(text))
+        found = next_words(Continuation(model, _raw(text)), top_n, ends_with_space(text))
         return [(word.decode(), log_probability) for word, log_probability in found]
     outputs = model.call(NEXT_WORD, text=tf.constant([_raw(text)]), k=tf.constant(top_n, tf.int32, _shape_of_k(model)))
     words = map(_printable, _words(outputs["words"][0]))
@@ -81,7 +81,7 @@ def complete(
     generator = np.random.default_rng(seed)
     continuation = Continuation(model, _raw(text))
     if reads_pieces(model.path):
-        return _printable(text + _words_in_pieces(continuation, options, _after_space(text), generator))
+        return _printable(text + _words_in_pieces(continuation, options, ends_with_space(text), generator))
     kind = tokenizer_kind(_words(model.call(SCORE, text=tf.constant([b"a,b"]))["words"][0]))
     words = [continuation.append(_draw(options, continuation, generator)) for _ in range(length)]
     return _printable(readable_text(text, _words(np.array(words, object)), kind))
@@ -120,11 +120,6 @@ def _shape_of_k(model: ExportedModel) -> list[int]:
     # A scalar in models of earlier versions.
     inputs = model.inputs(NEXT_WORD)
     return [1] * inputs["k"].shape.rank
-
-
-def _after_space(text: str) -> bool:
-    """Returns whether what follows a text begins a word."""
-    return not text or text[-1].isspace()
 
 
 def _raw(text: str) -> bytes:

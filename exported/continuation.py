@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..transform.tokenizer import MARK
-from ..transform.vocabulary import START_ID, VOCABULARY_NAME, read_vocabulary
+from ..transform.vocabulary import START_ID
 from .exported_model import ExportedModel
 from .signatures import STEP, TOKENIZE
 
@@ -21,7 +21,8 @@ class Continuation:
 
     Args:
         model: From `exported_model.load_model`, with the signatures `tokenize` and `step`.
-        text: The beginning, read as a whole, whatever the model's `max_length`; it may be empty.
+        text: The beginning, read whatever the model's `max_length`; it may be empty.
+        last: Reads only so many last tokens of it; None: all.
 
     Attributes:
         log_probabilities: float32 [vocabulary], nats, of each id to come next.
@@ -32,13 +33,13 @@ class Continuation:
         ValueError: If the model lacks the signatures.
     """
 
-    def __init__(self, model: ExportedModel, text: bytes):
+    def __init__(self, model: ExportedModel, text: bytes, last: int | None = None):
         self._model = model
         (ids,) = model.call(TOKENIZE, text=tf.constant([text]))["ids"]
-        self.words = read_vocabulary(f"{model.path}/assets/{VOCABULARY_NAME}")
+        self.words = model.words
         self.states = np.zeros([1, *model.inputs(STEP)["states"].shape[1:]], np.float32)
         self.log_probabilities: np.ndarray
-        ids = np.concatenate([[START_ID], ids])
+        ids = np.concatenate([[START_ID], ids if last is None else ids[-last:]])
         for begin in range(0, len(ids), TOKENS_AT_ONCE):
             self._read(ids[begin : begin + TOKENS_AT_ONCE])
 

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..text_files.normalization import Normalization
+from ..transform.vocabulary import VOCABULARY_NAME, read_vocabulary
 from .damage import changed_file, is_complete
 from .normalized_inputs import normalized_inputs
 from .plain_path import plain_path
@@ -41,6 +42,11 @@ class ExportedModel:
     def normalization(self) -> Normalization:
         """The normalization of the text that the model was trained on, in which `call` gives it all text."""
         return normalization_of(self.path)
+
+    @functools.cached_property
+    def words(self) -> list[bytes]:
+        """The vocabulary, in the order of the ids."""
+        return read_vocabulary(f"{self.path}/assets/{VOCABULARY_NAME}")
 
     def inputs(self, signature: str) -> dict[str, tf.TensorSpec]:
         """Returns the inputs of a signature by name.

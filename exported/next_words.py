@@ -2,18 +2,56 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..transform.tokenizer import MARK
 from ..transform.vocabulary import RESERVED
 from .continuation import Continuation
+from .exported_model import ExportedModel
 from .words_of_pieces import begins_word, text_of_pieces
+
+LAST_TOKENS = 1024
+"""Most tokens of a text that an answer to `next_word` reads, as the signature does."""
 
 PIECES_OF_A_WORD = 16
 """Most pieces of a proposed word."""
 
 # Beginnings of words that are followed at once.
 _FEWEST, _MOST = 16, 128
+
+
+def next_words_of_texts(model: ExportedModel, texts: Sequence[bytes], counts: Sequence[int]) -> dict[str, np.ndarray]:
+    """Answers as the signature `next_word` does, with whole words: a graph would propose pieces.
+
+    Args:
+        model: With the signatures `tokenize` and `step`.
+        texts: The texts before; only the last `LAST_TOKENS` tokens of each are read.
+        counts: The number of words to propose for each, 0 or more; at most as many as the vocabulary has.
+
+    Returns:
+        `words`, bytes, and `log_probabilities`, float32 nats, each `[texts, largest count]`: the likeliest first, ""
+        and -inf where there are no more.
+    """
+    most = len(model.words) - len(RESERVED)
+    counts = [min(count, most) for count in counts]
+    shape = [len(texts), max(counts, default=0)]
+    words, log_probabilities = np.full(shape, b"", object), np.full(shape, -np.inf, np.float32)
+    for row, (text, count) in enumerate(zip(texts, counts, strict=True)):
+        if not count:
+            continue
+        continuation = Continuation(model, text, LAST_TOKENS)
+        found = next_words(continuation, count, ends_with_space(text.decode("utf-8", "replace")))
+        for column, (word, log_probability) in enumerate(found):
+            words[row, column], log_probabilities[row, column] = word, log_probability
+    return {"words": words, "log_probabilities": log_probabilities}
+
+
+def ends_with_space(text: str) -> bool:
+    """Returns whether what follows a text begins a word."""
+    return not text or text[-1].isspace()
 
 
 def next_words(continuation: Continuation, top_n: int, after_space: bool) -> list[tuple[bytes, float]]:
@@ -38,7 +76,7 @@ def next_words(continuation: Continuation, top_n: int, after_space: bool) -> lis
     pieces = continuation.words
     real = np.arange(len(pieces)) >= len(RESERVED)
     marked = continuation.after_space
-    begins = np.array([begins_word(piece) for piece in pieces])
+    begins = _begins(tuple(pieces))
     width = min(max(2 * top_n, _FEWEST), _MOST)
 
     first = np.where(real & (marked if after_space else begins), continuation.log_probabilities, -np.inf)
@@ -66,6 +104,12 @@ def next_words(continuation: Continuation, top_n: int, after_space: bool) -> lis
         words = [(*words[row], token) for row, token in zip(rows, tokens, strict=True)]
         states = states[rows]
     return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:top_n]
+
+
+@functools.lru_cache(maxsize=4)
+def _begins(pieces: tuple[bytes, ...]) -> np.ndarray:
+    """Bool [vocabulary], the pieces that begin a word behind any other."""
+    return np.array([begins_word(piece) for piece in pieces])
 
 
 def _likeliest(scores: np.ndarray, most: int, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

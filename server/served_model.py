@@ -13,7 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from ..exported.exported_model import ExportedModel, load_model
+from ..exported.next_words import next_words_of_texts
 from ..exported.signatures import NEXT_WORD, SCORE, STEP, TOKENIZE, signature_definitions
+from ..exported.token_identity import reads_pieces
 from ..exported.versions import is_version
 from ..exported.warmup import read_warmup_requests
 from .request_error import RequestError
@@ -61,6 +63,7 @@ class ServedModel:
         self.words = _vocabulary_size(self.outputs)
         # Unicode's bound for the form C of UTF-8.
         self.most_growth = 1 if self._model.normalization == "none" else 3
+        self._proposes_pieces = reads_pieces(folder) and STEP in signatures
         self.definitions = signature_definitions(folder)
         for signature, inputs in read_warmup_requests(folder):
             self.call(signature, inputs)
@@ -87,7 +90,7 @@ class ServedModel:
         self._model = None
 
     def call(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Calls a signature.
+        """Calls a signature; for `next_word` of a model of subwords, finds whole words in its place.
 
         Args:
             signature: Its name.
@@ -103,6 +106,8 @@ class ServedModel:
         specs = self.inputs[signature]
         tensors = {name: tf.constant(array, specs[name].dtype) for name, array in inputs.items()}
         try:
+            if signature == NEXT_WORD and self._proposes_pieces:
+                return self._next_words(self._model, inputs)
             return self._model.call(signature, **tensors)
         except _CLIENT_ERRORS as error:
             # The first line has the reason, the others the names of the graph's operations.
@@ -110,6 +115,10 @@ class ServedModel:
             _log.info("%s refused: %s", signature, error)
         # Raised outside of `except`, since the frames of the original error would keep the model in memory.
         raise RequestError(400, f"{signature}: the model refuses the inputs: {message}")
+
+    def _next_words(self, model: ExportedModel, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        texts = inputs["text"].tolist()
+        return next_words_of_texts(model, texts, np.broadcast_to(inputs["k"], len(texts)).tolist())
 
     def count_tokens(self, texts: list[bytes]) -> np.ndarray:
         """Counts the tokens of each text, int [texts], by the model's own tokenizer."""

@@ -43,7 +43,7 @@ class Calls:
     """A model that notes how many tokens each call of `step` reads."""
 
     def __init__(self, model):
-        self.path, self.loaded, self.tokens = model.path, model.loaded, []
+        self.path, self.loaded, self.words, self.tokens = model.path, model.loaded, model.words, []
         self._model = model
 
     def inputs(self, signature):

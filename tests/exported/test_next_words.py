@@ -1,11 +1,15 @@
 """Whole words that follow a text, from pieces of words."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tfx_lm.exported import completion
 from tfx_lm.exported.next_words import PIECES_OF_A_WORD, next_words
+from tfx_lm.exported.token_identity import FILE
+from tfx_lm.server.served_model import ServedModel
 
 WORDS = ["<pad>", "<unk>", "<s>", "</s>", "<0xC3>", "<0xB1>", "▁", "▁cat", "▁sat", "s", "at", "▁c", ",", "("]
 END = "</s>"
@@ -76,3 +80,30 @@ def test_candidates_are_whole_words(monkeypatch, text, words):
 
 class Model:
     path = "model"
+
+
+@pytest.fixture(scope="module")
+def in_pieces(save_table_model, tmp_path_factory):
+    """A model that knows cat, cats and sat: after cat, 1/2 for its end, and 1/4 for each of s and sat."""
+    words = ["\u2581cat", "\u2581sat", "s"]
+    never = -100.0
+    half, quarter = math.log(1 / 2), math.log(1 / 4)
+    rows = {  # pad unk s /s cat sat s
+        2: [never, never, never, half, quarter, quarter, never],
+        4: [never, never, never, half, never, quarter, quarter],
+        6: [never, never, never, 0.0, never, never, never],
+    }
+    table = [rows.get(row, [never, never, never, 0.0, never, never, never]) for row in range(7)]
+    folder = save_table_model(words, table, tmp_path_factory.mktemp("pieces") / "7")
+    Path(folder, FILE).parent.mkdir(exist_ok=True)
+    Path(folder, FILE).write_text(json.dumps({"vocabulary_kind": "subwords"}))
+    return folder
+
+
+def test_the_server_proposes_whole_words(in_pieces):
+    served = ServedModel(in_pieces)
+    found = served.call("next_word", {"text": np.array([b"", b"\xe2\x96\x81cat"]), "k": np.array([3, 1], np.int32)})
+    assert found["words"].tolist() == [[b"sat", b"cat", b"cats"], [b"sat", b"", b""]]
+    assert np.exp(found["log_probabilities"][0]).tolist() == pytest.approx([1 / 4, 3 / 16, 1 / 16])
+    assert found["log_probabilities"].dtype == np.float32
+    assert served.call("next_word", {"text": np.array([b""]), "k": np.array([9], np.int32)})["words"].shape == (1, 3)

@@ -1,6 +1,7 @@
 """The playground in a real browser, headless."""
 
 import json
+import math
 import urllib.error
 import urllib.request
 
@@ -56,6 +57,27 @@ def test_an_empty_text_has_an_end_and_candidates(page):
     page.fill("#text", "")
     expect_words(page, ("⏎", "3.0"))
     sync_api.expect(page.locator("#candidates tr")).to_have_count(2)
+
+
+def test_pieces_of_words_are_shown_as_words(page):
+    pieces = ["\u2581the", "\u2581cat", "s", ",", "\u2581", "<0xC3>", "<0xB1>", "'", "s", "\u732b", "</s>"]
+
+    def answer(route):
+        if "next_word" in route.request.post_data:
+            outputs = {"words": [["cats", ""]], "log_probabilities": [[-math.log(2), None]]}
+        else:
+            bits = [[-math.log(2)] * len(pieces)]
+            outputs = {"words": [pieces], "ids": [[9] * len(pieces)], "mask": [[1.0] * len(pieces)],
+                       "log_probabilities": bits, "truncated_tokens": [0]}  # fmt: skip
+        route.fulfill(json={"outputs": outputs})
+
+    page.route("**/*:predict", answer)
+    page.fill("#text", "the cats, \u00f1's\u732b")
+    words = [("the", "1.0"), ("cats", "2.0"), (",", "1.0"), ("\u00f1's", "5.0"), ("\u732b", "1.0"), ("\u23ce", "1.0")]
+    expect_words(page, *words)
+    assert page.inner_text("#tokens") == "11"
+    assert page.locator("#candidates button").all_inner_texts() == ["cats"]
+    assert page.problems == []
 
 
 def test_text_is_text_and_never_html(page):
