@@ -13,6 +13,7 @@ from contextlib import contextmanager
 Listener = Callable[[str, "float | None"], None]
 
 _listeners: list[Listener] = []
+_parts: list[tuple[str, float, float]] = []
 
 
 def report(text: str, fraction: float | None = None) -> None:
@@ -22,6 +23,8 @@ def report(text: str, fraction: float | None = None) -> None:
         text: One short line, such as `epoch 2/5  loss 5.21  perplexity 183  4,480 tokens/s`.
         fraction: Share of the node's work that is done, 0.0 to 1.0; None if unknown.
     """
+    for title, begin, share in reversed(_parts):
+        text, fraction = f"{title}  {text}", begin if fraction is None else begin + share * fraction
     if not _listeners:
         logging.getLogger(__name__).info(text)
     for listener in _listeners:
@@ -36,6 +39,22 @@ def listening(listener: Listener) -> Iterator[None]:
         yield
     finally:
         _listeners.remove(listener)
+
+
+@contextmanager
+def part(title: str, begin: float, share: float) -> Iterator[None]:
+    """Makes every `report` inside the `with` block one of a part of the node's work.
+
+    Args:
+        title: Stands before the text of each report, such as `trial 2 of 20`.
+        begin: Share of the node's work that is done when the part begins.
+        share: The part's share of the node's work.
+    """
+    _parts.append((title, begin, share))
+    try:
+        yield
+    finally:
+        _parts.pop()
 
 
 def log_only() -> None:

@@ -69,6 +69,7 @@ setup(
         f"tensorboard>=2.20; {NEW_STACK}",
         # TFX decides the versions of these.
         "keras",
+        "keras-tuner",
         "ml-metadata",
         "numpy",
         "protobuf",

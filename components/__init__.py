@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .text_example_gen.component import TextExampleGen
     from .text_transform.component import TextTransform
     from .trainer.component import MaskedTrainer
+    from .tuner.component import MaskedTuner
 
 __all__ = [
     "AtomicPusher",
@@ -30,6 +31,7 @@ __all__ = [
     "DriftValidator",
     "MaskedEvaluator",
     "MaskedTrainer",
+    "MaskedTuner",
     "Report",
     "ServingCheck",
     "StartingModel",
@@ -47,6 +49,7 @@ __getattr__, __dir__ = lazy_names(
         "DriftValidator": "drift_validator.component.DriftValidator",
         "MaskedEvaluator": "evaluator.component.MaskedEvaluator",
         "MaskedTrainer": "trainer.component.MaskedTrainer",
+        "MaskedTuner": "tuner.component.MaskedTuner",
         "Report": "report.component.Report",
         "ServingCheck": "serving_check.component.ServingCheck",
         "StartingModel": "starting_model.component.StartingModel",

@@ -17,6 +17,7 @@ from ..components.drift_validator.options import DriftOptions
 from ..components.pusher.options import PusherOptions
 from ..components.serving_check.options import ServingCheckOptions
 from ..components.text_example_gen.options import InputOptions
+from ..components.tuner.options import TunerOptions
 from ..errors import SettingError, escape
 from ..exported.gate_options import DerivedSlice, GateOptions, as_sequence
 from ..exported.plain_path import pattern_letters
@@ -90,6 +91,7 @@ class PipelineConfig(Settings):
     vocabulary: VocabularyOptions = VocabularyOptions()
     trainer: TrainerConfig = TrainerConfig()
     drift: DriftOptions = DriftOptions()
+    tuner: TunerOptions = TunerOptions()
     gate: GateConfig
     serving_check: ServingCheckOptions = ServingCheckOptions()
     pusher: PusherOptions = PusherOptions()
@@ -132,17 +134,18 @@ class PipelineConfig(Settings):
 
     @model_validator(mode="after")
     def _a_line_fits_into_a_batch(self) -> PipelineConfig:
-        length, batch_tokens = self.data.max_length, self.trainer.batch_tokens
+        length, batch_tokens = self.data.max_length, self.smallest_batch()
+        key = "trainer.batch_tokens" if batch_tokens == self.trainer.batch_tokens else "tuner.space.batch_tokens"
         context, least = self.data.context_tokens, MINIMUM_LENGTH if length == AUTO else length
         if context and context + least > batch_tokens:
             raise ValueError(
-                f"data.context_tokens={context}: a batch holds only trainer.batch_tokens={batch_tokens} tokens, for a "
-                f"line's context and its own ({least}); lower data.context_tokens, or raise trainer.batch_tokens"
+                f"data.context_tokens={context}: a batch holds only {key}={batch_tokens} tokens, for a line's "
+                f"context and its own ({least}); lower data.context_tokens, or raise {key}"
             )
         if length != AUTO and length > batch_tokens:
             raise ValueError(
-                f"data.max_length={length}: a batch holds only trainer.batch_tokens={batch_tokens} tokens; lower "
-                "data.max_length, or raise trainer.batch_tokens"
+                f"data.max_length={length}: a batch holds only {key}={batch_tokens} tokens; lower data.max_length, or "
+                f"raise {key}"
             )
         return self
 
@@ -168,6 +171,25 @@ class PipelineConfig(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _trials_can_be_trained(self) -> PipelineConfig:
+        if self.tuner.trials and self.trainer.warm_start is not None:
+            raise ValueError(
+                f"tuner.trials={self.tuner.trials}: trials start from new weights, and trainer.warm_start="
+                f"{self.trainer.warm_start} does not; tune without trainer.warm_start first, or set tuner.trials=0"
+            )
+        if self.tuner.trials and self.trainer.workers > 1:
+            raise ValueError(
+                f"tuner.trials={self.tuner.trials}: trials train in one process, and trainer.workers="
+                f"{self.trainer.workers}; set trainer.workers=1"
+            )
+        return self
+
+    def smallest_batch(self) -> int:
+        """Returns the tokens of a batch that every line must fit into: of the Trainer's, and of every trial's."""
+        tried = self.tuner.space.get("batch_tokens", ()) if self.tuner.trials else ()
+        return min((self.trainer.batch_tokens, *tried))
+
     def needs_model(self) -> bool:
         """Returns whether a run takes weights or words from an earlier model."""
         return self.trainer.warm_start is not None or self.vocabulary.from_ is not None
@@ -190,7 +212,7 @@ class PipelineConfig(Settings):
         return TextOptions(
             **lines,
             vocabulary=self.vocabulary,
-            auto_limit=self.trainer.batch_tokens - self.data.context_tokens,
+            auto_limit=self.smallest_batch() - self.data.context_tokens,
             context_tokens=self.data.context_tokens,
             normalization=self.data.normalization,
         )

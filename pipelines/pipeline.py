@@ -22,6 +22,7 @@ from ..components.starting_model.component import StartingModel
 from ..components.text_example_gen.component import TextExampleGen
 from ..components.text_transform.component import TextTransform
 from ..components.trainer.component import MaskedTrainer
+from ..components.tuner.component import MaskedTuner
 from ..remote import is_remote
 from .beam.arguments import beam_arguments
 from .code_digest import code_digest
@@ -58,7 +59,7 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
         A pipeline that any TFX orchestrator runs. Its nodes, in order: TextExampleGen, StatisticsGen, SchemaGen,
         ExampleValidator, Transform, Trainer, Baseline, Evaluator, Report, ServingCheck, Pusher. With
         `trainer.warm_start` or `vocabulary.from`, StartingModel comes before Transform; with a threshold of `drift`,
-        DriftValidator comes after StartingModel.
+        DriftValidator comes after StartingModel; with `tuner.trials`, Tuner comes before Trainer.
     """
     output = config.output_folder()
     push_destination = f"{output}/serving"
@@ -96,6 +97,17 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     )
     if drift_validator is not None and config.drift.on_anomaly == "stop":
         transform.add_upstream_node(drift_validator)
+    tuner = None
+    if config.tuner.trials:
+        tuner = MaskedTuner(
+            examples=transform.outputs["transformed_examples"],
+            transform_graph=transform.outputs["transform_graph"],
+            schema=schema_gen.outputs["schema"],
+            tuner=config.tuner,
+            trainer=config.trainer.options(),
+            transform=text_options,
+            search_directory=f"{output}/tuning_backup",
+        )
     trainer = MaskedTrainer(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -104,6 +116,7 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
         transform=text_options,
         backup_directory=f"{output}/training_backup",
         base_model=None if config.trainer.warm_start is None else base_model,
+        hyperparameters=None if tuner is None else tuner.outputs["best_hyperparameters"],
     )
     baseline = Baseline(model=trainer.outputs["model"], push_destination=push_destination)
     evaluator = MaskedEvaluator(
@@ -137,13 +150,14 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
         examples=example_gen.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
         anomalies=None if drift_validator is None else drift_validator.outputs["anomalies"],
+        tuner_results=None if tuner is None else tuner.outputs["tuner_results"],
         config=config.model_dump(mode="json", by_alias=True),
     )
     components = [
         example_gen, statistics_gen, schema_gen, example_validator, transform, trainer, baseline, evaluator,
         serving_check, pusher, report,
     ]  # fmt: skip
-    components += [node for node in (named_model, served_model, drift_validator) if node is not None]
+    components += [node for node in (named_model, served_model, drift_validator, tuner) if node is not None]
     for component in components:
         add_to_fingerprint(component, "code_digest", code_digest())
     # If the output is not on this machine, it has no store: Kubeflow has its own.

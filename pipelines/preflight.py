@@ -119,7 +119,8 @@ def check_vocabulary(config: PipelineConfig) -> None:
 
 def _check_not_made_here(paths: Iterable[str], output: Path) -> None:
     """Raises a `ConfigurationError` if a pattern matches what an earlier run wrote: a run would train on it."""
-    made = [output.resolve() / name for name in ("artifacts", "logs", "serving", "training_backup", "summary.json")]
+    folders = ("artifacts", "logs", "serving", "training_backup", "tuning_backup")
+    made = [output.resolve() / name for name in (*folders, "summary.json", "tuned.yaml")]
     for path in paths:
         resolved = Path(path).resolve()
         if any(resolved.is_relative_to(place) for place in made):

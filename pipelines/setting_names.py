@@ -9,6 +9,7 @@ from ..components.drift_validator.options import DriftOptions
 from ..components.pusher.options import PusherOptions
 from ..components.serving_check.options import ServingCheckOptions
 from ..components.text_example_gen.options import InputOptions
+from ..components.tuner.options import TunerOptions
 from ..errors import SettingError
 from ..exported.gate_options import GateOptions
 from ..model.options import TrainerOptions
@@ -24,6 +25,7 @@ _SECTIONS: tuple[tuple[str, type[Settings]], ...] = (
     ("vocabulary", VocabularyOptions),
     ("trainer", TrainerOptions),
     ("drift", DriftOptions),
+    ("tuner", TunerOptions),
     ("gate", GateOptions),
     ("serving_check", ServingCheckOptions),
     ("pusher", PusherOptions),

@@ -31,6 +31,7 @@ class ReportSpec(types.ComponentSpec):
         specs.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
         specs.TRANSFORM_GRAPH_KEY: component_spec.ChannelParameter(type=standard_artifacts.TransformGraph),
         specs.ANOMALIES_KEY: component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies, optional=True),
+        specs.TUNER_RESULTS_KEY: component_spec.ChannelParameter(type=standard_artifacts.TunerResults, optional=True),
     }
     OUTPUTS = {REPORT_KEY: component_spec.ChannelParameter(type=HTML)}  # noqa: RUF012, as TFX declares it
 
@@ -53,6 +54,7 @@ class Report(base_beam_component.BaseBeamComponent):
         transform_graph: types.BaseChannel,
         baseline_model: types.BaseChannel | None = None,
         anomalies: types.BaseChannel | None = None,
+        tuner_results: types.BaseChannel | None = None,
         *,
         config: Mapping[str, Any] | None = None,
         example_splits: Sequence[str] | None = None,
@@ -68,6 +70,7 @@ class Report(base_beam_component.BaseBeamComponent):
             transform_graph: The `TransformGraph`; its vocabulary is read.
             baseline_model: The `Model` that the Evaluator compared with; the channel may be empty.
             anomalies: The `ExampleAnomalies` of a DriftValidator.
+            tuner_results: The `TunerResults` of a MaskedTuner, whose trials the page shows.
             config: The run's configuration as the page shows it; JSON values.
             example_splits: Splits whose text is counted; None: all.
         """
@@ -80,6 +83,7 @@ class Report(base_beam_component.BaseBeamComponent):
                 examples=examples,
                 transform_graph=transform_graph,
                 anomalies=anomalies,
+                tuner_results=tuner_results,
                 config=json.dumps(dict(config or {})),
                 example_splits=json_utils.dumps(None if example_splits is None else list(example_splits)),
                 report=types.Channel(type=HTML),

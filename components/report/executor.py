@@ -35,6 +35,7 @@ from ..text_example_gen.input_warnings import input_warnings
 from ..trainer.precision import read_precision
 from ..trainer.started_from import read_started_from
 from ..trainer.training_warnings import training_warnings
+from ..tuner.results import read_trials
 from .artifact import page_path, warnings_path
 from .baseline_warnings import baseline_warnings
 from .curves import read_curves
@@ -59,7 +60,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         Args:
             input_dict: `evaluation`, `model`, `model_run`, `examples`, `transform_graph`; optionally
-                `baseline_model`, and `anomalies` of a DriftValidator.
+                `baseline_model`, `anomalies` of a DriftValidator and `tuner_results` of a MaskedTuner.
             output_dict: `report`.
             exec_properties: `config`, a JSON object; `example_splits`, a JSON list, or null for all splits;
                 `code_digest`, a string, optional.
@@ -111,6 +112,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             precision=read_precision(model_run.uri),
             started_from=read_started_from(model_run.uri),
             drift=drift,
+            trials=[
+                trial for results in input_dict.get(specs.TUNER_RESULTS_KEY, []) for trial in read_trials(results.uri)
+            ],
             counts=counts,
             max_length=max_length,
             max_length_is_smallest=max_length == smallest,

@@ -62,6 +62,7 @@ class Page:
         config: The run's configuration, JSON values.
         pieces_per_word: With subwords, the average of each split; empty with words.
         drift: The training text beside that of the served model, if it was compared.
+        trials: From `tuner.results.read_trials`; empty without a search.
     """
 
     verdict: Verdict
@@ -79,6 +80,7 @@ class Page:
     config: Mapping[str, Any]
     pieces_per_word: Mapping[str, float] = dataclasses.field(default_factory=dict)
     drift: Drift | None = None
+    trials: Sequence[Mapping[str, Any]] = ()
 
 
 def template(name: str) -> jinja2.Template:
@@ -120,6 +122,8 @@ def render(page: Page) -> str:
         scores=tables.score_rows(total),
         slices=tables.slice_rows(page.results),
         epochs=tables.epoch_rows(page.curves),
+        tried=tables.tried_options(page.trials),
+        trials=tables.trial_rows(page.trials),
         best=best_epoch(dict(page.curves)),
         bins=figures.length_bins(list(page.counts.values()), page.max_length),
         splits=tables.split_rows(page.counts, page.max_length),

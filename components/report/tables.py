@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
-from typing import get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_args
 
 from ...exported.scores import Criterion
 from ..drift_validator.drift import TOKENS_PER_LINE, UNKNOWN_SHARE, Drift
 from ..evaluator.results import Scores, SliceResult
 from ..text_counts import TextCounts
+from ..tuner.results import best_trial, value_text
 from . import numbers
 from .curves import TRAIN, VALIDATION, Curves
 
@@ -140,6 +141,26 @@ def epoch_rows(curves: Mapping[str, Curves]) -> list[tuple[int, list[str]]]:
     ]
     epochs = sorted({epoch for points, _ in columns for epoch in points})
     return [(epoch, [form(points.get(epoch)) for points, form in columns]) for epoch in epochs]
+
+
+def tried_options(trials: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns the options that the trials of a search tried; none without a search."""
+    return list(trials[0]["values"]) if trials else []
+
+
+def trial_rows(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
+    """Returns each trial of a search: its number, and its perplexity, or why it failed, and its values."""
+    best = best_trial(trials) if trials else None
+    rows = []
+    for number, trial in enumerate(trials, 1):
+        result = trial["failure"] if trial["perplexity"] is None else numbers.number(trial["perplexity"])
+        rows.append(
+            (
+                f"{number}, the best" if trial is best else str(number),
+                [result, *map(value_text, trial["values"].values())],
+            )
+        )
+    return rows
 
 
 @dataclasses.dataclass(frozen=True)

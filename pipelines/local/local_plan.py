@@ -29,8 +29,9 @@ def plan_run(config: PipelineConfig, from_nodes: Collection[str], to_nodes: Coll
     if config.trainer.precision == "auto":
         # On this machine: a run on another one may train in another precision, and must not take this model from the
         # cache. (A training that another kind of machine began keeps its precision, and counts as this machine's.)
-        (trainer,) = (node for node in pipeline.components if node.id == "Trainer")
-        add_to_fingerprint(trainer, "precision", choose_precision(config.trainer.options()).value)
+        for node in pipeline.components:
+            if node.id in ("Tuner", "Trainer"):
+                add_to_fingerprint(node, "precision", choose_precision(config.trainer.options()).value)
     return plan_pipeline(pipeline, from_nodes, to_nodes)
 
 

@@ -14,6 +14,7 @@ from ..nodes.node_result import NodeResult
 from ..results.pruned import Pruned
 from ..results.summary import write_summary
 from ..results.summary_tables import print_summary
+from ..results.tuned_configuration import write_tuned_configuration
 from .local_runner import run_pipeline
 from .output_lock import HeldLock, locked_output
 from .processes import call
@@ -70,6 +71,8 @@ def _run(
             summary = {**summary, "pruned": pruned.as_json(), "warnings": warnings}
             write_summary(summary, output / "summary.json")
         print_summary(summary, console)
+        if tuned := write_tuned_configuration(config, summary, output):
+            console.print(f"Configuration with the best trial: {tuned}", highlight=False, soft_wrap=True)
         for node in nodes:
             if node.error:
                 console.print(f"{node.id} failed: {node.error}", highlight=False, soft_wrap=True)

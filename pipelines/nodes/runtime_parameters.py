@@ -12,6 +12,7 @@ from ...components.text_example_gen.component import TextExampleGen
 from ...components.text_example_gen.spans import SPANS_KEY
 from ...components.trainer.component import MaskedTrainer
 from ...components.trainer.overrides import property_of
+from ...components.tuner.component import MaskedTuner
 from ..config import PipelineConfig
 from .run_parameters import DATA_PATH, DATA_SPANS
 
@@ -19,7 +20,8 @@ from .run_parameters import DATA_PATH, DATA_SPANS
 def add_runtime_parameters(pipeline: tfx_pipeline.Pipeline, config: PipelineConfig) -> dict[str, Any]:
     """Turns the folder of the data, the spans and each number of the `trainer` section into a runtime parameter.
 
-    The spans (`data_spans`) are one only if patterns have markers.
+    The spans (`data_spans`) are one only if patterns have markers. With `tuner.trials`, options that are tried are no
+    parameters, since the Tuner decides them; the others are those of its trials, too.
 
     The defaults are the values of the configuration.
 
@@ -36,14 +38,15 @@ def add_runtime_parameters(pipeline: tfx_pipeline.Pipeline, config: PipelineConf
         defaults[name] = default
         return data_types.RuntimeParameter(name=name, ptype=type(default), default=default)
 
+    tried = config.tuner.space if config.tuner.trials else {}
     for node in pipeline.components:
         properties = node.exec_properties
         if isinstance(node, TextExampleGen):
             properties[specs.INPUT_BASE_KEY] = parameter(DATA_PATH, properties[specs.INPUT_BASE_KEY])
             if SPANS_KEY in properties:
                 properties[SPANS_KEY] = parameter(DATA_SPANS, properties[SPANS_KEY])
-        elif isinstance(node, MaskedTrainer):
+        elif isinstance(node, MaskedTrainer | MaskedTuner):
             for name, value in config.trainer.options().model_dump().items():
-                if type(value) in (int, float):
+                if type(value) in (int, float) and name not in tried:
                     properties[property_of(name)] = parameter(property_of(name), value)
     return defaults

@@ -23,6 +23,7 @@ from ...components.text_example_gen.spans import SPANS_KEY
 from ...components.text_transform.vocabulary_file import learned_words, vocabulary_file
 from ...components.trainer.precision import read_precision
 from ...components.trainer.started_from import read_started_from
+from ...components.tuner.results import read_trials
 from ...errors import messages
 from ...exported.damage import UnreadableError, damage
 from ...exported.score_warnings import score_warnings
@@ -60,8 +61,9 @@ def collect_summary(
         `unmeasured`; `tokens_per_line`, `unknown_share` and `length_shares`, each `before` and `now`; and the
         `anomalies`, one sentence each; `pushed_model` is null if nothing was pushed, or if the version that a cached
         Pusher pushed is gone, with a warning; `pieces_per_word` stands there with subwords only; `report` is null if no
-        report was written; `pruned` is null, since the pruning comes after this (see `pruned.Pruned`). Losses are in
-        nats.
+        report was written; `pruned` is null, since the pruning comes after this (see `pruned.Pruned`); `tuner` stands
+        there with `tuner.trials` only: for each trial its `values` by option of the trainer, its lowest validation
+        `perplexity`, null if it failed, its `failure` and its `seconds`. Losses are in nats.
     """
     ended = {node.id for node in nodes if node.state in ("COMPLETE", "CACHED")}
 
@@ -73,6 +75,8 @@ def collect_summary(
     examples, graph = output("Transform", "transformed_examples"), output("Transform", "transform_graph")
     pieces = None if examples is None or graph is None else _pieces_per_word(examples.uri, graph.uri)
     anomalies = output("DriftValidator", "anomalies")
+    tuner_results = output("Tuner", "tuner_results")
+    trials = None if tuner_results is None else _readable(read_trials, tuner_results.uri)
     pushed, report = output("Pusher", "pushed_model"), output("Report", "report")
     pushed_model = None if pushed is None else pushed_folder(pushed)
     results = dict.fromkeys(_EVALUATION) if evaluation is None else summarize_evaluation(evaluation.uri, yaml_key)
@@ -113,6 +117,7 @@ def collect_summary(
         **results,
         **({} if pieces is None else {"pieces_per_word": round(pieces, 4)}),
         **({} if anomalies is None else {"drift": Drift.read(anomalies.uri).as_json(yaml_key)}),
+        **({} if trials is None else {"tuner": trials}),
         "precision": None if model_run is None else _recorded(read_precision, model_run.uri),
         "started_from": None if model_run is None else _recorded(read_started_from, model_run.uri),
         "serving_check": None if check is None else read_verdict(check.uri, yaml_key),
@@ -133,17 +138,22 @@ def _pieces_per_word(transformed_examples: str, transform_graph: str) -> float |
     try:
         pieces = held_out_pieces_per_word(transformed_examples, transform_graph)
     except (OSError, ValueError, tf.errors.OpError):
-        return None  # As in `_recorded`.
+        return None  # As in `_readable`.
     return None if pieces is None or math.isnan(pieces) else pieces
+
+
+def _readable(read: Callable[[str], Any], uri: str) -> Any:
+    """Returns what a node recorded; None if it cannot be read."""
+    try:
+        return read(uri)
+    except (ValueError, KeyError, tf.errors.OpError):
+        # A damaged file must not cost the summary of a run that is done.
+        return None
 
 
 def _recorded(read: Callable[[str], Any], model_run_uri: str) -> dict[str, Any] | None:
     """Returns what the Trainer recorded, as a mapping."""
-    try:
-        found = read(model_run_uri)
-    except (ValueError, KeyError, tf.errors.OpError):
-        # A damaged file must not cost the summary of a run that is done.
-        return None
+    found = _readable(read, model_run_uri)
     return None if found is None else found._asdict()
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ...components.text_example_gen.span_numbers import spans_in_words
 from ...components.trainer.started_from import StartedFrom
+from ...components.tuner.results import best_trial, value_text
 from .pruned import Pruned
 
 INTERVAL = "  95 % interval"
@@ -32,6 +33,8 @@ def print_summary(summary: dict[str, Any], console: Console) -> None:
         console.print(f"Spans read: {spans_in_words(summary['spans'])}.", highlight=False)
     if "drift" in summary:
         _print_drift(summary["drift"], console)
+    if "tuner" in summary:
+        console.print(_trials_table(summary["tuner"]))
     if summary["precision"]:
         console.print("Trained in {value}, since {reason}.".format(**summary["precision"]), highlight=False)
     if summary["started_from"]:
@@ -60,6 +63,18 @@ def _print_drift(drift: dict[str, Any], console: Console) -> None:
     console.print(f"{found} against the text of {drift['compared_with']}.", highlight=False, soft_wrap=True)
     for anomaly in drift["anomalies"]:
         console.print(f"  {anomaly}", highlight=False)
+
+
+def _trials_table(trials: list[dict[str, Any]]) -> Table:
+    best = best_trial(trials)
+    table = Table("Trial", "Perplexity", title=f"{len(trials)} trials, the best marked with *", title_justify="left")
+    for name in best["values"]:
+        table.add_column(name)
+    for number, trial in enumerate(trials, 1):
+        mark = " *" if trial is best else ""
+        score = "failed" if trial["perplexity"] is None else f"{trial['perplexity']:.2f}{mark}"
+        table.add_row(str(number), score, *map(value_text, trial["values"].values()))
+    return table
 
 
 def _print_serving_check(check: dict[str, Any], console: Console) -> None:

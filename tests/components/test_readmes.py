@@ -21,6 +21,7 @@ COMPONENTS = {
     "starting_model": "StartingModel",
     "text_example_gen": "TextExampleGen",
     "trainer": "MaskedTrainer",
+    "tuner": "MaskedTuner",
 }
 
 

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from helpers.local_run import CONFIG, Run, made_up_corpus, run_here, run_pipeline, tfx_lm
 from tfx_lm.cli.cli import main
+from tfx_lm.pipelines.config import load_config
 
 pytestmark = pytest.mark.slow
 
@@ -195,6 +196,26 @@ def test_a_rollback_goes_back_to_the_first_model(changed, first):
     withdrawn = serving / f"withdrawn-{Path(changed.summary['pushed_model']).name}"
     assert (withdrawn / "saved_model.pb").exists()
     withdrawn.rename(changed.summary["pushed_model"])
+
+
+def test_a_search_whose_best_trial_the_trainer_follows(folder, changed):
+    run = run_here(
+        "run", "--config", folder / "small.yaml", "--data", folder / "corpus.txt", "--output", folder / "output",
+        "--to", "Trainer", "--set", "tuner.trials=2", "--set", "tuner.space={learning_rate: [1.0e+9]}",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    own, diverged = json.loads((folder / "output" / "summary.json").read_text())["tuner"]
+    assert (own["values"], diverged["values"]) == ({"learning_rate": 0.02}, {"learning_rate": 1e9})
+    assert (own["failure"], diverged["perplexity"]) == (None, None)
+    assert "the training diverged" in diverged["failure"]
+    newest = max((folder / "output" / "artifacts" / "Trainer" / "model_run").iterdir(), key=lambda path: int(path.name))
+    record = json.loads((newest / "training.json").read_text())
+    assert record["options"]["learning_rate"] == 0.02
+    # A trial is the Trainer's own training.
+    assert min(epoch["validation_perplexity"] for epoch in record["epochs"]) == own["perplexity"]
+    assert list((folder / "output" / "tuning_backup").iterdir()) == []
+    tuned = load_config(folder / "output" / "tuned.yaml")
+    assert (tuned.trainer, tuned.tuner.trials) == (load_config(folder / "small.yaml").trainer, 0)
 
 
 def test_a_failed_node_says_why_and_leaves_what_was_made(folder, changed):

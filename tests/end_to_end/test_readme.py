@@ -48,6 +48,14 @@ ELSEWHERE |= dict.fromkeys(
     ),
     "tests/faults",
 )
+# A search.
+ELSEWHERE |= dict.fromkeys(
+    (
+        "tfx-lm run --data 'corpus/*.txt' --output my-model --set gate.max_perplexity=300 --set tuner.trials=20",
+        "tfx-lm run --config my-model/tuned.yaml",
+    ),
+    "tests/end_to_end/test_local_run.py",
+)
 # Python snippets that something else runs, by a part of their text.
 SNIPPETS_ELSEWHERE = {
     "create_dag(": "tests/pipelines/airflow, which has Airflow's environment",

@@ -71,6 +71,13 @@ def test_who_takes_the_starting_model(tmp_path, settings, takes):
         assert named == ({"model_path": "/models/7"} if by_path else {"push_destination": f"{tmp_path}/serving"})
 
 
+@pytest.mark.parametrize("trials", [0, 2])
+def test_the_trainer_takes_what_a_tuner_found(tmp_path, trials):
+    settings = ["data.files=a.txt", "gate.max_perplexity=9", f"output={tmp_path}", f"tuner.trials={trials}"]
+    compiled = graph(compile_pipeline(create_pipeline(load_config(None, settings))))
+    assert ("Tuner" in compiled) == ("Tuner" in compiled["Trainer"]) == bool(trials)
+
+
 def test_one_model_gives_weights_and_words():
     with pytest.raises(
         ConfigurationError, match=r"^vocabulary.from=baseline: trainer.warm_start=/models/7 names anoth"

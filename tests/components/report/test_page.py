@@ -76,6 +76,19 @@ def test_a_page_with_a_baseline(pages):
     assert "NaN" not in text
 
 
+def test_a_page_with_a_search(pages):
+    trials = [
+        {"values": {"units": 8, "dropout": 0.0}, "perplexity": 52.25, "failure": None, "seconds": 2.0},
+        {"values": {"units": 16, "dropout": 0.0}, "perplexity": 41.0, "failure": None, "seconds": 2.0},
+        {"values": {"units": 8, "dropout": 0.5}, "perplexity": None, "failure": "loss=nan in epoch 1", "seconds": 1.0},
+    ]
+    text = Outline(render(dataclasses.replace(pages["first"](), trials=trials))).text
+    assert (
+        "Trial Validation perplexity units dropout 1 52.25 8 0 2, the best 41.00 16 0 3 loss=nan in epoch 1 8 0.5"
+        in text
+    )
+
+
 def test_a_first_run(pages):
     text = Outline(render(pages["first"]())).text
     assert "✗ Not blessed" in text

@@ -118,6 +118,19 @@ def test_the_code_digest_and_the_paths_survive(spec):
     assert custom_config["backup_directory"] == "gs://bucket/small/training_backup"
 
 
+def test_a_tuner(small_config, tmp_path):
+    config = load_config(small_config, ["tuner.trials=2", "tuner.space={dropout: [0.1]}"])
+    kubeflow_runner.compile_pipeline(config, tmp_path / "pipeline.yaml")
+    root = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())["root"]
+    tuner, trainer = (root["dag"]["tasks"][name] for name in ("Tuner", "Trainer"))
+    assert tuner["inputs"]["parameters"]["trainer_epochs"] == {"componentInputParameter": "trainer_epochs"}
+    custom_config = json.loads(tuner["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"])
+    assert custom_config["search_directory"] == "gs://bucket/small/tuning_backup"
+    given = trainer["inputs"]["artifacts"]["hyperparameters"]["taskOutputArtifact"]
+    assert given == {"producerTask": "Tuner", "outputArtifactKey": "best_hyperparameters"}
+    assert "trainer_dropout" not in root["inputDefinitions"]["parameters"]
+
+
 def cached_tasks(spec) -> set[str]:
     return {
         name for name, task in spec["root"]["dag"]["tasks"].items() if task["cachingOptions"].get("enableCache", False)

@@ -43,6 +43,19 @@ def test_a_runs_values_reach_the_nodes(compiled):
     assert property_in(ir, "Trainer", "trainer_dropout") == pytest.approx(0.2)
 
 
+def test_what_a_tuner_decides_is_no_parameter_and_the_others_are_its_trials_too(tmp_path):
+    given = ["tuner.trials=2", "tuner.space={dropout: [0.1]}", "data.files=/a.txt", "gate.max_perplexity=9"]
+    config = load_config(None, [*given, f"output={tmp_path}"])
+    pipeline = create_pipeline(config)
+    defaults = add_runtime_parameters(pipeline, config)
+    assert "trainer_dropout" not in defaults
+    ir = compile_pipeline(pipeline, defaults)
+    with pytest.raises(ConfigurationError, match="trainer_dropout"):
+        set_parameters(ir, "run-1", {"trainer_dropout": 0.5})
+    set_parameters(ir, "run-1", {"trainer_epochs": 3})
+    assert [property_in(ir, node, "trainer_epochs") for node in ("Tuner", "Trainer")] == [3, 3]
+
+
 def test_a_wrong_value_is_refused(compiled):
     ir, _ = compiled
     with pytest.raises(ConfigurationError, match="parameter trainer_epochs='many': must be like its default, 10"):

@@ -5,6 +5,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from ml_metadata.proto import metadata_store_pb2
 from rich.console import Console
 from tfx_lm import exit_codes
@@ -25,6 +26,7 @@ from tfx_lm.pipelines.results.collect import collect_summary
 from tfx_lm.pipelines.results.comparison_tables import print_comparison
 from tfx_lm.pipelines.results.summary import write_summary
 from tfx_lm.pipelines.results.summary_tables import print_summary
+from tfx_lm.pipelines.results.tuned_configuration import write_tuned_configuration
 
 CONFIG = load_config(None, ["gate.max_perplexity=100"])
 
@@ -241,3 +243,31 @@ def test_drift_is_in_the_summary_and_on_the_terminal(tmp_path):
     assert "No drift against the text of /serving/7.\n" in printed(summary)
     summary["drift"]["unmeasured"] = "no model of other text is served yet"
     assert "No drift is measured: no model of other text is served yet.\n" in printed(summary)
+
+
+TRIALS = [
+    {"values": {"units": 8, "dropout": 0.5}, "perplexity": 52.25, "failure": None},
+    {"values": {"units": 16, "dropout": 0.0}, "perplexity": 41.125, "failure": None},
+    {"values": {"units": 32, "dropout": 0.0}, "perplexity": None, "failure": "loss=nan in epoch 1"},
+]
+
+
+def test_all_trials_are_printed_and_the_best_is_marked(tmp_path):
+    lines = [line.replace("│", " ").split() for line in printed(summary_of(tmp_path) | {"tuner": TRIALS}).splitlines()]
+    rows = [line for line in lines if line and line[0] in ("1", "2", "3") and "trials," not in line]
+    assert rows == [["1", "52.25", "8", "0.5"], ["2", "41.12", "*", "16", "0"], ["3", "failed", "32", "0"]]
+
+
+def test_the_configuration_with_the_best_trial_is_one_to_run(tmp_path):
+    config = load_config(None, ["tuner.trials=3", "trainer.units=4", "data.files=corpus.txt", "gate.max_perplexity=9"])
+    path = write_tuned_configuration(config, {"tuner": TRIALS}, tmp_path)
+    assert path == tmp_path / "tuned.yaml"
+    heading, *lines = path.read_text().splitlines()
+    assert heading == "# The best of 3 trials: validation perplexity 41.12."
+    assert yaml.safe_load("\n".join(lines)) == {
+        "data": {"files": ["corpus.txt"]},
+        "trainer": {"units": 16, "dropout": 0.0},
+        "gate": {"max_perplexity": 9.0},
+    }
+    assert load_config(path).tuner.trials == 0
+    assert write_tuned_configuration(config, {}, tmp_path) is None

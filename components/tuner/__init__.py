@@ -1,0 +1,1 @@
+"""MaskedTuner: a search for better options of the trainer."""

@@ -1,0 +1,155 @@
+"""Trials of a search: each trains a model and reports its lowest validation perplexity to Keras Tuner."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import keras_tuner
+import tensorflow as tf
+from keras_tuner.engine import base_tuner
+from keras_tuner.engine import trial as keras_trial
+
+from ... import atomic_file, progress
+from ...model.options import TrainerOptions
+from ...model.transform_graph import TransformGraph
+from ...transform.options import TextOptions
+from ..trainer import input_pipeline
+from ..trainer.backup import Backup
+from ..trainer.distribution import choose_strategy
+from ..trainer.divergence import DivergenceError
+from ..trainer.precision import Precision, choose_precision
+from ..trainer.run_fn import train
+from ..trainer.run_options import tuned
+from ..trainer.same_transform import check_same_transform
+from ..trainer.threads import deal_threads
+from ..trainer.training_record import read_training_record
+from .options import TunerOptions
+from .oracle import PERPLEXITY, make_oracle
+from .results import value_text
+
+
+class Trials(base_tuner.BaseTuner):
+    """Keras Tuner's search over the options of our trainer.
+
+    Each trial is the Trainer's own training, on the same batches, with the same loss and the same validation: its
+    score is the lowest masked validation perplexity of its epochs. A trial that diverges is recorded as failed.
+
+    What a trial reached is kept in `directory`, by its options. A search that was killed is made again there: trials
+    that ended are read, not trained, so the oracle proposes the same ones, and the one that was under way goes on from
+    its backup. Keras Tuner's own state is of no use for that: it is not written in one piece, and a restored oracle
+    proposes other trials.
+
+    Attributes:
+        outcomes: The trials that ended, in their order, JSON types: `values`; `perplexity`, None if it failed;
+            `failure`, why, or None; and `seconds`.
+
+    Args:
+        options: The options of the search.
+        trainer: The options of the trainer; those that are tried are the first trial.
+        text: The options of the text.
+        files: Patterns of the transformed Examples, by split `train` and `eval`.
+        transform_output: The folder of the Transform graph.
+        directory: The folder of the search; another one for other data.
+    """
+
+    def __init__(
+        self,
+        options: TunerOptions,
+        trainer: TrainerOptions,
+        text: TextOptions,
+        files: Mapping[str, list[str]],
+        transform_output: str,
+        directory: str,
+    ):
+        self._options = options
+        self._trainer = trainer
+        self._files = {split: input_pipeline.list_files(list(patterns), split) for split, patterns in files.items()}
+        transform = TransformGraph(transform_output)
+        check_same_transform(transform, text)
+        self._vocabulary_size = transform.vocabulary_size
+        # TensorFlow's threads are dealt once for a process.
+        self._shares = deal_threads(trainer.batch_tokens)
+        self._strategy = choose_strategy(trainer.distribution)
+        self.outcomes: list[dict[str, Any]] = []
+        oracle = make_oracle(options, trainer)
+        super().__init__(oracle, directory=directory, project_name="keras_tuner", overwrite=True)
+        oracle.verbose = 0
+
+    def pre_create_trial(self) -> None:
+        """Ends the search when its minutes are over."""
+        seconds = sum(outcome["seconds"] for outcome in self.outcomes)
+        if self._options.max_minutes is not None and seconds >= 60 * self._options.max_minutes:
+            self.oracle.max_trials = len(self.outcomes)
+
+    def run_trial(self, trial: keras_trial.Trial, **fit_kwargs: Any) -> dict[str, float]:
+        """Trains with the values of a trial, unless that was done before a kill.
+
+        Args:
+            trial: Keras Tuner's trial.
+            **fit_kwargs: Not used.
+
+        Returns:
+            `validation_perplexity`: the lowest of all epochs.
+
+        Raises:
+            keras_tuner.errors.FailedTrialError: The training diverged.
+            keras_tuner.errors.FatalError: Any other error.
+        """
+        number, values = len(self.outcomes) + 1, trial.hyperparameters.values
+        shown = ", ".join(f"{name} {value_text(value)}" for name, value in values.items())
+        share = 1 / self._options.trials
+        with progress.part(f"trial {number} of {self._options.trials} ({shown})", (number - 1) * share, share):
+            progress.report("starts", 0.0)
+            try:
+                outcome = self._outcome(values)
+            except Exception as error:
+                # Keras Tuner would take it for a bad trial.
+                raise keras_tuner.errors.FatalError(str(error)) from error
+        self.outcomes.append(outcome)
+        if outcome["failure"] is not None:
+            raise keras_tuner.errors.FailedTrialError(outcome["failure"])
+        return {PERPLEXITY: outcome["perplexity"]}
+
+    def forget(self) -> None:
+        """Deletes the folder of the search, which is over."""
+        tf.io.gfile.rmtree(self.directory)
+
+    def _outcome(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the entry of a trial in `outcomes`, recorded or new."""
+        epochs = self._options.trial_epochs or self._trainer.epochs
+        options = tuned(self._trainer.model_copy(update={"epochs": epochs}), {"values": dict(values)})
+        precision = choose_precision(options)
+        identity = json.dumps({**options.identity(), "precision": precision.value}, sort_keys=True)
+        folder = f"{self.directory}/trial-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+        record = f"{folder}.json"
+        if tf.io.gfile.exists(record):
+            with tf.io.gfile.GFile(record) as file:
+                outcome: dict[str, Any] = json.load(file)
+            return outcome
+        started = time.monotonic()
+        perplexity, failure = None, None
+        try:
+            perplexity = self._train(options, precision, folder)
+        except DivergenceError as error:
+            failure = str(error)
+        seconds = round(time.monotonic() - started, 3)
+        outcome = {"values": dict(values), "perplexity": perplexity, "failure": failure, "seconds": seconds}
+        atomic_file.write_text(record, json.dumps(outcome))
+        tf.io.gfile.rmtree(folder)
+        return outcome
+
+    def _train(self, options: TrainerOptions, precision: Precision, folder: str) -> float:
+        keras.backend.clear_session()
+        with self._strategy.scope():
+            backup = Backup(folder, {})
+            train(
+                options, self._files["train"], self._files["eval"], self._vocabulary_size, backup, folder,
+                self._shares, precision,
+            )  # fmt: skip
+        record = read_training_record(folder) or {}
+        return min(float(epoch[PERPLEXITY]) for epoch in record["epochs"])
