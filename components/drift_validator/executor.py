@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -94,9 +95,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         counts = self._count(
             CountText(f"{path}/assets/{VOCABULARY_NAME}", identity["tokenizer"], identity["lowercase"]), files, folder
         )
-        # One of the targets is `</s>`. With `auto` the longest line is as long as it is allowed to be.
-        longest = identity["max_length"] - 1 if "max_length" in identity else before.longest
-        now = TextStatistics.count(counts.lengths, counts.unknown, int(counts.words.sum()), longest)
+        now = TextStatistics.count(
+            counts.lengths, counts.unknown, int(counts.words.sum()), longest_counted(identity, before)
+        )
         return Drift(name, "", before, now, find_anomalies(before, now, options))
 
     def _count(self, count: CountText, files: list[str], folder: str) -> TextCounts:
@@ -108,6 +109,24 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             counts = TextCounts.from_json(file.read())
         tf.io.gfile.remove(counted)
         return counts
+
+
+def longest_counted(identity: Mapping[str, Any], before: TextStatistics) -> int | None:
+    """Returns how many tokens of a line are counted, as the text before was cut, too; None: all.
+
+    | `max_length` of the model | longest line before, `</s>` included | counted without `</s>` |
+    |---|---|---|
+    | 64 | 40 or 64 | 63 |
+    | `auto`, at most 2048 | 2048 | 2047 |
+    | `auto`, at most 2048 | 90, which left out one token in a thousand at most | all |
+
+    Args:
+        identity: The model's token identity.
+        before: The text that the model was trained on.
+    """
+    if "max_length" in identity:
+        return int(identity["max_length"]) - 1
+    return before.longest if before.longest + 1 == identity.get("auto_limit") else None
 
 
 def _write_anomalies(output: Any, drift: Drift) -> None:

@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from tfx_lm.components.drift_validator.component import DriftValidator
 from tfx_lm.components.drift_validator.drift import Drift, find_anomalies
-from tfx_lm.components.drift_validator.executor import DriftError, Executor
+from tfx_lm.components.drift_validator.executor import DriftError, Executor, longest_counted
 from tfx_lm.components.drift_validator.options import DriftOptions
 from tfx_lm.errors import SettingError
 from tfx_lm.exported.text_statistics import TextStatistics
@@ -159,3 +159,16 @@ def test_the_new_text_is_counted_as_the_model_reads_it(node, tmp_path):
     assert "; drift.max_tokens_change allows 50.0 %. Check" in sentence
     assert node.anomalies() == {"tokens_per_line": sentence.replace("drift.", "")}
     assert node.output.get_json_value_custom_property("blessed") == {"train": 0}
+
+
+@pytest.mark.parametrize(
+    ("identity", "longest", "counted"),
+    [
+        ({"max_length": 64}, 39, 63),
+        ({"auto_limit": 2048}, 2047, 2047),
+        ({"auto_limit": 2048}, 89, None),
+        ({}, 89, None),
+    ],
+)
+def test_the_docstrings_table(identity, longest, counted):
+    assert longest_counted(identity, TextStatistics.count({longest + 1: 1}, 0, 9)) == counted

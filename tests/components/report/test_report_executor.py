@@ -9,6 +9,7 @@ import tensorflow_transform as tft
 from helpers.examples import text_example, write_records
 from tfx import types
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
+from tfx_lm.components.drift_validator.drift import Anomaly, Drift
 from tfx_lm.components.evaluator.component import MaskedEvaluator
 from tfx_lm.components.evaluator.executor import Executor as EvaluatorExecutor
 from tfx_lm.components.evaluator.extremes import Extremes, Sentence
@@ -17,6 +18,7 @@ from tfx_lm.components.report import executor
 from tfx_lm.components.report.artifact import HTML, page_path
 from tfx_lm.components.report.component import Report
 from tfx_lm.components.report.executor import Executor, vocabulary_of
+from tfx_lm.exported.text_statistics import TextStatistics
 from tfx_lm.exported.token_identity import FILE, write_token_identity
 from tfx_lm.transform import vocabulary
 
@@ -128,6 +130,11 @@ class Run:
 
 def test_a_report_on_a_candidate_and_its_baseline(tmp_path, bigram_model, uniform_model):
     run = Run(tmp_path, bigram_model, uniform_model)
+    anomalies = artifact(standard_artifacts.ExampleAnomalies, tmp_path / "anomalies")
+    before, now = (TextStatistics.count({length: 9}, 0, 9) for length in (5, 9))
+    anomaly = Anomaly("tokens_per_line", "tokens per line moved; {max_tokens_change} allows 25 %", 1.0, 0.25)
+    Drift("/serving/7", "", before, now, (anomaly,)).write(anomalies.uri)
+    run.inputs["anomalies"] = [anomalies]
     text = run.page()
     assert "<h1>small &lt;b&gt;</h1>" in text
     assert "Blessed" in text
@@ -141,6 +148,8 @@ def test_a_report_on_a_candidate_and_its_baseline(tmp_path, bigram_model, unifor
     assert "0123456789abcdef" in text
     assert str(tmp_path / "evaluation") in text
     assert "lines: 30" in text
+    assert "<li>tokens per line moved; max_tokens_change allows 25 %</li>" in text
+    assert '<tr><th scope="row">Tokens per line</th><td>4.00</td><td>8.00</td></tr>' in text
     assert run.page() == text
 
 
