@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_serving.apis import prediction_log_pb2
-from tfx import v1 as tfx
+from tfx.dsl.components.common.importer import Importer
+from tfx.types import standard_artifacts
 from tfx_lm.components import MaskedEvaluator
 from tfx_lm.components.evaluator.eval_config import eval_config
 from tfx_lm.components.evaluator.results import load_results
@@ -21,26 +22,29 @@ from tfx_lm.transform.options import TextOptions
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = tfx.types.standard_artifacts.Examples
+EXAMPLES = standard_artifacts.Examples
 
 TEXT = TextOptions(tokenizer="word", vocabulary={"size": 24}).model_dump(mode="json")
 TRAINER = {"units": 12, "embedding_units": 12, "layers": 1, "epochs": 1, "learning_rate": 0.003}
 
 
-def imported(name: str, kind: type, folder: Path, *splits: str) -> tfx.dsl.Importer:
+def imported(name: str, kind: type, folder: Path, *splits: str) -> Importer:
     """A component that imports what another pipeline has made."""
     properties = {"split_names": json.dumps(splits)} if splits else {}
-    return tfx.dsl.Importer(source_uri=str(folder), artifact_type=kind, properties=properties).with_id(name)
+    return Importer(source_uri=str(folder), artifact_type=kind, properties=properties).with_id(name)
 
 
 def stock_components(folder: Path, made: "Outputs") -> list:
     """TFX's own components, which import functions and a metric of ours; and MaskedEvaluator to compare with."""
+    # Imported here, since the clients of Google Cloud take seconds of each process that collects the tests.
+    from tfx import v1 as tfx
+
     (folder / "hyperparameters").mkdir()
     found = {"space": [], "values": {"learning_rate": 0.0075, "tuner/epochs": 3}}
     (folder / "hyperparameters" / "best_hyperparameters.txt").write_text(json.dumps(found))
 
     examples_of_run = imported("Examples", EXAMPLES, made("CsvExampleGen", "examples"), "train", "eval")
-    schema_of_run = imported("Schema", tfx.types.standard_artifacts.Schema, made("SchemaGen", "schema"))
+    schema_of_run = imported("Schema", standard_artifacts.Schema, made("SchemaGen", "schema"))
     examples, schema = examples_of_run.outputs["result"], schema_of_run.outputs["result"]
     transform = tfx.components.Transform(
         examples=examples,
@@ -49,7 +53,7 @@ def stock_components(folder: Path, made: "Outputs") -> list:
         custom_config=TEXT,
     )
     hyperparameters = tfx.dsl.Importer(
-        source_uri=str(folder / "hyperparameters"), artifact_type=tfx.types.standard_artifacts.HyperParameters
+        source_uri=str(folder / "hyperparameters"), artifact_type=standard_artifacts.HyperParameters
     ).with_id("Tuned")
     trainer = tfx.components.Trainer(
         run_fn="tfx_lm.components.trainer.run_fn.run_fn",
@@ -76,6 +80,8 @@ def stock_components(folder: Path, made: "Outputs") -> list:
 
 
 def run_pipeline(folder: Path, components: list) -> None:
+    from tfx import v1 as tfx
+
     pipeline = tfx.dsl.Pipeline(
         pipeline_name="stock",
         pipeline_root=str(folder / "artifacts"),
@@ -158,8 +164,10 @@ def test_the_bulk_inferrer_scores_each_line_as_score_does(outputs):
     ids=["raw ones to the default signature", "transformed ones"],
 )
 def test_the_bulk_inferrer_refuses_other_examples(outputs, made, tmp_path, node, key, signatures, expected):
+    from tfx import v1 as tfx
+
     examples = imported("Examples", EXAMPLES, (made if node == "CsvExampleGen" else outputs)(node, key), "eval")
-    model = imported("Model", tfx.types.standard_artifacts.Model, outputs("Trainer", "model"))
+    model = imported("Model", standard_artifacts.Model, outputs("Trainer", "model"))
     bulk_inferrer = tfx.components.BulkInferrer(
         examples=examples.outputs["result"],
         model=model.outputs["result"],

@@ -2,17 +2,18 @@
 
 from pathlib import Path
 
-import nbformat
 import pytest
 import tfx_lm
 from helpers.own_run import write_csv
-from nbclient import NotebookClient
 from tfx_lm.exported import load
 
 NOTEBOOK = Path(tfx_lm.__file__).parent / "examples" / "notebook.ipynb"
 
 
 def read_notebook():
+    # Imported here, since Jupyter's modules take a second of each process that collects the tests.
+    import nbformat
+
     return nbformat.read(NOTEBOOK, as_version=4)
 
 
@@ -28,13 +29,17 @@ def shown(cells, source):
 
 
 def test_no_outputs_are_stored():
+    from nbformat import validate
+
     notebook = read_notebook()
-    nbformat.validate(notebook)
+    validate(notebook)
     assert [cell.outputs or cell.execution_count for cell in code_cells(notebook)] == [None] * 12
 
 
 @pytest.mark.slow
 def test_the_cells_show_the_results(tmp_path):
+    from nbclient import NotebookClient
+
     write_csv(tmp_path / "data", 150)
     notebook = read_notebook()
     NotebookClient(notebook, timeout=500, resources={"metadata": {"path": str(tmp_path)}}).execute()

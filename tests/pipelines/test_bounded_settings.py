@@ -4,8 +4,8 @@ import math
 from types import SimpleNamespace
 
 import pytest
-from tfx import v1 as tfx
 from tfx.orchestration.data_types import RuntimeParameter
+from tfx.proto import pusher_pb2
 from tfx.types import Channel, standard_artifacts
 from tfx_lm.components import AtomicPusher, MaskedEvaluator, MaskedTrainer, ServingCheck, TextExampleGen, TextTransform
 from tfx_lm.components.evaluator.executor import Executor as EvaluatorExecutor
@@ -79,7 +79,7 @@ def component(section, name, value):
     if section == "serving_check":
         return ServingCheck(CHANNELS.Model, CHANNELS.Examples, **{name: value})
     if section == "pusher":
-        return AtomicPusher(tfx.proto.PushDestination(), CHANNELS.Model, **{name: value})
+        return AtomicPusher(pusher_pb2.PushDestination(), CHANNELS.Model, **{name: value})
     if section == "data" and name not in LineOptions.model_fields:
         return TextExampleGen.from_files("/corpus/*.txt", **{name: value})
     options = {name: value} if section == "data" else {section: {name: value}}

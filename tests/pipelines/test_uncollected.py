@@ -1,4 +1,5 @@
 import gc
+import importlib.metadata
 import sys
 import weakref
 
@@ -7,6 +8,9 @@ from tfx_lm.pipelines.uncollected import import_uncollected
 
 MODULE = """
 import gc
+import importlib.metadata
+
+installed = [importlib.metadata.packages_distributions() for _ in range(3)]
 
 class Node:
     pass
@@ -61,3 +65,12 @@ def test_collections_come_back_after_an_error():
         import_uncollected("no_such_module")
     assert gc.isenabled()
     gc.unfreeze()
+
+
+def test_what_is_installed_is_read_once_for_an_import(module, monkeypatch):
+    asked = []
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: asked.append(1) or {"a": ["b"]})
+    before = importlib.metadata.packages_distributions
+    import_uncollected(module)
+    assert (sys.modules[module].installed, asked) == ([{"a": ["b"]}] * 3, [1])
+    assert importlib.metadata.packages_distributions is before

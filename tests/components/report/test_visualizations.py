@@ -4,7 +4,6 @@ import json
 
 import pytest
 from tfx.orchestration.experimental.interactive import visualizations as registry
-from tfx.orchestration.experimental.interactive.interactive_context import InteractiveContext
 from tfx.orchestration.experimental.interactive.standard_visualizations import ModelEvaluationVisualization
 from tfx.types import standard_artifacts
 from tfx_lm.components import register_visualizations
@@ -36,6 +35,9 @@ def write_verdict(folder, blessed, *reasons):
 
 def test_registered_after_the_context_ours_counts(monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "_REGISTRY", registry.ArtifactVisualizationRegistry())
+    # Imported here, since Jupyter's modules take a second of each process that collects the tests.
+    from tfx.orchestration.experimental.interactive.interactive_context import InteractiveContext
+
     InteractiveContext(pipeline_root=str(tmp_path))
     assert type(registry.get_registry().get_visualization("ModelEvaluation")) is ModelEvaluationVisualization
     register_visualizations()

@@ -4,7 +4,9 @@ import json
 import pytest
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
-from tfx import v1 as tfx
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline
 from tfx.proto.range_config_pb2 import RangeConfig, RollingRange
 from tfx_lm.components.text_example_gen.component import TextExampleGen
 from tfx_lm.components.text_example_gen.input_config import input_base_and_config
@@ -21,10 +23,10 @@ def _run(root, files, **options):
         [str(file) for file in files], None, {"train": 9, "eval": 1}
     )
     example_gen = TextExampleGen(base, input_config, output_config, input_splits=input_splits, **options)
-    connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite"))
+    connection = metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite"))
     try:
-        tfx.orchestration.LocalDagRunner().run(
-            tfx.dsl.Pipeline(
+        LocalDagRunner().run(
+            Pipeline(
                 pipeline_name="only-examples",
                 pipeline_root=str(root / "artifacts"),
                 components=[example_gen],

@@ -2,8 +2,8 @@
 
 import pytest
 import yaml
-from tfx import v1 as tfx
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
+from tfx.orchestration.pipeline import Pipeline
 from tfx_lm.components import TextExampleGen
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.kubeflow.kubeflow_runner import COMMAND, deployable_pipeline
@@ -44,7 +44,7 @@ def test_the_placeholder_is_the_one_of_the_kfp_sdk():
 
 def spans_pipeline():
     example_gen = TextExampleGen.from_files(files="gs://bucket/stock/span-{SPAN}/*.txt", eval_percent=20)
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name="stock", pipeline_root="gs://bucket/stock/root", components=[example_gen], enable_cache=True,
         beam_pipeline_args=["--sdk_container_image=none"],
     )  # fmt: skip
