@@ -64,12 +64,20 @@ def chunked(
             f"kernel has shape {kernel.shape}, bias {bias.shape}: must be [vocabulary, units] and [vocabulary] "
             f"for hidden {hidden.shape}"
         )
-    states, wanted = real_tokens(hidden, targets, mask)
+    weights = None
+    if on_gpu():
+        # Which positions are real is known on the GPU alone, and the processor would have to wait for it in every step.
+        # Length buckets leave little padding, a fiftieth of the positions.
+        states, wanted = tf.reshape(hidden, [-1, hidden.shape[2]]), _flat(targets)
+        weights = tf.cast(_flat(mask) > 0, precise(hidden[:0]).dtype)
+    else:
+        states, wanted = real_tokens(hidden, targets, mask)
 
     @tf.custom_gradient
     def nll_of(states: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor):
         output = OutputGradients(kernel)
-        nll, by_states, memory = nll_and_gradients(states, wanted, kernel, bias, output, output.empty(), shares)
+        memory = output.empty()
+        nll, by_states, memory = nll_and_gradients(states, wanted, kernel, bias, output, memory, shares, weights)
 
         def gradients(upstream):
             by_all, of_all = (by_states, *output.whole(*memory)), (states, kernel, bias)
@@ -95,6 +103,7 @@ def nll_and_gradients(
     output: OutputGradients,
     memory: tuple[tf.Tensor, tf.Tensor],
     shares: int,
+    weights: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
     """Computes the loss of some tokens and its gradients, in chunks; see `chunked`.
 
@@ -106,6 +115,7 @@ def nll_and_gradients(
         output: Where the gradients of kernel and bias stand.
         memory: Their memory, from `output.empty`; must not be used afterwards.
         shares: Number of chunks computed in parallel.
+        weights: [tokens], 1.0 at tokens that count and 0.0 at those that do not; None if all do. Only on a GPU.
 
     Returns:
         Σ nll, the gradient by the states [tokens, units], at least float32, and the memory with those of kernel and
@@ -134,7 +144,14 @@ def nll_and_gradients(
         if gpu:
             # One kernel for both, and no condition, for which the processor would have to wait for the GPU.
             nll, by_logits = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits(), labels=wanted)
-            return states[part], by_logits, tf.reduce_sum(nll), None
+            counted = states[part]
+            ones = tf.ones_like(nll)
+            if weights is not None:
+                # The gradient by the logits stays as it is, since it is by far the largest.
+                ones = weights[part]
+                nll, counted = tf.math.multiply_no_nan(nll, ones), counted * tf.cast(ones, counted.dtype)[:, None]
+            # A product, since a sum over rows takes several times as long.
+            return counted, by_logits, tf.reduce_sum(nll), tf.matmul(ones[None], by_logits)[0]
         probabilities = tf.nn.softmax(logits())
         nll = _nll_of(probabilities, logits, wanted)
         with tf.control_dependencies([nll]):
@@ -162,7 +179,8 @@ def nll_and_gradients(
         parallel_iterations=1,
     )
 
-    return nll, precise(by_states.concat()), (by_output[0], by_output[1])
+    gradient = precise(by_states.concat())
+    return nll, gradient if weights is None else gradient * weights[:, None], (by_output[0], by_output[1])
 
 
 def _by_half_logits(products: tf.Tensor, bias: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

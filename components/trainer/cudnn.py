@@ -33,9 +33,10 @@ def cudnn_obstacles(model: TrainableLanguageModel) -> list[str]:
         }
         found += [f"{layer.name}: {name}" for name, met in conditions.items() if not met]
     dtypes = kernel_dtypes(OPERATION, "GPU")
-    if model.compute_dtype not in dtypes:
+    computed = model.recurrent[0].compute_dtype
+    if computed not in dtypes:
         known = ", ".join(sorted(dtypes)) or "no dtype"
-        found.append(f"this TensorFlow has the kernel for {known}, and the model computes in {model.compute_dtype}")
+        found.append(f"this TensorFlow has the kernel for {known}, and the layers compute in {computed}")
     return found
 
 

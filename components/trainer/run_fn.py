@@ -16,7 +16,9 @@ from ... import __version__
 from ...errors import SettingError
 from ...exported.text_statistics import TextStatistics
 from ...model.adaptive import fitting_cutoffs
+from ...model.devices import on_gpu
 from ...model.export import export_model
+from ...model.gpu_lstm import GpuLSTM
 from ...model.lstm import ProcessorLSTM
 from ...model.options import TrainerOptions
 from ...model.transform_graph import TransformGraph
@@ -300,7 +302,7 @@ def build_model(options: TrainerOptions, vocabulary_size: int, steps: int, share
         clip_norm=options.clip_norm,
         seed=options.seed,
         shares=shares,
-        lstm_layer=ProcessorLSTM if on_processor() else keras.layers.LSTM,
+        lstm_layer=_lstm_layer(),
         vocabulary_size=vocabulary_size,
         embedding_units=options.embedding_units,
         units=options.units,
@@ -315,6 +317,13 @@ def build_model(options: TrainerOptions, vocabulary_size: int, steps: int, share
     model.compile(optimizer=build_optimizer(options, steps), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _lstm_layer() -> type[keras.layers.LSTM]:
+    """Returns the class of the LSTM layers for the device that trains; Keras's own on a TPU."""
+    if on_processor():
+        return ProcessorLSTM
+    return GpuLSTM if on_gpu() else keras.layers.LSTM
 
 
 def _describe(counts: input_pipeline.CorpusCounts, buckets: Any) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import itertools
 import tensorflow as tf
 
 from ...model import loss
+from ...model.devices import on_gpu
 from ...model.language_model import LanguageModel
 from ...transform.padding import PaddedBatch
 from .compat import BuiltModel
@@ -136,7 +137,10 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
             return tf.math.unsorted_segment_sum(rows, ids, shape[0])
         if self.static_shapes:
             return tf.tensor_scatter_nd_add(gradient, ids[:, None], rows)
-        # Each id once: several threads of a GPU that added to one row would lose some of it.
+        if on_gpu():
+            # How many ids there are is known on the GPU alone, and the processor would have to wait for it.
+            return gradient + tf.math.unsorted_segment_sum(rows, ids, shape[0])
+        # Each id once: several threads that added to one row would lose some of it.
         once, index = tf.unique(ids)
         rows = tf.math.unsorted_segment_sum(rows, index, tf.size(once))
         return tf.raw_ops.InplaceAdd(x=gradient, i=once, v=rows)

@@ -2,8 +2,9 @@
 
 import pytest
 import tensorflow as tf
-from tfx_lm.components.trainer import run_fn
+from tfx_lm.components.trainer import run_fn, training
 from tfx_lm.components.trainer.cudnn import cudnn_obstacles, run_states
+from tfx_lm.model import chunked_loss, output_gradients
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.padding import PaddedBatch
 
@@ -19,11 +20,18 @@ def test_a_step_on_a_gpu(monkeypatch, precision):
     devices = {"GPU": [tf.config.LogicalDevice("/device:GPU:0", "GPU")]}
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: devices.get(kind, []))
     monkeypatch.setattr(run_fn, "on_processor", lambda: False)
+    for module in (run_fn, training, chunked_loss, output_gradients):
+        monkeypatch.setattr(module, "on_gpu", lambda: True)
     model = small_model(precision)
     step = tf.function(model.train_step).get_concrete_function(PaddedBatch(IDS, IDS, MASK))
-    names = [operation.type for operation in step.graph.get_operations()]
+    operations = step.graph.get_operations()
+    names = [operation.type for operation in operations]
     # One forwards and one backwards for each layer.
     assert (names.count("CudnnRNNV3"), names.count("CudnnRNNBackpropV3")) == (2, 2)
+    # In bfloat16 TensorFlow's kernel returns gradients of next to nothing.
+    assert {each.get_attr("T") for each in operations if each.type.startswith("CudnnRNN")} == {tf.float32}
+    # The processor waits for none of the GPU's results: these operations' shapes depend on values.
+    assert not {"Where", "Unique"} & set(names)
     assert cudnn_obstacles(model) == []
 
 
