@@ -24,7 +24,7 @@ def import_uncollected(*modules: str) -> None:
         return
     enabled, distributions = gc.isenabled(), importlib.metadata.packages_distributions
     gc.disable()
-    importlib.metadata.packages_distributions = functools.cache(distributions)  # type: ignore[assignment]
+    importlib.metadata.packages_distributions = functools.cache(distributions)
     try:
         for name in modules:
             importlib.import_module(name)
