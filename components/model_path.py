@@ -9,6 +9,9 @@ from tfx.utils import path_utils
 
 def model_path(model: types.Artifact) -> str:
     """Returns the folder that holds `saved_model.pb`, in the layout of the TFX version that wrote the artifact."""
+    # An Importer's artifact may be a pushed version.
+    if tf.io.gfile.exists(f"{model.uri}/saved_model.pb"):
+        return str(model.uri)
     return path_utils.serving_model_path(model.uri, path_utils.is_old_model_artifact(model))
 
 

@@ -23,11 +23,13 @@ class TrainingOrigin:
             does not say it.
         examples: Digest of the input that it was trained on; empty if it is not known.
         text: Statistics of the lines that it was trained on; None if they are not known.
+        from_model: Whether its weights or its vocabulary came from another model.
     """
 
     adaptive_cutoffs: tuple[int, ...] | None = None
     examples: str = ""
     text: TextStatistics | None = None
+    from_model: bool = False
 
 
 def write_training_origin(path: str, origin: TrainingOrigin) -> None:
@@ -64,6 +66,8 @@ def read_training_origin(path: str) -> TrainingOrigin:
             adaptive_cutoffs=None if cutoffs is None else tuple(map(int, cutoffs)),
             examples=str(content["examples"]),
             text=_text(content),
+            # The first models that started from others do not say it.
+            from_model=bool(content.get("from_model", False)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}/{FILE}: is damaged; push the model again") from error

@@ -24,6 +24,7 @@ def export_model(
     directory: str,
     examples: str = "",
     text: TextStatistics | None = None,
+    from_model: bool = False,
 ) -> None:
     """Saves a model that reads raw text.
 
@@ -39,6 +40,7 @@ def export_model(
         directory: The folder to write; it is created.
         examples: Digest of the input that the model was trained on; see `TrainingOrigin`.
         text: Statistics of the lines that it was trained on.
+        from_model: Whether its weights or its vocabulary came from another model.
     """
     served = model.for_serving()
     signatures = Signatures(served, transform, transform_config["tokenizer"], transform_config["lowercase"])
@@ -51,5 +53,6 @@ def export_model(
     tf.saved_model.save(module, directory, signatures=signatures.functions())
     stabilize_names(directory)
     write_token_identity(directory, transform_config, transform.vocabulary_path)
-    write_training_origin(directory, TrainingOrigin(served.architecture["adaptive_cutoffs"], examples, text))
+    origin = TrainingOrigin(served.architecture["adaptive_cutoffs"], examples, text, from_model)
+    write_training_origin(directory, origin)
     write_sums(directory)

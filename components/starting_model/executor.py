@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import tensorflow as tf
@@ -13,7 +14,12 @@ from tfx.utils import io_utils, path_utils
 from ...progress import report
 from ..artifacts import Artifacts
 from .driver import find_start
-from .properties import EXAMPLES_DIGEST, STARTING_MODEL
+from .find import model_digest
+from .properties import EXAMPLES_DIGEST, MODEL_DIGEST, SAME_INPUT, STARTING_MODEL
+
+
+class ChangedModelError(RuntimeError):
+    """The model to start from is no longer the one that was looked up."""
 
 
 class Executor(base_executor.BaseExecutor):
@@ -29,6 +35,9 @@ class Executor(base_executor.BaseExecutor):
             input_dict: `examples`: the input of the run.
             output_dict: `base_model`: the artifact to fill.
             exec_properties: `push_destination` or `model_path`; and what the driver adds, if an orchestrator ran it.
+
+        Raises:
+            ChangedModelError: The model is no longer the one that was looked up.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         # Kubeflow runs no driver.
@@ -39,9 +48,18 @@ class Executor(base_executor.BaseExecutor):
         if tf.io.gfile.exists(base_model.uri):
             tf.io.gfile.rmtree(base_model.uri)
         tf.io.gfile.makedirs(base_model.uri)
-        for name in (STARTING_MODEL, EXAMPLES_DIGEST):
-            base_model.set_string_custom_property(name, start[name])
+        for name in (STARTING_MODEL, SAME_INPUT, EXAMPLES_DIGEST):
+            base_model.set_string_custom_property(name, start.get(name) or "")
         model = start[STARTING_MODEL]
         if model:
-            io_utils.copy_dir(model, path_utils.serving_model_dir(base_model.uri))
+            copy = path_utils.serving_model_dir(base_model.uri)
+            # Removed by a push, which keeps the newest versions only: the digests differ then.
+            with contextlib.suppress(FileNotFoundError, tf.errors.NotFoundError):
+                io_utils.copy_dir(model, copy)
+            # The cache, and the name of a training's backup, hold for the model that was looked up.
+            if model_digest(copy) != start[MODEL_DIGEST]:
+                raise ChangedModelError(
+                    f"{model}: was removed or changed while it was copied; run the pipeline again, which looks for the "
+                    "model to start from again"
+                )
         report(f"start from {model}" if model else "no model of other text is served: start from new weights")

@@ -52,6 +52,10 @@ def served_start(destination: str, digest: str) -> str:
     | 1: X | Y | 1 |
     | 1: X, 2: Y | Y | 1 |
     | 1: X, 2: Y | Z | 2 |
+    | 2: Y, which started from 1 | Y | 2, since 1 is gone |
+
+    In the last case no run can start from the same model as before. From new weights, and with the vocabulary of the
+    text, the ids of the words would move.
 
     A model that does not say what it was trained on, as one that started from new weights without this component, is
     taken to be trained on another input. A damaged version is passed over, with a warning in the log.
@@ -68,19 +72,28 @@ def served_start(destination: str, digest: str) -> str:
         UnreadableError: A served model cannot be read.
     """
     versions, damaged = complete_versions(destination), []
+    own: list[tuple[str, bool]] = []
     for version in versions:
         problem = damage(version)
         if problem is not None:
             damaged.append(f"{version}: {problem}")
             _log.warning("%s; no training starts from it", damaged[-1])
-        elif read_training_origin(version).examples != digest:
+            continue
+        origin = read_training_origin(version)
+        if origin.examples != digest:
             return version
+        own.append((version, origin.from_model))
     if damaged and len(damaged) == len(versions):
         raise DamagedVersionsError(
             f"every served model is damaged, so that no training can start from one ({'; '.join(damaged)}); bring back "
             "a copy of one, or remove these folders: the training then starts from new weights"
         )
-    return ""
+    return own[0][0] if own and all(from_model for _, from_model in own) else ""
+
+
+def is_trained_on(version: str, digest: str) -> bool:
+    """Returns whether a served model says that it was trained on an input; see `served_start`."""
+    return read_training_origin(version).examples == digest
 
 
 def named_start(path: str) -> str:

@@ -10,7 +10,7 @@ from tfx.utils import json_utils
 
 from ..artifacts import Artifacts
 from ..model_path import holds_model, model_path
-from ..starting_model.properties import EXAMPLES_DIGEST
+from ..starting_model.properties import EXAMPLES_DIGEST, STARTING_MODEL
 from .compat import BlockProcessor, do_with
 from .vocabulary_of_model import with_vocabulary
 
@@ -37,9 +37,9 @@ class Executor(executor.Executor):
             path = model_path(base_model[0]) if holds_model(base_model[0]) else None
             config = json_utils.dumps(with_vocabulary(given, path))
             exec_properties = {**exec_properties, specs.CUSTOM_CONFIG_KEY: config}
-            if base_model[0].has_custom_property(EXAMPLES_DIGEST):
-                digest = base_model[0].get_string_custom_property(EXAMPLES_DIGEST)
-                for examples in output_dict[specs.TRANSFORMED_EXAMPLES_KEY]:
-                    examples.set_string_custom_property(EXAMPLES_DIGEST, digest)
+            for name in (EXAMPLES_DIGEST, STARTING_MODEL):
+                if base_model[0].has_custom_property(name):
+                    for examples in output_dict[specs.TRANSFORMED_EXAMPLES_KEY]:
+                        examples.set_string_custom_property(name, base_model[0].get_string_custom_property(name))
             input_dict = {key: value for key, value in input_dict.items() if key != specs.BASE_MODEL_KEY}
         _do(self, input_dict, output_dict, exec_properties)

@@ -12,7 +12,7 @@ from ...model.options import TrainerOptions
 from ..artifacts import Artifacts
 from ..starting_model.properties import EXAMPLES_DIGEST, STARTING_MODEL
 from .overrides import with_overrides
-from .start import EXAMPLES, STARTED_FROM
+from .start import EXAMPLES, FROM_MODEL, STARTED_FROM
 
 
 class Executor(tfx_executor.GenericExecutor):
@@ -43,6 +43,8 @@ class Executor(tfx_executor.GenericExecutor):
         for artifact in [*input_dict.get(specs.BASE_MODEL_KEY, []), *input_dict.get(specs.EXAMPLES_KEY, [])]:
             if artifact.has_custom_property(EXAMPLES_DIGEST):
                 config[EXAMPLES] = artifact.get_string_custom_property(EXAMPLES_DIGEST)
+            if artifact.has_custom_property(STARTING_MODEL):
+                config[FROM_MODEL] = bool(artifact.get_string_custom_property(STARTING_MODEL))
         if config.get(STARTED_FROM) == "":
             # Its folder is empty, and object storage has no empty folders.
             input_dict = {key: value for key, value in input_dict.items() if key != specs.BASE_MODEL_KEY}

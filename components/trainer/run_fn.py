@@ -158,7 +158,8 @@ def train_and_export(task: Mapping[str, Any], met: Callable[[], None] = lambda: 
         model = train(options, train_files, eval_files, vocabulary_size, backup, run_dir, shares, precision, start)
     if is_chief(strategy):
         text = TextStatistics.from_json((read_training_record(run_dir) or {})["text"])
-        export_model(model, transform, task["transform"], task["model_directory"], start.examples, text)
+        directory, origin = task["model_directory"], (start.examples, text, start.from_model)
+        export_model(model, transform, task["transform"], directory, *origin)
     # TFX looks for the exported model as soon as a worker is done, so all wait for it. The backup stays until then, as
     # the training fails if one of them is lost.
     from_chief(strategy, b"")

@@ -17,8 +17,9 @@ from .started_from import StartedFrom
 from .training import TrainableLanguageModel
 
 # Entries of the Trainer's `custom_config` that its executor makes of the artifact `base_model`: the model's name for
-# readers, the folder of a pushed version; and the digest of the input that the training is told to be on.
-STARTED_FROM, EXAMPLES = "started_from", "examples_digest"
+# readers, the folder of a pushed version; the digest of the input that the training is told to be on; and whether
+# weights or vocabulary come from a model.
+STARTED_FROM, EXAMPLES, FROM_MODEL = "started_from", "examples_digest", "from_model"
 
 
 class Start:
@@ -29,14 +30,16 @@ class Start:
         asked: Whether there should be a model, if one is served.
         name: The model's name for readers.
         examples: The digest of the input; see `TrainingOrigin`.
+        from_model: Whether the weights or the vocabulary come from a model.
     """
 
-    def __init__(self, model: StartingModel | None, asked: bool, name: str, examples: str):
+    def __init__(self, model: StartingModel | None, asked: bool, name: str, examples: str, from_model: bool):
         self._model = model
         self._asked = asked
         self._name = name
         self._words: list[bytes] = []
         self.examples = examples
+        self.from_model = from_model
 
     @classmethod
     def of_task(cls, task: Mapping[str, Any], options: TrainerOptions, text: TextOptions) -> Start:
@@ -54,7 +57,7 @@ class Start:
         model = StartingModel(start["path"]) if start["path"] else None
         if model is not None:
             model.check(options, text.tokenizer, text.lowercase, text.normalization)
-        return cls(model, start["asked"], start["name"], start["examples"])
+        return cls(model, start["asked"], start["name"], start["examples"], start["from_model"])
 
     def check_words(self, options: TrainerOptions, vocabulary_path: str) -> None:
         """Reads the words of the new model, and checks that the weights fit them; see `StartingModel.check_words`."""
@@ -92,11 +95,17 @@ def start_of_run(fn_args: Any) -> dict[str, Any]:
         "asked": bool(path) or STARTED_FROM in config,
         "name": config.get(STARTED_FROM) or path or "",
         "examples": config.get(EXAMPLES, ""),
+        "from_model": config.get(FROM_MODEL, bool(path)),
     }
     if path and not tf.io.gfile.exists(f"{path}/saved_model.pb"):
-        # TFX asks for the model's folder within that of the artifact.
+        # TFX asks for the model's folder within that of the artifact. An Importer's artifact may be the model's.
         artifact = posixpath.dirname(path)
+        if tf.io.gfile.exists(f"{artifact}/saved_model.pb"):
+            start["path"] = artifact
+            start["name"] = config.get(STARTED_FROM) or artifact
+            return start
         if not tf.io.gfile.isdir(artifact) or tf.io.gfile.listdir(artifact):
             raise SettingError(f"{{base_model}}={escape(path)}: holds no model; give an artifact that has one")
         start["path"] = start["name"] = ""
+        start["from_model"] = False
     return start

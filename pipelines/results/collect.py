@@ -18,6 +18,7 @@ from ...components.evaluator.results import summarize_evaluation
 from ...components.pusher.pushed_model import pushed_folder
 from ...components.report.artifact import page_path, warnings_path
 from ...components.serving_check.verdict import read_verdict
+from ...components.starting_model.properties import SAME_INPUT, STARTING_MODEL
 from ...components.text_example_gen.input_warnings import input_warnings
 from ...components.text_example_gen.spans import SPANS_KEY
 from ...components.text_transform.vocabulary_file import learned_words, vocabulary_file
@@ -174,6 +175,14 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
             capitals_warning(pinned, config.data.tokenizer, config.data.lowercase),
         )
         warnings += [warning.with_names(yaml_key) for warning in of_words if warning is not None]
+    start = records.output("StartingModel", "base_model")
+    if start is not None and start.custom_properties[SAME_INPUT].string_value:
+        model = start.custom_properties[STARTING_MODEL].string_value
+        warnings.append(
+            f"the run went on from {model}, which was trained on the same text, since the model before it is no longer "
+            f"served; raise pusher.keep_versions ({config.pusher.keep_versions}), so that a repeated run starts from "
+            "the same model as before"
+        )
     examples = records.output("TextExampleGen", "examples")
     if examples is not None:
         artifact = standard_artifacts.Examples()

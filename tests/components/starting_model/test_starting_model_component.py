@@ -8,8 +8,8 @@ from tfx.orchestration.portable import data_types
 from tfx.types import Channel, channel_utils, standard_artifacts
 from tfx_lm.components.baseline.served import DamagedVersionsError
 from tfx_lm.components.starting_model.component import StartingModel
-from tfx_lm.components.starting_model.driver import Driver
-from tfx_lm.components.starting_model.executor import Executor
+from tfx_lm.components.starting_model.driver import Driver, find_start
+from tfx_lm.components.starting_model.executor import ChangedModelError, Executor
 from tfx_lm.components.starting_model.find import examples_digest, named_start, served_start
 from tfx_lm.errors import SettingError
 from tfx_lm.exported.damage import write_sums
@@ -23,13 +23,17 @@ def model(save_uniform_model, tmp_path_factory) -> str:
 
 @pytest.fixture
 def push(model, tmp_path):
-    """Pushes models as versions 1, 2 and so on, each trained on the input of a letter; `-` is not known."""
+    """Pushes models as versions 1, 2 and so on, each trained on the input of a letter; `-` is not known.
+
+    A small letter: it started from another model.
+    """
 
     def push(inputs: str) -> str:
         for version, of_input in enumerate(inputs, start=1):
             folder = tmp_path / "serving" / str(version)
             shutil.copytree(model, folder)
-            write_training_origin(str(folder), TrainingOrigin((), "" if of_input == "-" else digest_of(of_input)))
+            digest = "" if of_input == "-" else digest_of(of_input.upper())
+            write_training_origin(str(folder), TrainingOrigin((), digest, from_model=of_input.islower()))
             write_sums(str(folder))
         return str(tmp_path / "serving")
 
@@ -50,7 +54,20 @@ def digest_of(fingerprint: str) -> str:
 
 @pytest.mark.parametrize(
     ("served", "of_input", "found"),
-    [("", "X", 0), ("X", "X", 0), ("X", "Y", 1), ("XY", "Y", 1), ("XY", "Z", 2), ("-", "X", 1), ("XYX", "X", 2)],
+    [
+        ("", "X", 0),
+        ("X", "X", 0),
+        ("X", "Y", 1),
+        ("XY", "Y", 1),
+        ("XY", "Z", 2),
+        ("-", "X", 1),
+        ("XYX", "X", 2),
+        ("Xy", "Y", 1),
+        ("y", "Y", 1),
+        ("yy", "Y", 2),
+        ("yY", "Y", 0),
+        ("Yy", "Y", 0),
+    ],
 )
 def test_the_docstrings_table(push, served, of_input, found):
     destination = push(served)
@@ -106,6 +123,32 @@ def test_the_artifact_is_a_copy_and_says_whose(push, tmp_path):
     assert (tmp_path / "artifact" / "Format-Serving" / "saved_model.pb").exists()
     assert base_model.get_string_custom_property("starting_model") == f"{destination}/1"
     assert base_model.get_string_custom_property("examples_digest") == digest_of("Y")
+    assert base_model.get_string_custom_property("same_input") == ""
+
+
+def test_a_start_from_a_model_of_the_same_text_is_recorded(push, tmp_path):
+    base_model = run({"push_destination": push("y")}, "Y", tmp_path / "artifact")
+    assert base_model.get_string_custom_property("starting_model") == f"{tmp_path}/serving/1"
+    assert base_model.get_string_custom_property("same_input") == "yes"
+
+
+@pytest.mark.parametrize("change", ["removed", "replaced"])
+def test_a_model_that_is_no_longer_the_one_that_was_looked_up(push, tmp_path, change):
+    version = Path(push("X")) / "1"
+
+    def look_up(self, inputs, properties):
+        found = find_start(inputs, properties)
+        if change == "removed":
+            shutil.rmtree(version)
+        else:
+            index = version / "variables" / "variables.index"
+            index.write_bytes(index.read_bytes() + b"0")
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Driver, "look_up", look_up)
+        with pytest.raises(ChangedModelError, match=r"serving/1: was removed or changed while it was copied; run the"):
+            run({"push_destination": str(version.parent)}, "Y", tmp_path / "artifact")
 
 
 def test_without_a_model_its_folder_is_empty(push, tmp_path):

@@ -146,6 +146,7 @@ def test_the_executor_passes_the_models_file_and_the_digest_of_the_input(monkeyp
     model, transformed = standard_artifacts.Model(), standard_artifacts.Examples()
     model.uri = str(tmp_path)
     model.set_string_custom_property("examples_digest", "0123")
+    model.set_string_custom_property("starting_model", "/serving/7")
     folder = tmp_path / "Format-Serving"
     folder.mkdir()
     (folder / "vocabulary").write_text("<pad>\n<unk>\n<s>\n</s>\na\n")
@@ -160,3 +161,4 @@ def test_the_executor_passes_the_models_file_and_the_digest_of_the_input(monkeyp
     assert json.loads(config["custom_config"])["vocabulary"]["file"] == f"{folder}/assets/vocabulary"
     assert config["preprocessing_fn"] == "a.b"
     assert transformed.get_string_custom_property("examples_digest") == "0123"
+    assert transformed.get_string_custom_property("starting_model") == "/serving/7"

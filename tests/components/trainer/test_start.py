@@ -7,7 +7,7 @@ import shutil
 import pytest
 from tfx_lm.components.trainer.callbacks import SaveBackup
 from tfx_lm.components.trainer.run_fn import run_fn
-from tfx_lm.components.trainer.start import EXAMPLES, STARTED_FROM
+from tfx_lm.components.trainer.start import EXAMPLES, STARTED_FROM, start_of_run
 from tfx_lm.components.trainer.started_from import read_started_from
 from tfx_lm.errors import SettingError
 from tfx_lm.exported.training_origin import read_training_origin
@@ -76,6 +76,17 @@ def test_nothing_served_yet_is_a_start_from_new_weights(corpus, tmp_path, monkey
         (tmp_path / "artifact").mkdir()
         fn_args.base_model = str(tmp_path / "artifact" / "Format-Serving")
     assert start_of(fn_args, monkeypatch).assign(None) == {"model": "", "new_words": 0}
+
+
+def test_an_importer_of_a_pushed_version_is_its_model(corpus, trained, tmp_path, monkeypatch):
+    """TFX names a folder within the artifact, in which an earlier Trainer would have its model."""
+    folder = pathlib.Path(artifact(trained, tmp_path))
+    version = folder.rename(tmp_path / "7")
+    fn_args = corpus.fn_args(tmp_path)
+    fn_args.base_model = str(version / "Format-Serving")
+    start = start_of_run(fn_args)
+    assert start == {"path": str(version), "asked": True, "name": str(version), "examples": "", "from_model": True}
+    assert start_of(fn_args, monkeypatch).identity() != {}
 
 
 def test_a_backup_belongs_to_its_start(corpus, trained, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from tfx.types import Channel, standard_artifacts
 from tfx_lm.components.trainer.component import MaskedTrainer
 from tfx_lm.components.trainer.executor import Executor
 from tfx_lm.components.trainer.overrides import with_overrides
-from tfx_lm.components.trainer.start import EXAMPLES, STARTED_FROM
+from tfx_lm.components.trainer.start import EXAMPLES, FROM_MODEL, STARTED_FROM
 from tfx_lm.errors import SettingError
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.options import TextOptions
@@ -87,6 +87,7 @@ def starting_model(path: str) -> standard_artifacts.Model:
 
 def transformed(digest: str) -> standard_artifacts.Examples:
     artifact = standard_artifacts.Examples()
+    artifact.set_string_custom_property("starting_model", "/serving/7")
     artifact.set_string_custom_property("examples_digest", digest)
     return artifact
 
@@ -95,11 +96,11 @@ def transformed(digest: str) -> standard_artifacts.Examples:
     ("inputs", "kept", "added"),
     [
         ({}, set(), {}),
-        ({"base_model": [starting_model("/serving/7")]}, {"base_model"}, ("/serving/7", "0123")),
+        ({"base_model": [starting_model("/serving/7")]}, {"base_model"}, ("/serving/7", "0123", True)),
         # An empty folder, which object storage does not keep.
-        ({"base_model": [starting_model("")]}, set(), ("", "0123")),
+        ({"base_model": [starting_model("")]}, set(), ("", "0123", False)),
         # The model gave only its vocabulary.
-        ({"examples": [transformed("4567")]}, {"examples"}, (None, "4567")),
+        ({"examples": [transformed("4567")]}, {"examples"}, (None, "4567", True)),
         ({"base_model": [standard_artifacts.Model()]}, {"base_model"}, {}),
     ],
 )
@@ -110,5 +111,6 @@ def test_run_fn_gets_what_the_starting_model_says(monkeypatch, inputs, kept, add
     ((given, _, properties),) = seen
     assert set(given) == kept
     if added:
-        added = {name: value for name, value in zip((STARTED_FROM, EXAMPLES), added, strict=True) if value is not None}
+        names = (STARTED_FROM, EXAMPLES, FROM_MODEL)
+        added = {name: value for name, value in zip(names, added, strict=True) if value is not None}
     assert json.loads(properties["custom_config"]) == {"trainer": {}} | added

@@ -68,6 +68,21 @@ def test_a_cached_pusher_whose_version_is_there(tmp_path):
     assert f"Pushed to {tmp_path}" in printed(summary)
 
 
+def test_a_start_from_a_model_of_the_same_text(tmp_path):
+    class WithStart(Records):
+        def output(self, node_id, key):
+            start = metadata_store_pb2.Artifact()
+            start.custom_properties["starting_model"].string_value = "/serving/7"
+            start.custom_properties["same_input"].string_value = "yes"
+            return start if node_id == "StartingModel" else super().output(node_id, key)
+
+    summary = collect_summary(CONFIG, "run", [NodeResult("Pusher", "CACHED", 0.1)], WithStart(tmp_path))
+    assert summary["warnings"] == [
+        "the run went on from /serving/7, which was trained on the same text, since the model before it is no longer "
+        "served; raise pusher.keep_versions (10), so that a repeated run starts from the same model as before"
+    ]
+
+
 def test_a_cached_pusher_whose_version_was_withdrawn(tmp_path):
     summary = summary_of(tmp_path / "7")
     assert summary["pushed_model"] is None
