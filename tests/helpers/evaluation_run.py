@@ -16,13 +16,15 @@ from tfx_lm.exported import gate
 LINES = [b"w1 w2", b"w3", b"w4 zzz w5 w6 w7"] * 20
 
 
-def example(line: bytes) -> bytes:
-    """A serialized example with a line of text and, as another feature to slice by, its first word."""
+def example(line: bytes, context: bytes | None = None) -> bytes:
+    """A serialized example with a line of text, perhaps a context, and, as a feature to slice by, its first word."""
 
     def feature(value: bytes) -> tf.train.Feature:
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
     features = {"text": feature(line), "source": feature(line[:2])}
+    if context is not None:
+        features["context"] = feature(context)
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
@@ -44,6 +46,7 @@ class Evaluation:
         saved_model: str | Path,
         baseline: str | Path | None = None,
         lines: Sequence[bytes] = LINES,
+        contexts: Sequence[bytes | None] | None = None,
         empty_baseline: bool = False,
         compressed: bool = True,
         **arguments: Any,
@@ -55,8 +58,8 @@ class Evaluation:
         split.mkdir(parents=True)
         file, compression = ("data-00000-of-00001.gz", "GZIP") if compressed else ("data-00000-of-00001", "")
         with tf.io.TFRecordWriter(str(split / file), compression) as writer:
-            for line in lines:
-                writer.write(example(line))
+            for line, context in zip(lines, contexts or [None] * len(lines), strict=True):
+                writer.write(example(line, context))
         inputs: dict[str, Any] = {"examples": [examples], "model": [model_artifact(saved_model, folder / "candidate")]}
         if baseline:
             inputs["baseline_model"] = [model_artifact(baseline, folder / "baseline")]

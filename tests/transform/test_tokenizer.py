@@ -44,6 +44,8 @@ ODD = {
         ["'", "tis", "rock'n'roll", ",", "dogs", "'", "O’Neil"],
     ),
     "numbers": ("3.14 a_b", ["3.14", "a_b"], ["3", ".", "14", "a", "_", "b"]),
+    # Written without spaces, but not split: subwords do without.
+    "Thai": ("แมวนั่ง บนเสื่อ", ["แมวนั่ง", "บนเสื่อ"], ["แมวนั่ง", "บนเสื่อ"]),
     "Unicode spaces": ("a\u00a0b\u3000c\u2028d", ["a\u00a0b\u3000c\u2028d"], ["a", "b", "c", "d"]),
     "control tokens": ("<pad> <s> </s> <unk>", ["<unk>"] * 4, ["<unk>"] * 4),
     "several kinds of space": ("a \u00a0 \t\u2003b", ["a", "\u00a0", "\u2003b"], ["a", "b"]),

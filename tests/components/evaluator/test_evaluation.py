@@ -133,6 +133,30 @@ def test_a_worse_model_is_refused(tmp_path, uniform_model, save_uniform_model):
     assert failure.metric_value.double_value.value > 0.046
 
 
+def test_a_model_without_a_context_beside_a_baseline_with_one(tmp_path, save_uniform_model, uniform_model):
+    """Each reads its own context, or none, and both score the same tokens."""
+    in_context = save_uniform_model(16, context_tokens=3)
+    run = Evaluation(tmp_path, uniform_model, in_context, [b"w1 w2", b"w3"] * 30, [b"", b"w1 w2"] * 30)
+    behind, alone = run.baseline, run.scores
+    # Two words of context before each second line, each of which takes off a nat. A pair of lines has five tokens.
+    assert (behind["tokens"], behind["context_tokens"]) == (150, 60)
+    assert (alone["tokens"], alone.get("context_tokens", 0)) == (150, 0)
+    assert alone["perplexity"] == pytest.approx(16, rel=1e-6)
+    assert behind["perplexity"] == pytest.approx(math.exp(math.log(16) - 2 / 5), rel=1e-6)
+    assert run.gate["blessed"] is False
+    assert "above the baseline's" in run.gate["reasons"][0]
+
+
+def test_a_baseline_of_another_normalization_stops_before_any_work(tmp_path, save_uniform_model):
+    models = [save_uniform_model(16) for _ in range(2)]
+    identity = Path(models[1], token_identity.FILE)
+    identity.parent.mkdir(exist_ok=True)
+    identity.write_text('{"normalization": "nfc"}')
+    with pytest.raises(SettingError, match=r"^normalization=none: the baseline .* reads text with normalization=nfc"):
+        Evaluation(tmp_path, *models)
+    assert not (tmp_path / "evaluation").exists()
+
+
 def test_a_model_above_the_bound_is_refused(tmp_path, uniform_model):
     run = Evaluation(tmp_path, uniform_model, max_perplexity=15.0)
     ((name, failure),) = run.failures()

@@ -197,14 +197,23 @@ def test_scores_and_intervals_fit_into_80_columns():
     assert max(map(len, stream.getvalue().splitlines())) <= 80
 
 
-@pytest.mark.parametrize(("settings", "warned"), [([], False), (["vocabulary.size=10000"], True)])
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ([], []),
+        (["vocabulary.size=10000"], ["vocabulary.size=10000: the corpus has only 2228 such words"]),
+        (
+            ["vocabulary.size=10000", "vocabulary.kind=subwords"],
+            ["vocabulary.size=10000: the corpus has only words for 2228 pieces"],
+        ),
+    ],
+)
 def test_only_a_vocabulary_size_that_was_asked_for_is_warned_about(tmp_path, monkeypatch, settings, warned):
     monkeypatch.setattr(collect, "learned_words", lambda uri: 2228)
     records = Records(tmp_path)
     records.output = lambda node, key: metadata_store_pb2.Artifact() if node == "Transform" else None
     config = load_config(None, ["gate.max_perplexity=100", *settings])
-    expected = ["vocabulary.size=10000: the corpus has only 2228 such words"] if warned else []
-    assert collect_summary(config, "run", [], records)["warnings"] == expected
+    assert collect_summary(config, "run", [], records)["warnings"] == warned
 
 
 def test_the_spans_that_were_read_are_in_the_summary():
