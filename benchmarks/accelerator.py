@@ -201,10 +201,13 @@ def measure_peer(name: str, size: Size, rounds: int, folder: Path, torch_python:
     }
 
 
+_SIZES = ",".join(Settings().sizes)
+
+
 @click.command(help=__doc__)
 @benchmark_options(NAME)
 @click.option("--contestants", default=",".join(CONTESTANTS), show_default=True, help="Who takes part.")
-@click.option("--sizes", default=",".join(Settings().sizes), show_default=True, help="Which sizes.")
+@click.option("--sizes", default=_SIZES, show_default=True, help="Which sizes.")
 @click.option("--torch-python", help="An interpreter whose PyTorch sees a GPU.  [default: PyTorch takes no part]")
 def main(data: Path | None, rounds: int, output: Path, contestants: str, sizes: str, torch_python: str | None) -> None:
     """Measures, prints the tables, writes the JSON file."""
