@@ -21,7 +21,7 @@ from ...transform.vocabulary import VOCABULARY_NAME
 from ..artifacts import Artifacts
 from ..examples import split_files
 from ..model_path import holds_model, model_path
-from ..starting_model.properties import STARTING_MODEL
+from ..starting_model.properties import SAME_INPUT, STARTING_MODEL
 from ..text_counts import CountText, TextCounts, count_texts
 from .drift import LENGTH_SHARE, TOKENS_PER_LINE, UNKNOWN_SHARE, Anomaly, Drift, find_anomalies
 from .options import DriftOptions
@@ -86,6 +86,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             return Drift("", "no model of other text is served yet")
         path = model_path(model)
         name = model.get_string_custom_property(STARTING_MODEL) or path
+        if model.has_custom_property(SAME_INPUT) and model.get_string_custom_property(SAME_INPUT):
+            return Drift(name, f"{name} was trained on the same text, and the model before it is no longer served")
         before = read_training_origin(path).text
         if before is None:
             return Drift(

@@ -8,6 +8,7 @@ from tfx.components.transform import executor
 from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 
+from ...transform.options import TextOptions
 from ..artifacts import Artifacts
 from ..model_path import holds_model, model_path
 from ..starting_model.properties import EXAMPLES_DIGEST, STARTING_MODEL
@@ -37,7 +38,9 @@ class Executor(executor.Executor):
             path = model_path(base_model[0]) if holds_model(base_model[0]) else None
             config = json_utils.dumps(with_vocabulary(given, path))
             exec_properties = {**exec_properties, specs.CUSTOM_CONFIG_KEY: config}
-            for name in (EXAMPLES_DIGEST, STARTING_MODEL):
+            # Without `vocabulary.from`, the model gives nothing to the new one.
+            from_model = TextOptions.from_custom_config(given).vocabulary.from_ is not None
+            for name in (EXAMPLES_DIGEST, STARTING_MODEL) if from_model else (EXAMPLES_DIGEST,):
                 if base_model[0].has_custom_property(name):
                     for examples in output_dict[specs.TRANSFORMED_EXAMPLES_KEY]:
                         examples.set_string_custom_property(name, base_model[0].get_string_custom_property(name))

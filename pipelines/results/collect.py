@@ -176,7 +176,7 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
         )
         warnings += [warning.with_names(yaml_key) for warning in of_words if warning is not None]
     start = records.output("StartingModel", "base_model")
-    if start is not None and start.custom_properties[SAME_INPUT].string_value:
+    if config.needs_model() and start is not None and start.custom_properties[SAME_INPUT].string_value:
         model = start.custom_properties[STARTING_MODEL].string_value
         warnings.append(
             f"the run went on from {model}, which was trained on the same text, since the model before it is no longer "

@@ -143,6 +143,13 @@ def test_a_model_that_does_not_say_what_it_was_trained_on(node):
     assert drift.unmeasured.startswith("/serving/7 does not say what its text was like, as it was trained by another")
 
 
+def test_a_repeated_run_whose_earlier_model_is_gone(node):
+    node.model.set_string_custom_property("same_input", "yes")
+    assert node.run(max_tokens_change=0.25).unmeasured == (
+        "/serving/7 was trained on the same text, and the model before it is no longer served"
+    )
+
+
 def test_the_new_text_is_counted_as_the_model_reads_it(node, tmp_path):
     folder = f"{tmp_path}/model/Format-Serving"
     write_training_origin(folder, TrainingOrigin((), "", TextStatistics.count({2: 3}, 0, 3)))

@@ -162,3 +162,10 @@ def test_the_executor_passes_the_models_file_and_the_digest_of_the_input(monkeyp
     assert config["preprocessing_fn"] == "a.b"
     assert transformed.get_string_custom_property("examples_digest") == "0123"
     assert transformed.get_string_custom_property("starting_model") == "/serving/7"
+
+    # Beside a DriftValidator, the model may give nothing but the digest.
+    other = standard_artifacts.Examples()
+    properties["custom_config"] = json.dumps(TextOptions().model_dump(mode="json"))
+    text_transform_executor.Executor().Do(inputs, {"transformed_examples": [other]}, properties)
+    assert other.get_string_custom_property("examples_digest") == "0123"
+    assert not other.has_custom_property("starting_model")

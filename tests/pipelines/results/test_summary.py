@@ -76,7 +76,11 @@ def test_a_start_from_a_model_of_the_same_text(tmp_path):
             start.custom_properties["same_input"].string_value = "yes"
             return start if node_id == "StartingModel" else super().output(node_id, key)
 
-    summary = collect_summary(CONFIG, "run", [NodeResult("Pusher", "CACHED", 0.1)], WithStart(tmp_path))
+    nodes, records = [NodeResult("Pusher", "CACHED", 0.1)], WithStart(tmp_path)
+    # DriftValidator alone starts from nothing.
+    assert collect_summary(CONFIG, "run", nodes, records)["warnings"] == []
+    config = load_config(None, ["gate.max_perplexity=100", "trainer.warm_start=baseline"])
+    summary = collect_summary(config, "run", nodes, records)
     assert summary["warnings"] == [
         "the run went on from /serving/7, which was trained on the same text, since the model before it is no longer "
         "served; raise pusher.keep_versions (10), so that a repeated run starts from the same model as before"
