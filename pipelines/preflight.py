@@ -10,6 +10,8 @@ from pathlib import Path
 from ..components.text_example_gen.inputs import check_inputs
 from ..components.text_example_gen.places import check_place_here
 from ..components.trainer.cluster import check_workers_here, cluster_of
+from ..errors import SettingError, escape
+from ..exported.token_identity import normalization_of
 from ..model.options import TrainerOptions
 from ..remote import is_remote
 from ..text_files.errors import InputError
@@ -110,11 +112,24 @@ def check_vocabulary(config: PipelineConfig) -> None:
         words = read_vocabulary(file)
         check_kind_of_pinned(file, words, config.vocabulary.kind)
         check_normalized(file, words, config.data.normalization)
+        _check_model_of_vocabulary(file, config.data.normalization)
         check_reachable(words, config.data.tokenizer, config.data.lowercase)
     except ValueError as error:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
     except tf.errors.OpError as error:
         raise ConfigurationError(f"vocabulary.file={file}: cannot be read ({error.message})") from error
+
+
+def _check_model_of_vocabulary(file: str, ours: str) -> None:
+    """Raises a `SettingError` if the vocabulary is that of a model that wants text normalized, and ours is not."""
+    model, folder, _ = file.rsplit("/", 2) if file.count("/") > 1 else ("", "", "")
+    theirs = normalization_of(model) if folder == "assets" else ours
+    # The other way round, words that are in no normalized text were found above.
+    if ours == "none" and theirs != ours:
+        raise SettingError(
+            f"vocabulary file {escape(file)}: its model reads text with {{normalization}}={theirs}; set "
+            f"{{normalization}} to {theirs}, or {{vocabulary_file}} to another file"
+        )
 
 
 def _check_not_made_here(paths: Iterable[str], output: Path) -> None:

@@ -10,6 +10,7 @@ from tfx_lm.exported.token_identity import FILE
 from tfx_lm.exported.training_origin import TrainingOrigin, write_training_origin
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
+from tfx_lm.pipelines.preflight import check_vocabulary
 from tfx_lm.pipelines.start_checks import check_served, check_start, digest_of_input
 
 # The shape of the model of the fixture `trained`.
@@ -72,6 +73,13 @@ def test_the_served_model_must_read_text_in_the_same_normalization(tmp_path):
         f"data.normalization=none: the baseline {served} reads text with data.normalization=nfc, and no text is right "
         "for both models; set data.normalization to nfc, or output to another folder, where no model is served yet"
     )
+    vocabulary = served / "assets" / "vocabulary"
+    vocabulary.parent.mkdir()
+    vocabulary.write_text("<pad>\n<unk>\n<s>\n</s>\nthe\n")
+    settings = ["gate.max_perplexity=9", f"vocabulary.file={vocabulary}"]
+    check_vocabulary(load_config(None, [*settings, "data.normalization=nfc"]))
+    with pytest.raises(ConfigurationError, match=r"its model reads text with data\.normalization=nfc; set data\.norm"):
+        check_vocabulary(load_config(None, settings))
     (served / "saved_model.pb").unlink()
     with pytest.raises(ConfigurationError, match="serving/7 reads"):
         check_served(config("none"))
