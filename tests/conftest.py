@@ -24,6 +24,7 @@ pytest_plugins = [
     "helpers.processor_time",
     "helpers.fault_table",
     "helpers.made_up_corpus",
+    "helpers.loaded_once",
     "helpers.local_run",
     "helpers.process_marks",
     # Reads a name of `process_marks`.

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from tfx_lm.cli.cli import main
 from tfx_lm.exported import scoring
 
+pytestmark = pytest.mark.usefixtures("models_loaded_once")
+
 
 @pytest.fixture
 def bulk_score(bigram_model, tmp_path, monkeypatch):

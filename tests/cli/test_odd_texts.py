@@ -16,6 +16,7 @@ from tfx_lm.text_files.errors import InputError
 from tfx_lm.text_files.options import RecordOptions
 from tfx_lm.text_files.texts import read_texts
 
+pytestmark = pytest.mark.usefixtures("models_loaded_once")
 LINES = b"w1 w2\nw3\n"
 
 

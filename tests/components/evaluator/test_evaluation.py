@@ -19,7 +19,7 @@ from tfx_lm.components.evaluator.component import MaskedEvaluator
 from tfx_lm.errors import SettingError
 from tfx_lm.exported import gate, scoring, token_identity
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("models_loaded_once")]
 
 
 def test_the_component_has_the_keys_of_tfx():
