@@ -176,12 +176,12 @@ class PipelineConfig(Settings):
         if self.tuner.trials and self.trainer.warm_start is not None:
             raise ValueError(
                 f"tuner.trials={self.tuner.trials}: trials start from new weights, and trainer.warm_start="
-                f"{self.trainer.warm_start} does not; tune without trainer.warm_start first, or set tuner.trials=0"
+                f"{self.trainer.warm_start} does not; tune without trainer.warm_start first, or set tuner to null"
             )
-        if self.tuner.trials and self.trainer.workers > 1:
+        if self.tuner.trials and (self.trainer.workers > 1 or self.trainer.distribution == "multi_worker"):
             raise ValueError(
-                f"tuner.trials={self.tuner.trials}: trials train in one process, and trainer.workers="
-                f"{self.trainer.workers}; set trainer.workers=1"
+                f"tuner.trials={self.tuner.trials}: trials train in one process; set trainer.workers=1 and "
+                "trainer.distribution=auto, or set tuner to null"
             )
         return self
 

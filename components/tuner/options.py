@@ -55,7 +55,7 @@ class TunerOptions(Settings):
                 # As the trainer reads it: PyYAML takes 1e-3 for text.
                 read = tuple(getattr(TrainerOptions.parse({name: value}), name) for value in values)
             except SettingError as error:
-                raise SettingError(f"{{space}}: {error.template}") from error
+                raise SettingError(error.template.replace(f"{{{name}}}", f"{{space.{name}}}")) from error
             if len(set(read)) < len(read):
                 raise SettingError(f"{{space}}: {name}={list(read)} has a value twice; list each once")
             checked[name] = read
@@ -65,10 +65,9 @@ class TunerOptions(Settings):
     def _something_is_tried(self) -> TunerOptions:
         defaults = {name: field.default for name, field in TunerOptions.model_fields.items()}
         if not self.trials and (asked := [name for name in defaults if getattr(self, name) != defaults[name]]):
-            name = asked[0]
             raise SettingError(
-                f"{{{name}}}={escape(getattr(self, name))}: nothing is tried with {{trials}}=0; set {{trials}} to the "
-                "number of combinations to try"
+                f"{{trials}}=0: nothing is tried, and {{{asked[0]}}} has no effect; set {{trials}} to the number of "
+                f"combinations to try, or leave {{{asked[0]}}} out"
             )
         if self.trials and not self.space:
             raise SettingError(

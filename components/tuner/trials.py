@@ -140,7 +140,8 @@ class Trials(base_tuner.BaseTuner):
         seconds = round(time.monotonic() - started, 3)
         outcome = {"values": dict(values), "perplexity": perplexity, "failure": failure, "seconds": seconds}
         atomic_file.write_text(record, json.dumps(outcome))
-        tf.io.gfile.rmtree(folder)
+        if tf.io.gfile.exists(folder):
+            tf.io.gfile.rmtree(folder)
         return outcome
 
     def _train(self, options: TrainerOptions, precision: Precision, folder: str) -> float:

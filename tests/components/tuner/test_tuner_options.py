@@ -21,8 +21,8 @@ def test_nothing_is_tried_by_default():
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"max_minutes": 5}, "max_minutes=5.0: nothing is tried with trials=0; set trials"),
-        ({"space": {"units": [8]}}, "space={'units': (8,)}: nothing is tried with trials=0; set trials"),
+        ({"max_minutes": 5}, "trials=0: nothing is tried, and max_minutes has no effect; set trials"),
+        ({"space": {"units": [8]}}, "trials=0: nothing is tried, and space has no effect; set trials"),
         ({"trials": 3, "space": {}}, "trials=3: space has no options to try"),
         (
             {"trials": 3, "space": {"unit": [1]}},
@@ -30,7 +30,7 @@ def test_nothing_is_tried_by_default():
         ),
         ({"trials": 3, "space": {"epochs": [1, 2]}}, "space: epochs is not tuned"),
         ({"trials": 3, "space": {"units": []}}, "space: units has no values"),
-        ({"trials": 3, "space": {"units": [0, 8]}}, "units=0"),
+        ({"trials": 3, "space": {"units": [0, 8]}}, "space.units=0: must be >= 1; set space.units"),
         ({"trials": 3, "space": {"dropout": [0.1, "0.1"]}}, "space: dropout=[0.1, 0.1] has a value twice"),
         ({"trials": -1}, "trials=-1"),
     ],
@@ -44,9 +44,14 @@ def test_a_search_that_cannot_be_is_refused(options, named):
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        (["tuner.max_minutes=5"], "tuner.max_minutes=5.0: nothing is tried with tuner.trials=0; set tuner.trials"),
+        (
+            ["tuner.max_minutes=5"],
+            "tuner.trials=0: nothing is tried, and tuner.max_minutes has no effect; set tuner.trials",
+        ),
+        (["tuner.trials=2", "tuner.space={units: [0]}"], "tuner.space.units=0: must be >= 1; set tuner.space.units"),
         (["tuner.trials=2", "trainer.warm_start=baseline"], "tuner.trials=2: trials start from new weights"),
         (["tuner.trials=2", "trainer.workers=2"], "tuner.trials=2: trials train in one process"),
+        (["tuner.trials=2", "trainer.distribution=multi_worker"], "tuner.trials=2: trials train in one process"),
         (["tuner.trials=2", "data.max_length=1500"], "a batch holds only tuner.space.batch_tokens=1024 tokens"),
     ],
 )
@@ -59,3 +64,7 @@ def test_a_configuration_is_refused_in_its_own_keys(settings, named):
 def test_every_line_fits_into_the_smallest_batch_that_is_tried():
     assert load_config(None, ["tuner.trials=2"], GATE).text_options().auto_limit == 1024
     assert load_config(None, [], GATE).text_options().auto_limit == 2048
+
+
+def test_a_search_is_left_out_with_null():
+    assert load_config(None, ["tuner.trials=2", "tuner.space={units: [8]}", "tuner=null"], GATE).tuner == TunerOptions()
