@@ -43,7 +43,7 @@ class MaskedTuner(Tuner):
             transform_graph: The `TransformGraph` that they come from.
             schema: The raw `Schema`.
             tuner: What to try and how many times, or a mapping of what differs from the defaults; `trials` at least.
-            trainer: The options that are not tried, or a mapping of what differs from the defaults.
+            trainer: The options of the trainer, the first trial, or a mapping of what differs from the defaults.
             transform: The options that the TextTransform of the examples has, or a mapping of what differs from the
                 defaults.
             search_directory: A folder that stays the same when the node is started again: a search that was killed goes

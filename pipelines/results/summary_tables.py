@@ -67,7 +67,7 @@ def _print_drift(drift: dict[str, Any], console: Console) -> None:
 
 def _trials_table(trials: list[dict[str, Any]]) -> Table:
     best = best_trial(trials)
-    table = Table("Trial", "Perplexity", title=f"{len(trials)} trials, the best marked with *", title_justify="left")
+    table = Table("Trial", "Perplexity", title="Trials, the best marked with *", title_justify="left")
     for name in best["values"]:
         table.add_column(name)
     for number, trial in enumerate(trials, 1):
