@@ -22,6 +22,7 @@ LONGEST = (
     # It asks for the outcome of the local run, which has been built by then.
     "pipelines/kubeflow/test_kubeflow_run.py",
     "end_to_end/test_readme.py",
+    "end_to_end/test_weeks.py",
     "components/evaluator/test_evaluation.py",
     "components/trainer/test_resume.py",
     "benchmarks",
@@ -29,6 +30,7 @@ LONGEST = (
     "components/test_stock_components.py",
     "examples",
     "end_to_end/test_stock_runner.py",
+    "components/tuner",
     "pipelines/kubeflow",
     "components/trainer",
     "components/report/test_report_executor.py",
@@ -36,10 +38,18 @@ LONGEST = (
     "components/serving_check",
     "pipelines/nodes",
     "pipelines/local",
+    "pipelines/test_late_packages.py",
     "model",
     "faults",
     "exported/test_comparison.py",
     "packaging",
+    # Slow ones among the others, so that short tests come last.
+    "components/report/test_report_in_chromium.py",
+    "pipelines/metadata",
+    "pipelines/doctor",
+    "docs",
+    "transform",
+    "cli",
 )
 
 
