@@ -143,7 +143,7 @@ def broken_page():
 PAGES = {"blessed": make_page, "hostile": hostile_page, "first": first_page, "empty": empty_page, "broken": broken_page}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pages():
     """Functions that make pages, by name."""
     return PAGES

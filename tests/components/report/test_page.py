@@ -1,5 +1,6 @@
 import base64
 import dataclasses
+import functools
 import hashlib
 import re
 from html.parser import HTMLParser
@@ -46,9 +47,15 @@ class Outline(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
+@pytest.fixture(scope="module")
+def rendered(pages):
+    """A function that renders a page as it is, once; the figures take a second."""
+    return functools.cache(lambda name: render(pages[name]()))
+
+
 @pytest.mark.parametrize("name", ["blessed", "hostile", "first", "empty", "broken"])
-def test_pages_are_well_formed_and_the_same_each_time(pages, name):
-    text = render(pages[name]())
+def test_pages_are_well_formed_and_the_same_each_time(pages, rendered, name):
+    text = rendered(name)
     assert text == render(pages[name]())
     assert text.startswith("<!DOCTYPE html>")
     outline = Outline(text)
@@ -60,8 +67,8 @@ def test_pages_are_well_formed_and_the_same_each_time(pages, name):
     assert not re.search(r"@import|url\((?!#)", text)
 
 
-def test_a_page_with_a_baseline(pages):
-    text = Outline(render(pages["blessed"]())).text
+def test_a_page_with_a_baseline(rendered):
+    text = Outline(rendered("blessed")).text
     assert "✓ Blessed perplexity 98.5 <= max_perplexity 120" in text
     assert "Warnings 21 % of the scored tokens are unknown words; raise vocabulary_size" in text
     assert "Perplexity per token 90.00 87.30 to 92.70 92.00 89.24 to 94.76 +1.20 % +0.90 % to +1.50 %" in text
@@ -89,8 +96,8 @@ def test_a_page_with_a_search(pages):
     )
 
 
-def test_a_first_run(pages):
-    text = Outline(render(pages["first"]())).text
+def test_a_first_run(rendered):
+    text = Outline(rendered("first")).text
     assert "✗ Not blessed" in text
     assert "There was no baseline." in text
     assert "The hardest 9.00 bits per byte candidate 80.0 the 0.0 cat 3.0 </s> 6.0" in text
@@ -98,8 +105,8 @@ def test_a_first_run(pages):
     assert "Change" not in text
 
 
-def test_nothing_scored_trained_or_counted(pages):
-    text = Outline(render(pages["empty"]())).text
+def test_nothing_scored_trained_or_counted(rendered):
+    text = Outline(rendered("empty")).text
     for sentence in (
         "Nothing was scored: the split that is evaluated holds no sentences.",
         "The Trainer left no TensorBoard events.",
@@ -109,8 +116,8 @@ def test_nothing_scored_trained_or_counted(pages):
         assert sentence in text
 
 
-def test_scores_that_are_no_numbers(pages):
-    text = Outline(render(pages["broken"]())).text
+def test_scores_that_are_no_numbers(rendered):
+    text = Outline(rendered("broken")).text
     assert "Perplexity per token NaN ∞ ∞ to ∞ NaN" in text
     assert "No bits per byte is finite" in text
     assert "No perplexity is finite" in text
@@ -129,8 +136,8 @@ def test_perplexities_of_other_tokens_are_not_compared(pages):
     assert "NaN" not in text
 
 
-def test_every_text_is_escaped(pages, attack):
-    text = render(pages["hostile"]())
+def test_every_text_is_escaped(attack, rendered):
+    text = rendered("hostile")
     assert "<script" not in text
     assert "<img" not in text
     outline = Outline(text)
@@ -138,8 +145,8 @@ def test_every_text_is_escaped(pages, attack):
     assert outline.text.count(" ".join(attack.split())) >= 8
 
 
-def test_the_policy_allows_this_style_alone(pages):
-    text = render(pages["blessed"]())
+def test_the_policy_allows_this_style_alone(rendered):
+    text = rendered("blessed")
     (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', text)
     (style,) = re.findall("<style>(.*?)</style>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -157,15 +164,15 @@ def test_no_sentence_got_worse(pages):
     assert "Got worse the most None did. Got better the most −12.3 bits" in text
 
 
-def test_the_page_says_which_spans_were_read(pages):
+def test_the_page_says_which_spans_were_read(pages, rendered):
     read = '[{"span": 20574, "version": 2, "date": "2026-05-01"}, {"span": 20575, "version": 1, "date": "2026-05-02"}]'
     source = Source("examples", "Examples", 1, "/examples", {"spans": read})
     page = dataclasses.replace(pages["blessed"](), provenance=[source])
     assert "Spans read 2026-05-01 (version 2), 2026-05-02 (version 1)" in Outline(render(page)).text
-    assert "Spans read" not in render(pages["blessed"]())
+    assert "Spans read" not in rendered("blessed")
 
 
-def test_the_page_shows_the_drift(pages):
+def test_the_page_shows_the_drift(pages, rendered):
     before, now = (TextStatistics.count({length: 9}, 1, 9) for length in (5, 16))
     text = Outline(render(dataclasses.replace(pages["empty"](), drift=Drift("/serving/7", "", before, now)))).text
     assert "Tokens per line 4.00 15.00" in text
@@ -173,4 +180,4 @@ def test_the_page_shows_the_drift(pages):
     unmeasured = Drift("", "no model of other text is served yet")
     text = Outline(render(dataclasses.replace(pages["empty"](), drift=unmeasured))).text
     assert "Drift No drift is measured: no model of other text is served yet." in text
-    assert "Drift" not in Outline(render(pages["empty"]())).text
+    assert "Drift" not in Outline(rendered("empty")).text
