@@ -148,6 +148,7 @@ def test_an_unknown_node(tmp_path, corpus):
     assert "--from Trainr: no such node; the nodes are TextExampleGen," in text
 
 
+@pytest.mark.slow
 def test_a_start_in_the_middle_without_an_earlier_run(tmp_path, corpus):
     text = refused(*GATE, "--data", str(corpus), "--output", str(tmp_path / "out"), "--from", "Evaluator")
     assert "--from Evaluator: the latest run did not make what lies before" in text
