@@ -84,7 +84,7 @@ test-newest:
 
 # Runs that are killed at any moment, and two at once; prints a table. `make test-faults ARGS="-k 03-"` runs one of the 30 moments.
 test-faults: install
-	@$(RUN) -m pytest tests/faults tests/pipelines/kubeflow/test_killed_containers.py $(ARGS)
+	@$(RUN) -m pytest tests/faults tests/pipelines/kubeflow/test_killed_containers.py tests/pipelines/airflow/test_backfill.py $(ARGS)
 
 # The same results on small clusters of Flink and Spark; needs Java 17 and Maven.
 test-clusters: install

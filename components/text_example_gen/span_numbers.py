@@ -92,6 +92,20 @@ def read_spans(value: object) -> tuple[int, ...]:
     return numbers
 
 
+def were_asked_for(spans: Sequence[Mapping[str, Any]], asked: object) -> bool:
+    """Says whether the spans that were read may be those that a text asks for.
+
+    Args:
+        spans: The value of the custom property `spans` of Examples.
+        asked: As in `read_spans`. The newest spans, if nothing is asked for; those were the newest at their time.
+    """
+    numbers = read_spans(asked)
+    if not numbers:
+        return True
+    first, last = spans[0]["span"], spans[-1]["span"]
+    return last == numbers[0] if len(numbers) == 1 else numbers[0] <= first and last <= numbers[1]
+
+
 def _number(part: object, value: object) -> int:
     if isinstance(part, datetime.date):
         return part.toordinal() - _EPOCH.toordinal()

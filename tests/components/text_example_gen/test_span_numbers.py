@@ -2,7 +2,13 @@ import datetime
 
 import pytest
 from tfx.components.example_gen.utils import date_to_span_number, span_number_to_date
-from tfx_lm.components.text_example_gen.span_numbers import day_of_number, number_of_day, read_spans, shown
+from tfx_lm.components.text_example_gen.span_numbers import (
+    day_of_number,
+    number_of_day,
+    read_spans,
+    shown,
+    were_asked_for,
+)
 from tfx_lm.errors import SettingError
 
 
@@ -58,3 +64,14 @@ def test_a_span_in_a_message():
         "20574",
         "2147483648",
     ]
+
+
+def test_spans_that_were_asked_for():
+    spans = [
+        {"span": 20573, "version": None, "date": "2026-04-30"},
+        {"span": 20574, "version": 2, "date": "2026-05-01"},
+    ]
+    for asked in ("", None, "2026-05-01", "20574", "2026-04-30,2026-05-01", "2026-04-01,2026-05-31"):
+        assert were_asked_for(spans, asked)
+    for asked in ("2026-05-02", "2026-04-30", "2026-05-01,2026-05-02", "2026-04-01,2026-04-30"):
+        assert not were_asked_for(spans, asked)
