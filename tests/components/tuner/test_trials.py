@@ -81,7 +81,7 @@ def test_the_best_trial_is_the_one_of_the_lowest_perplexity_and_a_diverging_one_
     assert best_trial(trials) is good
     best = json.loads((folder / "best_hyperparameters" / "best_hyperparameters.txt").read_text())
     assert best["values"] == {"learning_rate": 0.003}
-    titles = [f"trial {number} of 2 (learning_rate {value})  starts" for number, value in ((1, 0.003), (2, 1e9))]
+    titles = [f"trial {number} of 2 (learning_rate {value})  starts" for number, value in ((1, "0.003"), (2, "1e+09"))]
     assert [text for text in shown if text.endswith("starts")] == titles
     # The state of the search is gone.
     assert not list(folder.glob("search-*"))
