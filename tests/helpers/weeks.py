@@ -18,7 +18,7 @@ name: weekly
 data:
   tokenizer: word
   max_length: 16
-  splits: {train: 'news/week-{SPAN}/*.txt', eval: heldout.txt}
+  splits: {train: 'news/week-{SPAN}/*.txt', eval: [held-out/older.txt, held-out/newer.txt]}
 vocabulary: {from: baseline, grow: 5}
 trainer:
   {warm_start: baseline, embedding_units: 16, units: 16, layers: 1, epochs: 4, batch_tokens: 512, learning_rate: 0.02}
@@ -46,7 +46,9 @@ class Weeks:
     def __init__(self, folder: Path, keep_runs: int) -> None:
         self.folder, self.output = folder, folder / "output"
         (folder / "weekly.yaml").write_text(f"{CONFIG}keep_runs: {keep_runs}\n")
-        (folder / "heldout.txt").write_text(sentences(300, seed=100))
+        (folder / "held-out").mkdir()
+        for seed, age in ((100, "older"), (101, "newer")):
+            (folder / "held-out" / f"{age}.txt").write_text(sentences(150, seed=seed))
 
     def add(self, week: int, text: str) -> None:
         """Adds a week of news, which may be empty."""
