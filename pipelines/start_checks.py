@@ -67,7 +67,10 @@ def check_served(config: PipelineConfig) -> None:
         ConfigurationError: It does not.
     """
     serving = Path(config.output_folder()) / "serving"
-    if not serving.is_dir() or not list_versions(serving):
+    try:
+        if not serving.is_dir() or not list_versions(serving):
+            return
+    except OSError:  # No such folder can be; the check of the output says why.
         return
     ours = config.data.normalization
     # As `complete_versions`, without importing TensorFlow.
