@@ -19,6 +19,9 @@ Criterion = Literal["bits_per_byte", "perplexity"]
 DerivedSlice = Literal["sentence_length", "unknown_words"]
 SENTENCE_LENGTH: DerivedSlice = "sentence_length"
 UNKNOWN_WORDS: DerivedSlice = "unknown_words"
+# A feature that TextExampleGen adds if asked: the file that a line comes from. Pipelines of `tfx-lm run` have no other.
+FILE: Literal["file"] = "file"
+PipelineSlice = Literal[DerivedSlice, "file"]
 
 
 def as_sequence(value: Any) -> Any:
@@ -54,7 +57,8 @@ class GateOptions(Settings):
     # How much worse than the baseline it may be, with 95 % confidence over the same sentences, relative:
     # 0.005 = 0.5 %; 0 = it must be shown to be better; null: the baseline is scored, but is no condition.
     tolerance: Number | None = Field(0.005, ge=0.0)
-    # Features to slice the scores by: sentence_length, unknown_words, or features of the examples.
+    # What to slice the scores by: sentence_length, unknown_words, file (each held-out file), or features of the
+    # examples.
     slices: Annotated[tuple[str, ...], BeforeValidator(as_sequence)] = (SENTENCE_LENGTH, UNKNOWN_WORDS)
     # How much worse than the baseline it may be in any one slice, relative; null: slices are only reported.
     slice_tolerance: Number | None = Field(0.02, ge=0.0)

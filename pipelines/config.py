@@ -19,7 +19,7 @@ from ..components.serving_check.options import ServingCheckOptions
 from ..components.text_example_gen.options import InputOptions
 from ..components.tuner.options import TunerOptions
 from ..errors import SettingError, escape
-from ..exported.gate_options import DerivedSlice, GateOptions, as_sequence
+from ..exported.gate_options import GateOptions, PipelineSlice, as_sequence
 from ..exported.plain_path import pattern_letters
 from ..model.options import TrainerOptions
 from ..remote import is_remote
@@ -50,8 +50,9 @@ class DataConfig(LineOptions, InputOptions):
 class GateConfig(GateOptions):
     """What a model must show before it is pushed."""
 
-    # Features to slice the scores by; the examples of this pipeline have no feature beside the text.
-    slices: Annotated[tuple[DerivedSlice, ...], BeforeValidator(as_sequence)] = GateOptions.model_fields[
+    # What to slice the scores by. file: each held-out file is a slice, for example one of older text, so that a warm
+    # start does not forget it.
+    slices: Annotated[tuple[PipelineSlice, ...], BeforeValidator(as_sequence)] = GateOptions.model_fields[
         "slices"
     ].default
 

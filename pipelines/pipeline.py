@@ -23,6 +23,7 @@ from ..components.text_example_gen.component import TextExampleGen
 from ..components.text_transform.component import TextTransform
 from ..components.trainer.component import MaskedTrainer
 from ..components.tuner.component import MaskedTuner
+from ..exported.gate_options import FILE
 from ..remote import is_remote
 from .beam.arguments import beam_arguments
 from .code_digest import code_digest
@@ -45,6 +46,7 @@ def create_example_gen(config: PipelineConfig) -> TextExampleGen:
         documents=config.data.documents,
         context_tokens=config.data.context_tokens,
         normalization=config.data.normalization,
+        file_feature=FILE in config.gate.slices,
     )
 
 

@@ -61,6 +61,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
         documents: Documents = DEFAULTS.documents,
         context_tokens: int = DEFAULTS.context_tokens,
         normalization: Normalization = DEFAULTS.normalization,
+        file_feature: bool = ExecutorOptions.model_fields["file_feature"].default,
         range_config: range_config_pb2.RangeConfig | None = None,
         spans: str | None = None,
         span_gaps: str = DEFAULTS.span_gaps,
@@ -86,6 +87,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             context_tokens: The tokens for which each Example has the text before it in its document; 0: none.
             normalization: `nfc`: the text of each Example is in Unicode's form C; `none`: as it is in the file. Give
                 TextTransform and MaskedTrainer the same, so that the model knows it.
+            file_feature: Whether each Example has the feature `file`: its file below `input_base`. Then MaskedEvaluator
+                can slice by it.
 
         Raises:
             SettingError: A bad value, or `input_splits` names an input split that does not exist.
@@ -100,6 +103,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
                 "documents": documents,
                 "context_tokens": context_tokens,
                 "normalization": normalization,
+                "file_feature": file_feature,
             }
         )
         known = {split.name for split in input_config.splits} if input_config else set()
@@ -135,6 +139,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
         documents: Documents = DEFAULTS.documents,
         context_tokens: int = DEFAULTS.context_tokens,
         normalization: Normalization = DEFAULTS.normalization,
+        file_feature: bool = ExecutorOptions.model_fields["file_feature"].default,
     ) -> TextExampleGen:
         """Makes the component from paths. `InputOptions` defines the arguments.
 
@@ -151,6 +156,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             documents: Which lines are a document, which no split divides: `none`, `blank_line`, `record` or `file`.
             context_tokens: The tokens for which each Example has the text before it in its document; 0: none.
             normalization: `nfc`: the text of each Example is in Unicode's form C; `none`: as it is in the file.
+            file_feature: Whether each Example has the feature `file`: its file, below the deepest folder that all files
+                share. Then MaskedEvaluator can slice by it.
 
         Returns:
             The component.
@@ -195,4 +202,5 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             documents=options.documents,
             context_tokens=options.context_tokens,
             normalization=options.normalization,
+            file_feature=file_feature,
         )

@@ -90,7 +90,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples.split_names = artifact_utils.encode_split_names(list(names))
         report(f"reading {len(files):,} files")
         try:
-            self._write(files, names, hash_split, options, examples)
+            self._write(files, names, hash_split, options, base, examples)
             counts = _read_counts(examples)
             _check(counts, names, options)
         except BaseException:
@@ -114,14 +114,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         names: Sequence[str],
         hash_split: HashSplit | None,
         options: ExecutorOptions,
+        base: str,
         examples: types.Artifact,
     ) -> None:
+        step = ToExamples(hash_split, options, base if options.file_feature else None)
         with self._make_beam_pipeline() as pipeline:
             outputs = (
                 pipeline
                 | "ReadFiles" >> read_files(files, options)
-                | "ToExamples"
-                >> beam.ParDo(ToExamples(hash_split, options)).with_outputs(COUNTS_TAG, DIGESTS_TAG, *names)
+                | "ToExamples" >> beam.ParDo(step).with_outputs(COUNTS_TAG, DIGESTS_TAG, *names)
             )
             for name in names:
                 prefix = posixpath.join(artifact_utils.get_split_uri([examples], name), "data_tfrecord")

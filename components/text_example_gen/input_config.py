@@ -88,13 +88,17 @@ class ExecutorOptions(SpanOptions):
 
     # The output split of each input split that has another name.
     input_splits: dict[str, str] = Field(default_factory=dict)
+    # Whether the Examples say which file they come from.
+    file_feature: bool = False
 
     def to_custom_config(self) -> example_gen_pb2.CustomConfig:
         """Packs the options."""
         struct = struct_pb2.Struct()
         # What is not used is left out, as before there was any: the properties are part of the cache's key.
         unused = set() if self.documents != "none" else {"documents", "context_tokens"}
-        struct.update(self.model_dump(exclude=unused | ({"normalization"} if self.normalization == "none" else set())))
+        unused |= {"normalization"} if self.normalization == "none" else set()
+        unused |= set() if self.file_feature else {"file_feature"}
+        struct.update(self.model_dump(exclude=unused))
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(struct)
         return custom_config

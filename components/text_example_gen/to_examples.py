@@ -11,6 +11,7 @@ import pyarrow as pa
 from apache_beam.transforms import window
 from tfx_bsl.coders import example_coder
 
+from ...exported.gate_options import FILE
 from ...progress import report
 from ...text_files.options import RecordOptions
 from ...text_files.parsing import Problem
@@ -30,20 +31,22 @@ class ToExamples(beam.DoFn):
 
     Outputs:
         One per split, named like it: lists of bytes, each a tf.Example with the feature `text`, and
-            `context` if the options ask for some.
+            `context` and `file` if the options ask for them.
         `COUNTS_TAG`: `Counts` of each bundle.
         `DIGESTS_TAG`: `overlap.Block`s of all lines, where not each line decides about its split.
     """
 
-    def __init__(self, hash_split: HashSplit | None, options: RecordOptions) -> None:
+    def __init__(self, hash_split: HashSplit | None, options: RecordOptions, base: str | None = None) -> None:
         """Configures the step.
 
         Args:
             hash_split: Decides the split by content; None where the record's file does.
             options: Which records are dropped, and are not errors.
+            base: The folder below which the feature `file` names the file; None for no such feature.
         """
         self._hash_split = hash_split
         self._options = options
+        self._base = None if base is None else f"{base.rstrip('/')}/"
 
     def start_bundle(self) -> None:
         """Begins to count: what a bundle counts is kept only if the bundle is."""
@@ -74,7 +77,9 @@ class ToExamples(beam.DoFn):
     def outputs(self, texts: Sequence[tuple[Record, str]]) -> Iterable[Any]:
         """Returns what records with a text become: one list of serialized Examples."""
         contexts = [record.context for record, _ in texts] if self._options.context_tokens else None
-        return [serialized_examples([text for _, text in texts], contexts)]
+        base = self._base
+        files = None if base is None else [record.path.removeprefix(base) for record, _ in texts]
+        return [serialized_examples([text for _, text in texts], contexts, files)]
 
     def _text_of(self, record: Record) -> str | None:
         """Counts a record; returns its text, or None if it becomes no Example."""
@@ -132,9 +137,12 @@ def decides_by_line(hash_split: HashSplit | None, options: RecordOptions) -> boo
     return hash_split is not None and options.documents == "none"
 
 
-def serialized_examples(texts: Sequence[str], contexts: Sequence[str] | None = None) -> list[bytes]:
-    """Returns a serialized tf.Example for each text: the feature `text`, and with contexts `context`."""
-    columns = {"text": texts} if contexts is None else {"text": texts, "context": contexts}
+def serialized_examples(
+    texts: Sequence[str], contexts: Sequence[str] | None = None, files: Sequence[str] | None = None
+) -> list[bytes]:
+    """Returns a serialized tf.Example for each text: the feature `text`, with contexts `context`, with files `file`."""
+    given = {"text": texts, "context": contexts, FILE: files}
+    columns = {name: values for name, values in given.items() if values is not None}
     lists = [
         pa.ListArray.from_arrays(
             pa.array(range(len(texts) + 1), pa.int32()),

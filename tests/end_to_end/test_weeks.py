@@ -22,6 +22,10 @@ def test_a_good_week_a_poisoned_and_an_empty_one(tmp_path, monkeypatch):
     poisoned = weeks.run()
     assert poisoned.summary["started_from"] == {"model": good, "new_words": 0}
     assert poisoned.summary["gate"]["blessed"] is False
+    # Each held-out file is a slice, and both got worse.
+    slices = poisoned.summary["slices"]
+    assert sorted(slices) == ["file: held-out/newer.txt", "file: held-out/older.txt"]
+    assert all(of_file["change"]["bits_per_byte_change"] > 0.1 for of_file in slices.values())
     assert poisoned.summary["pushed_model"] is None
     assert weeks.served() == good
     # The first run made what is served.

@@ -22,7 +22,7 @@ data:
 vocabulary: {from: baseline, grow: 5}
 trainer:
   {warm_start: baseline, embedding_units: 16, units: 16, layers: 1, epochs: 4, batch_tokens: 512, learning_rate: 0.02}
-gate: {max_perplexity: 60, tolerance: 0.2, slice_tolerance: null}
+gate: {max_perplexity: 60, tolerance: 0.2, slice_tolerance: null, slices: file}
 """
 
 

@@ -49,7 +49,8 @@ def message(*overrides: str) -> str:
         ),
         (
             "gate={max_perplexity: 9, slices: sentence_lenght}",
-            "gate.slices.0=sentence_lenght: must be one of 'sentence_length' or 'unknown_words'; set gate.slices.0",
+            "gate.slices.0=sentence_lenght: must be one of 'sentence_length', 'unknown_words' or 'file'; "
+            "set gate.slices.0",
         ),
         (
             "gate={max_perplexity: 9, slices: [unknown_words, unknown_words]}",

@@ -70,6 +70,16 @@ def test_without_a_driver_the_executor_finds_the_spans(run_component, tmp_path):
     assert "split:train-span-2,num_files:1" in output.artifact.get_string_custom_property("input_fingerprint")
 
 
+def test_the_file_is_a_feature_if_it_is_asked_for(run_component, tmp_path):
+    (tmp_path / "held-out").mkdir()
+    for name, line in (("train.txt", "a b"), ("held-out/old.txt", "c"), ("held-out/new.txt", "d")):
+        (tmp_path / name).write_text(f"{line}\n")
+    splits = {"train": [str(tmp_path / "train.txt")], "eval": [str(tmp_path / "held-out" / "*.txt")]}
+    output = run_component(splits=splits, file_feature=True)
+    assert output.values("train", "text", "file") == [(b"a b", b"train.txt")]
+    assert sorted(output.values("eval", "text", "file")) == [(b"c", b"held-out/old.txt"), (b"d", b"held-out/new.txt")]
+
+
 def test_hidden_folders_that_a_wildcard_matches_are_left_out(run_component, tmp_path):
     for folder in ("one", ".ipynb_checkpoints", ".asked"):
         (tmp_path / folder).mkdir()
