@@ -21,7 +21,7 @@ NOT_CONCERNED = PYSEC-2023-238 GHSA-5wvp-7f3h-6wmm PYSEC-2023-17 GHSA-29gw-9793-
 export PYTHON
 
 # Byte code is compiled at install, since importing TFX takes twice as long without it.
-export UV_COMPILE_BYTECODE ?= 1
+export UV_COMPILE_BYTECODE := 1
 
 help:
 	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=3' changes it)"
