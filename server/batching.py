@@ -13,7 +13,7 @@ from typing import cast
 
 import numpy as np
 
-from ..exported.batches import batches_by_length
+from ..exported.batches import MAX_PADDED_BYTES, batches_by_length
 from ..exported.signatures import NEXT_WORD
 from .padding import Outputs, find_padding
 from .predict_request import K, PredictRequest
@@ -21,6 +21,9 @@ from .request_error import RequestError
 from .served_model import ServedModel
 
 _log = logging.getLogger(__name__)
+
+# Whole words of pieces are searched for row by row, with a dozen calls of the model each, and other requests wait.
+_SEARCHED_ROWS = 8
 
 
 @dataclasses.dataclass
@@ -58,10 +61,16 @@ class _Job:
         return id(self.model), self.request.signature, shapes
 
     def sizes(self) -> list[int]:
-        """Returns the bytes of each row's strings, a bound on its tokens, or its proposed words if they are more."""
+        """Returns the bytes of each row's strings, a bound on its tokens, or its proposed words if they are more.
+
+        A row whose proposed words are searched for among pieces counts as an eighth of a call.
+        """
         inputs, rows = self.request.inputs, self.request.rows
         texts = [array for array in inputs.values() if array.ndim == 1 and array.dtype == object]
-        words = int(inputs[K].max()) if self.request.signature == NEXT_WORD and K in inputs else 1
+        next_word = self.request.signature == NEXT_WORD
+        words = int(inputs[K].max()) if next_word and K in inputs else 1
+        if next_word and self.model.proposes_pieces:
+            words = max(words, MAX_PADDED_BYTES // _SEARCHED_ROWS)
         if not texts:
             return [1] * rows
         # Of a text and its context, the model reads both.

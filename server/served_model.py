@@ -63,7 +63,7 @@ class ServedModel:
         self.words = _vocabulary_size(self.outputs)
         # Unicode's bound for the form C of UTF-8.
         self.most_growth = 1 if self._model.normalization == "none" else 3
-        self._proposes_pieces = reads_pieces(folder) and STEP in signatures
+        self.proposes_pieces = reads_pieces(folder) and STEP in signatures
         self.definitions = signature_definitions(folder)
         for signature, inputs in read_warmup_requests(folder):
             self.call(signature, inputs)
@@ -106,7 +106,7 @@ class ServedModel:
         specs = self.inputs[signature]
         tensors = {name: tf.constant(array, specs[name].dtype) for name, array in inputs.items()}
         try:
-            if signature == NEXT_WORD and self._proposes_pieces:
+            if signature == NEXT_WORD and self.proposes_pieces:
                 return self._next_words(self._model, inputs)
             return self._model.call(signature, **tensors)
         except _CLIENT_ERRORS as error:

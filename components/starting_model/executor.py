@@ -11,6 +11,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, path_utils
 
+from ...exported.damage import damage
 from ...progress import report
 from ..artifacts import Artifacts
 from .driver import find_start
@@ -57,7 +58,7 @@ class Executor(base_executor.BaseExecutor):
             with contextlib.suppress(FileNotFoundError, tf.errors.NotFoundError):
                 io_utils.copy_dir(model, copy)
             # The cache, and the name of a training's backup, hold for the model that was looked up.
-            if model_digest(copy) != start[MODEL_DIGEST]:
+            if model_digest(copy) != start[MODEL_DIGEST] or damage(copy) is not None:
                 raise ChangedModelError(
                     f"{model}: was removed or changed while it was copied; run the pipeline again, which looks for the "
                     "model to start from again"

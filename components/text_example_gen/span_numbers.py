@@ -103,7 +103,7 @@ def were_asked_for(spans: Sequence[Mapping[str, Any]], asked: object) -> bool:
     if not numbers:
         return True
     first, last = spans[0]["span"], spans[-1]["span"]
-    return last == numbers[0] if len(numbers) == 1 else numbers[0] <= first and last <= numbers[1]
+    return last == numbers[-1] and (len(numbers) == 1 or first == numbers[0])
 
 
 def _number(part: object, value: object) -> int:

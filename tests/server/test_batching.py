@@ -19,6 +19,7 @@ class Model:
     """Returns the length of each text and its letters, padded; its calls wait for the event `wait`."""
 
     inputs = {"score": ("text",), "next_word": ("text", "k"), "score_in_context": ("text", "context")}  # noqa: RUF012
+    proposes_pieces = False
 
     def __init__(self):
         self.calls = []
@@ -120,6 +121,14 @@ def test_a_context_counts_for_the_size_of_a_row_in_whatever_order_the_inputs_com
         inputs = {name: np.array({"text": [b"ab", b""], "context": [b"xyz", b"x"]}[name], object) for name in names}
         asked = PredictRequest("score_in_context", inputs, 2, True)
         assert batching._Job(model, asked, None, None, [], 2, 2, None).sizes() == [5, 1]
+
+
+def test_few_rows_whose_words_are_searched_for_among_pieces_share_a_call(model):
+    model.proposes_pieces = True
+    for batcher, asked in ((Batcher(100), {"signature": "next_word", "k": 2}), (Batcher(100), {})):
+        run(batcher, batcher.run(model, request(*[b"a"] * 20, **asked)))
+    # Rows of other signatures are as cheap as ever.
+    assert [len(texts) for _, texts in model.calls] == [8, 8, 4, 20]
 
 
 def test_each_row_gets_as_many_words_as_it_asked_for_whatever_call_it_went_in(model):
