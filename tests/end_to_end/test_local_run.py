@@ -198,26 +198,6 @@ def test_a_rollback_goes_back_to_the_first_model(changed, first):
     withdrawn.rename(changed.summary["pushed_model"])
 
 
-def test_a_search_whose_best_trial_the_trainer_follows(folder, changed):
-    run = run_here(
-        "run", "--config", folder / "small.yaml", "--data", folder / "corpus.txt", "--output", folder / "output",
-        "--to", "Trainer", "--set", "tuner.trials=2", "--set", "tuner.space={learning_rate: [1.0e+9]}",
-    )  # fmt: skip
-    assert run.returncode == 0, run.stdout + run.stderr
-    own, diverged = json.loads((folder / "output" / "summary.json").read_text())["tuner"]
-    assert (own["values"], diverged["values"]) == ({"learning_rate": 0.02}, {"learning_rate": 1e9})
-    assert (own["failure"], diverged["perplexity"]) == (None, None)
-    assert "the training diverged" in diverged["failure"]
-    newest = max((folder / "output" / "artifacts" / "Trainer" / "model_run").iterdir(), key=lambda path: int(path.name))
-    record = json.loads((newest / "training.json").read_text())
-    assert record["options"]["learning_rate"] == 0.02
-    # A trial is the Trainer's own training.
-    assert min(epoch["validation_perplexity"] for epoch in record["epochs"]) == own["perplexity"]
-    assert list((folder / "output" / "tuning_backup").iterdir()) == []
-    tuned = load_config(folder / "output" / "tuned.yaml")
-    assert (tuned.trainer, tuned.tuner.trials) == (load_config(folder / "small.yaml").trainer, 0)
-
-
 def test_a_failed_node_says_why_and_leaves_what_was_made(folder, changed):
     bad = folder / "bad"
     bad.mkdir()
@@ -260,3 +240,24 @@ def test_a_model_that_does_not_serve_is_not_pushed_and_the_summary_says_why(fold
     assert "Does not serve" in run.done.stdout
     assert run.summary["pushed_model"] is None
     assert set((folder / "output" / "serving").iterdir()) == versions
+
+
+def test_a_search_whose_best_trial_the_trainer_follows(folder, changed):
+    # The last test here, since no later one could go on from a run that ends with the Trainer.
+    run = run_here(
+        "run", "--config", folder / "small.yaml", "--data", folder / "corpus.txt", "--output", folder / "output",
+        "--to", "Trainer", "--set", "tuner.trials=2", "--set", "tuner.space={learning_rate: [1.0e+9]}",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    own, diverged = json.loads((folder / "output" / "summary.json").read_text())["tuner"]
+    assert (own["values"], diverged["values"]) == ({"learning_rate": 0.02}, {"learning_rate": 1e9})
+    assert (own["failure"], diverged["perplexity"]) == (None, None)
+    assert "the training diverged" in diverged["failure"]
+    newest = max((folder / "output" / "artifacts" / "Trainer" / "model_run").iterdir(), key=lambda path: int(path.name))
+    record = json.loads((newest / "training.json").read_text())
+    assert record["options"]["learning_rate"] == 0.02
+    # A trial is the Trainer's own training.
+    assert min(epoch["validation_perplexity"] for epoch in record["epochs"]) == own["perplexity"]
+    assert list((folder / "output" / "tuning_backup").iterdir()) == []
+    tuned = load_config(folder / "output" / "tuned.yaml")
+    assert (tuned.trainer, tuned.tuner.trials) == (load_config(folder / "small.yaml").trainer, 0)
