@@ -17,7 +17,7 @@ from ..components.drift_validator.options import DriftOptions
 from ..components.pusher.options import PusherOptions
 from ..components.serving_check.options import ServingCheckOptions
 from ..components.text_example_gen.options import InputOptions
-from ..components.tuner.options import TunerOptions
+from ..components.tuner.options import TunerOptions, check_space
 from ..errors import SettingError, escape
 from ..exported.gate_options import GateOptions, PipelineSlice, as_sequence
 from ..exported.plain_path import pattern_letters
@@ -184,6 +184,8 @@ class PipelineConfig(Settings):
                 f"tuner.trials={self.tuner.trials}: trials train in one process; set trainer.workers=1 and "
                 "trainer.distribution=auto, or set tuner to null"
             )
+        if self.tuner.trials:
+            check_space(self.tuner, self.trainer.options())
         return self
 
     def smallest_batch(self) -> int:

@@ -157,7 +157,7 @@ def trial_rows(trials: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]
         rows.append(
             (
                 f"{number}, the best" if trial is best else str(number),
-                [result, *map(value_text, trial["values"].values())],
+                [result, *(value_text(trial["values"][name]) for name in tried_options(trials))],
             )
         )
     return rows

@@ -13,7 +13,7 @@ from ...errors import SettingError
 from ...model.options import TrainerOptions
 from ...transform.options import TextOptions
 from .executor import Executor
-from .options import TunerOptions
+from .options import TunerOptions, check_space
 
 TUNER_FN = "tfx_lm.components.tuner.tuner_fn.tuner_fn"
 
@@ -55,13 +55,15 @@ class MaskedTuner(Tuner):
         options = TunerOptions.parse(tuner)
         if not options.trials:
             raise SettingError("{trials}=0: nothing would be tried; set {trials}, or leave MaskedTuner out")
+        trainer_options = TrainerOptions.parse(trainer or {})
+        check_space(options, trainer_options)
         super().__init__(
             tuner_fn=TUNER_FN,
             examples=examples,
             transform_graph=transform_graph,
             schema=schema,
             custom_config={
-                "trainer": TrainerOptions.parse(trainer or {}).model_dump(mode="json"),
+                "trainer": trainer_options.model_dump(mode="json"),
                 "transform": TextOptions.parse(transform or {}).model_dump(mode="json"),
                 "tuner": options.model_dump(mode="json"),
                 "search_directory": search_directory,

@@ -12,7 +12,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 
-from ...errors import SettingError, escape
+from ...errors import SettingError
 from ..artifacts import Artifacts
 from ..trainer.overrides import with_overrides
 from .results import TRIALS_FILE
@@ -47,7 +47,7 @@ class Executor(tfx_executor.Executor):
         failures = [outcome["failure"] for outcome in outcomes if outcome["failure"]]
         if len(failures) == len(outcomes):
             raise SettingError(
-                f"{{trials}}: all {len(outcomes)} failed, the last one with: {escape(failures[-1])}; leave such values "
+                f"{{trials}}: all {len(outcomes)} failed, the last one with: {failures[-1]}; leave such values "
                 "out of {space}"
             )
         tfx_executor.write_best_hyperparameters(trials, output_dict)

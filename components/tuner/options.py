@@ -10,7 +10,8 @@ from ...errors import SettingError, escape
 from ...model.options import TrainerOptions
 from ...settings import Number, Settings, WholeNumber
 
-# They decide where and how long, not what is trained; `trial_epochs` is the length of a trial.
+# They decide where and how long, not what is trained (`trial_epochs` is the length of a trial); and Keras Tuner has no
+# lists for values.
 NOT_TUNED = ("distribution", "workers", "worker_timeout_seconds", "epochs", "on_nonfinite", "adaptive_cutoffs")
 
 
@@ -23,7 +24,7 @@ class TunerOptions(Settings):
 
     # How many combinations to try; 0: none, the options of the trainer are taken.
     trials: WholeNumber = Field(0, ge=0, le=1000)
-    # Minutes of trials after which no other one begins; null: no limit.
+    # Minutes of trials after which no other one begins; null: no limit. What a trial took before a kill is not counted.
     max_minutes: Number | None = Field(None, gt=0.0)
     # Most epochs of each trial; null: as many as the trainer's.
     trial_epochs: WholeNumber | None = Field(None, ge=1)
@@ -74,3 +75,24 @@ class TunerOptions(Settings):
                 f"{{trials}}={self.trials}: {{space}} has no options to try; list values for at least one"
             )
         return self
+
+
+def check_space(options: TunerOptions, trainer: TrainerOptions) -> None:
+    """Checks that each value can be trained with the options of the trainer that are not tried.
+
+    Args:
+        options: The options of the search.
+        trainer: The options of the trainer.
+
+    Raises:
+        SettingError: A value cannot be trained.
+    """
+    for name, values in options.space.items():
+        for value in values:
+            try:
+                TrainerOptions.parse({**trainer.model_dump(), name: value})
+            except SettingError as error:
+                raise SettingError(
+                    f"{{space}}: {name}={escape(value)} cannot be trained: {error.template}, or leave {escape(value)} "
+                    "out of {space}"
+                ) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
 
 import keras_tuner
@@ -14,17 +16,29 @@ PERPLEXITY = "validation_perplexity"
 
 
 class _OwnValuesFirst(keras_tuner.Oracle):
-    """Starts with the default of each hyperparameter, and proposes no combination twice; to be mixed into an oracle."""
+    """Starts with the default of each hyperparameter, and tries each combination once; to be mixed into an oracle."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns the values of the next trial and its status, as Keras Tuner's oracles do."""
         if not self.trials:
             defaults = {hyperparameter.name: hyperparameter.default for hyperparameter in self.hyperparameters.space}
             return {"status": TrialStatus.RUNNING, "values": defaults}
-        proposed: dict[str, Any] = super().populate_space(trial_id)
-        if any(proposed["values"] == trial.hyperparameters.values for trial in self.trials.values()):
-            # A Gaussian process that is sure of the best combination proposes it again, which would teach nothing.
-            return keras_tuner.oracles.RandomSearchOracle.populate_space(self, trial_id)
+        tried = [trial.hyperparameters.values for trial in self.trials.values()]
+        # A Gaussian process that is sure of the best combination proposes it again, which would teach nothing.
+        for populate in (super().populate_space, self._populate_at_random):
+            proposed: dict[str, Any] = populate(trial_id)
+            if proposed["status"] == TrialStatus.RUNNING and proposed["values"] not in tried:
+                return proposed
+        # Keras Tuner's random search gives up after 21 combinations that were tried, though others may be left.
+        names = [hyperparameter.name for hyperparameter in self.hyperparameters.space]
+        for combination in itertools.product(*(hyperparameter.values for hyperparameter in self.hyperparameters.space)):
+            values = dict(zip(names, combination, strict=True))
+            if values not in tried:
+                return {"status": TrialStatus.RUNNING, "values": values}
+        return {"status": TrialStatus.STOPPED, "values": None}
+
+    def _populate_at_random(self, trial_id: str) -> dict[str, Any]:
+        proposed: dict[str, Any] = keras_tuner.oracles.RandomSearchOracle.populate_space(self, trial_id)
         return proposed
 
 
@@ -70,3 +84,8 @@ def search_space(options: TunerOptions, trainer: TrainerOptions) -> keras_tuner.
         else:
             space.Choice(name, values, default=own)
     return space
+
+
+def combinations(space: keras_tuner.HyperParameters) -> int:
+    """Returns how many combinations of values a space has."""
+    return math.prod(len(hyperparameter.values) for hyperparameter in space.space)

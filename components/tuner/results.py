@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from ...errors import SettingError
 
 # In `tuner_results`, beside TFX's `tuner_results.json`, which leaves failed trials out.
 TRIALS_FILE = "trials.json"
 
 
-def read_trials(tuner_results_uri: str) -> list[dict[str, Any]]:
+def read_trials(tuner_results_uri: str, name_of: Callable[[str], str] = str) -> list[dict[str, Any]]:
     """Reads all trials of a search.
 
     Args:
         tuner_results_uri: The folder of the artifact `tuner_results`.
+        name_of: Returns the name of a setting in a failure.
 
     Returns:
         For each trial, in their order, its `values` by option of the trainer; its `perplexity`, the lowest validation
@@ -24,7 +27,10 @@ def read_trials(tuner_results_uri: str) -> list[dict[str, Any]]:
 
     with tf.io.gfile.GFile(f"{tuner_results_uri}/{TRIALS_FILE}") as file:
         trials: list[dict[str, Any]] = json.load(file)
-    return trials
+    return [
+        {**trial, "failure": trial["failure"] and SettingError(trial["failure"]).with_names(name_of)}
+        for trial in trials
+    ]
 
 
 def value_text(value: Any) -> str:

@@ -29,7 +29,7 @@ from ..trainer.same_transform import check_same_transform
 from ..trainer.threads import deal_threads
 from ..trainer.training_record import read_training_record
 from .options import TunerOptions
-from .oracle import PERPLEXITY, make_oracle
+from .oracle import PERPLEXITY, combinations, make_oracle
 from .results import value_text
 
 
@@ -46,7 +46,7 @@ class Trials(base_tuner.BaseTuner):
 
     Attributes:
         outcomes: The trials that ended, in their order, JSON types: `values`; `perplexity`, None if it failed;
-            `failure`, why, or None; and `seconds`.
+            `failure`, why, a template of `SettingError`, or None; and `seconds`.
 
     Args:
         options: The options of the search.
@@ -72,11 +72,12 @@ class Trials(base_tuner.BaseTuner):
         transform = TransformGraph(transform_output)
         check_same_transform(transform, text)
         self._vocabulary_size = transform.vocabulary_size
-        # TensorFlow's threads are dealt once for a process.
-        self._shares = deal_threads(trainer.batch_tokens)
+        # TensorFlow's threads are dealt once for a process, and before it does anything.
+        deal_threads(trainer.batch_tokens)
         self._strategy = choose_strategy(trainer.distribution)
         self.outcomes: list[dict[str, Any]] = []
         oracle = make_oracle(options, trainer)
+        self._combinations = combinations(oracle.hyperparameters)
         super().__init__(oracle, directory=directory, project_name="keras_tuner", overwrite=True)
         oracle.verbose = 0
 
@@ -85,6 +86,11 @@ class Trials(base_tuner.BaseTuner):
         seconds = sum(outcome["seconds"] for outcome in self.outcomes)
         if self._options.max_minutes is not None and seconds >= 60 * self._options.max_minutes:
             self.oracle.max_trials = len(self.outcomes)
+
+    def on_search_end(self) -> None:
+        """Says why there are fewer trials than asked for, if the space has no more."""
+        if len(self.outcomes) == self._combinations < self._options.trials:
+            progress.report(f"all {self._combinations} combinations tried", 1.0)
 
     def run_trial(self, trial: keras_trial.Trial, **fit_kwargs: Any) -> dict[str, float]:
         """Trains with the values of a trial, unless that was done before a kill.
@@ -102,8 +108,9 @@ class Trials(base_tuner.BaseTuner):
         """
         number, values = len(self.outcomes) + 1, trial.hyperparameters.values
         shown = ", ".join(f"{name} {value_text(value)}" for name, value in values.items())
-        share = 1 / self._options.trials
-        with progress.part(f"trial {number} of {self._options.trials} ({shown})", (number - 1) * share, share):
+        planned = min(self._options.trials, self._combinations)
+        share = 1 / planned
+        with progress.part(f"trial {number} of {planned} ({shown})", (number - 1) * share, share):
             progress.report("starts", 0.0)
             try:
                 outcome = self._outcome(values)
@@ -130,13 +137,14 @@ class Trials(base_tuner.BaseTuner):
         if tf.io.gfile.exists(record):
             with tf.io.gfile.GFile(record) as file:
                 outcome: dict[str, Any] = json.load(file)
-            return outcome
+            # The space that it was recorded in may have had other options, in another order.
+            return {**outcome, "values": dict(values)}
         started = time.monotonic()
         perplexity, failure = None, None
         try:
             perplexity = self._train(options, precision, folder)
         except DivergenceError as error:
-            failure = str(error)
+            failure = error.template
         seconds = round(time.monotonic() - started, 3)
         outcome = {"values": dict(values), "perplexity": perplexity, "failure": failure, "seconds": seconds}
         atomic_file.write_text(record, json.dumps(outcome))
@@ -146,11 +154,13 @@ class Trials(base_tuner.BaseTuner):
 
     def _train(self, options: TrainerOptions, precision: Precision, folder: str) -> float:
         keras.backend.clear_session()
+        # As the Trainer will: the shares of a batch decide what dropout drops.
+        shares = deal_threads(options.batch_tokens)
         with self._strategy.scope():
             backup = Backup(folder, {})
             train(
                 options, self._files["train"], self._files["eval"], self._vocabulary_size, backup, folder,
-                self._shares, precision,
+                shares, precision,
             )  # fmt: skip
         record = read_training_record(folder) or {}
         return min(float(epoch[PERPLEXITY]) for epoch in record["epochs"])

@@ -13,7 +13,7 @@ from ...errors import SettingError
 from ...model.options import TrainerOptions
 from ...transform.options import TextOptions
 from ..trainer.cluster import cluster_of
-from .options import TunerOptions
+from .options import TunerOptions, check_space
 from .trials import Trials
 
 
@@ -39,6 +39,8 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
             f"{{trials}}={config['tuner'].get('trials')}: trials train in one process; set {{workers}}=1, and unset "
             "TF_CONFIG"
         )
+    options = TunerOptions.parse(config["tuner"])
+    check_space(options, trainer)
     # Not the options of the search: with other ones, it goes on with the trials that it has in common.
     identity = {
         "version": __version__,
@@ -49,7 +51,7 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     trials = Trials(
-        TunerOptions.parse(config["tuner"]),
+        options,
         trainer,
         TextOptions.from_custom_config(config["transform"]),
         {"train": [*fn_args.train_files], "eval": [*fn_args.eval_files]},

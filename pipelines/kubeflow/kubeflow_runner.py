@@ -23,6 +23,7 @@ from tfx_lm import atomic_file
 from tfx_lm.components.kubeflow_run import KUBEFLOW_RUN_KEY
 from tfx_lm.components.text_example_gen.spans import SPANS_KEY
 from tfx_lm.components.trainer.component import MaskedTrainer
+from tfx_lm.components.tuner.component import MaskedTuner
 from tfx_lm.pipelines.code_digest import code_digest
 from tfx_lm.pipelines.config import PipelineConfig, load_config
 from tfx_lm.pipelines.errors import ConfigurationError
@@ -94,7 +95,7 @@ class KubeflowRunner(kubeflow_v2_dag_runner.KubeflowV2DagRunner):
             spec["root"]["inputDefinitions"]["parameters"][name].update(defaultValue=default, isOptional=True)
         for node in pipeline.components:
             executor = spec["deploymentSpec"]["executors"][spec["components"][node.id]["executorLabel"]]
-            wanted = settings.trainer if isinstance(node, MaskedTrainer) else settings.nodes
+            wanted = settings.trainer if isinstance(node, MaskedTrainer | MaskedTuner) else settings.nodes
             executor["container"].update(_resources(wanted))
             if SPANS_KEY in node.exec_properties:
                 # Vertex AI would run TFX's driver before, which finds one span only.

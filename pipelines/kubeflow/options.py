@@ -27,9 +27,9 @@ class KubeflowConfig(Settings):
     # The image of all containers, such as registry.example.com/tfx-lm:0.1.0; the Dockerfile builds it.
     image: str | None = None
     # Folder on object storage that replaces `output`, such as gs://bucket/my-model: the runs' artifacts, the
-    # pushed models (serving/VERSION) and the Trainer's backups.
+    # pushed models (serving/VERSION) and the backups of the Trainer and the Tuner.
     pipeline_root: str | None = None
-    # Resources of the Trainer.
+    # Resources of the Trainer, and of the Tuner, whose trials are trainings.
     trainer: ResourcesConfig = ResourcesConfig()
     # Resources of each other node.
     nodes: ResourcesConfig = ResourcesConfig()

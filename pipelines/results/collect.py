@@ -77,7 +77,7 @@ def collect_summary(
     pieces = None if examples is None or graph is None else _pieces_per_word(examples.uri, graph.uri)
     anomalies = output("DriftValidator", "anomalies")
     tuner_results = output("Tuner", "tuner_results")
-    trials = None if tuner_results is None else _readable(read_trials, tuner_results.uri)
+    trials = None if tuner_results is None else _readable(lambda uri: read_trials(uri, yaml_key), tuner_results.uri)
     pushed, report = output("Pusher", "pushed_model"), output("Report", "report")
     pushed_model = None if pushed is None else pushed_folder(pushed)
     results = dict.fromkeys(_EVALUATION) if evaluation is None else summarize_evaluation(evaluation.uri, yaml_key)

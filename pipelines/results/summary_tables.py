@@ -73,7 +73,7 @@ def _trials_table(trials: list[dict[str, Any]]) -> Table:
     for number, trial in enumerate(trials, 1):
         mark = " *" if trial is best else ""
         score = "failed" if trial["perplexity"] is None else f"{trial['perplexity']:.2f}{mark}"
-        table.add_row(str(number), score, *map(value_text, trial["values"].values()))
+        table.add_row(str(number), score, *(value_text(trial["values"][name]) for name in best["values"]))
     return table
 
 

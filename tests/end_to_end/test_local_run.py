@@ -253,6 +253,7 @@ def test_a_search_whose_best_trial_the_trainer_follows(folder, changed):
     assert (own["values"], diverged["values"]) == ({"learning_rate": 0.02}, {"learning_rate": 1e9})
     assert (own["failure"], diverged["perplexity"]) == (None, None)
     assert "the training diverged" in diverged["failure"]
+    assert "lower trainer.learning_rate (1e+09)" in diverged["failure"]
     newest = max((folder / "output" / "artifacts" / "Trainer" / "model_run").iterdir(), key=lambda path: int(path.name))
     record = json.loads((newest / "training.json").read_text())
     assert record["options"]["learning_rate"] == 0.02

@@ -6,13 +6,14 @@ import types
 from pathlib import Path
 
 import pytest
-from tfx.types import standard_artifacts
+from tfx.types import Channel, standard_artifacts
 from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 from tfx_lm import progress
 from tfx_lm.components.trainer.divergence import DivergenceError
 from tfx_lm.components.tuner import executor as tuner_executor
 from tfx_lm.components.tuner import trials as trials_module
+from tfx_lm.components.tuner.component import MaskedTuner
 from tfx_lm.components.tuner.executor import Executor
 from tfx_lm.components.tuner.results import best_trial, read_trials
 from tfx_lm.components.tuner.trials import Trials
@@ -78,6 +79,7 @@ def test_the_best_trial_is_the_one_of_the_lowest_perplexity_and_a_diverging_one_
     assert 1 < good["perplexity"] < 1000
     assert bad["perplexity"] is None
     assert "the training diverged" in bad["failure"]
+    assert "lower learning_rate (1e+09)" in bad["failure"]
     assert best_trial(trials) is good
     best = json.loads((folder / "best_hyperparameters" / "best_hyperparameters.txt").read_text())
     assert best["values"] == {"learning_rate": 0.003}
@@ -90,13 +92,15 @@ def test_the_best_trial_is_the_one_of_the_lowest_perplexity_and_a_diverging_one_
 def test_all_trials_fail(search, monkeypatch):
     def train(self, options, precision, folder):
         Path(folder).mkdir()
-        raise DivergenceError("loss={nan}: the training diverged")
+        raise DivergenceError("loss=nan: the training diverged; lower {clip_norm}")
 
     monkeypatch.setattr(Trials, "_train", train)
-    with pytest.raises(
-        SettingError, match=r"trials: all 2 failed, the last one with: loss=.*diverged; leave such values"
-    ):
+    with pytest.raises(SettingError) as refused:
         search({"units": [4, 8]})
+    assert refused.value.with_names(str.upper) == (
+        "TRIALS: all 2 failed, the last one with: loss=nan: the training diverged; lower CLIP_NORM; leave such values "
+        "out of SPACE"
+    )
 
 
 def test_what_cannot_be_trained_at_all_ends_the_search(search):
@@ -157,6 +161,46 @@ def test_a_search_with_another_space_takes_the_trials_that_it_has_in_common(corp
     assert sorted([*first[:-1], *second]) == sorted({OWN_UNITS, 4, 16, 32})
 
 
+def test_a_recorded_trial_has_the_options_of_the_present_space(corpus, tmp_path, monkeypatch):
+    own = {"dropout": 0.2}
+    trained = train_for_show(monkeypatch)
+    tuner_fn(fn_args(corpus, tmp_path, {"units": [4], "dropout": [0.0]}, 4, own)).tuner.search()
+    assert len(trained) == 4
+    for space in ({"dropout": [0.0], "units": [4]}, {"units": [4]}):
+        tuner = tuner_fn(fn_args(corpus, tmp_path, space, 2, own)).tuner
+        tuner.search()
+        assert [list(outcome["values"]) for outcome in tuner.outcomes] == [list(space)] * 2
+    assert len(trained) == 4
+
+
+def test_a_batch_of_a_trial_has_the_shares_that_the_trainer_would_give_it(corpus, tmp_path, monkeypatch):
+    shares = {}
+
+    def train(options, train_files, eval_files, vocabulary_size, backup, folder, shares_of_a_batch, precision):
+        shares[options.batch_tokens] = shares_of_a_batch
+
+    monkeypatch.setattr(trials_module, "train", train)
+    monkeypatch.setattr(trials_module, "deal_threads", lambda batch_tokens: batch_tokens // 100)
+    monkeypatch.setattr(
+        trials_module, "read_training_record", lambda folder: {"epochs": [{trials_module.PERPLEXITY: 5}]}
+    )
+    tuner_fn(fn_args(corpus, tmp_path, {"batch_tokens": [300]}, trainer={"batch_tokens": 700})).tuner.search()
+    assert shares == {700: 7, 300: 3}
+
+
+def test_a_search_says_that_there_is_no_more_to_try(corpus, tmp_path, monkeypatch):
+    trained = train_for_show(monkeypatch)
+    shown = []
+    with progress.listening(lambda text, fraction: shown.append((text, fraction))):
+        tuner_fn(fn_args(corpus, tmp_path, {"units": [4]}, trials=9)).tuner.search()
+    assert trained == [OWN_UNITS, 4]
+    assert shown == [
+        (f"trial 1 of 2 (units {OWN_UNITS})  starts", 0.0),
+        ("trial 2 of 2 (units 4)  starts", 0.5),
+        ("all 2 combinations tried", 1.0),
+    ]
+
+
 def test_no_trial_begins_after_the_minutes(corpus, tmp_path, monkeypatch):
     train_for_show(monkeypatch)
     clock = itertools.count(0.0, 60.0)
@@ -164,6 +208,20 @@ def test_no_trial_begins_after_the_minutes(corpus, tmp_path, monkeypatch):
     tuner = tuner_fn(fn_args(corpus, tmp_path, {"units": [1, 2, 4]}, trials=4, max_minutes=2)).tuner
     tuner.search()
     assert [outcome["seconds"] for outcome in tuner.outcomes] == [60.0, 60.0]
+
+
+def test_a_value_that_no_trial_could_train_is_refused_first(corpus, tmp_path):
+    given = fn_args(corpus, tmp_path, {"output": ["full", "adaptive"]}, trainer={"adaptive_cutoffs": []})
+    inputs = {
+        "examples": Channel(type=standard_artifacts.Examples),
+        "transform_graph": Channel(type=standard_artifacts.TransformGraph),
+        "schema": Channel(type=standard_artifacts.Schema),
+    }
+    refusal = r"space: output=adaptive cannot be trained: adaptive_cutoffs=\[\]: must be rising ids"
+    with pytest.raises(SettingError, match=refusal):
+        tuner_fn(given)
+    with pytest.raises(SettingError, match=refusal):
+        MaskedTuner(**inputs, tuner=given.custom_config["tuner"], trainer=given.custom_config["trainer"])
 
 
 def test_trials_need_one_process(corpus, tmp_path, monkeypatch):

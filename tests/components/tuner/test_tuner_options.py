@@ -49,6 +49,11 @@ def test_a_search_that_cannot_be_is_refused(options, named):
             "tuner.trials=0: nothing is tried, and tuner.max_minutes has no effect; set tuner.trials",
         ),
         (["tuner.trials=2", "tuner.space={units: [0]}"], "tuner.space.units=0: must be >= 1; set tuner.space.units"),
+        (
+            ["tuner.trials=2", "tuner.space={output: [full, adaptive]}", "trainer.adaptive_cutoffs=[]"],
+            "tuner.space: output=adaptive cannot be trained: trainer.adaptive_cutoffs=[]: must be rising ids; set "
+            "trainer.adaptive_cutoffs, or leave adaptive out of tuner.space",
+        ),
         (["tuner.trials=2", "trainer.warm_start=baseline"], "tuner.trials=2: trials start from new weights"),
         (["tuner.trials=2", "trainer.workers=2"], "tuner.trials=2: trials train in one process"),
         (["tuner.trials=2", "trainer.distribution=multi_worker"], "tuner.trials=2: trials train in one process"),

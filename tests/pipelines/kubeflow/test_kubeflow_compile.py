@@ -121,7 +121,13 @@ def test_the_code_digest_and_the_paths_survive(spec):
 def test_a_tuner(small_config, tmp_path):
     config = load_config(small_config, ["tuner.trials=2", "tuner.space={dropout: [0.1]}"])
     kubeflow_runner.compile_pipeline(config, tmp_path / "pipeline.yaml")
-    root = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())["root"]
+    spec = yaml.safe_load((tmp_path / "pipeline.yaml").read_text())
+    root, executors = spec["root"], spec["deploymentSpec"]["executors"]
+    # Trials are trainings.
+    needs = {
+        name: executors[f"{name}_executor"]["container"]["resources"] for name in ("Tuner", "Trainer", "Transform")
+    }
+    assert needs["Tuner"] == needs["Trainer"] != needs["Transform"]
     tuner, trainer = (root["dag"]["tasks"][name] for name in ("Tuner", "Trainer"))
     assert tuner["inputs"]["parameters"]["trainer_epochs"] == {"componentInputParameter": "trainer_epochs"}
     custom_config = json.loads(tuner["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"])

@@ -280,6 +280,15 @@ TRIALS = [
 ]
 
 
+def test_failures_of_trials_are_told_in_yaml_keys(tmp_path):
+    trials = [*TRIALS[:2], TRIALS[2] | {"failure": "loss=nan; lower {learning_rate}"}]
+    (tmp_path / "trials.json").write_text(json.dumps(trials))
+    artifact = metadata_store_pb2.Artifact(uri=str(tmp_path))
+    records = SimpleNamespace(output=lambda node, key: artifact if (node, key) == ("Tuner", "tuner_results") else None)
+    summary = collect_summary(CONFIG, "run", [NodeResult("Tuner", "COMPLETE", 0.1)], records)
+    assert summary["tuner"] == [*TRIALS[:2], TRIALS[2] | {"failure": "loss=nan; lower trainer.learning_rate"}]
+
+
 def test_all_trials_are_printed_and_the_best_is_marked(tmp_path):
     lines = [line.replace("│", " ").split() for line in printed(summary_of(tmp_path) | {"tuner": TRIALS}).splitlines()]
     rows = [line for line in lines if line and line[0] in ("1", "2", "3")]
