@@ -18,12 +18,51 @@ from ml_metadata.proto import metadata_store_pb2
 
 from ...exported.damage import visible_damage
 from ...exported.versions import WITHDRAWN, is_version
-from ...remote import is_remote
 from ..config import BASELINE, PipelineConfig
-from ..metadata.metadata_store import SerialSqlite, check_sqlite, connection_config, open_store, resolve_connection
-from ..metadata.old_runs import RunHistory
+from ..errors import ConfigurationError
+from ..metadata.metadata_store import (
+    SerialSqlite,
+    check_sqlite,
+    connection_config,
+    open_store,
+    resolve_connection,
+    shown_url,
+)
+from ..metadata.old_runs import OldRuns, RunHistory
 from ..nodes.claim import close_killed
 from ..results.pruned import Pruned
+from .old_files import files_below, old_backups, old_logs
+
+
+def check_folders(config: PipelineConfig) -> None:
+    """Checks that the folders and the records of the runs are there, before a lock or a store makes a file.
+
+    A folder that is missing, such as one on a disk that is not mounted, would be taken for one without artifacts.
+
+    Args:
+        config: The configuration of the runs; the link of its output folder is there.
+
+    Raises:
+        ConfigurationError: They are not.
+    """
+    output = Path(config.output_folder())
+    artifacts, serving = output / "artifacts", output / "serving"
+    if not artifacts.is_dir():
+        raise ConfigurationError(
+            f"output={config.output}: {artifacts} is no folder, so nobody knows which artifacts are there; give the "
+            "output folder of the runs, or mount the disk that a link leads to"
+        )
+    if os.path.lexists(serving) and not serving.is_dir():
+        raise ConfigurationError(
+            f"output={config.output}: {serving} leads to no folder, so nobody knows which model is served; mount the "
+            "disk that the link leads to, or remove the link"
+        )
+    connection = resolve_connection(connection_config(config.metadata_url()))
+    if connection.WhichOneof("config") == "sqlite" and not Path(connection.sqlite.filename_uri).is_file():
+        raise ConfigurationError(
+            f"metadata={shown_url(connection)}: no such file, so there is no record of a run; set output and metadata "
+            "as in the runs"
+        )
 
 
 def prune(config: PipelineConfig) -> Pruned:
@@ -35,34 +74,94 @@ def prune(config: PipelineConfig) -> Pruned:
         config: The configuration of the runs, with `keep_runs`.
 
     Raises:
-        ConfigurationError: ML Metadata cannot be opened.
+        ConfigurationError: A folder is missing, ML Metadata cannot be opened, or it has no run in this folder.
+        OSError: A folder cannot be read.
+        ml_metadata.errors.StatusError: ML Metadata cannot be read or written.
     """
     if config.keep_runs is None:
         raise ValueError("keep_runs is not set")
+    check_folders(config)
     output = Path(config.output_folder())
+    root = output / "artifacts"
     connection = resolve_connection(connection_config(config.metadata_url()))
-    close_killed(str(output / "artifacts"), connection)
+    close_killed(str(root), connection)
     lock = SerialSqlite(connection)
     with _held(lock):
         check_sqlite(connection)
         store: mlmd.MetadataStore = open_store(connection)
-        old = RunHistory(store, config.name).old(config.keep_runs, *_versions(output / "serving"))
-        artifacts = _deletable(old.artifacts, config, output / "artifacts")
+        history = RunHistory(store, config.name, root)
+        _check_runs(history, store, config, shown_url(connection))
+        old = history.old(config.keep_runs, *_versions(output / "serving"))
+        _check_mounted(history, old, config)
+        artifacts = _not_named(old.artifacts, config)
         _mark(store, artifacts, metadata_store_pb2.Artifact.MARKED_FOR_DELETION)
+        theirs = history.theirs()
     pruned = Pruned(runs=old.runs if artifacts else 0)
     deleted = [artifact for artifact in artifacts if _delete(Path(artifact.uri), pruned)]
     pruned.artifacts = len(deleted)
     with _held(lock):
         _mark(store, deleted, metadata_store_pb2.Artifact.DELETED)
-    for folder in output.glob("artifacts/*/.system/*/*"):
-        if folder.name.isdecimal() and int(folder.name) in old.execution_ids:
+    real = os.path.realpath(root)
+    for folder in root.glob("*/.system/*/*"):
+        is_old = folder.name.isdecimal() and int(folder.name) in old.execution_ids
+        if is_old and os.path.realpath(folder) == str(Path(real, folder.relative_to(root))):
             _delete(folder, pruned)
-    for backups in ("training_backup", "tuning_backup"):
-        for backup in _written_before(old.kept_since, output / backups):
-            pruned.backups += _delete(backup, pruned)
-    for log in _written_before(old.kept_since, output / "logs"):
-        pruned.logs += _delete(log, pruned)
+    _delete_files(output, old.kept_since, theirs, pruned)
+    _report_outside(old.outside, config.name, root, pruned)
     return pruned
+
+
+def _check_runs(history: RunHistory, store: mlmd.MetadataStore, config: PipelineConfig, url: str) -> None:
+    if history.is_empty():
+        names = sorted({context.name for context in store.get_contexts_by_type("pipeline")} - {config.name})
+        known = f", but of {', '.join(names[:5])}" if names else ""
+        raise ConfigurationError(
+            f"name={config.name}: metadata={url} has no run of this pipeline{known}; set name, output and metadata as "
+            "in the runs"
+        )
+    if history.is_elsewhere():
+        raise ConfigurationError(
+            f"output={config.output}: no run of name={config.name} in metadata={url} made anything here; set output, "
+            "name and metadata as in the runs"
+        )
+
+
+def _check_mounted(history: RunHistory, old: OldRuns, config: PipelineConfig) -> None:
+    """Raises a `ConfigurationError` if no artifact is there that stays, as in a mount point without its disk."""
+    staying = history.staying(old)
+    if old.artifacts and staying and not any(folder.exists() for folder in staying):
+        raise ConfigurationError(
+            f"output={config.output}: none of the {len(staying)} artifacts that stay is there, such as {staying[-1]}; "
+            "mount the disk that holds them"
+        )
+
+
+def _delete_files(output: Path, time: float, theirs: list[str], pruned: Pruned) -> None:
+    """Deletes backups and logs, unless they may be those of another pipeline in the same folder."""
+    try:
+        backups, logs = old_backups(output, time), old_logs(output, time)
+    except OSError as error:
+        pruned.problems.append(
+            f"{output}: old backups and logs cannot be found ({error}); the next pruning tries again"
+        )
+        return
+    if theirs and (backups or logs):
+        pruned.problems.append(
+            f"{output}: its {len(backups) + len(logs)} old backups and logs stay, since another pipeline has artifacts "
+            f"in this folder, such as {theirs[-1]}; give each pipeline an output folder of its own"
+        )
+        return
+    pruned.backups = sum(_delete(backup, pruned) for backup in backups)
+    pruned.logs = sum(_delete(log, pruned) for log in logs)
+
+
+def _report_outside(artifacts: list[metadata_store_pb2.Artifact], name: str, root: Path, pruned: Pruned) -> None:
+    there = [artifact.uri for artifact in artifacts if os.path.lexists(artifact.uri)]
+    if there:
+        pruned.problems.append(
+            f"{len(there)} artifacts of name={name} lie outside of {root}, such as {there[0]}, and stay; prune the "
+            "output folder that they belong to, or delete them by hand"
+        )
 
 
 @contextlib.contextmanager
@@ -87,22 +186,14 @@ def _versions(serving: Path) -> tuple[list[str], list[str]]:
     return [name.removeprefix(WITHDRAWN) for name in names], served
 
 
-def _deletable(
-    artifacts: list[metadata_store_pb2.Artifact], config: PipelineConfig, root: Path
+def _not_named(
+    artifacts: list[metadata_store_pb2.Artifact], config: PipelineConfig
 ) -> list[metadata_store_pb2.Artifact]:
-    """Returns the artifacts below the folder of all artifacts that do not hold a file of the configuration."""
+    """Returns the artifacts that do not hold a file of the configuration."""
     start = config.trainer.warm_start
     named = [Path(path).resolve() for path in (start, config.vocabulary.file) if path and path != BASELINE]
-    root, deletable = root.resolve(), []
-    for artifact in artifacts:
-        if is_remote(artifact.uri):
-            continue
-        folder = Path(artifact.uri).resolve()
-        # Not the folder of a node, which holds those of other artifacts.
-        below = folder.is_relative_to(root) and len(folder.relative_to(root).parts) > 2
-        if below and not any(path.is_relative_to(folder) for path in named):
-            deletable.append(artifact)
-    return deletable
+    folders = {path for file in named for path in (file, *file.parents)}
+    return [artifact for artifact in artifacts if Path(artifact.uri).resolve() not in folders]
 
 
 def _mark(store: mlmd.MetadataStore, artifacts: list[metadata_store_pb2.Artifact], state: int) -> None:
@@ -112,19 +203,14 @@ def _mark(store: mlmd.MetadataStore, artifacts: list[metadata_store_pb2.Artifact
         store.put_artifacts(artifacts)
 
 
-def _written_before(time: float, folder: Path) -> list[Path]:
-    """Returns the files and folders in a folder that were written last before a time."""
-    entries = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [entry for entry in entries if max(file.lstat().st_mtime for file in [entry, *_files(entry)]) < time]
-
-
 def _delete(path: Path, pruned: Pruned) -> bool:
     """Deletes a file or folder and counts its bytes; returns False, with a sentence, if it stays."""
-    size = _size(path)
     try:
         if path.is_dir() and not path.is_symlink():
+            size = sum(file.lstat().st_size for file in files_below(path))
             shutil.rmtree(path)
         else:
+            size = path.lstat().st_size if os.path.lexists(path) else 0
             path.unlink(missing_ok=True)
     except OSError as error:
         pruned.problems.append(
@@ -134,12 +220,3 @@ def _delete(path: Path, pruned: Pruned) -> bool:
         return False
     pruned.bytes += size
     return True
-
-
-def _files(path: Path) -> list[Path]:
-    return [Path(parent, name) for parent, _, names in os.walk(path) for name in names]
-
-
-def _size(path: Path) -> int:
-    files = _files(path) if path.is_dir() and not path.is_symlink() else [path] if path.exists() else []
-    return sum(file.lstat().st_size for file in files)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ..config import PipelineConfig
-from ..errors import ConfigurationError
 from ..nodes.node_result import NodeResult
 from ..results.pruned import Pruned
 from ..results.summary import write_summary
@@ -64,11 +63,11 @@ def _run(
             nodes = run_pipeline(plan, display, log_file, lock=lock)
         summary = call(log_file, _summarize, config, plan.run_id, nodes)
         write_summary(summary, output / "summary.json")
-        if config.keep_runs is not None and all(node.state != "FAILED" for node in nodes):
-            pruned = call(log_file, _prune, config)
+        is_whole = not from_nodes and not to_nodes and all(node.state != "FAILED" for node in nodes)
+        if config.keep_runs is not None and is_whole:
             # The first summary stays if the pruning is killed.
-            warnings = [*summary["warnings"], *pruned.problems]
-            summary = {**summary, "pruned": pruned.as_json(), "warnings": warnings}
+            pruned, problems = _pruned(config, log_file)
+            summary = {**summary, "pruned": pruned, "warnings": [*summary["warnings"], *problems]}
             write_summary(summary, output / "summary.json")
         print_summary(summary, console)
         if tuned := write_tuned_configuration(config, summary, output):
@@ -78,6 +77,16 @@ def _run(
                 console.print(f"{node.id} failed: {node.error}", highlight=False, soft_wrap=True)
                 console.print(f"Log: {os.fspath(log_file)}", highlight=False, soft_wrap=True)
     return summary
+
+
+def _pruned(config: PipelineConfig, log_file: Path) -> tuple[dict[str, int] | None, list[str]]:
+    """Prunes the output folder; returns what was deleted, None if that is not known, and sentences about problems."""
+    try:
+        pruned = call(log_file, _prune, config)
+    except Exception as error:
+        # The run itself has ended well, and may have pushed; the log has the traceback.
+        return None, [f"old runs could not be pruned ({error}); the next run tries again"]
+    return pruned.as_json(), pruned.problems
 
 
 # These run in processes that have imported TFX, which this one has not.
@@ -103,6 +112,6 @@ def _prune(config: PipelineConfig) -> Pruned:
 
     try:
         return prune(config)
-    except (OSError, ConfigurationError, mlmd.errors.StatusError) as error:
-        # The run itself has ended well.
-        return Pruned(problems=[f"old runs could not be pruned ({error}); the next run tries again"])
+    except mlmd.errors.StatusError as error:
+        # Its class cannot be sent to another process.
+        raise RuntimeError(str(error)) from error

@@ -15,7 +15,7 @@ class Pruned:
         backups: Backups of trainings and searches that no run resumed.
         logs: Log files.
         bytes: Of all these files.
-        problems: A sentence for each file that could not be deleted.
+        problems: A sentence for each file that could not be deleted, and for what else stays.
     """
 
     runs: int = 0

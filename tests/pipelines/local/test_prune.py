@@ -47,7 +47,8 @@ class Runs:
         events = [mlmd.Event(artifact_id=each, execution_id=execution_id, type=mlmd.Event.OUTPUT) for each in ids]
         events += [mlmd.Event(artifact_id=each, execution_id=execution_id, type=mlmd.Event.INPUT) for each in read]
         self.store.put_events(events)
-        contexts = [self.of_pipeline, self._context("pipeline_run", run)]
+        node_context = self._context("node", f"{self.pipeline}.{node}")
+        contexts = [self.of_pipeline, self._context("pipeline_run", run), node_context]
         links = [mlmd.Association(execution_id=execution_id, context_id=context.id) for context in contexts]
         self.store.put_attributions_and_associations([], links)
         return ids
@@ -70,7 +71,9 @@ class Runs:
         (model,) = self.add(run, "Trainer", ["model"], [examples])
         (report,) = self.add(run, "Report", ["report"], [model], state)
         ids = {"examples": examples, "model": model, "report": report}
-        if version:
+        if not version:
+            self.add(run, "Pusher", [], [model])
+        else:
             (ids["pushed"],) = self.add(run, "Pusher", ["pushed_model"], [model], version=version)
             folder = self.output / "serving" / version
             (folder / "variables").mkdir(parents=True)
@@ -119,6 +122,8 @@ def test_what_a_newer_run_took_from_the_cache_or_read_stays(runs, tmp_path):
     first = runs.whole("1")
     runs.add("2", "TextExampleGen", [first["examples"]], state=EXECUTION.CACHED)
     runs.add("2", "Resolver", [], [first["model"]])
+    runs.add("2", "Pusher")
+    runs.add("2", "Report", ["report"])
     prune(configuration(tmp_path))
     assert runs.gone() == {first["report"]}
 
@@ -226,21 +231,208 @@ def test_a_pruning_that_is_killed_is_finished_by_the_next(runs, tmp_path, monkey
     assert {runs.states()[artifact] for artifact in second.values()} == {"LIVE"}
 
 
+def put(file: Path, age: float = 1000) -> Path:
+    """Writes a file of 50 bytes that is `age` seconds old, and so is its folder."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(bytes(50))
+    for path in (file, file.parent):
+        os.utime(path, (time.time() - age,) * 2)
+    return file
+
+
+BACKUPS = [
+    "training_backup/training-0123456789abcdef.npz",
+    "training_backup/.training-0123456789abcdef.npz.0a1b2c3d-deadbeef.unfinished",
+    "tuning_backup/search-0123456789abcdef/trial",
+    "logs/20260101-120000.log",
+]
+
+
 def test_backups_and_logs_of_before_the_kept_runs(runs, tmp_path):
-    for folder in ("training_backup", "logs"):
-        (tmp_path / folder).mkdir()
-        for name, age in (("old", -1000), ("new", 10)):
-            (tmp_path / folder / name).write_bytes(bytes(50))
-            os.utime(tmp_path / folder / name, (time.time() + age,) * 2)
-    search = tmp_path / "tuning_backup" / "search-1"
-    search.mkdir(parents=True)
-    (search / "old").write_bytes(bytes(7))
-    os.utime(search / "old", (time.time() - 1000,) * 2)
+    old = [put(tmp_path / name) for name in BACKUPS]
+    new = [put(tmp_path / name.replace("0", "1"), age=-10) for name in BACKUPS]
+    mine = [
+        put(tmp_path / name)
+        for name in (
+            "logs/notes.log", "logs/20260101-120000.log.gz", "training_backup/best.npz",
+            "training_backup/training-1.npz", "tuning_backup/search-mine/trial", "logs/20250101-120000.log/file",
+        )
+    ]  # fmt: skip
     runs.whole("1")
     pruned = prune(configuration(tmp_path))
-    assert pruned.as_json() == {"runs": 0, "artifacts": 0, "backups": 2, "logs": 1, "bytes": 107}
-    assert str(pruned) == "Pruned: 0 artifacts of 0 old runs, 2 backups, 1 log: 107 bytes."
-    assert [path.name for path in sorted(tmp_path.glob("[tl]*/*"))] == ["new", "new"]
+    assert pruned.as_json() == {"runs": 0, "artifacts": 0, "backups": 3, "logs": 1, "bytes": 200}
+    assert str(pruned) == "Pruned: 0 artifacts of 0 old runs, 3 backups, 1 log: 200 bytes."
+    assert not any(file.exists() for file in old)
+    assert all(file.exists() for file in [*new, *mine])
+
+
+def test_backups_and_logs_behind_links_stay(runs, tmp_path):
+    files = [put(tmp_path / "elsewhere" / name) for name in BACKUPS]
+    for folder in ("training_backup", "tuning_backup", "logs"):
+        (tmp_path / folder).symlink_to(tmp_path / "elsewhere" / folder)
+    runs.whole("1")
+    assert prune(configuration(tmp_path)).as_json()["bytes"] == 0
+    assert all(file.exists() for file in files)
+
+
+def test_backups_and_logs_stay_if_another_pipeline_works_in_the_folder(runs, tmp_path):
+    files = [put(tmp_path / name) for name in BACKUPS]
+    runs.whole("1")
+    Runs(tmp_path, "other").whole("1")
+    (problem,) = prune(configuration(tmp_path)).problems
+    assert problem.startswith(f"{tmp_path}: its 4 old backups and logs stay, since another pipeline has artifacts")
+    assert all(file.exists() for file in files)
+
+
+def test_partial_runs_push_no_whole_run_out(runs, tmp_path):
+    """Those of `--to`, and of a machine that died between two nodes."""
+    first = runs.whole("1")
+    runs.add("2", "TextExampleGen", ["examples"])
+    runs.add("3", "Report", ["report"])
+    runs.whole("4")
+    runs.add("5", "TextExampleGen", ["examples"])
+    prune(configuration(tmp_path, keep_runs=2))
+    assert not runs.gone() & {*first.values()}
+
+
+def test_nodes_of_one_type_count_each(runs, tmp_path):
+    """StartingModel failed, and ServedModel, of the same class, ended well after it."""
+    first = runs.whole("1")
+    start = runs.store.put_execution_type(mlmd.ExecutionType(name="start"))
+    second = runs.whole("2")
+    for node, state in (("StartingModel", EXECUTION.FAILED), ("ServedModel", EXECUTION.COMPLETE)):
+        (execution,) = runs.store.put_executions([mlmd.Execution(type_id=start, last_known_state=state)])
+        contexts = [runs.of_pipeline, runs._context("pipeline_run", "2"), runs._context("node", f"tfx-lm.{node}")]
+        links = [mlmd.Association(execution_id=execution, context_id=context.id) for context in contexts]
+        runs.store.put_attributions_and_associations([], links)
+    runs.whole("3")
+    prune(configuration(tmp_path, keep_runs=2))
+    assert runs.gone() == {*second.values()}
+    prune(configuration(tmp_path))
+    assert runs.gone() == {*first.values(), *second.values()}
+
+
+def test_runs_of_another_output_folder_do_not_count(runs, tmp_path):
+    first, second = runs.whole("1"), runs.whole("2")
+    other = Runs(tmp_path)
+    other.output = tmp_path / "other"
+    theirs = [other.whole("3"), other.whole("4")]
+    other.add("4", "Transform", [first["model"]], state=EXECUTION.CACHED)
+    pruned = prune(configuration(tmp_path))
+    assert runs.gone() == {first["examples"], first["report"]}
+    assert not runs.gone() & {*second.values(), *theirs[0].values(), *theirs[1].values()}
+    assert pruned.problems == []
+
+
+def test_artifacts_outside_of_the_folder_are_named(runs, tmp_path):
+    other = Runs(tmp_path)
+    other.output = tmp_path / "before"
+    (uri, *_) = [each.uri for each in runs.store.get_artifacts_by_id([*other.whole("1").values()])]
+    runs.whole("2")
+    assert prune(configuration(tmp_path)).problems == [
+        f"3 artifacts of name=tfx-lm lie outside of {tmp_path}/artifacts, such as {uri}, and stay; prune the output "
+        "folder that they belong to, or delete them by hand"
+    ]
+
+
+@pytest.mark.parametrize("inside", ["", "/Format-Serving"])
+def test_what_another_record_names_stays(runs, tmp_path, inside):
+    """An Importer of another pipeline has its own artifact, of the same files."""
+    first, _ = runs.whole("1"), runs.whole("2")
+    (model,) = runs.store.get_artifacts_by_id([first["model"]])
+    runs.store.put_artifacts([mlmd.Artifact(type_id=model.type_id, uri=model.uri + inside, state=mlmd.Artifact.LIVE)])
+    prune(configuration(tmp_path))
+    states = {each.id: STATE(each.state) for each in runs.store.get_artifacts()}
+    assert {each for each, state in states.items() if state == "DELETED"} == {first["examples"], first["report"]}
+    assert Path(model.uri, "file").exists()
+
+
+def test_a_marked_artifact_is_deleted_even_if_its_run_stays_by_now(runs, tmp_path):
+    first, _ = runs.whole("1"), runs.whole("2")
+    (model,) = runs.store.get_artifacts_by_id([first["model"]])
+    model.state = mlmd.Artifact.MARKED_FOR_DELETION
+    runs.store.put_artifacts([model])
+    prune(configuration(tmp_path, keep_runs=2))
+    assert runs.gone() == {first["model"]}
+
+
+def test_an_empty_serving_folder_does_not_unprotect_the_run_that_pushed(runs, tmp_path):
+    first, second, _ = runs.whole("1", "6"), runs.whole("2", "7"), runs.whole("3")
+    (tmp_path / "serving").rename(tmp_path / "unmounted")
+    prune(configuration(tmp_path))
+    assert runs.gone() == {*first.values()}
+    assert not runs.gone() & {*second.values()}
+
+
+@pytest.mark.parametrize("missing", ["artifacts", "artifacts without its disk", "serving", "metadata.sqlite"])
+def test_a_folder_that_is_missing_is_not_taken_for_deleted_artifacts(runs, tmp_path, missing):
+    runs.whole("1", "6")
+    runs.whole("2", "7")
+    name = missing.split()[0]
+    (tmp_path / name).rename(tmp_path / "away")
+    sentence = "is no folder"
+    if missing == "serving":
+        (tmp_path / name).symlink_to("nowhere")
+        sentence = "leads to no folder"
+    elif "without" in missing:
+        (tmp_path / name).mkdir()
+        sentence = "mount the disk"
+    elif missing == "metadata.sqlite":
+        sentence = "no such file"
+    before = {*tmp_path.iterdir()}
+    done = command("--output", tmp_path, "--set", "keep_runs=1")
+    assert done.exit_code == exit_codes.BAD_INPUT
+    assert sentence in done.output
+    if "without" not in missing:
+        assert {*tmp_path.iterdir()} == before
+    (tmp_path / name).rmdir() if "without" in missing else (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / "away").rename(tmp_path / name)
+    assert {STATE(each.state) for each in Runs(tmp_path).store.get_artifacts()} == {"LIVE"}
+
+
+def test_a_link_that_was_cleared_is_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "week [1]"
+    config = configuration(folder)
+    config.make_link()
+    link = Path(config.output_folder())
+    runs = Runs(link)
+    first, _ = runs.whole("1"), runs.whole("2")
+    link.unlink()
+    done = command("--output", folder, "--set", "keep_runs=1")
+    assert (done.exit_code, runs.gone()) == (0, {*first.values()}), done.output
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"), [("name", "has no run of this pipeline, but of tfx-lm;"), ("output", "made anything here")]
+)
+def test_the_wrong_name_or_output(runs, tmp_path, setting, sentence):
+    runs.whole("1")
+    output = tmp_path
+    more = ["--set", f"metadata=sqlite:///{tmp_path}/metadata.sqlite"]
+    if setting == "output":
+        output = tmp_path / "other"
+        (output / "artifacts").mkdir(parents=True)
+    else:
+        more += ["--set", "name=other"]
+    done = command("--output", output, "--set", "keep_runs=1", *more)
+    assert done.exit_code == exit_codes.BAD_INPUT
+    assert sentence in done.output
+    assert f"{setting}=" in done.output
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "Permission denied", "serving"), ml_metadata.errors.AbortedError("busy")]
+)
+def test_the_command_fails_with_a_sentence(runs, tmp_path, monkeypatch, error):
+    def fail(_):
+        raise error
+
+    monkeypatch.setattr(prune_module, "prune", fail)
+    done = command("--output", tmp_path, "--set", "keep_runs=1")
+    assert done.exit_code == 1
+    assert done.output.startswith("tfx-lm: ")
+    assert str(error.args[-1]) in done.output
 
 
 def test_a_file_that_cannot_be_deleted(runs, tmp_path, monkeypatch):
