@@ -94,8 +94,10 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
         examples=example_gen.outputs["examples"],
         schema=schema_gen.outputs["schema"],
         options=text_options,
-        # With DriftValidator, the digest of the input also has to reach the new model.
-        base_model=base_model if config.vocabulary.from_ is not None or drift_validator is not None else None,
+        base_model=None if config.vocabulary.from_ is None else base_model,
+        # The next DriftValidator passes over a model of its own text. The digest does not come from `base_model`, with
+        # which each served model would be another key of the cache; Transform or Trainer has that for its own reasons.
+        record_input=drift_validator is not None and not config.needs_model(),
     )
     if drift_validator is not None and config.drift.on_anomaly == "stop":
         transform.add_upstream_node(drift_validator)

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ...errors import messages
+from ...errors import SettingError, escape, messages
 from ...exported.slices import LENGTH_NAMES
 from ...exported.text_statistics import TextStatistics
 from .options import DriftOptions
@@ -89,14 +89,26 @@ class Drift:
 
     @classmethod
     def read(cls, uri: str) -> Drift:
-        """Reads what `write` has written."""
-        with tf.io.gfile.GFile(f"{uri}/{FILE}") as file:
-            tree = json.load(file)
-        texts = {
-            name: None if tree[name] is None else TextStatistics.from_json(tree[name]) for name in ("before", "now")
-        }
-        anomalies = tuple(Anomaly(**anomaly) for anomaly in tree["anomalies"])
-        return cls(tree["model"], tree["unmeasured"], **texts, anomalies=anomalies)
+        """Reads what `write` has written.
+
+        Raises:
+            SettingError: The folder has no such file, as that of TFX's ExampleValidator.
+            ValueError: The file is damaged.
+        """
+        try:
+            with tf.io.gfile.GFile(f"{uri}/{FILE}") as file:
+                tree = json.load(file)
+            texts = {
+                name: None if tree[name] is None else TextStatistics.from_json(tree[name]) for name in ("before", "now")
+            }
+            anomalies = tuple(Anomaly(**anomaly) for anomaly in tree["anomalies"])
+            return cls(tree["model"], tree["unmeasured"], **texts, anomalies=anomalies)
+        except tf.errors.NotFoundError as error:
+            raise SettingError(
+                f"{{anomalies}}={escape(uri)}: has no {FILE}; give the output of a DriftValidator"
+            ) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{uri}/{FILE}: is damaged; run DriftValidator again") from error
 
 
 def find_anomalies(before: TextStatistics, now: TextStatistics, options: DriftOptions) -> tuple[Anomaly, ...]:

@@ -66,6 +66,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 `code_digest`, a string, optional.
 
         Raises:
+            SettingError: `anomalies` or `tuner_results` is that of another component.
             ValueError: If the model has no token identity, the graph no vocabulary, or the examples lack a split.
         """
         evaluation = artifact_utils.get_single_instance(input_dict[specs.EVALUATION_KEY])

@@ -60,7 +60,8 @@ class Executor(base_executor.BaseExecutor):
             # The cache, and the name of a training's backup, hold for the model that was looked up.
             if model_digest(copy) != start[MODEL_DIGEST] or damage(copy) is not None:
                 raise ChangedModelError(
-                    f"{model}: was removed or changed while it was copied; run the pipeline again, which looks for the "
-                    "model to start from again"
+                    f"{model}: was removed or changed while it was copied; run the pipeline again, which looks for an "
+                    "earlier model again"
                 )
-        report(f"start from {model}" if model else "no model of other text is served: start from new weights")
+        # A training may start from it, or a DriftValidator may only compare with its text.
+        report(f"the earlier model is {model}" if model else "no model of other text is served")

@@ -1,4 +1,4 @@
-"""The model to start from: the newest served one that was not trained on the input of this run."""
+"""The model before a run, to start from or to compare the text with: the newest served one that was not trained on the input of this run."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def served_start(destination: str, digest: str) -> str:
         problem = damage(version)
         if problem is not None:
             damaged.append(f"{version}: {problem}")
-            _log.warning("%s; no training starts from it", damaged[-1])
+            _log.warning("%s; it is passed over", damaged[-1])
             continue
         origin = read_training_origin(version)
         if origin.examples != digest:
@@ -85,8 +85,9 @@ def served_start(destination: str, digest: str) -> str:
         own.append((version, origin.from_model))
     if damaged and len(damaged) == len(versions):
         raise DamagedVersionsError(
-            f"every served model is damaged, so that no training can start from one ({'; '.join(damaged)}); bring back "
-            "a copy of one, or remove these folders: the training then starts from new weights"
+            f"every served model is damaged, so that this run has no earlier model to start from or to compare its text "
+            f"with ({'; '.join(damaged)}); bring back a copy of one, or remove these folders: the run then counts as the "
+            "first"
         )
     return own[0][0] if own and all(from_model for _, from_model in own) else ""
 

@@ -43,6 +43,7 @@ class TextTransform(transform.Transform):
         analyzer_cache: types.BaseChannel | None = None,
         disable_statistics: bool = True,
         base_model: types.BaseChannel | None = None,
+        record_input: bool = False,
     ) -> None:
         """Configures the component.
 
@@ -57,6 +58,8 @@ class TextTransform(transform.Transform):
                 about the text, which StatisticsGen describes.
             base_model: The `Model` whose vocabulary is used with `vocabulary.from`: the output of StartingModel. If
                 its folder is empty, the vocabulary is that of the corpus.
+            record_input: Whether a MaskedTrainer stores the digest of the examples in its model, so that a StartingModel
+                of a later run tells it from the models of other text. A `base_model` has the digest already.
 
         Raises:
             SettingError: If an option is invalid, or `vocabulary.from` is set without a `base_model`.
@@ -70,7 +73,7 @@ class TextTransform(transform.Transform):
             examples=examples,
             schema=schema,
             preprocessing_fn=PREPROCESSING_FN,
-            custom_config=_custom_config(parsed),
+            custom_config=_custom_config(parsed) | ({executor.RECORD_INPUT: True} if record_input else {}),
             splits_config=splits_config,
             analyzer_cache=analyzer_cache,
             disable_statistics=disable_statistics,

@@ -11,9 +11,13 @@ from tfx.utils import json_utils
 from ...transform.options import TextOptions
 from ..artifacts import Artifacts
 from ..model_path import holds_model, model_path
+from ..starting_model.find import examples_digest
 from ..starting_model.properties import EXAMPLES_DIGEST, STARTING_MODEL
 from .compat import BlockProcessor, do_with
 from .vocabulary_of_model import with_vocabulary
+
+# Entry of the `custom_config`: whether the new model says what input it was trained on.
+RECORD_INPUT = "record_input"
 
 _do = do_with(BlockProcessor)
 
@@ -32,9 +36,13 @@ class Executor(executor.Executor):
         Raises:
             SettingError: The model of the vocabulary has another tokenizer.
         """
+        given = json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])
+        if given.get(RECORD_INPUT):
+            digest = examples_digest(input_dict[specs.EXAMPLES_KEY])
+            for examples in output_dict[specs.TRANSFORMED_EXAMPLES_KEY]:
+                examples.set_string_custom_property(EXAMPLES_DIGEST, digest)
         base_model = input_dict.get(specs.BASE_MODEL_KEY)
         if base_model:
-            given = json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])
             path = model_path(base_model[0]) if holds_model(base_model[0]) else None
             config = json_utils.dumps(with_vocabulary(given, path))
             exec_properties = {**exec_properties, specs.CUSTOM_CONFIG_KEY: config}

@@ -76,6 +76,7 @@ def collect_summary(
     examples, graph = output("Transform", "transformed_examples"), output("Transform", "transform_graph")
     pieces = None if examples is None or graph is None else _pieces_per_word(examples.uri, graph.uri)
     anomalies = output("DriftValidator", "anomalies")
+    drift = None if anomalies is None else _readable(_drift, anomalies.uri)
     tuner_results = output("Tuner", "tuner_results")
     trials = None if tuner_results is None else _readable(lambda uri: read_trials(uri, yaml_key), tuner_results.uri)
     pushed, report = output("Pusher", "pushed_model"), output("Report", "report")
@@ -102,8 +103,7 @@ def collect_summary(
                     f"`tfx-lm push {config.output}` pushes it again"
                 )
     if report is not None:
-        with tf.io.gfile.GFile(warnings_path(posixpath.dirname(page_path(report.uri)))) as file:
-            warnings += messages(json.load(file), yaml_key)
+        warnings += _readable(_warnings_of_report, report.uri) or []
     return {
         "schema": SCHEMA,
         "run_id": run_id,
@@ -117,7 +117,7 @@ def collect_summary(
         "spans": _spans(output("TextExampleGen", "examples")),
         **results,
         **({} if pieces is None else {"pieces_per_word": round(pieces, 4)}),
-        **({} if anomalies is None else {"drift": Drift.read(anomalies.uri).as_json(yaml_key)}),
+        **({} if drift is None else {"drift": drift}),
         **({} if trials is None else {"tuner": trials}),
         "precision": None if model_run is None else _recorded(read_precision, model_run.uri),
         "started_from": None if model_run is None else _recorded(read_started_from, model_run.uri),
@@ -143,11 +143,20 @@ def _pieces_per_word(transformed_examples: str, transform_graph: str) -> float |
     return None if pieces is None or math.isnan(pieces) else pieces
 
 
+def _drift(uri: str) -> dict[str, Any]:
+    return Drift.read(uri).as_json(yaml_key)
+
+
+def _warnings_of_report(uri: str) -> list[str]:
+    with tf.io.gfile.GFile(warnings_path(posixpath.dirname(page_path(uri)))) as file:
+        return messages(json.load(file), yaml_key)
+
+
 def _readable(read: Callable[[str], Any], uri: str) -> Any:
     """Returns what a node recorded; None if it cannot be read."""
     try:
         return read(uri)
-    except (ValueError, KeyError, tf.errors.OpError):
+    except (ValueError, KeyError, TypeError, tf.errors.OpError):
         # A damaged file must not cost the summary of a run that is done.
         return None
 

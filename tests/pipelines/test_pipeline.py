@@ -1,4 +1,6 @@
-"""What `create_pipeline` makes on disk."""
+"""What `create_pipeline` makes on disk, and which nodes it joins."""
+
+import json
 
 import pytest
 from tfx_lm.components.trainer.precision import Precision
@@ -86,17 +88,19 @@ def test_one_model_gives_weights_and_words():
 
 
 @pytest.mark.parametrize(
-    ("settings", "model", "before"),
+    ("settings", "model", "before", "records"),
     [
-        (["drift.max_tokens_change=0.25"], "StartingModel", {"Report"}),
-        (["drift.max_unknown_rise=1", "drift.on_anomaly=stop"], "StartingModel", {"Report", "Transform"}),
-        (["drift.max_tokens_change=0.25", "trainer.warm_start=baseline"], "StartingModel", {"Report"}),
+        (["drift.max_tokens_change=0.25"], "StartingModel", {"Report"}, True),
+        (["drift.max_unknown_rise=1", "drift.on_anomaly=stop"], "StartingModel", {"Report", "Transform"}, True),
+        # The digest of the input reaches the new model with the artifact of the earlier one.
+        (["drift.max_tokens_change=0.25", "trainer.warm_start=baseline"], "StartingModel", {"Report"}, False),
+        (["drift.max_tokens_change=0.25", "vocabulary.from=baseline"], "StartingModel", {"Report"}, False),
         # The model that the weights come from is another one.
-        (["drift.max_tokens_change=0.25", "trainer.warm_start=/models/7"], "ServedModel", {"Report"}),
-        ([], None, set()),
+        (["drift.max_tokens_change=0.25", "trainer.warm_start=/models/7"], "ServedModel", {"Report"}, False),
+        ([], None, set(), False),
     ],
 )
-def test_what_drift_is_measured_against_and_who_waits_for_it(tmp_path, settings, model, before):
+def test_what_drift_is_measured_against_and_who_waits_for_it(tmp_path, settings, model, before, records):
     config = load_config(None, ["data.files=a.txt", "gate.max_perplexity=9", f"output={tmp_path}", *settings])
     pipeline = create_pipeline(config)
     compiled = graph(compile_pipeline(pipeline))
@@ -105,9 +109,13 @@ def test_what_drift_is_measured_against_and_who_waits_for_it(tmp_path, settings,
         assert set(compiled["DriftValidator"]) == {"TextExampleGen", model}
         (served,) = (node for node in pipeline.components if node.id == model)
         assert served.exec_properties["push_destination"] == f"{tmp_path}/serving"
-        # The digest of the input has to reach the new model.
-        (transform,) = (node for node in pipeline.components if node.id == "Transform")
-        assert "base_model" in transform.inputs
+    nodes = {node.id: node for node in pipeline.components}
+    # Which model is served is no part of the cache key of Transform, and so of all that follows it.
+    assert ("base_model" in nodes["Transform"].inputs) == ("vocabulary.from=baseline" in settings)
+    assert ("record_input" in json.loads(nodes["Transform"].exec_properties["custom_config"])) == records
+    # Each way that the digest of the input takes to the new model starts in one of these.
+    if model:
+        assert records or any("base_model" in nodes[name].inputs for name in ("Transform", "Trainer"))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from helpers.examples import text_example, write_records
 from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 from tfx_lm.components.drift_validator.component import DriftValidator
 from tfx_lm.components.drift_validator.drift import Drift, find_anomalies
@@ -88,6 +89,24 @@ def test_the_component():
     }  # fmt: skip
     with pytest.raises(SettingError, match=r"^max_unknown_rise=2: must be <= 1.0; set max_unknown_rise$"):
         DriftValidator(examples, model, max_unknown_rise=2)
+    only_a_run_knows = {name: RuntimeParameter(name, ptype=float) for name in ALL}
+    properties = DriftValidator(examples, model, **only_a_run_knows, on_anomaly="stop").exec_properties
+    assert properties == only_a_run_knows | {"on_anomaly": "stop"}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "^anomalies={0}: has no drift.json; give the output of a DriftValidator$"),
+        ("{", "^{0}/drift.json: is damaged; run DriftValidator again$"),
+        ("[]", "^{0}/drift.json: is damaged; run DriftValidator again$"),
+    ],
+)
+def test_files_that_are_not_ours_or_damaged(tmp_path, content, problem):
+    if content is not None:
+        (tmp_path / "drift.json").write_text(content)
+    with pytest.raises(ValueError, match=problem.format(tmp_path)):
+        Drift.read(str(tmp_path))
 
 
 class Node:

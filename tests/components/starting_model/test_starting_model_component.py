@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tfx.orchestration.portable import data_types
 from tfx.types import Channel, channel_utils, standard_artifacts
+from tfx_lm import progress
 from tfx_lm.components.baseline.served import DamagedVersionsError
 from tfx_lm.components.starting_model.component import StartingModel
 from tfx_lm.components.starting_model.driver import Driver, find_start
@@ -91,7 +92,9 @@ def test_a_damaged_version_is_passed_over_unless_all_are(push, caplog):
     assert served_start(destination, digest_of("Z")) == f"{destination}/1"
     assert f"{destination}/2: " in caplog.text
     truncate(Path(destination) / "1")
-    with pytest.raises(DamagedVersionsError, match="every served model is damaged, so that no training can start"):
+    with pytest.raises(
+        DamagedVersionsError, match="every served model is damaged, so that this run has no earlier model to"
+    ):
         served_start(destination, digest_of("Z"))
 
 
@@ -130,6 +133,14 @@ def test_a_start_from_a_model_of_the_same_text_is_recorded(push, tmp_path):
     base_model = run({"push_destination": push("y")}, "Y", tmp_path / "artifact")
     assert base_model.get_string_custom_property("starting_model") == f"{tmp_path}/serving/1"
     assert base_model.get_string_custom_property("same_input") == "yes"
+
+
+def test_it_says_what_it_found_in_words_that_fit_all_who_read_it(push, tmp_path):
+    shown = []
+    with progress.listening(lambda text, fraction: shown.append(text)):
+        run({"push_destination": push("X")}, "Y", tmp_path / "artifact")
+        run({"push_destination": f"{tmp_path}/nowhere"}, "Y", tmp_path / "artifact")
+    assert shown == [f"the earlier model is {tmp_path}/serving/1", "no model of other text is served"]
 
 
 @pytest.mark.parametrize("change", ["removed", "replaced"])

@@ -11,6 +11,7 @@ from tfx.components.transform import executor, labels
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.v1.components import Transform
+from tfx_lm.components.starting_model.find import input_digest
 from tfx_lm.components.text_transform import executor as text_transform_executor
 from tfx_lm.components.text_transform.compat import BlockProcessor, _ExampleBlocks
 from tfx_lm.components.text_transform.component import PREPROCESSING_FN, TextTransform
@@ -163,9 +164,24 @@ def test_the_executor_passes_the_models_file_and_the_digest_of_the_input(monkeyp
     assert transformed.get_string_custom_property("examples_digest") == "0123"
     assert transformed.get_string_custom_property("starting_model") == "/serving/7"
 
-    # Beside a DriftValidator, the model may give nothing but the digest.
+    # Without `vocabulary.from`, the model gives nothing but the digest.
     other = standard_artifacts.Examples()
     properties["custom_config"] = json.dumps(TextOptions().model_dump(mode="json"))
     text_transform_executor.Executor().Do(inputs, {"transformed_examples": [other]}, properties)
     assert other.get_string_custom_property("examples_digest") == "0123"
     assert not other.has_custom_property("starting_model")
+
+
+def test_the_digest_of_the_input_needs_no_model(monkeypatch):
+    examples, transformed = standard_artifacts.Examples(), standard_artifacts.Examples()
+    examples.set_string_custom_property("input_fingerprint", "X")
+    channels = types.Channel(type=standard_artifacts.Examples), types.Channel(type=standard_artifacts.Schema)
+    recording = custom_config(TextTransform(*channels, record_input=True))
+    assert recording == custom_config(made()) | {"record_input": True}
+    monkeypatch.setattr(text_transform_executor, "_do", lambda *arguments: None)
+    for config, digest in ((recording, input_digest(["X"])), (custom_config(made()), None)):
+        properties = {"custom_config": json.dumps(config)}
+        outputs = {"transformed_examples": [transformed]}
+        text_transform_executor.Executor().Do({"examples": [examples]}, outputs, properties)
+        assert (transformed.get_string_custom_property("examples_digest") or None) == digest
+        transformed = standard_artifacts.Examples()

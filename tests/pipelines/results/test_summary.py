@@ -273,6 +273,24 @@ def test_drift_is_in_the_summary_and_on_the_terminal(tmp_path):
     assert "No drift is measured: no model of other text is served yet.\n" in printed(summary)
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "[1]", "null", None])
+def test_damaged_records_of_a_node_do_not_cost_the_summary(tmp_path, content):
+    nodes = [("DriftValidator", "anomalies", "drift.json"), ("Tuner", "tuner_results", "trials.json"),
+             ("Report", "report", "warnings.json")]  # fmt: skip
+    artifacts = {}
+    for node, key, file in nodes:
+        (tmp_path / key).mkdir()
+        if content is not None:
+            (tmp_path / key / file).write_text(content)
+        artifacts[node, key] = metadata_store_pb2.Artifact(uri=str(tmp_path / key))
+    records = SimpleNamespace(output=lambda node, key: artifacts.get((node, key)))
+    summary = collect_summary(CONFIG, "run", [NodeResult(node, "COMPLETE", 0.1) for node, _, _ in nodes], records)
+    assert summary["warnings"] == []
+    assert summary["report"] == f"{tmp_path}/report/index.html"
+    assert "drift" not in summary
+    assert f"Report: {tmp_path}/report/index.html" in printed(summary)
+
+
 TRIALS = [
     {"values": {"units": 8, "dropout": 0.5}, "perplexity": 52.25, "failure": None},
     {"values": {"units": 16, "dropout": 0.0}, "perplexity": 41.125, "failure": None},
