@@ -63,9 +63,9 @@ def _values(constraints: list[Any], name: str) -> Iterator[float]:
 
 
 def _constraints(field: FieldInfo) -> Iterator[Any]:
-    """Yields the constraints of an option, those of the branches of a union too: `Annotated[int, Field(ge=1)] | None`."""
+    """Yields the constraints of an option, also those within a union: `Annotated[int, Field(ge=1)] | None`."""
     yield from field.metadata
-    parts = [field.annotation]
+    parts: list[Any] = [field.annotation]
     while parts:
         part = parts.pop()
         yield part

@@ -1,4 +1,4 @@
-"""The model before a run, to start from or to compare the text with: the newest served one that was not trained on the input of this run."""
+"""The newest served model before a run, to start from or to compare with: not one trained on the input of this run."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ def served_start(destination: str, digest: str) -> str:
         own.append((version, origin.from_model))
     if damaged and len(damaged) == len(versions):
         raise DamagedVersionsError(
-            f"every served model is damaged, so that this run has no earlier model to start from or to compare its text "
-            f"with ({'; '.join(damaged)}); bring back a copy of one, or remove these folders: the run then counts as the "
-            "first"
+            "every served model is damaged, so that this run has no earlier model to start from or to compare its "
+            f"text with ({'; '.join(damaged)}); bring back a copy of one, or remove these folders: the run then counts "
+            "as the first"
         )
     return own[0][0] if own and all(from_model for _, from_model in own) else ""
 

@@ -58,8 +58,8 @@ class TextTransform(transform.Transform):
                 about the text, which StatisticsGen describes.
             base_model: The `Model` whose vocabulary is used with `vocabulary.from`: the output of StartingModel. If
                 its folder is empty, the vocabulary is that of the corpus.
-            record_input: Whether a MaskedTrainer stores the digest of the examples in its model, so that a StartingModel
-                of a later run tells it from the models of other text. A `base_model` has the digest already.
+            record_input: Whether a MaskedTrainer stores the digest of the examples in its model, so that the
+                StartingModel of a later run tells it from the models of other text. A `base_model` has the digest.
 
         Raises:
             SettingError: If an option is invalid, or `vocabulary.from` is set without a `base_model`.
