@@ -174,7 +174,10 @@ COMPILE = ("compile", "--data", "gs://bucket/corpus.txt", *GATE)
     [
         (["--data", "local.txt"], "data.files: input files on different file systems (/, gs://); copy them"),
         (["--set", "vocabulary.file=nowhere.txt"], "vocabulary file nowhere.txt: does not exist"),
-        (["--set", "gate.slices=[text]"], "gate.slices.0=text: must be one of 'sentence_length' or 'unknown_words'"),
+        (
+            ["--set", "gate.slices=[text]"],
+            "gate.slices.0=text: must be one of 'sentence_length', 'unknown_words' or 'file'",
+        ),
         (
             ["--set", "output=gs://bucket/out"],
             "output=gs://bucket/out: ML Metadata cannot be a file there; set metadata",
