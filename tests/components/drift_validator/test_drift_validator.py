@@ -138,7 +138,7 @@ class Node:
 
 @pytest.fixture
 def node(tmp_path):
-    """Lines of 1 and 3 tokens, of which a model knows `the` and `cat` and reads at most 2."""
+    """Lines of 1 and 3 tokens. A model knows `the` and `cat`, and reads at most 2 tokens."""
     made, folder = Node(tmp_path, ["cat", "the cat sat", "the mat sat"]), tmp_path / "model" / "Format-Serving"
     (folder / "assets").mkdir(parents=True)
     (folder / "assets" / "vocabulary").write_text("<pad>\n<unk>\n<s>\n</s>\nthe\ncat\n")

@@ -66,7 +66,7 @@ class Runs:
         return self.store.put_artifacts([artifact])[0]
 
     def whole(self, run: str, version: str = "", state=EXECUTION.COMPLETE) -> dict[str, int]:
-        """A run whose four nodes make all anew; the Pusher pushes a version, if it gets one."""
+        """A run whose four nodes take nothing from the cache; the Pusher pushes a version, if it gets one."""
         (examples,) = self.add(run, "TextExampleGen", ["examples"])
         (model,) = self.add(run, "Trainer", ["model"], [examples])
         (report,) = self.add(run, "Report", ["report"], [model], state)
