@@ -84,12 +84,6 @@ def test_a_context_that_is_not_read_is_said(save_uniform_model, tmp_path, monkey
     assert result.exit_code == 0, result.output
     said = "tfx-lm: each record was scored as the first of a document; the model reads up to 3 tokens before a line"
     assert said in result.stderr
-    result = CliRunner().invoke(main, ["complete", model, "w1", "--length", "1"])
-    assert result.exit_code == 0, result.output
-    assert result.stderr == (
-        "tfx-lm: TEXT was read as the first line of a document; the model was trained to read up to 3 tokens before a "
-        "line\n"
-    )
 
 
 def test_a_condition_that_keeps_nothing_is_said(bulk_score):

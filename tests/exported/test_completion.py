@@ -1,6 +1,8 @@
 import math
+import re
 
 import pytest
+from tfx_lm.errors import SettingError
 from tfx_lm.exported import completion, scoring
 
 
@@ -44,6 +46,7 @@ class Calls:
 
     def __init__(self, model):
         self.path, self.loaded, self.words, self.tokens = model.path, model.loaded, model.words, []
+        self.context_tokens, self.normalization, self.read = model.context_tokens, model.normalization, []
         self._model = model
 
     def inputs(self, signature):
@@ -52,6 +55,7 @@ class Calls:
     def call(self, signature, **inputs):
         if signature == "step":
             self.tokens.append(inputs["ids"].shape.as_list())
+            self.read.append(inputs["ids"].numpy()[0].tolist())
         return self._model.call(signature, **inputs)
 
 
@@ -90,3 +94,47 @@ def test_a_broken_model_says_so(nan_model):
 
 def test_text_that_is_not_unicode(bigram):
     assert completion.complete(bigram, "\udcff the", 1, temperature=0) == "� the cat"
+
+
+@pytest.fixture(scope="module")
+def in_context(save_table_model, bigram_table):
+    return scoring.load_model(save_table_model(*bigram_table, context_tokens=3))
+
+
+@pytest.mark.parametrize(
+    ("text", "context", "read"),
+    [
+        ("the", "", [2, 4]),
+        # As `transform.context.Context`: <s> and the tokens of each line, of these the last three.
+        ("the", "cat", [2, 5, 2, 4]),
+        ("the", "the cat\nthe", [5, 2, 4, 2, 4]),
+        ("", "the the cat", [4, 4, 5, 2]),
+        # Blank lines are no lines of a document, nor is the end of the last one.
+        ("the", "cat\r\n \n\n", [2, 5, 2, 4]),
+        # The lines of the text before its last one.
+        ("cat\nthe", "", [2, 5, 2, 4]),
+        ("cat\n", "the", [4, 2, 5, 2]),
+    ],
+)
+def test_what_is_read_before_a_line(in_context, text, context, read):
+    calls = Calls(in_context)
+    assert completion.complete(calls, text, 0, context=context) == text
+    assert calls.read == [read]
+    assert [word for word, _ in completion.candidates(calls, text, 1, context)] == ["cat" if read[-1] == 4 else "the"]
+
+
+def test_a_continuation_of_a_text_of_several_lines_goes_on_with_the_last(in_context):
+    assert completion.complete(in_context, "cat\nthe", 2, temperature=0) == "cat\nthe cat the"
+    assert completion.complete(in_context, "cat\n", 2, temperature=0) == "cat\nthe cat"
+
+
+def test_a_context_for_a_model_that_reads_none(bigram):
+    message = f"context: {bigram.path} reads no context; leave context out"
+    with pytest.raises(SettingError, match=re.escape(message)):
+        completion.candidates(bigram, "the", 1, "cat")
+    with pytest.raises(SettingError, match=re.escape(message)):
+        completion.complete(bigram, "the", 1, context="cat")
+    # Its lines are one text, as they were.
+    calls = Calls(bigram)
+    completion.complete(calls, "cat\nthe", 0)
+    assert calls.read == [[2, 5, 4]]

@@ -73,13 +73,13 @@ def test_the_last_word_of_a_text_is_complete_and_reserved_tokens_are_no_words():
 @pytest.mark.parametrize(("text", "words"), [("the", [",", "cat"]), ("the ", ["cat"]), ("", ["cat"])])
 def test_candidates_are_whole_words(monkeypatch, text, words):
     monkeypatch.setattr(completion, "reads_pieces", lambda path: True)
-    monkeypatch.setattr(completion, "Continuation", lambda model, raw: Table({"▁cat": 0.4, ",": 0.6}, {}))
+    monkeypatch.setattr(completion, "Continuation", lambda model, raw, context: Table({"▁cat": 0.4, ",": 0.6}, {}))
     found = completion.candidates(Model(), text, 5)
     assert [word for word, _ in found] == words
 
 
 class Model:
-    path = "model"
+    path, context_tokens = "model", 0
 
 
 @pytest.fixture(scope="module")

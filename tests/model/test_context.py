@@ -11,6 +11,8 @@ from helpers.made_up_corpus import LINES, TRANSFORM_CONFIG
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 from tfx_lm.components.text_example_gen.to_examples import serialized_examples
 from tfx_lm.components.trainer.run_fn import run_fn
+from tfx_lm.exported import completion
+from tfx_lm.exported.continuation import Continuation
 from tfx_lm.exported.exported_model import load_model
 from tfx_lm.exported.scoring import score_texts
 from tfx_lm.model.transform_graph import TransformGraph
@@ -143,6 +145,20 @@ def test_evaluate_reads_the_feature_context(in_context):
         np.testing.assert_allclose(values, scored[name], rtol=1e-6)
     alone = answers(in_context.loaded, "evaluate", examples=serialized_examples(lines))
     np.testing.assert_allclose(alone["nll"], answers(in_context.loaded, "score", text=lines)["nll"], rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_a_continuation_reads_the_context_as_scores_do(in_context):
+    words = LINE.split()[:4]
+    found = answers(in_context.loaded, "score_in_context", text=[LINE], context=[BEFORE])
+    for count in range(len(words)):
+        continuation = Continuation(in_context, " ".join(words[:count]).encode(), context=BEFORE.encode())
+        token = int(found["ids"][0, count])
+        assert continuation.log_probabilities[token] == pytest.approx(found["log_probabilities"][0, count], rel=1e-4)
+        pairs = completion.candidates(in_context, " ".join(words[:count]), 5, BEFORE)
+        assert pairs == completion.candidates(in_context, f"{BEFORE}\n{' '.join(words[:count])}", 5)
+        alone = completion.candidates(in_context, " ".join(words[:count]), 5)
+        assert [score for _, score in pairs] != pytest.approx([score for _, score in alone], rel=1e-4)
 
 
 @pytest.mark.slow
