@@ -7,7 +7,6 @@ progress, and does not report which nodes were cached.
 from __future__ import annotations
 
 import graphlib
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Protocol
+
+import joblib
 
 from ..nodes.node_result import NodeResult
 from ..nodes.supervisor import GRACE, Ended
@@ -47,7 +48,7 @@ class _Working:
 
 
 def run_pipeline(plan: Plan, observer: Observer, log_file: Path, lock: HeldLock | None = None) -> list[NodeResult]:
-    """Runs the nodes of a plan, as many at once as there are cores.
+    """Runs the nodes of a plan, as many at once as there are cores that this process may use.
 
     After a failure no further node starts; running nodes finish.
 
@@ -83,7 +84,7 @@ def run_pipeline(plan: Plan, observer: Observer, log_file: Path, lock: HeldLock 
                 end(NodeResult(node_id, "SKIPPED", 0.0))
             if skipped:
                 continue
-            while ready and not failed and len(working) < (os.cpu_count() or 1):
+            while ready and not failed and len(working) < joblib.cpu_count():
                 observer.started(ready[0])
                 connection, node = _start(plan, ready.pop(0), log_file, lock)
                 working[connection] = node

@@ -48,7 +48,9 @@ def run(small_nodes, tmp_path, monkeypatch):
     def run(*makers, at_once=2, **partial):
         plan = plan_pipeline(small_nodes.pipeline_of(tmp_path, connection, *makers), **partial)
         events = Events()
-        monkeypatch.setattr(os, "cpu_count", lambda: at_once)
+        # The machine has more cores than this process may use, as in a container.
+        monkeypatch.setattr(os, "cpu_count", lambda: 8)
+        monkeypatch.setattr("joblib.cpu_count", lambda: at_once)
         results = run_pipeline(plan, events, tmp_path / "log")
         assert [result.id for result in results] == list(plan.upstream)
         assert not events.working
