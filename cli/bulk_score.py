@@ -30,6 +30,7 @@ from .setting_option import setting_option
 )
 @setting_option(RecordOptions, "invalid_utf8", "What to do with lines that are not UTF-8.")
 @setting_option(RecordOptions, "invalid_records", "What to do with records without a usable text.")
+@setting_option(RecordOptions, "documents", "Which lines are a document, for a model that reads a context.")
 @click.option(
     "--beam-arg",
     "beam_args",
@@ -45,13 +46,16 @@ def command(
     own fields; its scores begin with lm_: lm_perplexity, lm_bits_per_byte, lm_log_probability, lm_tokens, lm_bytes,
     lm_oov_tokens, lm_truncated_tokens. The scores of all records and of those that were kept are printed, and are in
     scores.json.
+
+    A model that was trained with contexts reads before each line what came before it in its document, as for `tfx-lm
+    score`, and lm_context_tokens is how much. With --documents=record, a record is written once for each line of its
+    text, which stands in the place of the text.
     """
     with quiet_imports():
         import_uncollected("tfx_lm.components.bulk_score.score_files")
         from ..components.bulk_score.score_files import score_files
-        from ..exported.exported_model import newest_version
+        from ..exported.exported_model import context_tokens_of, newest_version
         from ..exported.score_warnings import MANY_UNKNOWN, unknown_share
-        from ..exported.token_identity import context_tokens
         from ..pipelines.beam.arguments import beam_arguments
         from ..pipelines.beam.options import BeamConfig, option_name
         from ..pipelines.local.interrupts import ending_on_signals
@@ -74,10 +78,10 @@ def command(
     except ValueError as error:
         refuse(error)
     click.echo(json.dumps(scores))
-    if context := context_tokens(newest_version(model)):
+    if record_options["documents"] == "none" and (context := context_tokens_of(newest_version(model))):
         click.echo(
             f"tfx-lm: each record was scored as the first of a document; the model reads up to {context} tokens "
-            "before a line: `tfx-lm score --documents` gives it those of a file",
+            "before a line: say which lines are a document with --documents",
             err=True,
         )
     if (share := unknown_share(scores["scored"])) >= MANY_UNKNOWN:

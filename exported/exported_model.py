@@ -16,7 +16,7 @@ from ..transform.vocabulary import VOCABULARY_NAME, read_vocabulary
 from .damage import changed_file, is_complete
 from .normalized_inputs import normalized_inputs
 from .plain_path import plain_path
-from .signatures import LOADING_ERRORS, NEXT_WORD, SCORE, SCORE_IN_CONTEXT, check_signature
+from .signatures import LOADING_ERRORS, NEXT_WORD, SCORE, SCORE_IN_CONTEXT, check_signature, signature_names
 from .token_identity import context_tokens, normalization_of
 from .versions import complete_versions
 
@@ -102,6 +102,11 @@ def load_model(path: str | os.PathLike[str], signatures: Sequence[str] = (SCORE,
             return ExportedModel(folder, tf.saved_model.load(plain))
     except LOADING_ERRORS as error:
         raise ValueError(f"{folder}: cannot be loaded ({error}); push the model again") from error
+
+
+def context_tokens_of(path: str) -> int:
+    """Returns `ExportedModel.context_tokens` of a version's folder without loading it."""
+    return context_tokens(path) if SCORE_IN_CONTEXT in signature_names(path) else 0
 
 
 def newest_version(path: str) -> str:

@@ -20,17 +20,33 @@ class Batch(NamedTuple):
     Attributes:
         records: Each record as its format keeps it until it is written.
         texts: Their texts, UTF-8.
+        contexts: What came before each text in its document, UTF-8; empty for nothing.
     """
 
     records: list[bytes]
     texts: list[bytes]
+    contexts: list[bytes]
+
+
+class Read(NamedTuple):
+    """A record that was read.
+
+    Attributes:
+        record: The record as it waits for its scores.
+        text: Its text, UTF-8.
+        context: What came before the text in its document, UTF-8.
+    """
+
+    record: bytes
+    text: bytes
+    context: bytes = b""
 
 
 class RecordFormat(Protocol):
     """How records are read and written; it is sent to each worker."""
 
-    def read(self, element: Any) -> tuple[bytes, bytes]:
-        """Returns a record as it waits for its scores, and its text, UTF-8."""
+    def read(self, element: Any) -> Read:
+        """Returns a record as it waits for its scores, with its text."""
 
     def write(self, record: bytes, scores: dict[str, Any]) -> bytes:
         """Returns the record with its scores as the file stores it; `scores` are those of `scores_of`, by `PREFIX`."""
@@ -48,15 +64,16 @@ class Batcher:
         self._begin()
 
     def _begin(self) -> None:
-        self._batch = Batch([], [])
+        self._batch = Batch([], [], [])
         self._text_bytes = self._record_bytes = 0
 
     def add(self, element: Any) -> Iterator[Batch]:
         """Adds one record; yields a batch that is full."""
-        record, text = self._format.read(element)
+        record, text, context = self._format.read(element)
         self._batch.records.append(record)
         self._batch.texts.append(text)
-        self._text_bytes += len(text)
+        self._batch.contexts.append(context)
+        self._text_bytes += len(text) + len(context)
         self._record_bytes += len(record)
         if (
             len(self._batch.texts) >= WINDOW_LINES

@@ -37,7 +37,7 @@ class BulkScore(base_beam_component.BaseBeamComponent):
     Outputs:
         scored_examples: `Examples` with the splits of the input, each Example with the features `lm_perplexity`,
             `lm_bits_per_byte`, `lm_log_probability` (nats), `lm_tokens`, `lm_bytes`, `lm_oov_tokens` and
-            `lm_truncated_tokens` besides its own.
+            `lm_truncated_tokens` besides its own, and `lm_context_tokens` if the model reads a context.
     """
 
     SPEC_CLASS = BulkScoreSpec
@@ -54,7 +54,7 @@ class BulkScore(base_beam_component.BaseBeamComponent):
         """Builds the component; its node id is `BulkScore`.
 
         Args:
-            examples: Raw `Examples` with the feature `text`.
+            examples: Raw `Examples` with the feature `text`, and `context` for a model that reads one.
             model: The `Model`, with the signature `score`.
             keep: A condition on the scores without `lm_`, such as `bits_per_byte < 2 and tokens >= 5`; empty: all
                 are kept.

@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from ...transform.preprocessing import TEXT
+from ...transform.preprocessing import CONTEXT, TEXT
+from .batch import Read
 
 
 class ExampleRecords:
@@ -16,11 +17,12 @@ class ExampleRecords:
     Worked example: an Example with `text: "the cat"` also has `lm_tokens: 3` and `lm_perplexity: 2.0`.
     """
 
-    def read(self, element: bytes) -> tuple[bytes, bytes]:
-        """Returns the Example and its text; without one, the text is empty, as it is to `evaluate`."""
+    def read(self, element: bytes) -> Read:
+        """Returns the Example, its text and its context; one that is missing is empty, as it is to `evaluate`."""
         features = tf.train.Example.FromString(element).features.feature
-        values = features[TEXT].bytes_list.value if TEXT in features else ()
-        return element, values[0] if values else b""
+        lists = [features[name].bytes_list.value if name in features else () for name in (TEXT, CONTEXT)]
+        text, context = (values[0] if values else b"" for values in lists)
+        return Read(element, text, context)
 
     def write(self, record: bytes, scores: dict[str, Any]) -> bytes:
         """Returns the Example with the scores among its features, serialized."""

@@ -17,9 +17,9 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import json_utils
 
 from ...errors import SettingError, escape
+from ...exported.exported_model import context_tokens_of
 from ...exported.keep import Keep
 from ...exported.signatures import SCORE, check_signature
-from ...exported.token_identity import context_tokens
 from ...progress import report
 from ..artifacts import Artifacts
 from ..example_blocks import read_blocks, write_blocks
@@ -58,10 +58,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Keep(keep)
         model = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
         check_signature(model_path(model), SCORE)
-        if context := context_tokens(model_path(model)):
-            _log.warning(
-                "each text is scored as the first of a document; the model reads up to %d tokens before", context
-            )
         examples = input_dict[specs.EXAMPLES_KEY]
         splits = json_utils.loads(exec_properties[specs.EXAMPLE_SPLITS_KEY])
         splits = split_names(examples) if splits is None else splits
@@ -90,6 +86,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 )
         scores = {split: _taken(posixpath.join(folder, SCORES_FILE)) for split, folder in folders.items()}
         _check(scores, keep)
+        context = context_tokens_of(model_path(model))
+        if context and not any(one["scored"].get("context_tokens") for one in scores.values()):
+            _log.warning(
+                "no Example has a feature `context`, so each text was scored as the first of a document; the model "
+                "reads up to %d tokens before a line",
+                context,
+            )
         with tf.io.gfile.GFile(posixpath.join(scored.uri, SCORES_FILE), "w") as file:
             file.write(json.dumps(scores))
         examples_utils.set_payload_format(scored, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)

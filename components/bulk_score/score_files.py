@@ -15,12 +15,15 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from ...errors import SettingError, escape
 from ...exported.additive import Additive
-from ...exported.exported_model import newest_version
+from ...exported.exported_model import context_tokens_of, newest_version
 from ...exported.keep import Keep
 from ...exported.signatures import SCORE, check_signature
+from ...exported.token_identity import normalization_of
 from ...progress import report
 from ...remote import is_remote
+from ...text_files.documents import Documents, check_documents
 from ...text_files.errors import InputError, UnreadableFileError
+from ...text_files.file_types import file_type
 from ...text_files.looking import look_at
 from ...text_files.options import RecordOptions
 from ..merge_additive import MergeAdditive
@@ -58,7 +61,7 @@ def score_files(
         patterns: Paths and globs of the files, of any types that `tfx-lm run` reads.
         output: The folder to write; it must not exist, or be empty.
         keep: The condition, see `Keep`; empty: all records are written.
-        options: The options of reading a record.
+        options: The options of reading a record, without `context_tokens`, which is the model's.
         beam_args: Options of the Beam runner.
 
     Returns:
@@ -70,9 +73,11 @@ def score_files(
     Keep(keep)
     folder = newest_version(model)
     check_signature(folder, SCORE)
+    if options.documents != "none":
+        options = _in_context(options, folder)
     # Workers may have another working folder.
     folder = folder if is_remote(folder) else str(Path(folder).absolute())
-    files = _files(patterns, options.text_field)
+    files = _files(patterns, options.text_field, options.documents)
     unfinished = posixpath.join(output, _UNFINISHED)
     try:
         created = not tf.io.gfile.exists(output)
@@ -102,7 +107,17 @@ def score_files(
     return scores
 
 
-def _files(patterns: Sequence[str], text_field: str) -> list[tuple[str, str]]:
+def _in_context(options: RecordOptions, model: str) -> RecordOptions:
+    """Returns the options with the context that the model reads, as `tfx-lm score` does."""
+    tokens = context_tokens_of(model)
+    if not tokens:
+        raise SettingError(
+            f"{{documents}}={options.documents}: {escape(model)} reads no context; leave {{documents}} out"
+        )
+    return options.model_copy(update={"context_tokens": tokens, "normalization": normalization_of(model)})
+
+
+def _files(patterns: Sequence[str], text_field: str, documents: Documents) -> list[tuple[str, str]]:
     for pattern in patterns:
         check_place_here("{files}", pattern)
         if has_span(pattern):
@@ -114,6 +129,7 @@ def _files(patterns: Sequence[str], text_field: str) -> list[tuple[str, str]]:
     if found.unmatched:
         report(f"no file matches {', '.join(found.unmatched)}")
     for _, path in found.files:
+        check_documents(documents, file_type(path), path)
         if is_remote(path):
             continue
         try:

@@ -21,7 +21,8 @@ from .batch import Batch, RecordFormat
 
 # What the names of the scores begin with in a record, beside the record's own names.
 PREFIX = "lm_"
-SCORE_FIELDS = frozenset(PREFIX + name for name in SCORE_NAMES)
+_CONTEXT_TOKENS = "context_tokens"
+SCORE_FIELDS = frozenset(PREFIX + name for name in (*SCORE_NAMES, _CONTEXT_TOKENS))
 
 TOTALS_TAG = "scores of the corpus"
 _RECORDS_BETWEEN_REPORTS = 50_000
@@ -76,12 +77,16 @@ class ScoreRecords(beam.DoFn):
         self._loaded: ExportedModel = self._shared.acquire(
             lambda: load_model(self._model, signatures=[SCORE]), tag=self._model
         )
-        all_sums = score_together(self._loaded, batch.texts)
+        reads_context = self._loaded.context_tokens > 0
+        all_sums = score_together(self._loaded, batch.texts, contexts=batch.contexts if reads_context else None)
         kept: list[EvaluationSums] = []
         written: list[bytes] = []
         for record, sums in zip(batch.records, all_sums, strict=True):
             scores = scores_of(sums)
             if self._keep(scores):
+                if reads_context:
+                    # Also 0, so that all records have the same names.
+                    scores[_CONTEXT_TOKENS] = int(sums.context_tokens)
                 kept.append(sums)
                 written.append(self._format.write(record, {PREFIX + name: value for name, value in scores.items()}))
         self._totals += BulkScores(_corpus(all_sums), _corpus(kept))

@@ -39,6 +39,7 @@ class ReadTexts(ReadFiles):
         # Whole, also if they are only counted: a column of Parquet besides the text may be damaged.
         super().__init__(files, [stored_size(path) for _, path in files], of_field, whole=True)
         self._decide = ToRecords(options)
+        self._line_field = text_field if options.documents == "record" else ""
         self._batches = batches
 
     def start_bundle(self) -> None:
@@ -51,7 +52,7 @@ class ReadTexts(ReadFiles):
         tracker: Any = beam.DoFn.RestrictionParam(Bytes()),  # noqa: B008 - how Beam marks it
     ) -> Iterator[Any]:
         """Yields the batches of the records that begin in the tracker's range."""
-        batcher = Batcher(JsonRecords())
+        batcher = Batcher(JsonRecords(self._line_field))
         for record in super().process(element, tracker):
             for output in self._decide.process([record]):
                 if self._batches:

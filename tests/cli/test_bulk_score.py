@@ -10,6 +10,7 @@ import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
 from tfx_lm.cli.cli import main
+from tfx_lm.components.text_example_gen import reading
 from tfx_lm.exported import scoring
 
 pytestmark = pytest.mark.usefixtures("models_loaded_once")
@@ -82,8 +83,93 @@ def test_a_context_that_is_not_read_is_said(save_uniform_model, tmp_path, monkey
     model = save_uniform_model(16, context_tokens=3)
     result = CliRunner().invoke(main, ["bulk-score", model, "a.txt", "--output", "out"])
     assert result.exit_code == 0, result.output
-    said = "tfx-lm: each record was scored as the first of a document; the model reads up to 3 tokens before a line"
-    assert said in result.stderr
+    assert (
+        "tfx-lm: each record was scored as the first of a document; the model reads up to 3 tokens before a line: say "
+        "which lines are a document with --documents\n"
+    ) in result.stderr
+    assert [row["lm_context_tokens"] for row in written()] == [0, 0]
+
+
+LINES = "the cat\ncat\n\nthe\ndog cat\ncat\n"
+RECORDS = (
+    '{"id": 1, "of": {"text": "the cat\\ncat\\n\\nthe", "by": "x"}}\n'
+    '{"id": 2, "of": {"text": "cat", "by": "y"}}\n'
+    '{"id": 3, "of": {"text": "dog cat\\r\\ncat", "by": null}}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "documents", "read"),
+    [
+        ("a.txt", LINES, "blank_line", [0, 2, 0, 1, 3]),
+        ("a.txt", LINES, "file", [0, 2, 3, 3, 3]),
+        ("a.jsonl", RECORDS, "record", [0, 2, 3, 0, 0, 2]),
+        ("a.jsonl", RECORDS, "file", [0, 3, 3]),
+    ],
+)
+def test_lines_of_documents_get_the_scores_of_tfx_lm_score(
+    save_table_model, bigram_table, tmp_path, monkeypatch, name, content, documents, read
+):
+    monkeypatch.chdir(tmp_path)
+    # However the file is divided among workers: a range of the corpus holds a word or two.
+    monkeypatch.setattr(reading, "MIN_RANGE_BYTES", 5)
+    Path(name).write_text(content)
+    model = save_table_model(*bigram_table, context_tokens=3)
+    options = ["--documents", documents, "--text-field", "of.text"]
+    result = CliRunner().invoke(main, ["bulk-score", model, name, "--output", "out", *options])
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    *lines, corpus = map(json.loads, CliRunner().invoke(main, ["score", model, name, *options]).stdout.splitlines())
+    rows = [{key[3:]: value for key, value in row.items() if key.startswith("lm_")} for row in written()]
+    assert [row["context_tokens"] for row in rows] == read
+    for row, line in zip(rows, lines, strict=True):
+        del line["line"]
+        assert row == pytest.approx({"context_tokens": 0, **line})
+    assert json.loads(Path("out/scores.json").read_text())["scored"] == pytest.approx(corpus)
+
+
+def test_a_record_that_is_a_document_is_written_for_each_line(save_table_model, bigram_table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = save_table_model(*bigram_table, context_tokens=3)
+    Path("a.jsonl").write_text(RECORDS)
+    Path("b.jsonl").write_text(
+        '{"of.text": "the\\ncat", "of": {"text": 1}, "lm_context_tokens": 9}\n'
+        f'{{"of.text": "cat", "deep": {"[" * 600 + "]" * 600}}}\n'
+    )
+    options = ["--documents", "record", "--text-field", "of.text", "--keep", "tokens < 3"]
+    result = CliRunner().invoke(main, ["bulk-score", model, "*.jsonl", "--output", "out", *options])
+    assert result.exit_code == 0, result.output
+    assert without_scores(written()) == [
+        {"id": 1, "of": {"text": "cat", "by": "x"}},
+        {"id": 1, "of": {"text": "the", "by": "x"}},
+        {"id": 2, "of": {"text": "cat", "by": "y"}},
+        {"id": 3, "of": {"text": "cat", "by": None}},
+        {"of.text": "the", "of": {"text": 1}},
+        {"of.text": "cat", "of": {"text": 1}},
+        # What is nested too deeply for Python's own JSON.
+        {"of.text": "cat"},
+    ]
+    assert [row["lm_context_tokens"] for row in written()] == [2, 3, 0, 2, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("context_tokens", "name", "documents", "message"),
+    [
+        (0, "a.txt", "file", "--documents=file: {model} reads no context; leave --documents out"),
+        (3, "a.txt", "record", "--documents=record: {folder}/a.txt has lines of text, not records; set --documents to"),
+        (3, "a.jsonl", "blank_line", "--documents=blank_line: {folder}/a.jsonl has records, not lines of text; set"),
+    ],
+)
+def test_documents_that_are_not_there_are_refused(
+    save_table_model, bigram_table, tmp_path, monkeypatch, context_tokens, name, documents, message
+):
+    monkeypatch.chdir(tmp_path)
+    model = save_table_model(*bigram_table, context_tokens=context_tokens)
+    Path(name).write_text('{"text": "cat"}\n')
+    result = CliRunner().invoke(main, ["bulk-score", model, name, "--output", "out", "--documents", documents])
+    assert result.exit_code == 2
+    assert message.format(model=model, folder=tmp_path) in result.stderr
+    assert not Path("out").exists()
 
 
 def test_a_condition_that_keeps_nothing_is_said(bulk_score):

@@ -1,13 +1,13 @@
 import pytest
-from tfx_lm.components.bulk_score.batch import Batch, Batcher
-from tfx_lm.components.bulk_score.json_records import JsonRecords
+from tfx_lm.components.bulk_score.batch import Batch, Batcher, Read
+from tfx_lm.components.bulk_score.json_records import JsonRecords, TextRecord
 
 
 class Pairs:
     """Records that are pairs already."""
 
     def read(self, element):
-        return element
+        return Read(*element)
 
 
 def batches(pairs) -> list[Batch]:
@@ -34,3 +34,8 @@ def test_a_batch_has_bounded_lines_text_and_bytes(record, text, count, sizes):
 def test_the_lines_of_a_batch_are_one_element_whose_last_terminator_the_writer_adds():
     written = [JsonRecords().write(b'{"text": "a"}', {"lm_tokens": 2}), JsonRecords().write(b"{}", {"lm_tokens": 3})]
     assert JsonRecords().element(written) == b'{"text": "a", "lm_tokens": 2}\n{"lm_tokens": 3}'
+
+
+def test_a_line_of_text_is_kept_as_it_is_though_it_is_scored_normalized():
+    record = TextRecord("é".encode(), "e\u0301".encode(), has_fields=False, context=b"a")
+    assert JsonRecords().read(record) == ('{"text": "e\u0301"}'.encode(), "é".encode(), b"a")

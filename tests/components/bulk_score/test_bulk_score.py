@@ -11,15 +11,18 @@ from tfx_lm.components.bulk_score.executor import SCORES_FILE, Executor
 from tfx_lm.components.examples import read_records, split_files
 from tfx_lm.errors import SettingError
 from tfx_lm.exported import scoring
+from tfx_lm.text_files.text import Text
 
 pytestmark = pytest.mark.usefixtures("models_loaded_once")
 TEXTS = {"train": [b"the cat", b"dog", b"the dog cat"] * 700, "eval": [b"the cat"]}
 SCORES = ("log_probability", "tokens", "bytes", "oov_tokens", "truncated_tokens", "perplexity", "bits_per_byte")
 
 
-def serialized(text: bytes, number: int) -> bytes:
+def serialized(text: bytes, number: int, context: bytes = b"") -> bytes:
     example = tf.train.Example()
     example.features.feature["text"].bytes_list.value.append(text)
+    if context:
+        example.features.feature["context"].bytes_list.value.append(context)
     example.features.feature["number"].int64_list.value.append(number)
     return example.SerializeToString()
 
@@ -27,7 +30,7 @@ def serialized(text: bytes, number: int) -> bytes:
 class BulkScoring:
     """A run of the component's executor."""
 
-    def __init__(self, folder: Path, saved_model: str, texts=TEXTS, **arguments):
+    def __init__(self, folder: Path, saved_model: str, texts=TEXTS, contexts=None, **arguments):
         examples = standard_artifacts.Examples()
         examples.uri = str(folder / "examples")
         examples.split_names = artifact_utils.encode_split_names(list(texts))
@@ -37,7 +40,7 @@ class BulkScoring:
             kind = "GZIP" if split == "train" else ""
             with tf.io.TFRecordWriter(str(folder / "examples" / f"Split-{split}" / "data"), kind) as writer:
                 for number, line in enumerate(lines):
-                    writer.write(serialized(line, number))
+                    writer.write(serialized(line, number, *(contexts or {}).get(split, [])[number : number + 1]))
         inputs = {"examples": [examples], "model": [model_artifact(saved_model, folder / "model")]}
         component = BulkScore(**{key: channel_utils.as_channel(value) for key, value in inputs.items()}, **arguments)
         self.artifact = standard_artifacts.Examples()
@@ -72,6 +75,24 @@ def test_each_example_gets_the_scores_of_tfx_lm_score(bigram_model, tmp_path):
     assert (row["lm_tokens"], row["lm_bytes"]) == (3, 8)
     assert row["lm_bits_per_byte"] == pytest.approx(3 / 8, rel=1e-6)
     assert json.loads(run.artifact.split_names) == ["train", "eval"]
+
+
+def test_the_context_of_each_example_is_read(save_table_model, bigram_table, bigram_model, tmp_path, caplog):
+    model = save_table_model(*bigram_table, context_tokens=3)
+    contexts = {"train": [b"", b"the cat", b"the cat\ndog dog"]}
+    run = BulkScoring(tmp_path / "run", model, {"train": TEXTS["train"][:3], "eval": [b"the cat"]}, contexts)
+    texts = map(Text, range(3), TEXTS["train"], contexts["train"])
+    expected = [line.sums.nll for line in scoring.score_texts(scoring.load_model(model), texts)]
+    rows = run.examples("train")
+    assert [-row["lm_log_probability"] for row in rows] == pytest.approx(expected)
+    assert [row["lm_context_tokens"] for row in rows] == [0, 2, 3]
+    assert [row["lm_context_tokens"] for row in run.examples("eval")] == [0]
+    assert not [record for record in caplog.records if "context" in record.message]
+    BulkScoring(tmp_path / "none", model, {"eval": [b"the cat"]})
+    assert "no Example has a feature `context`, so each text was scored as the first of a document" in caplog.text
+    # A model that reads none leaves it out.
+    rows = BulkScoring(tmp_path / "without", bigram_model, {"train": [b"dog"]}, {"train": [b"the"]}).examples("train")
+    assert "lm_context_tokens" not in rows[0]
 
 
 def test_only_what_fulfils_the_condition_is_kept(bigram_model, tmp_path):
