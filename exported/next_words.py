@@ -23,13 +23,16 @@ PIECES_OF_A_WORD = 16
 _FEWEST, _MOST = 16, 128
 
 
-def next_words_of_texts(model: ExportedModel, texts: Sequence[bytes], counts: Sequence[int]) -> dict[str, np.ndarray]:
+def next_words_of_texts(
+    model: ExportedModel, texts: Sequence[bytes], counts: Sequence[int], contexts: Sequence[bytes] | None = None
+) -> dict[str, np.ndarray]:
     """Answers as the signature `next_word` does, with whole words: a graph would propose pieces.
 
     Args:
         model: With the signatures `tokenize` and `step`.
         texts: The texts before; only the last `LAST_TOKENS` tokens of each are read.
         counts: The number of words to propose for each, 0 or more; at most as many as the vocabulary has.
+        contexts: The lines before each, as `next_word_in_context` takes them; None: none.
 
     Returns:
         `words`, bytes, and `log_probabilities`, float32 nats, each `[texts, largest count]`: the likeliest first, ""
@@ -42,7 +45,7 @@ def next_words_of_texts(model: ExportedModel, texts: Sequence[bytes], counts: Se
     for row, (text, count) in enumerate(zip(texts, counts, strict=True)):
         if not count:
             continue
-        continuation = Continuation(model, text, LAST_TOKENS)
+        continuation = Continuation(model, text, LAST_TOKENS, b"" if contexts is None else contexts[row])
         found = next_words(continuation, count, ends_with_space(text.decode("utf-8", "replace")))
         for column, (word, log_probability) in enumerate(found):
             words[row, column], log_probabilities[row, column] = word, log_probability

@@ -13,6 +13,9 @@ SCORE = "score"
 # Only of a model that reads a context.
 SCORE_IN_CONTEXT = "score_in_context"
 NEXT_WORD = "next_word"
+# Only of a model that reads a context.
+NEXT_WORD_IN_CONTEXT = "next_word_in_context"
+NEXT_WORDS = (NEXT_WORD, NEXT_WORD_IN_CONTEXT)
 TOKENIZE = "tokenize"
 STEP = "step"
 

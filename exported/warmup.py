@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-from .signatures import NEXT_WORD, SCORE, SCORE_IN_CONTEXT, signature_names
+from .signatures import NEXT_WORD, NEXT_WORD_IN_CONTEXT, NEXT_WORDS, SCORE, SCORE_IN_CONTEXT, signature_names
 
 # TensorFlow Serving's path, within a SavedModel.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
@@ -31,8 +31,9 @@ def write_warmup_requests(model: str, texts: Sequence[bytes], contexts: Sequence
             stands behind itself.
     """
     signatures = ["serving_default", SCORE, NEXT_WORD]
-    if SCORE_IN_CONTEXT in signature_names(model):
-        signatures.append(SCORE_IN_CONTEXT)
+    there = signature_names(model)
+    in_context = [name for name in (SCORE_IN_CONTEXT, NEXT_WORD_IN_CONTEXT) if name in there]
+    signatures += in_context
     file = f"{model}/{WARMUP_FILE}"
     tf.io.gfile.makedirs(file.rpartition("/")[0])
     with tf.io.TFRecordWriter(file) as writer:
@@ -42,9 +43,9 @@ def write_warmup_requests(model: str, texts: Sequence[bytes], contexts: Sequence
                 request = predict_pb2.PredictRequest()
                 request.model_spec.signature_name = signature
                 request.inputs["text"].CopyFrom(text)
-                if signature == NEXT_WORD:
+                if signature in NEXT_WORDS:
                     request.inputs["k"].CopyFrom(tf.make_tensor_proto(CANDIDATES, tf.int32, [len(texts[:size])]))
-                elif signature == SCORE_IN_CONTEXT:
+                if signature in in_context:
                     before = list((contexts or texts)[:size])
                     request.inputs["context"].CopyFrom(tf.make_tensor_proto(before, tf.string))
                 log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))

@@ -93,6 +93,7 @@ class Signatures:
         if self._transform.has_context:
             context = tf.TensorSpec([None], tf.string, name="context")
             in_context["score_in_context"] = _function(self.score_in_context, text, context)
+            in_context["next_word_in_context"] = _function(self.next_word_in_context, text, context, k)
         return {
             "serving_default": _function(self.serving_default, text),
             "score": _function(self.score, text),
@@ -190,6 +191,24 @@ class Signatures:
             "" and -inf beyond the `k` of the text. The reserved tokens are never proposed; their probabilities
             are missing from the sum.
         """
+        return self._next_word(text, None, k)
+
+    def next_word_in_context(self, text: tf.Tensor, context: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the most probable next words of lines that stand in a document.
+
+        Args:
+            text: See `next_word`.
+            context: See `score_in_context`.
+            k: See `next_word`.
+
+        Returns:
+            As `next_word`.
+        """
+        # The context alone: the graph would cut the line to `max_length`.
+        _, before = self._transform.ids_and_context(tf.fill(tf.shape(context), ""), context)
+        return self._next_word(text, before, k)
+
+    def _next_word(self, text: tf.Tensor, before: tf.RaggedTensor | None, k: tf.Tensor) -> dict[str, tf.Tensor]:
         # First, since the rest cannot take a scalar, which servers let through.
         k = tf.broadcast_to(k, tf.shape(text))
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(k >= 0), ["k: must be 0 or more, is", k])]):
@@ -197,7 +216,7 @@ class Signatures:
         tokens = self._words(self._line(text))[:, -PREFIX_WORDS:]
         ids = tf.ragged.map_flat_values(self._ids_of_words.lookup, tokens)
         start = tf.fill([ids.nrows(), 1], tf.constant(vocabulary.START_ID, tf.int64))
-        inputs = tf.concat([start, ids], axis=1)
+        inputs = tf.concat([start, ids] if before is None else [before, start, ids], axis=1)
         padded = inputs.to_tensor(vocabulary.PAD_ID, shape=tf.stack([-1, _steps(inputs)]))
         states = self._hidden(padded)
         last = tf.gather(states, tf.cast(inputs.row_lengths(), tf.int32) - 1, batch_dims=1)

@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 
 from ..exported.batches import MAX_PADDED_BYTES, batches_by_length
-from ..exported.signatures import NEXT_WORD
+from ..exported.signatures import NEXT_WORDS
 from .padding import Outputs, find_padding
 from .predict_request import K, PredictRequest
 from .request_error import RequestError
@@ -67,7 +67,7 @@ class _Job:
         """
         inputs, rows = self.request.inputs, self.request.rows
         texts = [array for array in inputs.values() if array.ndim == 1 and array.dtype == object]
-        next_word = self.request.signature == NEXT_WORD
+        next_word = self.request.signature in NEXT_WORDS
         words = int(inputs[K].max()) if next_word and K in inputs else 1
         if next_word and self.model.proposes_pieces:
             words = max(words, MAX_PADDED_BYTES // _SEARCHED_ROWS)
@@ -223,7 +223,7 @@ def _answer(batch: list[tuple[_Job, int]]) -> None:
 def _words(batch: list[tuple[_Job, int]]) -> np.ndarray | None:
     """Returns the number of words that `next_word` proposes for each row; None if it is not given for each row."""
     first = batch[0][0].request
-    if first.signature == NEXT_WORD and first.inputs[K].ndim:
+    if first.signature in NEXT_WORDS and first.inputs[K].ndim:
         return np.array([job.request.inputs[K][row] for job, row in batch])
     return None
 

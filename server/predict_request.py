@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from ..exported.signatures import NEXT_WORD
+from ..exported.signatures import NEXT_WORDS
 from .request_error import RequestError
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -62,7 +62,7 @@ def predict_request(
         name: _number(name, array, specs[name], rows) if may_be_scalar(specs[name]) else array
         for name, array in inputs.items()
     }
-    if signature == NEXT_WORD and K in arrays and arrays[K].min() < 0:
+    if signature in NEXT_WORDS and K in arrays and arrays[K].min() < 0:
         raise RequestError(400, f"{K}: {arrays[K].min()} is negative; it must be 0 or more, the number of words")
     return PredictRequest(signature, arrays, rows, in_rows)
 

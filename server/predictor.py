@@ -14,7 +14,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from ..errors import SettingError, escape
-from ..exported.signatures import NEXT_WORD, STEP
+from ..exported.signatures import NEXT_WORDS, STEP
 from .batching import Batcher
 from .model_versions import ModelVersions
 from .options import Limits
@@ -144,7 +144,7 @@ class Predictor:
             RequestError: With status 400 if its answer would be too large, with 429 if the others' are.
         """
         request = _with_fewer_words(model, request)
-        if request.signature == NEXT_WORD and K in request.inputs and model.words is not None:
+        if request.signature in NEXT_WORDS and K in request.inputs and model.words is not None:
             # The model would make all of it first.
             least = request.rows * min(int(request.inputs[K].max()), model.words - _RESERVED)
             if least > self.limits.values:
@@ -215,7 +215,7 @@ class Predictor:
 
 def _with_fewer_words(model: ServedModel, request: PredictRequest) -> PredictRequest:
     """Returns a request for at most as many words as there are, which has the same answer."""
-    if request.signature != NEXT_WORD or K not in request.inputs or model.words is None:
+    if request.signature not in NEXT_WORDS or K not in request.inputs or model.words is None:
         return request
     k = request.inputs[K]
     words = np.asarray(np.minimum(k, model.words), k.dtype)
@@ -224,7 +224,7 @@ def _with_fewer_words(model: ServedModel, request: PredictRequest) -> PredictReq
 
 def _most_values(model: ServedModel, request: PredictRequest, most_tokens: int) -> int:
     """Returns a bound of the values of an output: tokens, words or scores; texts have at most `most_tokens`."""
-    if request.signature == NEXT_WORD and K in request.inputs:
+    if request.signature in NEXT_WORDS and K in request.inputs:
         return request.rows * int(request.inputs[K].max())
     if request.signature == STEP:
         return request.rows * (model.words or 0)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ..exported.exported_model import ExportedModel, load_model
 from ..exported.next_words import next_words_of_texts
-from ..exported.signatures import NEXT_WORD, SCORE, STEP, TOKENIZE, signature_definitions
+from ..exported.signatures import NEXT_WORD, NEXT_WORDS, SCORE, STEP, TOKENIZE, signature_definitions
 from ..exported.token_identity import reads_pieces
 from ..exported.versions import is_version
 from ..exported.warmup import read_warmup_requests
@@ -106,7 +106,7 @@ class ServedModel:
         specs = self.inputs[signature]
         tensors = {name: tf.constant(array, specs[name].dtype) for name, array in inputs.items()}
         try:
-            if signature == NEXT_WORD and self.proposes_pieces:
+            if signature in NEXT_WORDS and self.proposes_pieces:
                 return self._next_words(self._model, inputs)
             return self._model.call(signature, **tensors)
         except _CLIENT_ERRORS as error:
@@ -118,7 +118,8 @@ class ServedModel:
 
     def _next_words(self, model: ExportedModel, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         texts = inputs["text"].tolist()
-        return next_words_of_texts(model, texts, np.broadcast_to(inputs["k"], len(texts)).tolist())
+        contexts = inputs["context"].tolist() if "context" in inputs else None
+        return next_words_of_texts(model, texts, np.broadcast_to(inputs["k"], len(texts)).tolist(), contexts)
 
     def count_tokens(self, texts: list[bytes]) -> np.ndarray:
         """Counts the tokens of each text, int [texts], by the model's own tokenizer."""

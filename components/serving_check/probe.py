@@ -26,6 +26,7 @@ ABSENT = ("apache_beam", "keras", "tensorflow_model_analysis", "tensorflow_trans
 SIGNATURES = ("serving_default", "score", "next_word", "tokenize", "step", "evaluate")
 # Only of a model that reads what came before a line.
 IN_CONTEXT = "score_in_context"
+_ALL_IN_CONTEXT = {IN_CONTEXT, "next_word_in_context"}
 # Largest relative difference between the losses of a sentence alone, with other clients, and in a batch.
 AGREEMENT = 1e-5
 CANDIDATES = 5
@@ -59,7 +60,7 @@ class Model:
         gc.enable()
         self._tf = tf
         self._loaded = tf.saved_model.load(path)
-        self._signatures = [*SIGNATURES, *({IN_CONTEXT} & set(self._loaded.signatures))]
+        self._signatures = [*SIGNATURES, *sorted(_ALL_IN_CONTEXT & set(self._loaded.signatures))]
         self.problems: list[str] = []
         missing = [name for name in SIGNATURES if name not in self._loaded.signatures]
         if missing:
@@ -83,9 +84,9 @@ class Model:
         tf = self._tf
         function = self._loaded.signatures[signature]
         inputs = {"text": tf.constant(texts, tf.string)}
-        if signature == "next_word":
+        if signature.startswith("next_word"):
             inputs["k"] = tf.fill([len(texts)], CANDIDATES)
-        elif signature == IN_CONTEXT:
+        if signature in _ALL_IN_CONTEXT:
             inputs["context"] = tf.constant(texts if contexts is None else contexts, tf.string)
         elif signature == "evaluate":
             inputs = {"examples": tf.constant([_example(tf, text) for text in texts], tf.string)}

@@ -4,6 +4,7 @@ import re
 import pytest
 from tfx_lm.errors import SettingError
 from tfx_lm.exported import completion, scoring
+from tfx_lm.exported.next_words import next_words_of_texts
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +122,12 @@ def test_what_is_read_before_a_line(in_context, text, context, read):
     assert completion.complete(calls, text, 0, context=context) == text
     assert calls.read == [read]
     assert [word for word, _ in completion.candidates(calls, text, 1, context)] == ["cat" if read[-1] == 4 else "the"]
+
+
+def test_whole_words_of_pieces_are_those_behind_the_context(in_context):
+    calls = Calls(in_context)
+    next_words_of_texts(calls, [b"the", b"", b""], [1, 1, 0], [b"cat", b"the\ncat", b"the"])
+    assert [read for read in calls.read if len(read) > 1] == [[2, 5, 2, 4], [4, 2, 5, 2]]
 
 
 def test_a_continuation_of_a_text_of_several_lines_goes_on_with_the_last(in_context):

@@ -14,6 +14,7 @@ def test_a_model_with_a_context_is_warmed_up_for_it(save_uniform_model, contexts
         ("score", ["text"], 1),
         ("next_word", ["k", "text"], 1),
         ("score_in_context", ["context", "text"], 1),
+        ("next_word_in_context", ["context", "k", "text"], 1),
     ]
     assert found == [*of_size_1, *[(*request[:2], 2) for request in 2 * of_size_1]]
     *_, (_, last) = read_warmup_requests(model)

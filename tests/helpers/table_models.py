@@ -20,8 +20,8 @@ class TableModel(tf.Module):
     Trainer exports, written independently of it. With `scalar_k`, `k` of `next_word` is a scalar, as in models of
     before it had a row for each text. With `lowercase`, it lower-cases by the locale of the process. With
     `context_tokens`, it has `score_in_context`, where each word of the context, up to so many, takes off a nat from the
-    line's loss, and the token identity says so. AutoGraph has nothing to do here, and would take a second or two for
-    each model.
+    line's loss, `next_word_in_context`, where it adds one to the log-probabilities, and the token identity says so.
+    AutoGraph has nothing to do here, and would take a second or two for each model.
     """
 
     def __init__(self, words, table, folder, max_length=64, scalar_k=False, lowercase=False, context_tokens=0):
@@ -104,6 +104,11 @@ class TableModel(tf.Module):
         words = tf.gather(self.vocabulary, positions + 4)
         return {"words": tf.where(own, words, ""), "log_probabilities": tf.where(own, values, -np.inf)}
 
+    def next_word_in_context(self, text, context, k):
+        outputs = self.next_word(text, k)
+        read = tf.cast(tf.minimum(tf.strings.split(context).row_lengths(), self.context_tokens), tf.float32)
+        return {**outputs, "log_probabilities": outputs["log_probabilities"] + read[:, tf.newaxis]}
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
     def serving_default(self, text):
         sums = self._scores(text)[0]
@@ -136,6 +141,9 @@ class TableModel(tf.Module):
         if self.context_tokens:
             both = [text, tf.TensorSpec([None], tf.string, name="context")]
             signatures["score_in_context"] = tf.function(self.score_in_context, input_signature=both, autograph=False)
+            signatures["next_word_in_context"] = tf.function(
+                self.next_word_in_context, input_signature=[*both, k], autograph=False
+            )
         tf.saved_model.save(self, str(path), signatures=signatures)
         if self.context_tokens:
             identity = pathlib.Path(path, token_identity.FILE)

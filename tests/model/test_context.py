@@ -162,6 +162,31 @@ def test_a_continuation_reads_the_context_as_scores_do(in_context):
 
 
 @pytest.mark.slow
+def test_next_words_are_those_of_the_scores(in_context):
+    begin = " ".join(LINE.split()[:3])
+    texts, contexts = [begin, begin, ""], ["", BEFORE, BEFORE]
+    found = answers(in_context.loaded, "next_word_in_context", text=texts, context=contexts, k=[10, 10, 10])
+    for row, (text, context) in enumerate(zip(texts, contexts, strict=True)):
+        words = found["words"][row].astype(str).tolist()
+        scored = answers(
+            in_context.loaded,
+            "score_in_context",
+            text=[f"{text} {word}" for word in words],
+            context=[context] * len(words),
+        )
+        place = len(text.split())
+        assert [line[place].decode() for line in scored["words"]] == words
+        np.testing.assert_allclose(
+            found["log_probabilities"][row], scored["log_probabilities"][:, place], rtol=1e-4, atol=1e-5
+        )
+        pairs = completion.candidates(in_context, text, 10, context)
+        assert [word for word, _ in pairs] == words
+        assert [score for _, score in pairs] == pytest.approx(found["log_probabilities"][row].tolist(), rel=1e-4)
+    alone = answers(in_context.loaded, "next_word", text=[begin], k=[10])
+    np.testing.assert_array_equal(alone["words"][0], found["words"][0])
+
+
+@pytest.mark.slow
 def test_texts_are_scored_in_their_contexts(in_context, empty_contexts):
     text = Text(7, LINE.encode(), BEFORE.encode())
     (found,) = score_texts(in_context, [text])

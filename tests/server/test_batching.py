@@ -18,7 +18,12 @@ from tfx_lm.server.request_error import RequestError
 class Model:
     """Returns the length of each text and its letters, padded; its calls wait for the event `wait`."""
 
-    inputs = {"score": ("text",), "next_word": ("text", "k"), "score_in_context": ("text", "context")}  # noqa: RUF012
+    inputs = {  # noqa: RUF012
+        "score": ("text",),
+        "next_word": ("text", "k"),
+        "score_in_context": ("text", "context"),
+        "next_word_in_context": ("text", "k"),
+    }
     proposes_pieces = False
 
     def __init__(self):
@@ -44,7 +49,7 @@ class Model:
             raise RequestError(400, "bad text")
         if b"broken" in texts:
             raise RuntimeError("broken")
-        if signature == "next_word" and inputs["k"].ndim:
+        if signature.startswith("next_word") and inputs["k"].ndim:
             most = inputs["k"].max()
             proposed = [[b"%d" % place if place < k else b"" for place in range(most)] for k in inputs["k"]]
             return {"words": np.array(proposed, object).reshape(len(texts), most)}
@@ -123,20 +128,22 @@ def test_a_context_counts_for_the_size_of_a_row_in_whatever_order_the_inputs_com
         assert batching._Job(model, asked, None, None, [], 2, 2, None).sizes() == [5, 1]
 
 
-def test_few_rows_whose_words_are_searched_for_among_pieces_share_a_call(model):
+@pytest.mark.parametrize("signature", ["next_word", "next_word_in_context"])
+def test_few_rows_whose_words_are_searched_for_among_pieces_share_a_call(model, signature):
     model.proposes_pieces = True
-    for batcher, asked in ((Batcher(100), {"signature": "next_word", "k": 2}), (Batcher(100), {})):
+    for batcher, asked in ((Batcher(100), {"signature": signature, "k": 2}), (Batcher(100), {})):
         run(batcher, batcher.run(model, request(*[b"a"] * 20, **asked)))
     # Rows of other signatures are as cheap as ever.
     assert [len(texts) for _, texts in model.calls] == [8, 8, 4, 20]
 
 
-def test_each_row_gets_as_many_words_as_it_asked_for_whatever_call_it_went_in(model):
+@pytest.mark.parametrize("signature", ["next_word", "next_word_in_context"])
+def test_each_row_gets_as_many_words_as_it_asked_for_whatever_call_it_went_in(model, signature):
     batcher = Batcher(100)
     # By length these are two calls.
     texts = (b"x" * 5000, b"a", b"y" * 15_000)
     asked = (np.array([1, 3, 0]), np.array([2, 2, 2]), np.array([3]))
-    requests = [request(*texts[: len(k)], signature="next_word", k=k) for k in asked]
+    requests = [request(*texts[: len(k)], signature=signature, k=k) for k in asked]
     mixed, two, three = run(batcher, *(batcher.run(model, one) for one in requests))
     assert mixed["words"].tolist() == [[b"0", b"", b""], [b"0", b"1", b"2"], [b"", b"", b""]]
     assert two["words"].tolist() == [[b"0", b"1"]] * 3

@@ -1,6 +1,7 @@
 """Answers of the server over HTTP."""
 
 import concurrent.futures
+import math
 import random
 
 import numpy as np
@@ -66,6 +67,19 @@ def test_next_words_of_clients_old_and_new_on_models_old_and_new(
     rows = [{"text": "the", "k": 2}, {"text": "", "k": 2}]
     status, found = server.predict({"signature_name": "next_word", "instances": rows})
     assert [row["words"] for row in found["predictions"]] == words
+
+
+def test_next_words_in_context(start_server, save_table_model, bigram_table):
+    server = start_server(save_table_model(*bigram_table, context_tokens=3))
+    inputs = {"text": ["the", "", "the"], "context": ["", "dog\ncat", "the"], "k": [2, 1, 0]}
+    status, found = server.predict({"signature_name": "next_word_in_context", "inputs": inputs})
+    assert (status, found["outputs"]["words"]) == (200, [["cat", "the"], ["the", ""], ["", ""]])
+    # A nat for each word of the context.
+    first, second, third = found["outputs"]["log_probabilities"]
+    assert [*first, second[0]] == pytest.approx([math.log(1 / 2), math.log(1 / 8), math.log(1 / 2) + 2])
+    assert [second[1], *third] == [None] * 3
+    status, found = server.predict({"signature_name": "next_word_in_context", "inputs": {**inputs, "k": -1}})
+    assert (status, found["error"]) == (400, "k: -1 is negative; it must be 0 or more, the number of words")
 
 
 def test_rows(server):
