@@ -6,7 +6,10 @@ import unicodedata
 from collections.abc import Sequence
 
 from ..errors import SettingError, escape
-from ..text_files.normalization import Normalization, normalized_bytes
+from ..text_files.normalization import Normalization, normalized, normalized_bytes
+from .vocabulary import RESERVED
+
+_SHOWN = 3
 
 
 def check_normalized(path: str, words: Sequence[bytes], normalization: Normalization) -> None:
@@ -32,6 +35,42 @@ def check_normalized(path: str, words: Sequence[bytes], normalization: Normaliza
             f"{{normalization}}={normalization}; set {{normalization}} to none, or {{vocabulary_file}} to the "
             "vocabulary of a text with that normalization"
         )
+
+
+def normalized_warning(words: Sequence[bytes], normalization: Normalization, lowercase: bool) -> SettingError | None:
+    """Returns a warning about the words of a vocabulary that are in no normalized text, if they are few.
+
+    Worked example: with `nfc`, `café` with U+0301 never occurs. `ǰ` with U+030C occurs with lower case alone: `J̌` is in
+    NFC, since it has no form of one character.
+
+    Args:
+        words: The vocabulary, the four reserved tokens first (`vocabulary.read_vocabulary`).
+        normalization: The normalization of the text.
+        lowercase: Whether the tokenizer lower-cases.
+
+    Returns:
+        A warning that names settings, to be shown; None if there are no such words.
+    """
+    lost = [
+        word
+        for word in words
+        if normalized_bytes(word, normalization) != word and not (lowercase and _is_lower_case(word, normalization))
+    ]
+    if not lost:
+        return None
+    shown = ", ".join(repr(word.decode(errors="replace")) for word in lost[:_SHOWN])
+    return SettingError(
+        f"{len(lost):,} of the {len(words) - len(RESERVED):,} words in {{vocabulary_file}} can never occur, such as "
+        f"{escape(shown)}: {{normalization}}={normalization} makes other words of them; write them in "
+        f"{normalization.upper()} in the file, or set {{normalization}} to none"
+    )
+
+
+def _is_lower_case(word: bytes, normalization: Normalization) -> bool:
+    """Returns whether a normalized text has capitals that become this word."""
+    text = word.decode("utf-8", "surrogateescape")
+    capitals = "".join(letter.upper() if letter.upper().lower() == letter else letter for letter in text)
+    return normalized(capitals, normalization) == capitals
 
 
 def _has_other_form(word: bytes) -> bool:

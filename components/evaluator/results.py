@@ -143,7 +143,20 @@ def summarize_evaluation(evaluation_uri: str, name_of: Callable[[str], str] = st
         name_of: Returns the name of a setting in the gate's reasons.
 
     Returns:
-        `{"evaluation": .., "baseline": .., "change": .., "slices": .., "gate": ..}`. The first two are score
+        What `summarize_scores` returns, and `gate`, which is `{"blessed": bool, "reasons": [str, ..]}`: the conditions
+        met if blessed, those not met otherwise.
+    """
+    return {**summarize_scores(evaluation_uri), "gate": read_verdict(evaluation_uri).as_json(name_of)}
+
+
+def summarize_scores(evaluation_uri: str) -> dict[str, Any]:
+    """Reads the scores of one run of the Evaluator.
+
+    Args:
+        evaluation_uri: Folder of the `evaluation` artifact.
+
+    Returns:
+        `{"evaluation": .., "baseline": .., "change": .., "slices": ..}`. The first two are score
         dictionaries; `baseline` and `change` are None without a baseline:
 
             {"split": "eval", "nll_nats": 5213.2, "tokens": 901, "bytes": 4511, "oov_tokens": 12,
@@ -154,15 +167,18 @@ def summarize_evaluation(evaluation_uri: str, name_of: Callable[[str], str] = st
         A model that reads contexts also has `context_tokens`, how many it read. Counts are integers; a value that does
         not exist is NaN. `change` has the metrics of `metrics.PAIRED_METRICS`, shares of the baseline. `slices` has
         such dictionaries by slice:
-        `{"sentence_length: 0 to 10": {"evaluation": .., "baseline": .., "change": ..}}`. `gate` is
-        `{"blessed": bool, "reasons": [str, ..]}`: the conditions met if blessed, those not met otherwise.
+        `{"sentence_length: 0 to 10": {"evaluation": .., "baseline": .., "change": ..}}`.
+
+    Raises:
+        ValueError: There are no files of metrics, which an evaluation without sentences has, too.
     """
+    if not tf.io.gfile.glob(f"{evaluation_uri}/{tfma.METRICS_KEY}*"):
+        raise ValueError(f"no file {tfma.METRICS_KEY}*")
     results = load_results(evaluation_uri)
     total = results.pop("", None)
     return {
         **_summaries(total),
         "slices": {name: _summaries(result) for name, result in results.items()},
-        "gate": read_verdict(evaluation_uri).as_json(name_of),
     }
 
 

@@ -22,6 +22,7 @@ from ...exported.token_identity import read_token_identity
 from ...exported.words_of_pieces import pieces_per_word
 from ...progress import report
 from ...transform.lengths import smallest_length
+from ...transform.normalized_words import normalized_warning
 from ...transform.pieces import holds_pieces
 from ...transform.reachable_words import reachable_warning
 from ...transform.vocabulary import VOCABULARY_NAME, read_vocabulary
@@ -85,7 +86,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         # With `auto` it is the smallest, up to a limit, and the model does not say it.
         max_length = identity.get("max_length", min(smallest, identity.get("auto_limit", smallest)))
         words = read_vocabulary(vocabulary)
-        unreachable = reachable_warning(words, identity["tokenizer"], identity["lowercase"])
+        unreachable = (
+            reachable_warning(words, identity["tokenizer"], identity["lowercase"]),
+            normalized_warning(words, identity.get("normalization", "none"), identity["lowercase"]),
+        )
         of_text = [
             warning for split, counted in counts.items() for warning in text_warnings(split, counted, max_length)
         ]
@@ -102,7 +106,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         warnings = [
             *(SettingError(anomaly.sentence) for anomaly in (() if drift is None else drift.anomalies)),
             *(warning for examples in input_dict[specs.EXAMPLES_KEY] for warning in input_warnings(examples)),
-            *([] if total is None else score_warnings(total.candidate)), *filter(None, [unreachable]), *own,
+            *([] if total is None else score_warnings(total.candidate)), *filter(None, unreachable), *own,
         ]  # fmt: skip
         report("scoring the sentences that changed the most")
         page = Page(

@@ -66,7 +66,7 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str, aga
         check_inputs(ir, node_id, run_id, records, DamageCheck(handle.unlocked))
         prepare(ir, node_id, run_id, records)
     with progress.listening(printer()):
-        return run_node(ir, node_id)
+        return run_node(ir, node_id, to_log=False)
 
 
 def read_parameters(parameters: str) -> dict[str, Any]:

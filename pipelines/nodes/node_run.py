@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 import traceback
@@ -69,12 +70,14 @@ def node_of_run(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeOfRun:
     )
 
 
-def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
+def run_node(ir: pipeline_pb2.Pipeline, node_id: str, to_log: bool = True) -> NodeResult:
     """Runs one node in this process, and closes nodes before that were killed.
 
     Args:
         ir: A compiled pipeline with the run's id and parameters (`compiled_pipeline.set_parameters`).
         node_id: One of its nodes.
+        to_log: Whether the output of this process is a log, which keeps the traceback of every failure. In a terminal,
+            a failure that the result tells in a sentence has none. ML Metadata keeps all of them.
 
     Returns:
         The result. A failed node is marked as FAILED in ML Metadata, with its error (settings by their YAML keys), even
@@ -84,10 +87,10 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str) -> NodeResult:
         ConfigurationError: If another process runs the same node of the same run now.
     """
     with claimed(node_of_run(ir, node_id)) as claim:
-        return _run_claimed(ir, node_id, claim)
+        return _run_claimed(ir, node_id, claim, to_log)
 
 
-def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str, claim: Claim) -> NodeResult:
+def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str, claim: Claim, to_log: bool) -> NodeResult:
     (node,) = (each.pipeline_node for each in ir.nodes if each.pipeline_node.node_info.id == node_id)
     run_id = ir.runtime_spec.pipeline_run_id.field_value.string_value
     deployment = runner_utils.extract_local_deployment_config(ir)
@@ -96,7 +99,7 @@ def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str, claim: Claim) -> NodeR
     begin = time.monotonic()
     with ending_on_sigterm():
         try:
-            with whole_outputs_only():
+            with whole_outputs_only(), _failure_told_once():
                 launched = launcher.Launcher(
                     pipeline_node=node,
                     mlmd_connection=NodeMetadata(connection),
@@ -108,8 +111,9 @@ def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str, claim: Claim) -> NodeR
         except (Exception, Terminated) as error:  # Any failure of a node must be recorded.
             # Ignore further SIGTERMs while the failure is recorded; the process exits right after.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            traceback.print_exc()
             translated = in_yaml_terms(error) or storage_failure(error, node_of_run(ir, node_id).places())
+            if to_log or translated is None:
+                traceback.print_exc()
             shown = f"{type(error).__name__}: {error}" if translated is None else translated
             root = ir.runtime_spec.pipeline_root.field_value.string_value
             claim.stays = not _mark_failed(connection, node, recorded_failure(shown, traceback.format_exc()), root)
@@ -131,6 +135,21 @@ def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str, claim: Claim) -> NodeR
                 print(f"The files that {node_id} made could not be recorded: {error}")
     error_text = (message or "ended without output; the log says why") if state == "FAILED" else None
     return NodeResult(node_id, state, time.monotonic() - begin, error_text)
+
+
+@contextmanager
+def _failure_told_once() -> Iterator[None]:
+    """Drops the launcher's `Execution 1 failed.`, since the node's result says so with its name and the reason."""
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return record.msg != "Execution %d failed."
+
+    logger = logging.getLogger("absl")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def _mark_skipped(handle: NodeMetadata, node: pipeline_pb2.PipelineNode) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import posixpath
@@ -14,10 +15,11 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.types import standard_artifacts
 
 from ...components.drift_validator.drift import Drift
-from ...components.evaluator.results import summarize_evaluation
+from ...components.evaluator.results import read_verdict as read_gate
+from ...components.evaluator.results import summarize_scores
 from ...components.pusher.pushed_model import pushed_folder
 from ...components.report.artifact import page_path, warnings_path
-from ...components.serving_check.verdict import read_verdict
+from ...components.serving_check.verdict import VERDICT_FILE, read_verdict
 from ...components.starting_model.properties import SAME_INPUT, STARTING_MODEL
 from ...components.text_example_gen.input_warnings import input_warnings
 from ...components.text_example_gen.spans import SPANS_KEY
@@ -28,6 +30,7 @@ from ...components.tuner.results import read_trials
 from ...errors import messages
 from ...exported.damage import UnreadableError, damage
 from ...exported.score_warnings import score_warnings
+from ...transform.normalized_words import normalized_warning
 from ...transform.reachable_words import capitals_warning, reachable_warning
 from ...transform.vocabulary import read_vocabulary
 from ..config import PipelineConfig
@@ -37,7 +40,7 @@ from ..setting_names import yaml_key
 from .pieces import held_out_pieces_per_word
 from .summary import SCHEMA
 
-_EVALUATION = ("evaluation", "baseline", "change", "slices", "gate")
+_SCORES = ("evaluation", "baseline", "change", "slices")
 
 
 def collect_summary(
@@ -54,7 +57,7 @@ def collect_summary(
     Returns:
         The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null if the
         Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.ServingVerdict`) if the
-        ServingCheck did not; `spans` has the number, version and day of each span that was read, from the oldest to the
+        ServingCheck did not, or with a warning if their files cannot be read; `spans` has the number, version and day of each span that was read, from the oldest to the
         newest, and is null if no pattern has markers; `precision` is the `value` of the Trainer's precision and the
         `reason` for it, null if nothing recorded it; `started_from` has the `model` that the training started from,
         empty if none was served yet, and the number of `new_words`, and is null without `trainer.warm_start`;
@@ -81,8 +84,13 @@ def collect_summary(
     trials = None if tuner_results is None else _readable(lambda uri: read_trials(uri, yaml_key), tuner_results.uri)
     pushed, report = output("Pusher", "pushed_model"), output("Report", "report")
     pushed_model = None if pushed is None else pushed_folder(pushed)
-    results = dict.fromkeys(_EVALUATION) if evaluation is None else summarize_evaluation(evaluation.uri, yaml_key)
     warnings = _warnings(config, records)
+    told = functools.partial(_told, config, warnings)
+    results = dict.fromkeys(_SCORES)
+    if evaluation is not None:
+        results = told("Evaluator", "scores", summarize_scores, evaluation.uri) or results
+    gate = None if evaluation is None else told("Evaluator", "verdict", _gate, evaluation.uri)
+    served = None if check is None else told("ServingCheck", "verdict", _serving_verdict, check.uri)
     if results["evaluation"] is not None:
         warnings += [warning.with_names(yaml_key) for warning in score_warnings(results["evaluation"])]
     if pushed_model is not None and not Path(pushed_model).is_dir():
@@ -116,12 +124,13 @@ def collect_summary(
         "warnings": warnings,
         "spans": _spans(output("TextExampleGen", "examples")),
         **results,
+        "gate": gate,
         **({} if pieces is None else {"pieces_per_word": round(pieces, 4)}),
         **({} if drift is None else {"drift": drift}),
         **({} if trials is None else {"tuner": trials}),
         "precision": None if model_run is None else _recorded(read_precision, model_run.uri),
         "started_from": None if model_run is None else _recorded(read_started_from, model_run.uri),
-        "serving_check": None if check is None else read_verdict(check.uri, yaml_key),
+        "serving_check": served,
         "pushed_model": pushed_model,
         "report": None if report is None else page_path(report.uri),
         "pruned": None,
@@ -147,9 +156,37 @@ def _drift(uri: str) -> dict[str, Any]:
     return Drift.read(uri).as_json(yaml_key)
 
 
+def _gate(uri: str) -> dict[str, Any]:
+    return read_gate(uri).as_json(yaml_key)
+
+
+def _serving_verdict(uri: str) -> dict[str, Any]:
+    verdict = read_verdict(uri, yaml_key)
+    # What the terminal prints.
+    needed = {"load_seconds", "latency_ms"} if verdict["blessed"] else {"reasons"}
+    if missing := sorted(name for name in needed if verdict.get(name) is None):
+        raise ValueError(f"{VERDICT_FILE} has no {' and no '.join(missing)}")
+    return verdict
+
+
 def _warnings_of_report(uri: str) -> list[str]:
     with tf.io.gfile.GFile(warnings_path(posixpath.dirname(page_path(uri)))) as file:
         return messages(json.load(file), yaml_key)
+
+
+def _told(
+    config: PipelineConfig, warnings: list[str], node: str, what: str, read: Callable[[str], Any], uri: str
+) -> Any:
+    """Returns what decides about a model; None, with a warning, if it cannot be read."""
+    try:
+        return read(uri)
+    except Exception as error:  # A damaged file can be wrong in any way, and must not cost the summary.
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        warnings.append(
+            f"{uri}: the {what} of the {node} cannot be read ({reason}), and so is not in this summary; "
+            f"run again with --output {config.output}: the {node} then makes it again"
+        )
+        return None
 
 
 def _readable(read: Callable[[str], Any], uri: str) -> Any:
@@ -182,6 +219,7 @@ def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:
         of_words = (
             reachable_warning(pinned, config.data.tokenizer, config.data.lowercase),
             capitals_warning(pinned, config.data.tokenizer, config.data.lowercase),
+            normalized_warning(pinned, config.data.normalization, config.data.lowercase),
         )
         warnings += [warning.with_names(yaml_key) for warning in of_words if warning is not None]
     start = records.output("StartingModel", "base_model")

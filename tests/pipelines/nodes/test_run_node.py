@@ -1,12 +1,14 @@
 """`tfx-lm run-node`: exit codes, and the records in ML Metadata."""
 
+import errno
 import signal
 from pathlib import Path
 
 import pytest
-from helpers.node_runs import COMPLETE, FAILED, last_known_state, output, records, run_node, value
+from helpers.node_runs import COMPLETE, FAILED, last_known_state, metadata_store, output, records, run_node, value
 from tfx_lm import exit_codes
 from tfx_lm.cli import run_node as run_node_command
+from tfx_lm.errors import SettingError
 from tfx_lm.pipelines.nodes import claim
 from tfx_lm.pipelines.nodes.supervisor import Ended
 
@@ -36,6 +38,36 @@ def test_a_failure_is_recorded_and_a_new_try_of_the_same_run_goes_on(small_pipel
     assert last_known_state(small_pipeline, "Fail") == COMPLETE
     assert run_node(small_pipeline, "Double").exit_code == 0
     assert value(small_pipeline, "Double") == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence", "with_traceback"),
+    [
+        (SettingError("{max_length}=1: must be >= 2"), "data.max_length=1: must be >= 2", False),
+        (OSError(errno.ENOSPC, "No space left on device"), "free space there, then run again", False),
+        (ValueError("the number is bad"), "ValueError: the number is bad", True),
+    ],
+)
+def test_a_failure_that_is_told_in_a_sentence_has_no_traceback(
+    small_pipeline, monkeypatch, caplog, error, sentence, with_traceback
+):
+    from tfx.orchestration.portable import launcher
+
+    def fail(self, execution):
+        raise error
+
+    monkeypatch.setattr(launcher.Launcher, "_run_executor", fail)
+    result = run_node(small_pipeline, "Number")
+    assert result.exit_code == exit_codes.NODE_FAILED
+    assert ("Traceback" in result.output) is with_traceback
+    *above, last = result.output.splitlines()
+    assert last.startswith("tfx-lm: Number failed: ")
+    assert sentence in last
+    assert with_traceback or len(above) == 1  # `Number: FAILED after 0.1 s`
+    assert "Execution" not in caplog.text
+    store = metadata_store(small_pipeline)
+    (recorded,) = (each for each in store.get_executions() if each.id == records(small_pipeline).newest_id("Number"))
+    assert "Traceback" in recorded.custom_properties["__execution_result__"].string_value
 
 
 def test_missing_inputs_name_the_nodes_to_run_first(small_pipeline):

@@ -291,6 +291,47 @@ def test_damaged_records_of_a_node_do_not_cost_the_summary(tmp_path, content):
     assert f"Report: {tmp_path}/report/index.html" in printed(summary)
 
 
+METRICS, BLESSED, SERVED = "metrics-00000-of-00001.tfrecord", "verdict.json", "serving_check.json"
+WHOLE = {BLESSED: json.dumps({"blessed": True, "reasons": ["good"], "templates": ["good"]}),
+         SERVED: json.dumps({"blessed": True, "reasons": [], "templates": [], "load_seconds": 1.0, "latency_ms": {"median": 1.0, "p95": 2.0},
+                             "largest_difference": 0.0})}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told", "lost"),
+    [
+        (METRICS, "not a record of TFRecord", "the scores of the Evaluator cannot be read (", "evaluation"),
+        (METRICS, None, "the scores of the Evaluator cannot be read (no file metrics*)", "evaluation"),
+        (BLESSED, '{"blessed": tr', "the verdict of the Evaluator cannot be read (Expecting value: line 1", "gate"),
+        (BLESSED, "[]", "the verdict of the Evaluator cannot be read (", "gate"),
+        (BLESSED, "{}", "the verdict of the Evaluator cannot be read ('blessed')", "gate"),
+        (BLESSED, None, "the verdict of the Evaluator cannot be read (", "gate"),
+        (SERVED, "\x00", "the verdict of the ServingCheck cannot be read (Expecting value: line 1", "serving_check"),
+        (SERVED, "[1]", "the verdict of the ServingCheck cannot be read (", "serving_check"),
+        (SERVED, "{}", "the verdict of the ServingCheck cannot be read ('blessed')", "serving_check"),
+        (SERVED, '{"blessed": true}', "the verdict of the ServingCheck cannot be read (serving_", "serving_check"),
+        (SERVED, None, "the verdict of the ServingCheck cannot be read (", "serving_check"),
+    ],
+)
+def test_a_damaged_verdict_costs_a_line_and_not_the_summary(tmp_path, file, content, told, lost):
+    for name, whole in {METRICS: "", **WHOLE}.items():
+        text = content if name == file else whole
+        if text is not None:
+            (tmp_path / name).write_text(text)
+    artifact = metadata_store_pb2.Artifact(uri=str(tmp_path))
+    made = {("Evaluator", "evaluation"): artifact, ("ServingCheck", "blessing"): artifact}
+    records = SimpleNamespace(output=lambda node, key: made.get((node, key)))
+    nodes = [NodeResult(node, "COMPLETE", 0.1) for node, _ in made]
+    summary = collect_summary(CONFIG, "run", nodes, records)
+    (warning,) = (each for each in summary["warnings"] if "cannot be read" in each)
+    assert warning.startswith(f"{tmp_path}: {told}")
+    node = "ServingCheck" if lost == "serving_check" else "Evaluator"
+    assert warning.endswith(f"; run again with --output output: the {node} then makes it again")
+    assert "\n" not in warning
+    assert [name for name in ("evaluation", "gate", "serving_check") if summary[name] is None] == [lost]
+    assert "Nothing was pushed." in printed(summary)
+
+
 TRIALS = [
     {"values": {"units": 8, "dropout": 0.5}, "perplexity": 52.25, "failure": None},
     {"values": {"units": 16, "dropout": 0.0}, "perplexity": 41.125, "failure": None},
