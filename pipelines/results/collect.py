@@ -57,17 +57,18 @@ def collect_summary(
     Returns:
         The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null if the
         Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.ServingVerdict`) if the
-        ServingCheck did not, or with a warning if their files cannot be read; `spans` has the number, version and day of each span that was read, from the oldest to the
-        newest, and is null if no pattern has markers; `precision` is the `value` of the Trainer's precision and the
-        `reason` for it, null if nothing recorded it; `started_from` has the `model` that the training started from,
-        empty if none was served yet, and the number of `new_words`, and is null without `trainer.warm_start`;
-        `drift` stands there with a threshold of `drift` only: the model that the text was `compared_with`, or why it is
-        `unmeasured`; `tokens_per_line`, `unknown_share` and `length_shares`, each `before` and `now`; and the
-        `anomalies`, one sentence each; `pushed_model` is null if nothing was pushed, or if the version that a cached
-        Pusher pushed is gone, with a warning; `pieces_per_word` stands there with subwords only; `report` is null if no
-        report was written; `pruned` is null, since the pruning comes after this (see `pruned.Pruned`); `tuner` stands
-        there with `tuner.trials` only: for each trial its `values` by option of the trainer, its lowest validation
-        `perplexity`, null if it failed, its `failure` and its `seconds`. Losses are in nats.
+        ServingCheck did not, or with a warning if their files cannot be read; `spans` has the number, version and day
+        of each span that was read, from the oldest to the newest, and is null if no pattern has markers; `precision` is
+        the `value` of the Trainer's precision and the `reason` for it, null if nothing recorded it; `started_from` has
+        the `model` that the training started from, empty if none was served yet, and the number of `new_words`, and is
+        null without `trainer.warm_start`; `drift` stands there with a threshold of `drift` only: the model that the
+        text was `compared_with`, or why it is `unmeasured`; `tokens_per_line`, `unknown_share` and `length_shares`,
+        each `before` and `now`; and the `anomalies`, one sentence each; `pushed_model` is null if nothing was pushed,
+        or if the version that a cached Pusher pushed is gone, with a warning; `pieces_per_word` stands there with
+        subwords only; `report` is null if no report was written; `pruned` is null, since the pruning comes after this
+        (see `pruned.Pruned`); `tuner` stands there with `tuner.trials` only: for each trial its `values` by option of
+        the trainer, its lowest validation `perplexity`, null if it failed, its `failure` and its `seconds`. Losses are
+        in nats.
     """
     ended = {node.id for node in nodes if node.state in ("COMPLETE", "CACHED")}
 
