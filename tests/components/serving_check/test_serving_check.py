@@ -136,6 +136,19 @@ def test_a_slow_model_is_not_blessed(bigram_model, examples, tmp_path, probe_her
     assert "at most 0.001 ms (serving_check.max_latency_ms)" in reason
 
 
+def test_the_signatures_of_a_model_with_a_context_are_probed(
+    save_table_model, bigram_table, examples, tmp_path, probe_here, monkeypatch
+):
+    called = set()
+    call = probe.Model.call
+    monkeypatch.setattr(probe.Model, "call", lambda self, name, *rest: called.add(name) or call(self, name, *rest))
+    _, found = check(save_table_model(*bigram_table, context_tokens=3), examples, tmp_path)
+    assert found["reasons"] == []
+    assert called == {*probe.SIGNATURES, "score_in_context", "next_word_in_context"}
+    (version,) = (tmp_path / "blessing").glob("**/tf_serving_warmup_requests")
+    assert {name for name, _ in read_warmup_requests(str(version.parent.parent))} >= {"next_word_in_context"}
+
+
 def test_a_model_without_a_signature_is_not_blessed(bigram_model, examples, tmp_path, probe_here):
     loaded = tf.saved_model.load(bigram_model)
     signatures = {name: function for name, function in loaded.signatures.items() if name != "step"}
