@@ -33,7 +33,7 @@ class ExportedModel:
     path: str
     loaded: Any
 
-    @property
+    @functools.cached_property
     def context_tokens(self) -> int:
         """The most tokens that the model reads before a line; 0: each line stands alone."""
         return context_tokens(self.path) if SCORE_IN_CONTEXT in self.loaded.signatures else 0
