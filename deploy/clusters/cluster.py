@@ -2,7 +2,7 @@
 
 Flink: a JobManager and two TaskManagers with one slot each. Spark: a master and two workers with one core each. Beside
 them the job server of Beam's runner; about 2 GB of memory together. `JOB_SERVER` in the command's arguments becomes the
-job server's address. The JARs come from Maven Central at the first start. It needs Java 17 and Maven.
+job server's address. The JARs come from Maven Central at the first start. It needs Java 17 or 21 and Maven.
 
 Flink and Spark listen on loopback. Beam's job server listens at all addresses, whatever its options say, and runs what
 it is sent: not on a machine that others can reach.
@@ -72,10 +72,11 @@ taskmanager.network.sort-shuffle.min-buffers: 64
 taskmanager.memory.jvm-metaspace.size: 256m
 taskmanager.memory.jvm-overhead.min: 192m
 taskmanager.memory.jvm-overhead.max: 192m
-# A job goes on after a TaskManager died.
+# A job goes on after a TaskManager died: the attempts last longer than `heartbeat.timeout`, until which Flink hands
+# parts of the job to the dead one, too.
 restart-strategy.type: fixed-delay
 restart-strategy.fixed-delay.attempts: 5
-restart-strategy.fixed-delay.delay: 2 s
+restart-strategy.fixed-delay.delay: 10 s
 heartbeat.interval: 2000
 heartbeat.timeout: 30000
 # Beam's classes stand in Flink's own class path. Only so do Python workers live on between the stages of a job.
@@ -101,7 +102,7 @@ def main() -> int:
     options = parser.parse_args()
     missing = [program for program in ("java", "mvn") if shutil.which(program) is None]
     if missing:
-        print(f"{options.engine}: needs Java 17 and Maven; {' and '.join(missing)} not found", file=sys.stderr)
+        print(f"{options.engine}: needs Java 17 or 21 and Maven; {' and '.join(missing)} not found", file=sys.stderr)
         return 2
     folder = (options.folder or Path(".cache", options.engine)).resolve()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -58,6 +58,8 @@ def _work(options: argparse.Namespace) -> None:
     from apache_beam.runners.worker.worker_id_interceptor import WorkerIdInterceptor
     from google.protobuf import json_format, text_format
 
+    from .lost_graphs import load_graphs_again
+
     channel = grpc.intercept_channel(grpc.insecure_channel(options.provision_endpoint), WorkerIdInterceptor())
     service = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)
     info = service.GetProvisionInfo(beam_provision_api_pb2.GetProvisionInfoRequest(), timeout=60).info
@@ -69,4 +71,5 @@ def _work(options: argparse.Namespace) -> None:
         os.environ[f"{name}_API_SERVICE_DESCRIPTOR"] = text_format.MessageToString(descriptor)
     os.environ["PIPELINE_OPTIONS"] = json_format.MessageToJson(info.pipeline_options)
     os.environ["RUNNER_CAPABILITIES"] = " ".join(info.runner_capabilities)
+    load_graphs_again()
     sdk_worker_main.main(sys.argv)
