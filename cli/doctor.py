@@ -23,10 +23,11 @@ GRPC_PORT = 8500
 def command(config_path: str | None, data: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
     """Shows what this machine has, what a run would choose on it and why, and what is missing.
 
-    Takes seconds and changes nothing. With a configuration it also looks at its folders, addresses and options.
+    Takes seconds and changes nothing. With a configuration it also looks at its folders, addresses and options, and at
+    the first bytes of its input files.
 
     Exit codes: 0 nothing that `tfx-lm run` needs of this machine is missing, 1 something is, and the remedy is
-    shown, 2 bad configuration. Files of the data are not looked at.
+    shown, 2 bad configuration.
     """
     from ..pipelines.doctor.diagnosis import diagnose
     from ..pipelines.doctor.tables import print_diagnosis

@@ -35,8 +35,27 @@ def check_run(config: PipelineConfig) -> None:
     """
     _check_data_given(config)
     check_output_is_here(config)
+    _check_not_made_here(check_data(config), Path(config.output_folder()))
+    check_vocabulary(config)
+    check_served(config)
+    check_start(config)
+    check_workers(config.trainer)
+    check_beam(config.beam)
+    _check_writable(Path(config.output))
+    config.make_link()
+
+
+def check_data(config: PipelineConfig) -> list[str]:
+    """Checks that the input files of a configuration can be read; see `check_inputs`.
+
+    Returns:
+        The files of this machine that will be read.
+
+    Raises:
+        ConfigurationError: Names what is wrong and the remedy.
+    """
     try:
-        paths = check_inputs(
+        return check_inputs(
             files=config.data.files or None,
             splits=config.data.splits or None,
             hash_buckets=config.data.hash_buckets(),
@@ -45,14 +64,6 @@ def check_run(config: PipelineConfig) -> None:
         )
     except InputError as error:
         raise ConfigurationError(in_yaml_terms(error) or str(error)) from error
-    _check_not_made_here(paths, Path(config.output_folder()))
-    check_vocabulary(config)
-    check_served(config)
-    check_start(config)
-    check_workers(config.trainer)
-    check_beam(config.beam)
-    _check_writable(Path(config.output))
-    config.make_link()
 
 
 def check_airflow(config: PipelineConfig) -> None:

@@ -181,7 +181,8 @@ class _Server:
         return _json(
             {
                 "model_spec": {"name": self._predictor.name, "signature_name": "", "version": str(model.version)},
-                "metadata": {"signature_def": {"signature_def": definitions}},
+                # TensorFlow Serving has the signatures alone.
+                "metadata": {"signature_def": {"signature_def": definitions}, "tokens": model.tokens},
             }
         )
 

@@ -12,10 +12,11 @@ from pathlib import PurePosixPath
 import numpy as np
 import tensorflow as tf
 
+from ..exported.detokenize import tokenizer_kind
 from ..exported.exported_model import ExportedModel, load_model
 from ..exported.next_words import next_words_of_texts
 from ..exported.signatures import NEXT_WORD, NEXT_WORDS, SCORE, STEP, TOKENIZE, signature_definitions
-from ..exported.token_identity import reads_pieces
+from ..exported.token_identity import read_token_identity, reads_pieces
 from ..exported.versions import is_version
 from ..exported.warmup import read_warmup_requests
 from .request_error import RequestError
@@ -31,6 +32,17 @@ def _vocabulary_size(outputs: Mapping[str, Mapping[str, tf.TensorSpec]]) -> int 
     return shape[-1] if shape.rank else None
 
 
+def _tokens(model: ExportedModel) -> dict[str, str]:
+    """Returns the tokenizer of a model, and whether its tokens are words or pieces of them: "words" or "subwords"."""
+    pieces = reads_pieces(model.path)
+    try:
+        tokenizer = str(read_token_identity(model.path)["tokenizer"])
+    except (KeyError, ValueError):  # A model of an earlier version.
+        words = model.call(SCORE, text=tf.constant([b"a,b"]))["words"][0]
+        tokenizer = tokenizer_kind([word.decode("utf-8", "replace") for word in words.tolist()])
+    return {"tokenizer": tokenizer, "kind": "subwords" if pieces else "words"}
+
+
 class ServedModel:
     """A loaded version. It counts its users, so that it can be freed after the last one.
 
@@ -44,6 +56,7 @@ class ServedModel:
         outputs: The outputs of each signature, by name.
         most_growth: How many times as long, in bytes, a text can become before it comes to the model.
         words: The number of words of the vocabulary, None if the signature `step` does not tell it.
+        tokens: How it reads a text: its `tokenizer`, and the `kind` of its tokens, words or subwords.
         definitions: The `SignatureDef` of each signature, with the names of its tensors.
 
     Raises:
@@ -63,7 +76,8 @@ class ServedModel:
         self.words = _vocabulary_size(self.outputs)
         # Unicode's bound for the form C of UTF-8.
         self.most_growth = 1 if self._model.normalization == "none" else 3
-        self.proposes_pieces = reads_pieces(folder) and STEP in signatures
+        self.tokens = _tokens(self._model)
+        self.proposes_pieces = self.tokens["kind"] == "subwords" and STEP in signatures
         self.definitions = signature_definitions(folder)
         for signature, inputs in read_warmup_requests(folder):
             self.call(signature, inputs)

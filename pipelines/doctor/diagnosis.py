@@ -20,6 +20,7 @@ from ..config import PipelineConfig
 from ..errors import ConfigurationError
 from ..nodes.scratch import outer_temporary_folder
 from ..preflight import check_output_is_here, check_workers
+from .data_files import describe_data
 from .packages import missing_for, stack_versions
 from .ports import port_problem
 from .processor import describe_memory, describe_processor
@@ -57,6 +58,8 @@ def diagnose(config: PipelineConfig | None, ports: Mapping[str, str]) -> dict[st
             check()
         except ConfigurationError as error:
             problems.append(str(error))
+    data, problem = describe_data(config) if config else (None, None)
+    problems += [problem] if problem else []
     folders = {"TMPDIR": outer_temporary_folder()}
     if config and not is_remote(config.output):
         folders["output"] = Path(config.output)
@@ -91,6 +94,7 @@ def diagnose(config: PipelineConfig | None, ports: Mapping[str, str]) -> dict[st
             "cuda": seen.get("cuda"),
             "lstm": seen.get("lstm"),
             "disks": disks,
+            "data": data,
             "ports": {command: {"address": ports[command], "problem": problem} for command, problem in taken.items()},
         },
         "choices": {

@@ -58,8 +58,16 @@ def _facts(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, disk in machine["disks"].items():
         free = "free space unknown" if disk["free"] is None else f"{_gigabytes(disk['free'])} free"
         yield name, f"{disk['folder']}, {free}"
+    if machine["data"]:
+        yield "data", _data(machine["data"])
     for command, port in machine["ports"].items():
         yield command, f"port {port['address'].rpartition(':')[2]}: {port['problem'] or 'free'}"
+
+
+def _data(data: dict[str, Any]) -> str:
+    parts = [f"files that can be read: {data['files']:,}, {data['bytes'] / 1e6:,.1f} MB"] if data["files"] else []
+    parts += [f"{pattern} is looked at by the nodes alone" for pattern in data["elsewhere"]]
+    return "; ".join(parts)
 
 
 def _cuda(cuda: dict[str, str | None]) -> str:

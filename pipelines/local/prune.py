@@ -33,6 +33,9 @@ from ..nodes.claim import close_killed
 from ..results.pruned import Pruned
 from .old_files import files_below, old_backups, old_logs
 
+# Custom property of artifacts that a pruning has named, since they lie elsewhere: the folder that it pruned.
+_NAMED_BY = "named_by_pruning_of"
+
 
 def check_folders(config: PipelineConfig) -> None:
     """Checks that the folders and the records of the runs are there, before a lock or a store makes a file.
@@ -107,7 +110,9 @@ def prune(config: PipelineConfig) -> Pruned:
         if is_old and os.path.realpath(folder) == str(Path(real, folder.relative_to(root))):
             _delete(folder, pruned)
     _delete_files(output, old.kept_since, theirs, pruned)
-    _report_outside(old.outside, config.name, root, pruned)
+    named = _report_outside(old.outside, config.name, root, pruned)
+    with _held(lock):
+        store.put_artifacts(named)
     return pruned
 
 
@@ -155,13 +160,24 @@ def _delete_files(output: Path, time: float, theirs: list[str], pruned: Pruned) 
     pruned.logs = sum(_delete(log, pruned) for log in logs)
 
 
-def _report_outside(artifacts: list[metadata_store_pb2.Artifact], name: str, root: Path, pruned: Pruned) -> None:
-    there = [artifact.uri for artifact in artifacts if os.path.lexists(artifact.uri)]
-    if there:
+def _report_outside(
+    artifacts: list[metadata_store_pb2.Artifact], name: str, root: Path, pruned: Pruned
+) -> list[metadata_store_pb2.Artifact]:
+    """Adds a sentence about artifacts that lie elsewhere, unless an earlier pruning of this folder has named them all.
+
+    Returns:
+        Those that are named now, with a property that says so, to be recorded.
+    """
+    there = [artifact for artifact in artifacts if os.path.lexists(artifact.uri)]
+    unnamed = [artifact for artifact in there if artifact.custom_properties[_NAMED_BY].string_value != str(root)]
+    if unnamed:
         pruned.problems.append(
-            f"{len(there)} artifacts of name={name} lie outside of {root}, such as {there[0]}, and stay; prune the "
-            "output folder that they belong to, or delete them by hand"
+            f"{len(there)} artifacts of name={name} lie outside of {root}, such as {unnamed[0].uri}, and stay; prune "
+            "the output folder that they belong to, or delete them by hand (this is said once)"
         )
+    for artifact in unnamed:
+        artifact.custom_properties[_NAMED_BY].string_value = str(root)
+    return unnamed
 
 
 @contextlib.contextmanager

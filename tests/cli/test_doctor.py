@@ -88,6 +88,36 @@ def test_an_output_folder_elsewhere(asked):
     assert answer["choices"]["beam.runner"]["reason"] == "the configuration sets it"
 
 
+def data_of(*arguments: str):
+    """The exit code, what is known of the input files, and the problems."""
+    result = doctor("--json", "--set", "gate.max_perplexity=9", *arguments)
+    answer = json.loads(result.output)
+    return result.exit_code, answer["machine"]["data"], answer["problems"]
+
+
+def test_the_input_files_of_a_configuration(asked, tmp_path):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("".join(f"line {number}\n" for number in range(100)))
+    (tmp_path / "c.txt").write_bytes("a\n".encode("utf-16"))
+    assert data_of() == (0, None, [])
+    found = {"files": 2, "bytes": 2 * 790, "elsewhere": []}
+    assert data_of("--data", f"{tmp_path}/[ab].txt") == (0, found, [])
+    there = "--data", "gs://bucket/*.txt"
+    assert data_of(*there) == (0, {"files": 0, "bytes": 0, "elsewhere": ["gs://bucket/*.txt"]}, [])
+    code, data, (problem,) = data_of("--data", f"{tmp_path}/nothing*.txt")
+    assert (code, data) == (exit_codes.NOT_READY, None)
+    assert problem == f"data.files: no file matches {tmp_path}/nothing*.txt"
+    code, data, (problem,) = data_of("--data", f"{tmp_path}/*.txt")
+    assert (code, data) == (exit_codes.NOT_READY, None)
+    assert problem.startswith(f"{tmp_path}/c.txt: ")
+    assert "iconv -f UTF-16" in problem
+    shown = [(there, "data gs://bucket/*.txt is looked at by the nodes alone")]
+    shown.append((("--data", f"{tmp_path}/[ab].txt"), "data files that can be read: 2, 0.0 MB"))
+    for given, row in shown:
+        output = doctor("--set", "gate.max_perplexity=9", *given).output
+        assert row in " ".join(output.replace("│", " ").replace("|", " ").split())
+
+
 def test_packages_that_are_missing(asked, monkeypatch):
     monkeypatch.setattr(diagnosis, "stack_versions", lambda: {"tfx": None, "tensorflow": "2"})
     result = doctor()

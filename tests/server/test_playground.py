@@ -4,9 +4,12 @@ import json
 import math
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from playwright import sync_api
+from tfx_lm.exported.detokenize import readable_text
+from tfx_lm.exported.token_identity import FILE
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +62,20 @@ def test_an_empty_text_has_an_end_and_candidates(page):
     sync_api.expect(page.locator("#candidates tr")).to_have_count(2)
 
 
+def tell_tokens(page, **tokens):
+    """Makes the server say that the model reads text in these tokens."""
+
+    def answer(route):
+        response = route.fetch()
+        metadata = response.json()
+        metadata["metadata"]["tokens"] = tokens
+        route.fulfill(response=response, json=metadata)
+
+    page.route("**/metadata", answer)
+
+
 def test_pieces_of_words_are_shown_as_words(page):
+    tell_tokens(page, tokenizer="word", kind="subwords")
     pieces = ["\u2581the", "\u2581cat", "s", ",", "\u2581", "<0xC3>", "<0xB1>", "'", "s", "\u732b", "</s>"]
 
     def answer(route):
@@ -78,6 +94,47 @@ def test_pieces_of_words_are_shown_as_words(page):
     assert page.inner_text("#tokens") == "11"
     assert page.locator("#candidates button").all_inner_texts() == ["cats"]
     assert page.problems == []
+
+
+def test_a_model_of_words_whose_text_holds_the_mark_of_pieces(page):
+    words = ["\u2581", "the", "cat", "</s>"]
+
+    def answer(route):
+        bits = [-math.log(2)] * len(words)
+        ids, mask = [[9] * len(words)], [[1.0] * len(words)]
+        shown = ["cats", ""] if "next_word" in route.request.post_data else words
+        outputs = {"words": [shown], "ids": ids, "mask": mask, "log_probabilities": [bits], "truncated_tokens": [0]}
+        route.fulfill(json={"outputs": outputs})
+
+    page.route("**/*:predict", answer)
+    page.fill("#text", "\u2581 the cat")
+    expect_words(page, ("\u2581", "1.0"), ("the", "1.0"), ("cat", "1.0"), ("\u23ce", "1.0"))
+    assert page.problems == []
+
+
+@pytest.mark.parametrize(("tokenizer", "kind"), [("word", "words"), ("whitespace", "words"), ("word", "subwords")])
+def test_a_word_is_joined_as_completions_join_it(page, tokenizer, kind):
+    texts = ["", "the cat", "so ", "a (", 'he said "', 'he said "no"', "\u65e5\u672c", "\u30e9\u30fc", "\u0e01"]
+    texts += ["well-", "$", "\u3002", "cat\u2581"]
+    words = ["cat", ",", "(", ")", '"', "'s", "-", "本", "。", "ー", "ข", "！", "…", "5", "▁"]
+    expected = [readable_text(text, [word], tokenizer) for text in texts for word in words]
+    pairs = [[text, word] for text in texts for word in words]
+    tokens = {"tokenizer": tokenizer, "kind": kind}
+    found = page.evaluate("([pairs, tokens]) => pairs.map(pair => joined(...pair, tokens))", [pairs, tokens])
+    assert found == expected
+
+
+def test_a_candidate_of_punctuation_is_attached(page):
+    tell_tokens(page, tokenizer="word", kind="words")
+
+    def answer(route):
+        response = route.fetch()
+        route.fulfill(response=response, body=response.text().replace('"cat"', '","'))
+
+    page.route("**/*:predict", answer)
+    page.fill("#text", "the")
+    page.locator("#candidates button", has_text=",").click()
+    assert page.input_value("#text") == "the,"
 
 
 def test_text_is_text_and_never_html(page):
@@ -146,7 +203,10 @@ def test_of_many_keystrokes_the_last_counts(page):
 
 
 def test_a_byte_models_candidates_are_characters(chromium, start_server, save_table_model, bigram_table):
-    server = start_server(save_table_model(["<0x61>", "<0xC3>"], bigram_table[1]))
+    model = save_table_model(["<0x61>", "<0xC3>"], bigram_table[1])
+    (Path(model) / FILE).parent.mkdir()
+    (Path(model) / FILE).write_text(json.dumps({"tokenizer": "byte", "lowercase": False}))
+    server = start_server(model)
     page = chromium.new_page()
     page.goto(server.url)
     page.fill("#text", "b")

@@ -20,6 +20,8 @@ def test_status_and_metadata(server):
     status, metadata = server.ask("GET", "/v1/models/model/metadata")
     assert status == 200
     assert metadata["model_spec"] == {"name": "model", "signature_name": "", "version": "7"}
+    # It has no token identity, and so is asked how it splits a text.
+    assert metadata["metadata"]["tokens"] == {"tokenizer": "whitespace", "kind": "words"}
     definitions = metadata["metadata"]["signature_def"]["signature_def"]
     assert set(definitions) == {"serving_default", "score", "next_word", "tokenize", "step", "evaluate"}
     states = definitions["step"]["inputs"]["states"]

@@ -331,8 +331,28 @@ def test_artifacts_outside_of_the_folder_are_named(runs, tmp_path):
     runs.whole("2")
     assert prune(configuration(tmp_path)).problems == [
         f"3 artifacts of name=tfx-lm lie outside of {tmp_path}/artifacts, such as {uri}, and stay; prune the output "
-        "folder that they belong to, or delete them by hand"
+        "folder that they belong to, or delete them by hand (this is said once)"
     ]
+
+
+def test_artifacts_outside_of_the_folder_are_named_once(runs, tmp_path):
+    other = Runs(tmp_path)
+    other.output = tmp_path / "before"
+    other.whole("1")
+    runs.whole("2")
+    first = configuration(tmp_path)
+    assert len(prune(first).problems) == 1
+    assert prune(first).problems == []
+    runs.whole("3")
+    assert prune(first).artifacts == 3
+    assert prune(first).problems == []
+    other.output = tmp_path / "also before"
+    newer = other.whole("2a")
+    runs.whole("4")
+    (model,) = runs.store.get_artifacts_by_id([newer["examples"]])
+    (problem,) = prune(first).problems
+    assert problem.startswith(f"6 artifacts of name=tfx-lm lie outside of {tmp_path}/artifacts, such as {model.uri}, ")
+    assert prune(first).problems == []
 
 
 @pytest.mark.parametrize("inside", ["", "/Format-Serving"])
