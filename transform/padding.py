@@ -4,14 +4,15 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from .vocabulary import PAD_ID, START_ID
+from .vocabulary import END_ID, PAD_ID, START_ID
 
 
 class PaddedBatch(NamedTuple):
     """A batch of a language model, which reads `inputs` and predicts `targets` where `mask` is 1.
 
     Attributes:
-        inputs: int64 `[batch, T]`: the context if there is one, `<s>`, then all targets but the last; 0 on padding.
+        inputs: int64 `[batch, T]`: the context if there is one, `<s>`, then all targets but the last, `<s>` again in
+            place of the `</s>` of a line before the last; 0 on padding.
         targets: int64 `[batch, T]`; 0 on context and padding.
         mask: float32 `[batch, T]`: 1.0 on targets, 0.0 on context and padding. Made from the lengths,
             not from the ids, so an id 0 is never mistaken for padding.
@@ -41,11 +42,18 @@ def pad_batch(
 
     So a context is read and adds nothing to a sum, like padding. Without one the row is the first example's.
 
+    A row may hold several lines, each with its `</s>`. The lines `a cat` and `the`, ids `[8, 9, 3, 7, 3]`, behind the
+    context `[2, 7]`, with `length=8`:
+
+        inputs   [2, 7, 2, 8, 9, 2, 7, 0]
+        targets  [0, 0, 8, 9, 3, 7, 3, 0]
+        mask     [0, 0, 1, 1, 1, 1, 1, 0]
+
     A row without ids becomes its context and padding. Works eagerly, in `tf.data` and in
     `tf.function`.
 
     Args:
-        ids: `[batch, None]` integers, the targets of each line: its words, then `</s>` unless it was cut.
+        ids: `[batch, None]` integers, the targets of each row: the words of a line, then `</s>` unless it was cut.
         length: T; None: the length of the longest row.
         context: `[batch, None]` integers, the inputs that each row reads before its own; None: none.
 
@@ -73,7 +81,7 @@ def pad_batch(
     start = tf.fill([tf.shape(targets)[0], 1], tf.constant(START_ID, tf.int64))
     # Shifting the padded rows would leave each `</s>` as an input on the first step of padding.
     shifted = tf.concat([start, targets], axis=1)[:, :-1]
-    inputs = tf.where(real, shifted, tf.constant(PAD_ID, tf.int64))
+    inputs = tf.where(real, tf.where(shifted == END_ID, start, shifted), tf.constant(PAD_ID, tf.int64))
     if context is not None:
         sizes = context.row_lengths()
         read = tf.sequence_mask(sizes, steps)

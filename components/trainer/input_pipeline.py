@@ -1,8 +1,8 @@
 """Input pipeline of the trainer: from the transformed examples on disk to padded batches.
 
 A transformed example holds the feature `ids`: the targets of a sentence, any number of int64 values; with contexts also
-`context_ids`, what is read before it. Batches
-are filled to a number of *positions*, not of sentences, with sentences of like length (`buckets`), and
+`context_ids`, what is read before it. A row of a batch is a sentence; to train with contexts, a stretch of them
+(`stretches`). Batches are filled to a number of *positions*, not of rows, with rows of like length (`buckets`), and
 padded by `transform.padding`, so that little of a batch is padding and each batch costs about the same.
 
 The order of the sentences is a function of the seed and the number of the epoch: a training that is resumed
@@ -24,9 +24,14 @@ from ...transform.padding import PaddedBatch, pad_batch
 from ...transform.preprocessing import CONTEXT_IDS
 from ...transform.vocabulary import UNKNOWN_ID
 from .buckets import Buckets
+from .stretches import Stretches
 
 # Sentences among which the next one is drawn; a corpus up to this size is shuffled perfectly.
 SHUFFLED_SENTENCES = 200_000
+# The same for stretches, which are longer.
+SHUFFLED_STRETCHES = 25_000
+# Sentences that are parsed at once. A stretch lies within a block.
+BLOCK = 1024
 # Batches among which the next one is drawn, so that the buckets' last, incomplete ones do not all come at
 # the end.
 SHUFFLED_BATCHES = 64
@@ -40,19 +45,32 @@ class CorpusCounts:
     """Counts of one pass over the transformed examples of a split.
 
     Attributes:
-        lengths: [longest + 1] int64, how many sentences have each number of positions, of its context and its targets.
+        lengths: [longest + 1] int64, how many rows, sentences or stretches, have each number of positions, of their
+            context and their targets.
         targets: [vocabulary] int64, how often each id is a target.
         line_lengths: [longest + 1] int64, how many sentences have each number of targets.
+        longest_context: Tokens of the longest context; 0 without contexts.
     """
 
     lengths: np.ndarray
     targets: np.ndarray
     line_lengths: np.ndarray
+    longest_context: int = 0
 
     @property
     def sentences(self) -> int:
         """The number of sentences."""
+        return int(self.line_lengths.sum())
+
+    @property
+    def rows(self) -> int:
+        """The number of rows: as many as sentences, or stretches of them."""
         return int(self.lengths.sum())
+
+    @property
+    def positions(self) -> int:
+        """The number of positions that are read in one pass: all targets, and the context of each row."""
+        return int(np.arange(len(self.lengths)) @ self.lengths)
 
     @property
     def tokens(self) -> int:
@@ -83,13 +101,16 @@ def list_files(patterns: Sequence[str], split: str) -> list[str]:
 
 
 @tf.autograph.experimental.do_not_convert
-def count_corpus(files: Sequence[str], vocabulary_size: int, split: str) -> CorpusCounts:
+def count_corpus(
+    files: Sequence[str], vocabulary_size: int, split: str, stretches: Stretches | None = None
+) -> CorpusCounts:
     """Counts lengths and ids in one pass.
 
     Args:
         files: TFRecord files of transformed examples.
         vocabulary_size: The number of ids.
         split: The name of the split in errors.
+        stretches: What the sentences are joined to; None if each is a row of its own.
 
     Returns:
         The counts.
@@ -99,11 +120,9 @@ def count_corpus(files: Sequence[str], vocabulary_size: int, split: str) -> Corp
     """
     lengths = line_lengths = np.zeros(1, np.int64)
     targets = np.zeros(vocabulary_size, np.int64)
+    longest_context = 0
     spec = _spec(files)
-    batches = (
-        _records(files).batch(1024).map(lambda records: _parse(records, spec), num_parallel_calls=tf.data.AUTOTUNE)
-    )
-    for parsed in batches.prefetch(2):
+    for parsed in _blocks(files, spec).prefetch(2):
         ids = parsed["ids"]
         found = np.bincount(ids.values.numpy(), minlength=vocabulary_size)
         if len(found) > vocabulary_size:
@@ -112,9 +131,11 @@ def count_corpus(files: Sequence[str], vocabulary_size: int, split: str) -> Corp
                 "the examples and the transform graph must come from the same Transform"
             )
         targets += found
-        lengths = _added(lengths, np.bincount(_lengths(parsed).numpy()))
+        lengths = _added(lengths, np.bincount(_lengths(_joined(parsed, stretches)).numpy()))
         line_lengths = _added(line_lengths, np.bincount(ids.row_lengths().numpy()))
-    counts = CorpusCounts(lengths, targets, line_lengths)
+        if CONTEXT_IDS in parsed:
+            longest_context = max(longest_context, int(tf.reduce_max(parsed[CONTEXT_IDS].row_lengths())))
+    counts = CorpusCounts(lengths, targets, line_lengths, longest_context)
     if counts.sentences == 0:
         raise ValueError(f"{split}: the files hold no sentences; the {split} split must have at least one")
     return counts
@@ -122,7 +143,13 @@ def count_corpus(files: Sequence[str], vocabulary_size: int, split: str) -> Corp
 
 @tf.autograph.experimental.do_not_convert
 def training_batches(
-    files: Sequence[str], buckets: Buckets, seed: int, first_epoch: int, first_batch: int, epochs: int
+    files: Sequence[str],
+    buckets: Buckets,
+    seed: int,
+    first_epoch: int,
+    first_batch: int,
+    epochs: int,
+    stretches: Stretches | None = None,
 ) -> tf.data.Dataset:
     """The batches of the epochs first_epoch … epochs - 1, one epoch after the other.
 
@@ -135,6 +162,7 @@ def training_batches(
         first_epoch: Number of the first epoch, counted from 0.
         first_batch: How many of its batches to leave out, because a killed training had finished them.
         epochs: Number after the last epoch.
+        stretches: As for `count_corpus`.
 
     Returns:
         A dataset of `PaddedBatch`, each tensor [batch, time].
@@ -144,12 +172,21 @@ def training_batches(
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_fold_in([0, seed], epoch)
         seeds = tf.random.stateless_uniform([3], order, maxval=tf.int64.max, dtype=tf.int64)
-        records = _records(files, seeds[0]).shuffle(SHUFFLED_SENTENCES, seeds[1], reshuffle_each_iteration=False)
-        return _bucketed(records, buckets, spec).shuffle(SHUFFLED_BATCHES, seeds[2], reshuffle_each_iteration=False)
+        if joined is None:
+            records = _records(files, seeds[0]).shuffle(SHUFFLED_SENTENCES, seeds[1], reshuffle_each_iteration=False)
+            batches = _bucketed(records, buckets, spec)
+        else:
+            rows = _blocks(files, spec, seeds[0]).map(joined, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            rows = rows.unbatch().shuffle(SHUFFLED_STRETCHES, seeds[1], reshuffle_each_iteration=False)
+            batches = _bucketed_rows(rows, buckets)
+        return batches.shuffle(SHUFFLED_BATCHES, seeds[2], reshuffle_each_iteration=False)
 
+    joined = None if stretches is None else lambda parsed: _joined(parsed, stretches)
     batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch).skip(first_batch)
     padded = batches.map(
-        lambda records: _padded(records, spec), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        _pad if joined else lambda records: _pad(_parse(records, spec)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
     )
     return padded.prefetch(tf.data.AUTOTUNE)
 
@@ -167,24 +204,37 @@ def evaluation_batches(files: Sequence[str], buckets: Buckets) -> tf.data.Datase
     """
     spec = _spec(files)
     batches = _bucketed(_records(files), buckets, spec).map(
-        lambda records: _padded(records, spec), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        lambda records: _pad(_parse(records, spec)), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
     # Where Keras doesn't know how many there are, it warns at the last one that the input ran out.
     return batches.apply(tf.data.experimental.assert_cardinality(buckets.batches)).prefetch(tf.data.AUTOTUNE)
 
 
-def _records(files: Sequence[str], seed: tf.Tensor | None = None) -> tf.data.Dataset:
-    """Serialized examples; the order of the files is drawn from the seed, if there is one."""
+def _records(files: Sequence[str], seed: tf.Tensor | None = None, block: int = 1) -> tf.data.Dataset:
+    """Serialized examples, with blocks of more than one lists of them, each of one file in its order.
+
+    The order of the files is drawn from the seed, if there is one.
+    """
     names = tf.data.Dataset.from_tensor_slices(list(files))
     if seed is not None:
         names = names.shuffle(len(files), seed, reshuffle_each_iteration=False)
+
+    def of_file(name: tf.Tensor) -> tf.data.Dataset:
+        compression = tf.where(tf.strings.regex_full_match(name, r".*\.gz"), "GZIP", "")
+        records = tf.data.TFRecordDataset(name, compression_type=compression)
+        return records if block == 1 else records.batch(block)
+
     return names.interleave(
-        lambda name: tf.data.TFRecordDataset(
-            name, compression_type=tf.where(tf.strings.regex_full_match(name, r".*\.gz"), "GZIP", "")
-        ),
-        cycle_length=min(4, len(files)),
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
+        of_file, cycle_length=min(4, len(files)), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
+
+
+def _blocks(
+    files: Sequence[str], spec: Mapping[str, tf.io.RaggedFeature], seed: tf.Tensor | None = None
+) -> tf.data.Dataset:
+    """Parsed examples, a block of one file at a time: every pass over the files has the same ones."""
+    return _records(files, seed, BLOCK).map(
+        lambda records: _parse(records, spec), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
 
 
@@ -225,9 +275,32 @@ def _bucketed(records: tf.data.Dataset, buckets: Buckets, spec: Mapping[str, tf.
     )
 
 
-def _padded(serialized: tf.Tensor, spec: Mapping[str, tf.io.RaggedFeature]) -> PaddedBatch:
-    parsed = _parse(serialized, spec)
-    return pad_batch(parsed["ids"], context=parsed.get(CONTEXT_IDS))
+def _bucketed_rows(rows: tf.data.Dataset, buckets: Buckets) -> tf.data.Dataset:
+    """Batches of parsed rows, each of one bucket."""
+    boundaries = tf.constant(buckets.boundaries, tf.int64)
+    sizes = tf.constant(buckets.batch_sizes, tf.int64)
+
+    def bucket_of(row: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        length = tf.add_n([tf.size(ids, tf.int64) for ids in row.values()])
+        return tf.searchsorted(boundaries, length[None], out_type=tf.int64)[0]
+
+    return rows.group_by_window(
+        key_func=bucket_of,
+        reduce_func=lambda bucket, window: window.ragged_batch(tf.gather(sizes, bucket)),
+        window_size_func=lambda bucket: tf.gather(sizes, bucket),
+    )
+
+
+def _joined(parsed: Mapping[str, tf.RaggedTensor], stretches: Stretches | None) -> Mapping[str, tf.RaggedTensor]:
+    """Returns the rows of some sentences."""
+    if stretches is None or CONTEXT_IDS not in parsed:
+        return parsed
+    ids, context = stretches.join(parsed["ids"], parsed[CONTEXT_IDS])
+    return {"ids": ids, CONTEXT_IDS: context}
+
+
+def _pad(rows: Mapping[str, tf.RaggedTensor]) -> PaddedBatch:
+    return pad_batch(rows["ids"], context=rows.get(CONTEXT_IDS))
 
 
 def _added(left: np.ndarray, right: np.ndarray) -> np.ndarray:

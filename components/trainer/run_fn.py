@@ -36,6 +36,7 @@ from .replica_batches import distribute
 from .run_options import options_of_run
 from .same_transform import check_same_transform
 from .start import Start, start_of_run
+from .stretches import Stretches
 from .threads import check_processes, deal_threads, on_processor
 from .training import TrainableLanguageModel
 from .training_record import read_training_record
@@ -228,6 +229,11 @@ def train(
             f"{{batch_tokens}}={options.batch_tokens}: the longest sentence has {longest} tokens; a batch must hold "
             "it; raise {batch_tokens}, or lower {max_length}"
         )
+    stretches = None
+    if train_counts.longest_context:
+        longest_line = len(train_counts.line_lengths) - 1
+        stretches = Stretches.fitting(train_counts.longest_context, longest_line, options.batch_tokens)
+        train_counts = input_pipeline.count_corpus(train_files, vocabulary_size, "train", stretches)
     train_buckets = choose_buckets(train_counts.lengths, options.batch_tokens)
     eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
 
@@ -264,7 +270,9 @@ def train(
     def fit(last_epoch: int) -> None:
         """Trains from the current state to the end of that epoch."""
         first = (state.epochs_done, state.batches_done)
-        epochs = input_pipeline.training_batches(train_files, train_buckets, options.seed, *first, last_epoch)
+        epochs = input_pipeline.training_batches(
+            train_files, train_buckets, options.seed, *first, last_epoch, stretches
+        )
         validation = input_pipeline.evaluation_batches(eval_files, eval_buckets)
         model.fit(
             distribute(strategy, epochs, train_buckets),
@@ -332,6 +340,8 @@ def _describe(counts: input_pipeline.CorpusCounts, buckets: Any) -> Mapping[str,
     return {
         "sentences": counts.sentences,
         "tokens": counts.tokens,
+        "rows": counts.rows,
+        "positions": counts.positions,
         "batches": buckets.batches,
         "bucket_boundaries": buckets.boundaries,
         "padding": round(buckets.padding, 5),

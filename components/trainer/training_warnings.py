@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ...errors import SettingError
 from .training_record import read_training_record
 
+# Lines in order take 1.5 at most: half as many positions of context as targets.
+MANY_POSITIONS = 2.0
+
 
 def training_warnings(model_run_uri: str) -> list[SettingError]:
-    """Warns of skipped steps.
+    """Warns of skipped steps, and of a text with contexts whose lines are not trained in stretches.
 
     Args:
         model_run_uri: Folder of the `model_run` artifact. Without a `training.json`, as TFX's own Trainer leaves it,
@@ -16,6 +22,10 @@ def training_warnings(model_run_uri: str) -> list[SettingError]:
     training = read_training_record(model_run_uri)
     if training is None:
         return []
+    return [*_skipped_steps(training), *_lines_apart(training["train"])]
+
+
+def _skipped_steps(training: Mapping[str, Any]) -> list[SettingError]:
     skipped = sum(epoch.get("skipped_steps", 0) for epoch in training["epochs"])
     if not skipped:
         return []
@@ -24,5 +34,19 @@ def training_warnings(model_run_uri: str) -> list[SettingError]:
         SettingError(
             f"{skipped} of the {steps} training steps were skipped ({{on_nonfinite}}=skip), since their loss or "
             "gradient was not finite; lower {learning_rate} or {clip_norm}"
+        )
+    ]
+
+
+def _lines_apart(train: Mapping[str, Any]) -> list[SettingError]:
+    # Earlier versions do not tell; without contexts each token is a position.
+    positions, tokens = train.get("positions", 0), train.get("tokens", 0)
+    if positions <= MANY_POSITIONS * tokens:
+        return []
+    return [
+        SettingError(
+            f"the training read {positions / tokens:.1f} positions for each token, as few lines could be joined: a batch "
+            "holds little more than a line and its context, or the examples are not in the order of the text; raise "
+            "{batch_tokens}, or write the examples with a Beam runner that keeps the order"
         )
     ]

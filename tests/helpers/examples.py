@@ -13,10 +13,11 @@ def text_example(text: str | bytes) -> bytes:
     return tf.train.Example(features=tf.train.Features(feature={"text": feature})).SerializeToString()
 
 
-def ids_example(ids: Iterable[int]) -> bytes:
-    """A serialized example with the ids of one line."""
-    feature = tf.train.Feature(int64_list=tf.train.Int64List(value=ids))
-    return tf.train.Example(features=tf.train.Features(feature={"ids": feature})).SerializeToString()
+def ids_example(ids: Iterable[int], context_ids: Iterable[int] | None = None) -> bytes:
+    """A serialized example with the ids of one line, and those of its context if there is one."""
+    values = {"ids": ids} if context_ids is None else {"ids": ids, "context_ids": context_ids}
+    feature = {name: tf.train.Feature(int64_list=tf.train.Int64List(value=value)) for name, value in values.items()}
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
 def write_records(path: Path | str, records: Iterable[bytes], compression: str = "GZIP") -> str:

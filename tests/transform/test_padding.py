@@ -31,6 +31,13 @@ def test_the_worked_example_of_a_context():
     np.testing.assert_array_equal(batch.mask, [[0, 0, 0, 1, 1, 1, 0]])
 
 
+def test_the_worked_example_of_two_lines():
+    batch = pad_batch(ragged([[8, 9, 3, 7, 3]]), length=8, context=ragged([[2, 7]]))
+    np.testing.assert_array_equal(batch.inputs, [[2, 7, 2, 8, 9, 2, 7, 0]])
+    np.testing.assert_array_equal(batch.targets, [[0, 0, 8, 9, 3, 7, 3, 0]])
+    np.testing.assert_array_equal(batch.mask, [[0, 0, 1, 1, 1, 1, 1, 0]])
+
+
 @settings(max_examples=50)
 @given(
     st.lists(st.tuples(st.lists(st.integers(1, 9), max_size=6), st.lists(st.integers(1, 9), max_size=6)), max_size=5)
@@ -129,4 +136,6 @@ def test_the_mask_counts_the_ids_and_selects_them(rows):
     real = batch.mask.numpy() == 1
     assert batch.mask.numpy().sum() == sum(map(len, rows))
     assert batch.targets.numpy()[real].tolist() == [number for row in rows for number in row]
-    assert batch.inputs.numpy()[real].tolist() == [number for row in rows if row for number in [2, *row[:-1]]]
+    # After each `</s>`, 3, the next line begins with `<s>`, 2.
+    inputs = [number for row in rows if row for number in [2, *row[:-1]]]
+    assert batch.inputs.numpy()[real].tolist() == [2 if number == 3 else number for number in inputs]

@@ -6,8 +6,8 @@ import pytest
 from tfx_lm.components.trainer.training_warnings import training_warnings
 
 
-def training_of(folder, epochs):
-    (folder / "training.json").write_text(json.dumps({"train": {"batches": 40}, "epochs": epochs}))
+def training_of(folder, epochs, **train):
+    (folder / "training.json").write_text(json.dumps({"train": {"batches": 40, **train}, "epochs": epochs}))
 
 
 @pytest.mark.parametrize("epochs", [[], [{"loss": 2.0}], [{"skipped_steps": 0}, {"skipped_steps": 0}]])
@@ -23,6 +23,21 @@ def test_skipped_steps(tmp_path):
     assert str(warning) == (
         "3 of the 80 training steps were skipped (on_nonfinite=skip), since their loss or gradient was not finite; "
         "lower learning_rate or clip_norm"
+    )
+
+
+def test_lines_that_could_be_joined(tmp_path):
+    training_of(tmp_path, [], tokens=1000, positions=1500)
+    assert training_warnings(str(tmp_path)) == []
+
+
+def test_lines_that_could_not_be_joined(tmp_path):
+    training_of(tmp_path, [], tokens=1000, positions=3900)
+    (warning,) = training_warnings(str(tmp_path))
+    assert str(warning) == (
+        "the training read 3.9 positions for each token, as few lines could be joined: a batch holds little more than a "
+        "line and its context, or the examples are not in the order of the text; raise batch_tokens, or write the "
+        "examples with a Beam runner that keeps the order"
     )
 
 
