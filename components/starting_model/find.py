@@ -17,25 +17,30 @@ from ...exported.training_origin import read_training_origin
 from ...exported.versions import complete_versions
 from ...transform.vocabulary import VOCABULARY_NAME
 from ..baseline.served import DamagedVersionsError
+from ..text_example_gen.content import CONTENT_DIGEST
 
 _log = logging.getLogger(__name__)
 
 
 def examples_digest(examples: Sequence[types.Artifact]) -> str:
-    """Returns 16 hexadecimal digits for the input of a run: the fingerprints of the files, or else the folders.
+    """Returns 16 hexadecimal digits for the input of a run.
+
+    They are made of the content of the files, so that files that were written again are the same input. Examples that
+    TextExampleGen did not make, or made of files on an object store, have TFX's fingerprint alone: sizes and times.
 
     Args:
-        examples: The `Examples` of an ExampleGen.
+        examples: The `Examples` of an ExampleGen; those of a component without a fingerprint count by their folders.
     """
-    key = example_gen_utils.FINGERPRINT_PROPERTY_NAME
+    keys = CONTENT_DIGEST, example_gen_utils.FINGERPRINT_PROPERTY_NAME
     return input_digest(
-        artifact.get_string_custom_property(key) if artifact.has_custom_property(key) else artifact.uri
+        next((artifact.get_string_custom_property(key) for key in keys if artifact.has_custom_property(key)), None)
+        or artifact.uri
         for artifact in examples
     )
 
 
 def input_digest(names: Iterable[str]) -> str:
-    """Returns 16 hexadecimal digits for the fingerprints of some Examples, in any order."""
+    """Returns 16 hexadecimal digits for what `examples_digest` knows of some Examples, in any order."""
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
 
 

@@ -25,9 +25,9 @@ from ...text_files.file_types import file_type
 from ..artifacts import Artifacts
 from ..example_blocks import write_blocks
 from ..merge_additive import MergeAdditive
+from .content import CONTENT_DIGEST, content_digest
 from .driver import resolve
-from .files import Pattern, files_of_splits
-from .input_config import ExecutorOptions
+from .input_config import ExecutorOptions, files_of_properties
 from .input_counts import Counts
 from .overlap import count_also_trained
 from .problems import describe
@@ -78,12 +78,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         hash_buckets = {split.name: split.hash_buckets for split in output_config.split_config.splits}
         hash_split = HashSplit(hash_buckets) if hash_buckets else None
         split_of = {split.name: options.input_splits.get(split.name, split.name) for split in input_config.splits}
-        files, unmatched = files_of_splits(
-            [
-                Pattern(split.name, "" if hash_split else split_of[split.name], posixpath.join(base, split.pattern))
-                for split in input_config.splits
-            ]
-        )
+        files, unmatched = files_of_properties(exec_properties)
         for _, path in files:
             check_documents(options.documents, file_type(path), path)
         names = hash_split.names if hash_split else tuple(dict.fromkeys(split_of.values()))
@@ -102,6 +97,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _note_spans(examples, exec_properties)
         if unmatched:
             examples.set_string_custom_property(UNMATCHED_PATTERNS, "\n".join(unmatched))
+        if (digest := content_digest(files)) is not None:
+            examples.set_string_custom_property(CONTENT_DIGEST, digest)
         if options.documents != "none":
             examples.set_string_custom_property(DOCUMENTS, options.documents)
         for name, value in properties(counts).items():

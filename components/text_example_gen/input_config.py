@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
 from pydantic import Field
 from tfx.proto import example_gen_pb2
+from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
 from ...errors import SettingError, escape
+from .files import Found, Pattern, files_of_splits
 from .options import SpanOptions
 from .patterns import absolute, at_each_depth, base_and_rests, level_name
 from .splitting import HashSplit
@@ -114,3 +117,27 @@ class ExecutorOptions(SpanOptions):
         custom_config.custom_config.Unpack(struct)
         tree: dict[str, Any] = json_format.MessageToDict(struct)
         return cls.parse(tree)
+
+
+def files_of_properties(exec_properties: Mapping[str, Any]) -> Found:
+    """Finds the files that TextExampleGen reads; see `files_of_splits`.
+
+    Args:
+        exec_properties: Its execution properties, without markers of spans (see `driver.resolve`).
+    """
+    base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+    input_config, output_config = example_gen_pb2.Input(), example_gen_pb2.Output()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], input_config)
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.OUTPUT_CONFIG_KEY], output_config)
+    options = ExecutorOptions.from_json(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY))
+    by_content = len(output_config.split_config.splits) > 0
+    return files_of_splits(
+        [
+            Pattern(
+                split.name,
+                "" if by_content else options.input_splits.get(split.name, split.name),
+                posixpath.join(base, split.pattern),
+            )
+            for split in input_config.splits
+        ]
+    )

@@ -28,6 +28,7 @@ from ..trainer.run_options import tuned
 from ..trainer.same_transform import check_same_transform
 from ..trainer.threads import deal_threads
 from ..trainer.training_record import read_training_record
+from .data_checks import check_values_fit
 from .options import TunerOptions
 from .oracle import PERPLEXITY, combinations, make_oracle
 from .results import value_text
@@ -55,6 +56,9 @@ class Trials(base_tuner.BaseTuner):
         files: Patterns of the transformed Examples, by split `train` and `eval`.
         transform_output: The folder of the Transform graph.
         directory: The folder of the search; another one for other data.
+
+    Raises:
+        SettingError: A value cannot be trained on these files.
     """
 
     def __init__(
@@ -66,15 +70,18 @@ class Trials(base_tuner.BaseTuner):
         transform_output: str,
         directory: str,
     ):
+        # TensorFlow's threads are dealt once for a process, and before it does anything.
+        deal_threads(trainer.batch_tokens)
+        self._strategy = choose_strategy(trainer.distribution)
         self._options = options
         self._trainer = trainer
         self._files = {split: input_pipeline.list_files(list(patterns), split) for split, patterns in files.items()}
         transform = TransformGraph(transform_output)
         check_same_transform(transform, text)
         self._vocabulary_size = transform.vocabulary_size
-        # TensorFlow's threads are dealt once for a process, and before it does anything.
-        deal_threads(trainer.batch_tokens)
-        self._strategy = choose_strategy(trainer.distribution)
+        counts = (input_pipeline.count_corpus(of, self._vocabulary_size, split) for split, of in self._files.items())
+        longest = max(len(counted.lengths) - 1 for counted in counts)
+        check_values_fit(options, trainer, longest, self._vocabulary_size)
         self.outcomes: list[dict[str, Any]] = []
         oracle = make_oracle(options, trainer)
         self._combinations = combinations(oracle.hyperparameters)

@@ -1,10 +1,13 @@
 """What is refused before a run that starts from another model begins; see also tests/model/test_starting_model.py."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from tfx_lm.components.starting_model.find import input_digest
+from tfx_lm.components.text_example_gen.content import content_digest
 from tfx_lm.exported.damage import write_sums
 from tfx_lm.exported.token_identity import FILE
 from tfx_lm.exported.training_origin import TrainingOrigin, write_training_origin
@@ -107,6 +110,22 @@ def test_a_damaged_version_is_passed_over(trained, tmp_path):
     assert f"{tmp_path}/serving/7: has trainer.layers=2" in refusal(
         tmp_path, "trainer.warm_start=baseline", "trainer.layers=3"
     )
+
+
+def test_files_that_were_written_again_are_the_same_input(tmp_path):
+    text, other = tmp_path / "text.txt", tmp_path / "other.txt"
+    text.write_text("a b\n")
+    other.write_text("c\n")
+    splits = f"data.splits={{train: [{text}], eval: [{other}]}}"
+    config = load_config(None, ["gate.max_perplexity=9", f"output={tmp_path}", splits])
+    digest = digest_of_input(config)
+    os.utime(text, (1, 1))
+    assert digest_of_input(config) == digest
+    text.write_text("a d\n")
+    assert digest_of_input(config) != digest
+    # What StartingModel makes of the Examples of these files.
+    made = input_digest([content_digest([("train", str(text)), ("eval", str(other))])])
+    assert digest_of_input(config) == made
 
 
 def test_a_model_of_the_same_input_is_passed_over(trained, tmp_path):

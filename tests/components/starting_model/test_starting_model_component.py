@@ -81,6 +81,14 @@ def test_several_artifacts_and_those_without_a_fingerprint_have_digests():
     assert len(set(found)) == 3
 
 
+def test_files_that_were_written_again_are_the_same_input():
+    made = [examples(fingerprint) for fingerprint in ("X", "Y", "X")]
+    for artifact, content in zip(made, ("1", "1", "2"), strict=True):
+        artifact.set_string_custom_property("content_digest", content)
+    first, again, other = (examples_digest([artifact]) for artifact in made)
+    assert first == again != other
+
+
 def truncate(version: Path) -> None:
     (data,) = (version / "variables").glob("variables.data-*")
     data.write_bytes(data.read_bytes()[:-100])

@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 
 import pyarrow
 import pyarrow.parquet
@@ -68,6 +69,22 @@ def test_without_a_driver_the_executor_finds_the_spans(run_component, tmp_path):
         {"span": 3, "version": None, "date": None},
     ]
     assert "split:train-span-2,num_files:1" in output.artifact.get_string_custom_property("input_fingerprint")
+
+
+def test_the_digest_of_the_content_is_recorded(run_component, tmp_path):
+    paths = [tmp_path / "train.txt", tmp_path / "eval.txt"]
+    splits = {"train": [str(paths[0])], "eval": [str(paths[1])]}
+
+    def digest(*texts):
+        for path, text in zip(paths, texts, strict=True):
+            path.write_text(text)
+        return run_component(splits=splits).artifact.get_string_custom_property("content_digest")
+
+    first = digest("a b\n", "c\n")
+    assert len(first) == 16
+    os.utime(paths[0], (1, 1))
+    assert digest("a b\n", "c\n") == first
+    assert digest("a c\n", "c\n") != first
 
 
 def test_the_file_is_a_feature_if_it_is_asked_for(run_component, tmp_path):

@@ -108,6 +108,26 @@ def test_what_cannot_be_trained_at_all_ends_the_search(search):
         search({"batch_tokens": [2]}, trials=2)
 
 
+@pytest.mark.parametrize(
+    ("space", "trainer", "refusal"),
+    [
+        ({"batch_tokens": [2]}, {}, r"^space.batch_tokens=2: the longest sentence has \d+ tokens; a batch "
+         "must hold it; leave 2 out of space, or lower max_length$"),
+        ({"units": [8]}, {"batch_tokens": 3}, "^batch_tokens=3: the longest .*; raise batch_tokens, or lower"),
+        ({"units": [8]}, {"output": "adaptive", "adaptive_cutoffs": [5000, 9000]},
+         r"^adaptive_cutoffs=\[5000, 9000\]: must begin below \d+, the size of the vocabulary; set"),
+        ({"output": ["adaptive"]}, {"adaptive_cutoffs": [5000]},
+         r"^space: output=adaptive cannot be trained: adaptive_cutoffs=\[5000\]: .*, or leave adaptive out of space$"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_trained_is_refused_before_the_first_trial(search, monkeypatch, space, trainer, refusal):
+    trained = []
+    monkeypatch.setattr(Trials, "_train", lambda *given: trained.append(given) or 10.0)
+    with pytest.raises(SettingError, match=refusal):
+        search(space, trials=2, trainer=trainer)
+    assert trained == []
+
+
 class Killed(BaseException):
     pass
 

@@ -1,0 +1,53 @@
+"""Digest of the content of all input files, which tells other text from files that were written again."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import joblib
+
+from ...remote import is_remote
+
+# Custom property of the Examples: 16 hexadecimal digits. TFX's `input_fingerprint`, which is part of the cache's key,
+# has the sizes and the times of the files.
+CONTENT_DIGEST = "content_digest"
+
+_BLOCK = 1 << 20
+_MOST_AT_ONCE = 8
+
+
+def content_digest(files: Sequence[tuple[str, str]]) -> str | None:
+    """Returns a digest of what the files of each split hold, whatever their names, times and order are.
+
+    It reads every byte a second time: one to three seconds for each gigabyte and core, where the node itself takes half
+    a minute. Of a gzip file, whose header has a time, it is the digest of what is packed (a few seconds for each
+    gigabyte of that). On an object store it would cost as much as the node's own reading, so that there is none.
+
+    Args:
+        files: Split and path of each file, as in `files.Found`.
+
+    Returns:
+        16 hexadecimal digits; None if a file is on another file system, or cannot be read.
+    """
+    if any(is_remote(path) for _, path in files):
+        return None
+    try:
+        with ThreadPoolExecutor(min(_MOST_AT_ONCE, joblib.cpu_count())) as threads:
+            digests = list(threads.map(_digest_of_file, (path for _, path in files)))
+    except (OSError, EOFError, zlib.error):
+        return None
+    lines = sorted(f"{split}\t{digest}" for (split, _), digest in zip(files, digests, strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _digest_of_file(path: str) -> str:
+    digest = hashlib.sha256()
+    with gzip.open(path) if path.lower().endswith(".gz") else Path(path).open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

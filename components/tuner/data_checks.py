@@ -1,0 +1,42 @@
+"""Checks of all values of a search against the data, before the first trial."""
+
+from __future__ import annotations
+
+from ...errors import SettingError
+from ...model.adaptive import fitting_cutoffs
+from ...model.options import TrainerOptions
+from .options import TunerOptions
+
+
+def check_values_fit(options: TunerOptions, trainer: TrainerOptions, longest: int, vocabulary_size: int) -> None:
+    """Checks that each trial can train on the data; the Trainer checks its own options in the same words.
+
+    Args:
+        options: The options of the search.
+        trainer: The options of the trainer; those that are tried are the first trial.
+        longest: Tokens of the longest sentence, with its context.
+        vocabulary_size: The number of ids.
+
+    Raises:
+        SettingError: A batch cannot hold the longest sentence, or no cluster of the adaptive softmax has an id.
+    """
+    tried = [("{batch_tokens}", trainer.batch_tokens, "raise {batch_tokens}")]
+    tried += [
+        ("{space.batch_tokens}", value, f"leave {value} out of {{space}}")
+        for value in options.space.get("batch_tokens", ())
+    ]
+    for name, value, remedy in tried:
+        if value < longest:
+            raise SettingError(
+                f"{name}={value}: the longest sentence has {longest} tokens; a batch must hold it; {remedy}, or lower "
+                "{max_length}"
+            )
+    if trainer.output == "adaptive":
+        fitting_cutoffs(trainer.adaptive_cutoffs, vocabulary_size)
+    elif "adaptive" in options.space.get("output", ()):
+        try:
+            fitting_cutoffs(trainer.adaptive_cutoffs, vocabulary_size)
+        except SettingError as error:
+            raise SettingError(
+                f"{{space}}: output=adaptive cannot be trained: {error.template}, or leave adaptive out of {{space}}"
+            ) from error
