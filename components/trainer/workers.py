@@ -42,6 +42,13 @@ _CAUSE = 5.0
 _CAUSE_ON_HOSTS = 75.0
 # Characters of another worker's error that are told: a message of HELLO_BYTES has room for them as JSON.
 _ERROR = 5000
+# What no lost worker causes, unless TensorFlow passes on the error of another worker in these words.
+_OWN_ERRORS = (
+    tf.errors.AlreadyExistsError, tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError,
+    tf.errors.OutOfRangeError, tf.errors.PermissionDeniedError, tf.errors.ResourceExhaustedError,
+    tf.errors.UnimplementedError,
+)  # fmt: skip
+_PASSED_ON = "Collective ops is aborted by"
 _NO_PROXY = "no_grpc_proxy"
 
 Task = dict[str, Any]
@@ -296,13 +303,19 @@ def _work(
         train(task, lambda: monitor.send({"met": True}))
     except Exception as error:
         trace = "" if isinstance(error, SettingError) else traceback.format_exc()
-        monitor.send(_Failure(_sendable(error), isinstance(error, tf.errors.OpError), trace))
+        monitor.send(_Failure(_sendable(error), _may_be_consequence(error), trace))
     else:
         monitor.send({"done": True})
     sys.stdout.flush()
     sys.stderr.flush()
     while True:
         signal.pause()
+
+
+def _may_be_consequence(error: Exception) -> bool:
+    """Returns whether the end of another worker may have caused an error."""
+    own = isinstance(error, _OWN_ERRORS) and _PASSED_ON not in str(error)
+    return isinstance(error, tf.errors.OpError) and not own
 
 
 def _sendable(error: Exception) -> Exception:

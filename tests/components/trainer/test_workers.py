@@ -122,6 +122,21 @@ def test_the_error_names_what_ended_the_workers(task, message):
         workers._run(CLUSTER, range(2), {}, task, train, 600)
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (tf.errors.UnavailableError(None, None, "connection lost"), True),
+        (tf.errors.CancelledError(None, None, "cancelled"), True),
+        (tf.errors.NotFoundError(None, None, "data.gz: no such file"), False),
+        (tf.errors.ResourceExhaustedError(None, None, "failed to allocate memory"), False),
+        (tf.errors.NotFoundError(None, None, "Collective ops is aborted by: data.gz: no such file"), True),
+        (ValueError("too few"), False),
+    ],
+)
+def test_only_an_error_that_a_lost_worker_can_cause_waits_for_the_cause(error, expected):
+    assert workers._may_be_consequence(error) is expected
+
+
 def test_all_workers_are_done():
     workers._run(CLUSTER, range(2), {}, {}, train, 600)
 
