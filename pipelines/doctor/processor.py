@@ -11,6 +11,7 @@ from typing import Any
 
 import joblib
 
+from ...cpu_info import first_core
 from .control_groups import core_limit, memory_limit
 
 # Instructions that decide how fast matrix products are: their names here, and on Linux and macOS.
@@ -59,13 +60,8 @@ def _flags() -> dict[str, str]:
     if platform.system() == "Darwin":
         flags = " ".join(flag for flag, key in _MACOS.items() if _sysctl(key) == "1")
         return {"name": _sysctl("machdep.cpu.brand_string"), "all": flags}
-    with contextlib.suppress(OSError):
-        # Of the first core; Arm calls them Features.
-        first = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
-        fields = dict(part.partition(":")[::2] for part in first.splitlines())
-        named = {key.strip(): value.strip() for key, value in fields.items()}
-        return {"name": named.get("model name", ""), "all": named.get("flags", named.get("Features", ""))}
-    return {}
+    core = first_core()
+    return {"name": core.get("model name", ""), "all": core.get("flags", core.get("Features", ""))}
 
 
 def _sysctl(key: str) -> str:
