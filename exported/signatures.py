@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
@@ -75,13 +77,16 @@ def check_signature(path: str, signature: str, role: str = "model") -> None:
         raise ValueError(f"{role} {path}: has no signature `{signature}` (there are: {present}); {_REMEDIES[role]}")
 
 
-def check_evaluation(path: str, role: str, example: bytes | None) -> None:
-    """Makes sure that a SavedModel can be loaded and scores an example.
+def check_evaluation(path: str, role: str, example: bytes | None) -> Any:
+    """Loads a SavedModel and makes sure that it scores an example.
 
     Args:
         path: The folder that holds `saved_model.pb`.
         role: `model` or `baseline`.
         example: A serialized `tf.train.Example`; None: the model is only loaded.
+
+    Returns:
+        The object from `tf.saved_model.load`.
 
     Raises:
         ValueError: Names the model, what is wrong and the remedy.
@@ -95,3 +100,4 @@ def check_evaluation(path: str, role: str, example: bytes | None) -> None:
             model.signatures[EVALUATE](examples=tf.constant([example]))
     except LOADING_ERRORS as error:
         raise ValueError(f"{role} {path}: cannot be loaded and used ({error}); {_REMEDIES[role]}") from error
+    return model

@@ -25,6 +25,7 @@ from ..examples import read_records, split_files
 from ..lineage import record_scores
 from ..model_path import holds_model, model_path
 from . import inference as scoring
+from . import loaded_models
 from .eval_config import eval_config
 from .gate_properties import SLICES_KEY, gate_of_run
 from .results import decide_by_results, load_results, write_verdict
@@ -61,22 +62,23 @@ class Executor(tfx_executor.Executor):
         blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
 
         files = split_files(input_dict[specs.EXAMPLES_KEY], splits)
-        _check(files, model, baselines, gate)
+        models = _check(files, model, baselines, gate)
         comparable = all(same_tokens(model_path(model), model_path(baseline)) for baseline in baselines)
         report(f"scoring {', '.join(splits)} with the model{' and its baseline' if baselines else ''}")
-        super().Do(
-            {
-                specs.EXAMPLES_KEY: input_dict[specs.EXAMPLES_KEY],
-                specs.MODEL_KEY: [model],
-                **({specs.BASELINE_MODEL_KEY: baselines} if baselines else {}),
-            },
-            output_dict,
-            {
-                specs.EVAL_CONFIG_KEY: proto_utils.proto_to_json(eval_config(gate.slices, comparable)),
-                specs.EXAMPLE_SPLITS_KEY: exec_properties[specs.EXAMPLE_SPLITS_KEY],
-                specs.MODULE_PATH_KEY: scoring.__name__,
-            },
-        )
+        with loaded_models.at_hand(models):
+            super().Do(
+                {
+                    specs.EXAMPLES_KEY: input_dict[specs.EXAMPLES_KEY],
+                    specs.MODEL_KEY: [model],
+                    **({specs.BASELINE_MODEL_KEY: baselines} if baselines else {}),
+                },
+                output_dict,
+                {
+                    specs.EVAL_CONFIG_KEY: proto_utils.proto_to_json(eval_config(gate.slices, comparable)),
+                    specs.EXAMPLE_SPLITS_KEY: exec_properties[specs.EXAMPLE_SPLITS_KEY],
+                    specs.MODULE_PATH_KEY: scoring.__name__,
+                },
+            )
         verdict, checks = decide_by_results(gate, evaluation.uri)
         write_verdict(evaluation.uri, verdict)
         write_validation(evaluation.uri, verdict.blessed, checks)
@@ -109,25 +111,31 @@ def _bless(
     io_utils.write_string_file(f"{blessing.uri}/{name}", "")
 
 
-def _check(files: Sequence[str], model: types.Artifact, baselines: Sequence[types.Artifact], gate: GateOptions) -> None:
-    """Raises errors that the evaluation would raise hours later; an empty split is not one."""
+def _check(
+    files: Sequence[str], model: types.Artifact, baselines: Sequence[types.Artifact], gate: GateOptions
+) -> dict[str, Any]:
+    """Raises errors that the evaluation would raise hours later; an empty split is not one.
+
+    Returns:
+        The loaded models, by their folders.
+    """
     examples = read_records(files)
     first = next(examples.as_numpy_iterator(), None)
-    check_evaluation(model_path(model), "model", first)
+    models = {model_path(model): check_evaluation(model_path(model), "model", first)}
     for baseline in baselines:
-        check_evaluation(model_path(baseline), "baseline", first)
+        models[model_path(baseline)] = check_evaluation(model_path(baseline), "baseline", first)
         check_same_normalization(model_path(model), model_path(baseline))
         compared = gate.tolerance is not None or gate.slice_tolerance is not None
         if gate.criterion == "perplexity" and compared:
             check_same_tokens(model_path(model), model_path(baseline))
     wanted = [name for name in gate.slices if name not in (SENTENCE_LENGTH, UNKNOWN_WORDS)]
     if not wanted or first is None:
-        return
+        return models
     known: set[str] = set()
     for serialized in examples.take(EXAMPLES_LOOKED_AT).as_numpy_iterator():
         known |= tf.train.Example.FromString(serialized).features.feature.keys()
         if known.issuperset(wanted):
-            return
+            return models
     missing = [name for name in wanted if name not in known]
     raise SettingError(
         f"{{slices}}={escape(missing)}: the examples have no such feature (they have: "

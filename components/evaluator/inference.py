@@ -25,6 +25,7 @@ from ...exported.slices import derived, groups
 from ...exported.sums import CONTEXT_TOKENS, MODEL_OUTPUTS
 from ...transform.preprocessing import CONTEXT as CONTEXT_FEATURE
 from ...transform.preprocessing import TEXT as TEXT_FEATURE
+from . import loaded_models
 from .metrics import CONTEXT, TEXT
 
 
@@ -77,7 +78,7 @@ class EvaluateInBatches(beam.DoFn):
         """Loads the models once for all workers of a process."""
 
         def load() -> dict[str, Any]:
-            return {name: tf.saved_model.load(path) for name, path in self._paths.items()}
+            return {name: loaded_models.load(path) for name, path in self._paths.items()}
 
         # Beam holds a weak reference: without this one, the next worker would load the models again.
         self._holder = self._shared.acquire(lambda: _Holder(load()), tag=str(sorted(self._paths.items())))

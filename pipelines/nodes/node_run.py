@@ -17,6 +17,8 @@ from tfx.orchestration.portable import execution_publish_utils, launcher
 from tfx.orchestration.portable.mlmd import context_lib, execution_lib
 from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
 
+from ..beam.option_views import remember_option_views
+from ..beam.plain_pickles import leave_pickles_plain, stays_in_process
 from ..beam.signatures import remember_signatures
 from ..metadata.metadata_store import resolve_connection
 from ..metadata.node_metadata import NodeMetadata
@@ -95,7 +97,11 @@ def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str, claim: Claim, to_log: 
     run_id = ir.runtime_spec.pipeline_run_id.field_value.string_value
     deployment = runner_utils.extract_local_deployment_config(ir)
     connection = pipeline_connection(ir)
+    executor_spec = runner_utils.extract_executor_spec(deployment, node_id)
     remember_signatures()
+    remember_option_views()
+    if stays_in_process(getattr(executor_spec, "beam_pipeline_args", ())):
+        leave_pickles_plain()
     begin = time.monotonic()
     with ending_on_sigterm():
         try:
@@ -105,7 +111,7 @@ def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str, claim: Claim, to_log: 
                     mlmd_connection=NodeMetadata(connection),
                     pipeline_info=ir.pipeline_info,
                     pipeline_runtime_spec=ir.runtime_spec,
-                    executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+                    executor_spec=executor_spec,
                     custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
                 ).launch()
         except (Exception, Terminated) as error:  # Any failure of a node must be recorded.

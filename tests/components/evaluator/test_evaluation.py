@@ -175,8 +175,12 @@ def test_an_equal_model_is_blessed_and_not_better(tmp_path, bigram_model):
     assert results.decide_by_results(strict, run.uri)[0].blessed is False
 
 
-def test_a_better_model_is_blessed(tmp_path, uniform_model, save_uniform_model):
+def test_a_better_model_is_blessed(tmp_path, uniform_model, save_uniform_model, monkeypatch):
+    load, loaded = tf.saved_model.load, []
+    monkeypatch.setattr(tf.saved_model, "load", lambda path: loaded.append(path) or load(path))
     run = Evaluation(tmp_path, uniform_model, save_uniform_model(20), slice_tolerance=0.02, slice_min_sentences=20)
+    # The check and the evaluation share each model.
+    assert loaded == [f"{tmp_path}/{name}/Format-Serving" for name in ("candidate", "baseline")]
     assert run.gate["blessed"] is True
     assert "below the baseline's" in run.gate["reasons"][1]
     assert run.gate["reasons"][2].startswith("none of the 3 watched slices is worse")

@@ -1,0 +1,63 @@
+"""Pickles of Beam without compression."""
+
+import base64
+import bz2
+import random
+
+import pytest
+from apache_beam.internal import cloudpickle_pickler, dill_pickler
+from tfx_lm.pipelines.beam.arguments import beam_arguments
+from tfx_lm.pipelines.beam.options import BeamConfig
+from tfx_lm.pipelines.beam.plain_pickles import leave_pickles_plain, stays_in_process
+
+PICKLERS = pytest.mark.parametrize("pickler", [dill_pickler, cloudpickle_pickler])
+
+
+@PICKLERS
+def test_a_pickle_is_as_it_is_and_can_be_read(pickler):
+    leave_pickles_plain()
+    value = {"cat": [1, 2], "functions": (len, test_a_pickle_is_as_it_is_and_can_be_read)}
+    pickled = pickler.dumps(value)
+    assert base64.b64decode(pickled)[:1] == b"\x80"
+    assert pickler.loads(pickled) == value
+    assert pickler.loads(pickler.dumps(value, use_zlib=True), use_zlib=True) == value
+
+
+@PICKLERS
+def test_a_large_pickle_is_compressed(pickler):
+    leave_pickles_plain()
+    for value, compressed in ((bytes(1 << 20), True), (random.Random(1).randbytes(1000), False)):
+        pickled = pickler.dumps(value)
+        assert (base64.b64decode(pickled)[:3] == b"BZh") is compressed
+        assert pickler.loads(pickled) == value
+
+
+@PICKLERS
+def test_compressed_pickles_of_others_are_read(pickler):
+    leave_pickles_plain()
+    pickled = base64.b64encode(bz2.compress(base64.b64decode(pickler.dumps(["the", "cat"]))))
+    assert pickler.loads(pickled) == ["the", "cat"]
+
+
+@pytest.mark.parametrize(
+    ("config", "stays"),
+    [
+        ({}, True),
+        ({"args": ["--parallelism=4"]}, True),
+        ({"args": ["--direct_running_mode=multi_processing"]}, False),
+        ({"args": ["--direct_num_workers=2"]}, False),
+        ({"runner": "flink", "job_server": "localhost:8099"}, False),
+        (
+            {"runner": "dataflow", "args": ["--project=a", "--region=b", "--temp_location=gs://c"]},
+            False,
+        ),
+    ],
+)
+def test_only_a_pipeline_of_one_process_has_plain_pickles(config, stays):
+    assert stays_in_process(beam_arguments(BeamConfig(**config))) is stays
+
+
+def test_arguments_without_a_runner_are_those_of_an_unknown_one():
+    assert not stays_in_process([])
+    assert not stays_in_process(["--runner=DirectRunner"])
+    assert not stays_in_process(["--runner=a.FnApiRunner", "--runner=PortableRunner"])
