@@ -293,8 +293,8 @@ class Signatures:
         line = accounting.line_sums(text, tokens, ids, self._kind, self._transform.subwords)
         unknown = batch.targets == vocabulary.UNKNOWN_ID
         sums = {
-            "nll": tf.reduce_sum(nll, axis=1),
-            "oov_nll": tf.reduce_sum(tf.where(unknown, nll, 0.0), axis=1),
+            "nll": sum_of_tokens(nll),
+            "oov_nll": sum_of_tokens(tf.where(unknown, nll, 0.0)),
             **line._asdict(),
             **read,
         }
@@ -316,6 +316,18 @@ def _function(python_function: Callable[..., Any], *inputs: tf.TensorSpec) -> tf
     None has Python control flow over tensors. AutoGraph would take seconds to look for some.
     """
     return tf.function(python_function, autograph=False, input_signature=inputs)
+
+
+def sum_of_tokens(nll: tf.Tensor) -> tf.Tensor:
+    """Adds each row in float64: in float32 the last digits would depend on how far the batch is padded.
+
+    Args:
+        nll: float32 [batch, time], 0 on padding.
+
+    Returns:
+        float32 [batch].
+    """
+    return tf.cast(tf.reduce_sum(tf.cast(nll, tf.float64), axis=1), tf.float32)
 
 
 def _steps(ids: tf.RaggedTensor) -> tf.Tensor:
