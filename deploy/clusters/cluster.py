@@ -77,6 +77,8 @@ taskmanager.memory.jvm-overhead.max: 192m
 restart-strategy.type: fixed-delay
 restart-strategy.fixed-delay.attempts: 5
 restart-strategy.fixed-delay.delay: 10 s
+# On a busy machine some answers take longer than Flink's 10 seconds.
+pekko.ask.timeout: 60 s
 heartbeat.interval: 2000
 heartbeat.timeout: 30000
 # Beam's classes stand in Flink's own class path. Only so do Python workers live on between the stages of a job.

@@ -48,10 +48,10 @@ def made_up_corpus(lines: int = LINES, seed: int = 7) -> str:
     return "\n".join(text) + "\n"
 
 
-def tfx_lm(*arguments: object, stdin: str | None = None) -> subprocess.CompletedProcess:
+def tfx_lm(*arguments: object, stdin: str | None = None, timeout: float = 600) -> subprocess.CompletedProcess:
     """Runs the command `tfx-lm` in a process of its own."""
     command = [Path(sys.executable).parent / "tfx-lm", *arguments]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, input=stdin, timeout=600)
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, input=stdin, timeout=timeout)
 
 
 def run_here(*arguments: object) -> subprocess.CompletedProcess:
