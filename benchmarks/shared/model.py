@@ -14,19 +14,21 @@ from tfx_lm.model.transform_graph import TransformGraph
 from tfx_lm.transform.options import TextOptions
 from tfx_lm.transform.preprocessing import preprocessing_fn
 
-TRANSFORM = TextOptions(max_length=64).model_dump(mode="json")
+DEFAULT_TEXT = TextOptions(max_length=64)
 
 
-def build_model(lines: list[str], folder: Path) -> Path:
+def build_model(lines: list[str], folder: Path, text_options: TextOptions = DEFAULT_TEXT) -> Path:
     """Exports the model, with warm-up requests as the pipeline pushes it.
 
     Args:
         lines: The text of the vocabulary.
         folder: A working folder.
+        text_options: How the text becomes ids.
 
     Returns:
         The SavedModel's folder.
     """
+    config = text_options.model_dump(mode="json")
     metadata = dataset_metadata.DatasetMetadata(
         schema_utils.schema_from_feature_spec({"text": tf.io.FixedLenFeature([], tf.string)})
     )
@@ -36,12 +38,12 @@ def build_model(lines: list[str], folder: Path) -> Path:
         tft_beam.Context(f"{folder}/temporary", force_tf_compat_v1=False),
     ):
         analyzed = (pipeline | beam.Create(rows), metadata) | tft_beam.AnalyzeDataset(
-            lambda inputs: preprocessing_fn(inputs, TRANSFORM)
+            lambda inputs: preprocessing_fn(inputs, config)
         )
         _ = analyzed | tft_beam.WriteTransformFn(f"{folder}/transform")
     transform = TransformGraph(f"{folder}/transform")
     options = TrainerOptions()
     model = LanguageModel(transform.vocabulary_size, options.embedding_units, options.units, options.layers)
-    export_model(model, transform, TRANSFORM, f"{folder}/model")
+    export_model(model, transform, config, f"{folder}/model")
     write_warmup_requests(f"{folder}/model", [line.encode() for line in lines[:64]])
     return Path(folder, "model")
