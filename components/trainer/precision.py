@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from ...cpu_info import CPU_INFO, first_core
 from ...model.options import TrainerOptions
 from .distribution import choose_distribution
 from .training_record import read_training_record
@@ -16,7 +16,6 @@ from .training_record import read_training_record
 _INSTRUCTIONS = {"amx_bf16": "AMX", "avx512_bf16": "AVX512_BF16"}
 # The first GPUs that multiply bfloat16.
 _GPU = (8, 0)
-CPU_INFO = Path("/proc/cpuinfo")
 
 
 class Precision(NamedTuple):
@@ -84,7 +83,7 @@ def _of_gpus(gpus: list[tf.config.PhysicalDevice]) -> Precision:
 
 
 def _of_processor() -> Precision:
-    flags = _flags()
+    flags = first_core(CPU_INFO).get("flags", "").split()
     found = [name for flag, name in _INSTRUCTIONS.items() if flag in flags]
     if not found:
         return Precision("float32", f"this processor has no {' and no '.join(_INSTRUCTIONS.values())}")
@@ -92,13 +91,3 @@ def _of_processor() -> Precision:
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() in ("0", "false"):
         return Precision("float32", "TF_ENABLE_ONEDNN_OPTS turns bfloat16 products off")
     return Precision("bfloat16", f"this processor multiplies it: {found[0]}")
-
-
-def _flags() -> set[str]:
-    """Returns the instructions of the first core, which Linux alone lists: those that programs may use."""
-    try:
-        lines = CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return set()
-    flags = (line.partition(":")[2] for line in lines if line.partition(":")[0].strip() == "flags")
-    return set(next(flags, "").split())

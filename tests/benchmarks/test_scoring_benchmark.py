@@ -1,4 +1,4 @@
-"""The benchmark of scoring: what it takes for equal, and the arrays that the peer gets. It runs without PyTorch here."""
+"""The benchmark of scoring: what it takes for equal, and the arrays that the peer gets; without PyTorch."""
 
 import json
 import sys
