@@ -9,7 +9,7 @@ import tensorflow as tf
 from ...transform.vocabulary import END_ID, START_ID
 
 # Targets of a stretch for each token of context; measured: `benchmarks/README.md`.
-TARGETS_PER_CONTEXT_TOKEN = 2
+TARGETS_PER_CONTEXT_TOKEN = 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 from ...errors import SettingError
 from .training_record import read_training_record
 
-# Lines in order take 1.5 at most: half as many positions of context as targets.
-MANY_POSITIONS = 2.0
+# Lines in order take 2 at most: as many positions of context as targets.
+MANY_POSITIONS = 2.5
 
 
 def training_warnings(model_run_uri: str) -> list[SettingError]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...errors import SettingError
 from ...model.adaptive import fitting_cutoffs
 from ...model.options import TrainerOptions
-from .options import TunerOptions
+from .options import TunerOptions, cannot_be_trained
 
 
 def check_values_fit(options: TunerOptions, trainer: TrainerOptions, longest: int, vocabulary_size: int) -> None:
@@ -37,6 +37,4 @@ def check_values_fit(options: TunerOptions, trainer: TrainerOptions, longest: in
         try:
             fitting_cutoffs(trainer.adaptive_cutoffs, vocabulary_size)
         except SettingError as error:
-            raise SettingError(
-                f"{{space}}: output=adaptive cannot be trained: {error.template}, or leave adaptive out of {{space}}"
-            ) from error
+            raise cannot_be_trained("output", "adaptive", error) from error

@@ -92,7 +92,18 @@ def check_space(options: TunerOptions, trainer: TrainerOptions) -> None:
             try:
                 TrainerOptions.parse({**trainer.model_dump(), name: value})
             except SettingError as error:
-                raise SettingError(
-                    f"{{space}}: {name}={escape(value)} cannot be trained: {error.template}, or leave {escape(value)} "
-                    "out of {space}"
-                ) from error
+                raise cannot_be_trained(name, value, error) from error
+
+
+def cannot_be_trained(name: str, value: Any, error: SettingError) -> SettingError:
+    """Returns the error of a value of the space that the trainer refuses.
+
+    Args:
+        name: The option.
+        value: The value.
+        error: The trainer's.
+    """
+    shown = escape(value)
+    return SettingError(
+        f"{{space}}: {name}={shown} cannot be trained: {error.template}, or leave {shown} out of {{space}}"
+    )

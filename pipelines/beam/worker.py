@@ -58,7 +58,7 @@ def _work(options: argparse.Namespace) -> None:
     from apache_beam.runners.worker.worker_id_interceptor import WorkerIdInterceptor
     from google.protobuf import json_format, text_format
 
-    from .lost_graphs import load_graphs_again
+    from .compat import load_graphs_again
 
     channel = grpc.intercept_channel(grpc.insecure_channel(options.provision_endpoint), WorkerIdInterceptor())
     service = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)

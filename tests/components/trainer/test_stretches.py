@@ -94,7 +94,7 @@ def test_a_document_with_as_many_tokens_as_a_context_begins_nothing():
     assert (joined.to_list(), before.to_list()) == ([[8, 3, 7, 3]], [[]])
 
 
-@pytest.mark.parametrize(("longest_line", "targets"), [(10, 128), (300, 128), (400, 49), (448, 1)])
+@pytest.mark.parametrize(("longest_line", "targets"), [(10, 64), (300, 64), (400, 49), (448, 1)])
 def test_stretches_fit_into_a_batch(longest_line, targets):
     stretches = Stretches.fitting(context_tokens=64, longest_line=longest_line, positions=512)
     assert stretches == Stretches(64, targets)
@@ -123,11 +123,11 @@ def targets_of(batches):
 def test_training_reads_stretches_and_validation_lines(files):
     lines = input_pipeline.count_corpus(files, 50, "train")
     stretches = Stretches.fitting(lines.longest_context, len(lines.line_lengths) - 1, 200)
-    assert stretches == Stretches(8, 16)
+    assert stretches == Stretches(8, 8)
     rows = input_pipeline.count_corpus(files, 50, "train", stretches)
     assert (lines.sentences, lines.rows, lines.longest_context) == (160, 160, 8)
-    assert rows.sentences == 160 and rows.rows < 70
-    assert rows.tokens == lines.tokens < rows.positions < 0.8 * lines.positions
+    assert rows.sentences == 160 and rows.rows < 120
+    assert rows.tokens == lines.tokens < rows.positions < 2 * rows.tokens < lines.positions
     assert rows.text == lines.text
     buckets = choose_buckets(rows.lengths, 200)
     both = list(input_pipeline.training_batches(files, buckets, 1, 0, 0, 2, stretches))

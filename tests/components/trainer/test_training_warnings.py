@@ -27,7 +27,7 @@ def test_skipped_steps(tmp_path):
 
 
 def test_lines_that_could_be_joined(tmp_path):
-    training_of(tmp_path, [], tokens=1000, positions=1500)
+    training_of(tmp_path, [], tokens=1000, positions=2000)
     assert training_warnings(str(tmp_path)) == []
 
 

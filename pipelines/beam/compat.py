@@ -1,4 +1,4 @@
-"""TensorFlow Transform's graphs in the workers of a cluster that has lost another worker.
+"""What touches private parts of TensorFlow Transform: its graphs, in workers of a cluster that has lost another one.
 
 One step of TensorFlow Transform writes a graph to a new folder, and a later one loads it, once in each worker: told of
 another folder, it fails with an AssertionError without a text. But Flink and Spark do the first step again if what it

@@ -3,7 +3,7 @@
 import pytest
 from apache_beam.utils import shared
 from tensorflow_transform.beam import impl
-from tfx_lm.pipelines.beam.lost_graphs import load_graphs_again, loading_again
+from tfx_lm.pipelines.beam.compat import load_graphs_again, loading_again
 
 # TensorFlow Transform's own method, whether or not another test has replaced it.
 PLAIN = getattr(impl._RunMetaGraphDoFn.process, "__wrapped__", impl._RunMetaGraphDoFn.process)
