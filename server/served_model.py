@@ -37,7 +37,7 @@ def _tokens(model: ExportedModel) -> dict[str, str]:
     pieces = reads_pieces(model.path)
     try:
         tokenizer = str(read_token_identity(model.path)["tokenizer"])
-    except (KeyError, ValueError):  # A model of an earlier version.
+    except (KeyError, TypeError, ValueError):  # A model of an earlier version, or of another exporter.
         words = model.call(SCORE, text=tf.constant([b"a,b"]))["words"][0]
         tokenizer = tokenizer_kind([word.decode("utf-8", "replace") for word in words.tolist()])
     return {"tokenizer": tokenizer, "kind": "subwords" if pieces else "words"}

@@ -89,8 +89,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         context = context_tokens_of(model_path(model))
         if context and not any(one["scored"].get("context_tokens") for one in scores.values()):
             _log.warning(
-                "no Example has a feature `context`, so each text was scored as the first of a document; the model "
-                "reads up to %d tokens before a line",
+                "no Example has a text in the feature `context`, so each text was scored as the first of a document; "
+                "the model reads up to %d tokens before a line",
                 context,
             )
         with tf.io.gfile.GFile(posixpath.join(scored.uri, SCORES_FILE), "w") as file:

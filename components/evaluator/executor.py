@@ -22,6 +22,7 @@ from ...progress import report
 from ..artifacts import Artifacts
 from ..baseline.served import SERVED_DESTINATION_KEY, SERVED_MODEL_KEY
 from ..examples import read_records, split_files
+from ..in_process import stays_in_process
 from ..lineage import record_scores
 from ..model_path import holds_model, model_path
 from . import inference as scoring
@@ -65,6 +66,9 @@ class Executor(tfx_executor.Executor):
         models = _check(files, model, baselines, gate)
         comparable = all(same_tokens(model_path(model), model_path(baseline)) for baseline in baselines)
         report(f"scoring {', '.join(splits)} with the model{' and its baseline' if baselines else ''}")
+        if not stays_in_process([str(argument) for argument in self._beam_pipeline_args or ()]):
+            # Workers elsewhere load them for themselves.
+            models = {}
         with loaded_models.at_hand(models):
             super().Do(
                 {

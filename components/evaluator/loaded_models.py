@@ -22,7 +22,10 @@ def at_hand(models: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        _at_hand.clear()
+        for path, model in models.items():
+            # Another run of this process may have loaded it again.
+            if _at_hand.get(path) is model:
+                del _at_hand[path]
 
 
 def load(path: str) -> Any:
@@ -31,4 +34,5 @@ def load(path: str) -> Any:
     Args:
         path: The folder.
     """
-    return _at_hand[path] if path in _at_hand else tf.saved_model.load(path)
+    model = _at_hand.get(path)
+    return tf.saved_model.load(path) if model is None else model

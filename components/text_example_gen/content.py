@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,24 @@ import joblib
 
 from ...remote import is_remote
 
+_log = logging.getLogger(__name__)
+
 # Custom property of the Examples: 16 hexadecimal digits. TFX's `input_fingerprint`, which is part of the cache's key,
 # has the sizes and the times of the files.
 CONTENT_DIGEST = "content_digest"
 
 _BLOCK = 1 << 20
 _MOST_AT_ONCE = 8
+
+
+def stamps(files: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
+    """Returns size and time of each file, which change if it is written; nothing for other file systems.
+
+    Args:
+        files: As for `content_digest`.
+    """
+    states = [Path(path).stat() for _, path in files if not is_remote(path)]
+    return [(state.st_size, state.st_mtime_ns) for state in states]
 
 
 def content_digest(files: Sequence[tuple[str, str]]) -> str | None:
@@ -39,7 +52,8 @@ def content_digest(files: Sequence[tuple[str, str]]) -> str | None:
     try:
         with ThreadPoolExecutor(min(_MOST_AT_ONCE, joblib.cpu_count())) as threads:
             digests = list(threads.map(_digest_of_file, (path for _, path in files)))
-    except (OSError, EOFError, zlib.error):
+    except (OSError, EOFError, zlib.error) as error:
+        _log.warning("no digest of the input's content, so files with new times will count as other text: %s", error)
         return None
     lines = sorted(f"{split}\t{digest}" for (split, _), digest in zip(files, digests, strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

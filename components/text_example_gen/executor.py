@@ -25,7 +25,7 @@ from ...text_files.file_types import file_type
 from ..artifacts import Artifacts
 from ..example_blocks import write_blocks
 from ..merge_additive import MergeAdditive
-from .content import CONTENT_DIGEST, content_digest
+from .content import CONTENT_DIGEST, content_digest, stamps
 from .driver import resolve
 from .input_config import ExecutorOptions, files_of_properties
 from .input_counts import Counts
@@ -84,6 +84,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         names = hash_split.names if hash_split else tuple(dict.fromkeys(split_of.values()))
         examples.split_names = artifact_utils.encode_split_names(list(names))
         report(f"reading {len(files):,} files")
+        before = stamps(files)
         try:
             self._write(files, names, hash_split, options, base, examples)
             counts = _read_counts(examples)
@@ -97,7 +98,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _note_spans(examples, exec_properties)
         if unmatched:
             examples.set_string_custom_property(UNMATCHED_PATTERNS, "\n".join(unmatched))
-        if (digest := content_digest(files)) is not None:
+        # A file that was written meanwhile may hold other text than what was read.
+        if (digest := content_digest(files)) is not None and stamps(files) == before:
             examples.set_string_custom_property(CONTENT_DIGEST, digest)
         if options.documents != "none":
             examples.set_string_custom_property(DOCUMENTS, options.documents)

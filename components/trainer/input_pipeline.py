@@ -28,8 +28,9 @@ from .stretches import Stretches
 
 # Sentences among which the next one is drawn; a corpus up to this size is shuffled perfectly.
 SHUFFLED_SENTENCES = 200_000
-# The same for stretches, which are longer.
+# The same for stretches, which are longer, and the bytes of their ids at most.
 SHUFFLED_STRETCHES = 25_000
+SHUFFLED_BYTES = 2**27
 # Sentences that are parsed at once. A stretch lies within a block.
 BLOCK = 1024
 # Batches among which the next one is drawn, so that the buckets' last, incomplete ones do not all come at
@@ -172,19 +173,21 @@ def training_batches(
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_fold_in([0, seed], epoch)
         seeds = tf.random.stateless_uniform([3], order, maxval=tf.int64.max, dtype=tf.int64)
-        if joined is None:
+        if stretches is None:
             records = _records(files, seeds[0]).shuffle(SHUFFLED_SENTENCES, seeds[1], reshuffle_each_iteration=False)
             batches = _bucketed(records, buckets, spec)
         else:
-            rows = _blocks(files, spec, seeds[0]).map(joined, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-            rows = rows.unbatch().shuffle(SHUFFLED_STRETCHES, seeds[1], reshuffle_each_iteration=False)
+            blocks = _blocks(files, spec, seeds[0]).map(
+                lambda parsed: _joined(parsed, stretches), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+            )
+            held = min(SHUFFLED_STRETCHES, 1 + SHUFFLED_BYTES // (8 * (stretches.context_tokens + stretches.targets)))
+            rows = blocks.unbatch().shuffle(held, seeds[1], reshuffle_each_iteration=False)
             batches = _bucketed_rows(rows, buckets)
         return batches.shuffle(SHUFFLED_BATCHES, seeds[2], reshuffle_each_iteration=False)
 
-    joined = None if stretches is None else lambda parsed: _joined(parsed, stretches)
     batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch).skip(first_batch)
     padded = batches.map(
-        _pad if joined else lambda records: _pad(_parse(records, spec)),
+        _pad if stretches else lambda records: _pad(_parse(records, spec)),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )

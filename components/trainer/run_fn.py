@@ -36,7 +36,7 @@ from .replica_batches import distribute
 from .run_options import options_of_run
 from .same_transform import check_same_transform
 from .start import Start, start_of_run
-from .stretches import Stretches
+from .stretches import TARGETS_PER_CONTEXT_TOKEN, Stretches
 from .threads import check_processes, deal_threads, on_processor
 from .training import TrainableLanguageModel
 from .training_record import read_training_record
@@ -148,6 +148,8 @@ def train_and_export(task: Mapping[str, Any], met: Callable[[], None] = lambda: 
                 "transform": task["transform"],
                 "transform_output": task["transform_output"],
                 "files": [train_files, eval_files],
+                # They decide which rows a batch has.
+                **({"targets per context token": TARGETS_PER_CONTEXT_TOKEN} if text_options.context_tokens else {}),
                 **start.identity(),
             },
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -30,8 +30,6 @@ def remember_option_views() -> None:
         known = views.setdefault(self, {})
         if cls not in known:
             known[cls] = made(self, cls)
-        view = known[cls]
-        assert isinstance(view, cls)
-        return view
+        return cast(Options, known[cls])
 
     PipelineOptions.view_as = view_as  # type: ignore[assignment,method-assign]

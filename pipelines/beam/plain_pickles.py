@@ -7,32 +7,37 @@ Beam pickles each function of a pipeline several times, and compresses each pick
 from __future__ import annotations
 
 import bz2
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator
+from typing import Any
 
-from apache_beam.internal import cloudpickle_pickler, dill_pickler
+from apache_beam.internal import cloudpickle_pickler
 
-_RUNNER = "FnApiRunner"
-# How Beam's runner uses other processes or containers. The names may be abbreviated.
-_ELSEWHERE = ("--direct", "--env")
+_PICKLERS: list[Any] = [cloudpickle_pickler]
+with contextlib.suppress(ImportError):  # Newer releases of Beam do without dill.
+    from apache_beam.internal import dill_pickler
+
+    _PICKLERS.append(dill_pickler)
+
 # Above it, memory counts.
 _MOST_BYTES = 1 << 20
 _BZIP2 = b"BZh"
 
 
-def stays_in_process(beam_arguments: Sequence[str]) -> bool:
-    """Returns whether only this process reads the pickles of a pipeline with these arguments."""
-    runners = [argument for argument in beam_arguments if argument.startswith("--runner=")]
-    return (
-        bool(runners)
-        and runners[-1].endswith(f".{_RUNNER}")
-        and not any(argument.startswith(_ELSEWHERE) for argument in beam_arguments)
-    )
+@contextlib.contextmanager
+def plain_pickles() -> Iterator[None]:
+    """Has Beam leave pickles up to 1 MiB as they are while the block runs; it reads compressed ones as before.
 
-
-def leave_pickles_plain() -> None:
-    """Makes Beam leave pickles up to 1 MiB as they are, in this process; it reads compressed ones as before."""
-    for pickler in (dill_pickler, cloudpickle_pickler):
-        pickler.bz2 = _Plain  # type: ignore[attr-defined]
+    Only for pipelines that this process alone runs (`components.in_process`): workers elsewhere cannot read them.
+    """
+    before = [(pickler, pickler.bz2) for pickler in _PICKLERS]
+    for pickler in _PICKLERS:
+        pickler.bz2 = _Plain
+    try:
+        yield
+    finally:
+        for pickler, compression in before:
+            pickler.bz2 = compression
 
 
 class _Plain:

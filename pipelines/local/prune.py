@@ -99,7 +99,9 @@ def prune(config: PipelineConfig) -> Pruned:
         artifacts = _not_named(old.artifacts, config)
         _mark(store, artifacts, metadata_store_pb2.Artifact.MARKED_FOR_DELETION)
         theirs = history.theirs()
-    pruned = Pruned(runs=old.runs if artifacts else 0)
+        pruned = Pruned(runs=old.runs if artifacts else 0)
+        # Before the lock is released: later, a pruning of their own folder may have changed them.
+        store.put_artifacts(_report_outside(old.outside, config.name, root, pruned))
     deleted = [artifact for artifact in artifacts if _delete(Path(artifact.uri), pruned)]
     pruned.artifacts = len(deleted)
     with _held(lock):
@@ -110,9 +112,6 @@ def prune(config: PipelineConfig) -> Pruned:
         if is_old and os.path.realpath(folder) == str(Path(real, folder.relative_to(root))):
             _delete(folder, pruned)
     _delete_files(output, old.kept_since, theirs, pruned)
-    named = _report_outside(old.outside, config.name, root, pruned)
-    with _held(lock):
-        store.put_artifacts(named)
     return pruned
 
 

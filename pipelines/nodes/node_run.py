@@ -7,7 +7,7 @@ import signal
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import ml_metadata as mlmd
@@ -17,8 +17,9 @@ from tfx.orchestration.portable import execution_publish_utils, launcher
 from tfx.orchestration.portable.mlmd import context_lib, execution_lib
 from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
 
+from ...components.in_process import stays_in_process
 from ..beam.option_views import remember_option_views
-from ..beam.plain_pickles import leave_pickles_plain, stays_in_process
+from ..beam.plain_pickles import plain_pickles
 from ..beam.signatures import remember_signatures
 from ..metadata.metadata_store import resolve_connection
 from ..metadata.node_metadata import NodeMetadata
@@ -100,12 +101,12 @@ def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str, claim: Claim, to_log: 
     executor_spec = runner_utils.extract_executor_spec(deployment, node_id)
     remember_signatures()
     remember_option_views()
-    if stays_in_process(getattr(executor_spec, "beam_pipeline_args", ())):
-        leave_pickles_plain()
+    in_process = stays_in_process(getattr(executor_spec, "beam_pipeline_args", ()))
     begin = time.monotonic()
     with ending_on_sigterm():
         try:
-            with whole_outputs_only(), _failure_told_once():
+            plain = plain_pickles() if in_process else nullcontext()
+            with plain, whole_outputs_only(), _failure_told_once():
                 launched = launcher.Launcher(
                     pipeline_node=node,
                     mlmd_connection=NodeMetadata(connection),

@@ -89,7 +89,10 @@ def test_the_context_of_each_example_is_read(save_table_model, bigram_table, big
     assert [row["lm_context_tokens"] for row in run.examples("eval")] == [0]
     assert not [record for record in caplog.records if "context" in record.message]
     BulkScoring(tmp_path / "none", model, {"eval": [b"the cat"]})
-    assert "no Example has a feature `context`, so each text was scored as the first of a document" in caplog.text
+    assert (
+        "no Example has a text in the feature `context`, so each text was scored as the first of a document"
+        in caplog.text
+    )
     # A model that reads none leaves it out.
     rows = BulkScoring(tmp_path / "without", bigram_model, {"train": [b"dog"]}, {"train": [b"the"]}).examples("train")
     assert "lm_context_tokens" not in rows[0]

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tfx_lm.components.text_example_gen.content import content_digest
+from tfx_lm.components.text_example_gen.content import content_digest, stamps
 
 
 @pytest.fixture
@@ -21,6 +21,15 @@ def files(tmp_path):
         return found
 
     return write
+
+
+def test_a_file_that_is_written_again_has_another_stamp(files):
+    ((_, path),) = given = files(train="a b\n")
+    os.utime(path, ns=(1, 1))
+    assert stamps(given) == [(4, 1)]
+    Path(path).write_text("a c\n")
+    assert stamps(given) != [(4, 1)]
+    assert stamps([("train", "gs://bucket/a.txt")]) == []
 
 
 def test_only_split_and_content_count(files):

@@ -6,16 +6,24 @@ import random
 
 import pytest
 from apache_beam.internal import cloudpickle_pickler, dill_pickler
+from tfx_lm.components.in_process import stays_in_process
 from tfx_lm.pipelines.beam.arguments import beam_arguments
 from tfx_lm.pipelines.beam.options import BeamConfig
-from tfx_lm.pipelines.beam.plain_pickles import leave_pickles_plain, stays_in_process
+from tfx_lm.pipelines.beam.plain_pickles import plain_pickles
+
+
+@pytest.fixture(autouse=True)
+def plain():
+    """Pickles are plain in these tests."""
+    with plain_pickles():
+        yield
+
 
 PICKLERS = pytest.mark.parametrize("pickler", [dill_pickler, cloudpickle_pickler])
 
 
 @PICKLERS
 def test_a_pickle_is_as_it_is_and_can_be_read(pickler):
-    leave_pickles_plain()
     value = {"cat": [1, 2], "functions": (len, test_a_pickle_is_as_it_is_and_can_be_read)}
     pickled = pickler.dumps(value)
     assert base64.b64decode(pickled)[:1] == b"\x80"
@@ -25,7 +33,6 @@ def test_a_pickle_is_as_it_is_and_can_be_read(pickler):
 
 @PICKLERS
 def test_a_large_pickle_is_compressed(pickler):
-    leave_pickles_plain()
     for value, compressed in ((bytes(1 << 20), True), (random.Random(1).randbytes(1000), False)):
         pickled = pickler.dumps(value)
         assert (base64.b64decode(pickled)[:3] == b"BZh") is compressed
@@ -34,7 +41,6 @@ def test_a_large_pickle_is_compressed(pickler):
 
 @PICKLERS
 def test_compressed_pickles_of_others_are_read(pickler):
-    leave_pickles_plain()
     pickled = base64.b64encode(bz2.compress(base64.b64decode(pickler.dumps(["the", "cat"]))))
     assert pickler.loads(pickled) == ["the", "cat"]
 
@@ -61,3 +67,12 @@ def test_arguments_without_a_runner_are_those_of_an_unknown_one():
     assert not stays_in_process([])
     assert not stays_in_process(["--runner=DirectRunner"])
     assert not stays_in_process(["--runner=a.FnApiRunner", "--runner=PortableRunner"])
+    assert not stays_in_process(["--runner=a.FnApiRunner", "--runner", "PortableRunner"])
+    assert not stays_in_process(["--runner=a.FnApiRunner", "--runne=PortableRunner"])
+
+
+def test_afterwards_pickles_are_as_before(monkeypatch):
+    monkeypatch.setattr(cloudpickle_pickler, "bz2", bz2)
+    with plain_pickles():
+        assert cloudpickle_pickler.bz2 is not bz2
+    assert cloudpickle_pickler.bz2 is bz2
