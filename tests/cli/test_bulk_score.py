@@ -139,16 +139,18 @@ def test_a_record_that_is_a_document_is_written_for_each_line(save_table_model, 
     options = ["--documents", "record", "--text-field", "of.text", "--keep", "tokens < 3"]
     result = CliRunner().invoke(main, ["bulk-score", model, "*.jsonl", "--output", "out", *options])
     assert result.exit_code == 0, result.output
-    assert without_scores(written()) == [
+    *rows, deep = without_scores(written())
+    assert rows == [
         {"id": 1, "of": {"text": "cat", "by": "x"}},
         {"id": 1, "of": {"text": "the", "by": "x"}},
         {"id": 2, "of": {"text": "cat", "by": "y"}},
         {"id": 3, "of": {"text": "cat", "by": None}},
         {"of.text": "the", "of": {"text": 1}},
         {"of.text": "cat", "of": {"text": 1}},
-        # What is nested too deeply for Python's own JSON.
-        {"of.text": "cat"},
     ]
+    # What is nested too deeply for Python's own JSON, which goes deeper since 3.12, is left out.
+    assert deep["of.text"] == "cat"
+    assert list(deep) in (["of.text"], ["of.text", "deep"])
     assert [row["lm_context_tokens"] for row in written()] == [2, 3, 0, 2, 0, 1, 0]
 
 
