@@ -66,7 +66,8 @@ class Executor(tfx_executor.Executor):
         models = _check(files, model, baselines, gate)
         comparable = all(same_tokens(model_path(model), model_path(baseline)) for baseline in baselines)
         report(f"scoring {', '.join(splits)} with the model{' and its baseline' if baselines else ''}")
-        if not stays_in_process([str(argument) for argument in self._beam_pipeline_args or ()]):
+        arguments = [str(argument) for argument in self._beam_pipeline_args or ()]
+        if not stays_in_process(arguments, without_runner=True):
             # Workers elsewhere load them for themselves.
             models = {}
         with loaded_models.at_hand(models):

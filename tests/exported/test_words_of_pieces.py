@@ -89,5 +89,5 @@ class Fixed:
 def test_a_text_goes_on_with_whole_words(monkeypatch, text, row, length, expected):
     vocabulary = pieces("<pad> <unk> <s> </s> <0x61> ▁cat ▁ s ,")
     monkeypatch.setattr(completion, "reads_pieces", lambda path: True)
-    monkeypatch.setattr(completion, "Continuation", lambda model, text: Fixed(vocabulary, pieces(row)))
+    monkeypatch.setattr(completion, "Continuation", lambda model, text, context: Fixed(vocabulary, pieces(row)))
     assert completion.complete(SimpleNamespace(path="model", context_tokens=0), text, length, temperature=0) == expected

@@ -65,10 +65,11 @@ def test_only_a_pipeline_of_one_process_has_plain_pickles(config, stays):
 
 def test_arguments_without_a_runner_are_those_of_an_unknown_one():
     assert not stays_in_process([])
+    assert stays_in_process([], without_runner=True)
+    assert not stays_in_process(["--direct_num_workers=2"], without_runner=True)
     assert not stays_in_process(["--runner=DirectRunner"])
     assert not stays_in_process(["--runner=a.FnApiRunner", "--runner=PortableRunner"])
     assert not stays_in_process(["--runner=a.FnApiRunner", "--runner", "PortableRunner"])
-    assert not stays_in_process(["--runner=a.FnApiRunner", "--runne=PortableRunner"])
 
 
 def test_afterwards_pickles_are_as_before(monkeypatch):
