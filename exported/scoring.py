@@ -7,9 +7,12 @@ the Evaluator's.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from ..text_files.lines import content
@@ -26,6 +29,8 @@ __all__ = ["CorpusScore", "ExportedModel", "LineScore", "load_model", "score_lin
 # Lines and bytes read before they are scored: enough to find lines of similar length, little to hold.
 WINDOW_LINES = 1000
 WINDOW_BYTES = 1_000_000
+# Each holds the logits of its batch.
+MOST_CALLS_AT_ONCE = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,15 +137,28 @@ def score_together(
     lengths = [len(text) for text in texts]
     if contexts is not None:
         lengths = [length + len(context) for length, context in zip(lengths, contexts, strict=True)]
-    for rows in batches_by_length(lengths, batch_bytes):
+
+    def outputs_of(rows: np.ndarray) -> dict[str, np.ndarray]:
         text = tf.constant([texts[row] for row in rows], tf.string)
         if contexts is None:
-            outputs = model.call(SCORE, text=text)
-        else:
-            context = tf.constant([contexts[row] for row in rows], tf.string)
-            outputs = model.call(SCORE_IN_CONTEXT, text=text, context=context)
-        scores.update(zip(rows.tolist(), EvaluationSums.each_of_outputs(outputs), strict=True))
+            return model.call(SCORE, text=text)
+        context = tf.constant([contexts[row] for row in rows], tf.string)
+        return model.call(SCORE_IN_CONTEXT, text=text, context=context)
+
+    batches = list(batches_by_length(lengths, batch_bytes))
+    with ThreadPoolExecutor(_calls_at_once()) as threads:
+        for rows, outputs in zip(batches, threads.map(outputs_of, batches), strict=True):
+            scores.update(zip(rows.tolist(), EvaluationSums.each_of_outputs(outputs), strict=True))
     return [scores[row] for row in range(len(texts))]
+
+
+def _calls_at_once() -> int:
+    """Returns how many calls of the model run side by side.
+
+    A step of an LSTM does not keep several cores busy: on two cores, two calls at once are 1.27 times as fast.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MOST_CALLS_AT_ONCE, cores)
 
 
 def numbered_texts(lines: Iterable[bytes]) -> Iterator[Text]:
