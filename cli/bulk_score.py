@@ -47,8 +47,8 @@ def command(
     lm_oov_tokens, lm_truncated_tokens. The scores of all records and of those that were kept are printed, and are in
     scores.json.
 
-    A model that was trained with contexts reads before each line what came before it in its document, as for `tfx-lm
-    score`, and lm_context_tokens is how much. With --documents=record, a record is written once for each line of its
+    A model that was trained with contexts reads before each line what came before it in its document, as `tfx-lm score`
+    does, and lm_context_tokens is how much. With --documents=record, a record is written once for each line of its
     text, which stands in the place of the text.
     """
     with quiet_imports():

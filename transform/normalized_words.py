@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 from ..errors import SettingError, escape
 from ..text_files.normalization import Normalization, normalized, normalized_bytes
-from .vocabulary import RESERVED
-
-_SHOWN = 3
+from .reachable_words import that_never_occur
 
 
 def check_normalized(path: str, words: Sequence[bytes], normalization: Normalization) -> None:
@@ -58,10 +56,8 @@ def normalized_warning(words: Sequence[bytes], normalization: Normalization, low
     ]
     if not lost:
         return None
-    shown = ", ".join(repr(word.decode(errors="replace")) for word in lost[:_SHOWN])
     return SettingError(
-        f"{len(lost):,} of the {len(words) - len(RESERVED):,} words in {{vocabulary_file}} can never occur, such as "
-        f"{escape(shown)}: {{normalization}}={normalization} makes other words of them; write them in "
+        f"{that_never_occur(lost, words)}: {{normalization}}={normalization} makes other words of them; write them in "
         f"{normalization.upper()} in the file, or set {{normalization}} to none"
     )
 

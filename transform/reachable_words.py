@@ -61,6 +61,20 @@ def _unreachable_pieces(pieces: Sequence[bytes], kind: TokenizerKind, lowercase:
     return lost
 
 
+def that_never_occur(lost: Sequence[bytes], words: Sequence[bytes]) -> str:
+    """Returns how many words of a vocabulary never occur, and the first of them: how a warning begins.
+
+    Args:
+        lost: The words that never occur, at least one.
+        words: The vocabulary, the four reserved tokens first.
+    """
+    shown = ", ".join(repr(word.decode(errors="replace")) for word in lost[:_SHOWN])
+    return (
+        f"{len(lost):,} of the {len(words) - len(RESERVED):,} words in {{vocabulary_file}} can never occur, such as "
+        f"{escape(shown)}"
+    )
+
+
 def reachable_warning(words: Sequence[bytes], kind: TokenizerKind, lowercase: bool) -> SettingError | None:
     """Returns a warning about the words of a vocabulary that can never occur.
 
@@ -75,11 +89,9 @@ def reachable_warning(words: Sequence[bytes], kind: TokenizerKind, lowercase: bo
     lost = unreachable_words(words, kind, lowercase)
     if not lost:
         return None
-    shown = ", ".join(repr(word.decode(errors="replace")) for word in lost[:_SHOWN])
     return SettingError(
-        f"{len(lost):,} of the {len(words) - len(RESERVED):,} words in {{vocabulary_file}} can never occur, such as "
-        f"{escape(shown)}: {{tokenizer}}={kind} with {{lowercase}}={'true' if lowercase else 'false'} makes other "
-        "words of them; change the file or these settings"
+        f"{that_never_occur(lost, words)}: {{tokenizer}}={kind} with {{lowercase}}={'true' if lowercase else 'false'} "
+        "makes other words of them; change the file or these settings"
     )
 
 
