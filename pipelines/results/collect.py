@@ -55,20 +55,20 @@ def collect_summary(
         records: The run's ML Metadata.
 
     Returns:
-        The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null if the
-        Evaluator did not end, and `serving_check` (see `components.serving_check.verdict.ServingVerdict`) if the
-        ServingCheck did not, or with a warning if their files cannot be read; `spans` has the number, version and day
-        of each span that was read, from the oldest to the newest, and is null if no pattern has markers; `precision` is
-        the `value` of the Trainer's precision and the `reason` for it, null if nothing recorded it; `started_from` has
-        the `model` that the training started from, empty if none was served yet, and the number of `new_words`, and is
-        null without `trainer.warm_start`; `drift` stands there with a threshold of `drift` only: the model that the
-        text was `compared_with`, or why it is `unmeasured`; `tokens_per_line`, `unknown_share` and `length_shares`,
-        each `before` and `now`; and the `anomalies`, one sentence each; `pushed_model` is null if nothing was pushed,
-        or if the version that a cached Pusher pushed is gone, with a warning; `pieces_per_word` stands there with
-        subwords only; `report` is null if no report was written; `pruned` is null, since the pruning comes after this
-        (see `pruned.Pruned`); `tuner` stands there with `tuner.trials` only: for each trial its `values` by option of
-        the trainer, its lowest validation `perplexity`, null if it failed, its `failure` and its `seconds`. Losses are
-        in nats.
+        The content of `summary.json`. `evaluation`, `baseline`, `change`, `slices` and `gate` are null if the Evaluator
+        did not end, and `serving_check` (see `components.serving_check.verdict.ServingVerdict`) if the ServingCheck did
+        not; what a node's files should have and cannot be read is left out, with a warning; `spans` has the number,
+        version and day of each span that was read, from the oldest to the newest, and is null if no pattern has
+        markers; `precision` is the `value` of the Trainer's precision and the `reason` for it, null if nothing recorded
+        it; `started_from` has the `model` that the training started from, empty if none was served yet, and the number
+        of `new_words`, and is null without `trainer.warm_start`; `drift` stands there with a threshold of `drift` only:
+        the model that the text was `compared_with`, or why it is `unmeasured`; `tokens_per_line`, `unknown_share` and
+        `length_shares`, each `before` and `now`; and the `anomalies`, one sentence each; `pushed_model` is null if
+        nothing was pushed, or if the version that a cached Pusher pushed is gone, with a warning; `pieces_per_word`
+        stands there with subwords only; `report` is null if no report was written; `pruned` is null, since the pruning
+        comes after this (see `pruned.Pruned`); `tuner` stands there with `tuner.trials` only: for each trial its
+        `values` by option of the trainer, its lowest validation `perplexity`, null if it failed, its `failure` and its
+        `seconds`. Losses are in nats.
     """
     ended = {node.id for node in nodes if node.state in ("COMPLETE", "CACHED")}
 
@@ -77,21 +77,20 @@ def collect_summary(
 
     evaluation, check = output("Evaluator", "evaluation"), output("ServingCheck", "blessing")
     model_run = output("Trainer", "model_run")
-    examples, graph = output("Transform", "transformed_examples"), output("Transform", "transform_graph")
-    pieces = None if examples is None or graph is None else _pieces_per_word(examples.uri, graph.uri)
-    anomalies = output("DriftValidator", "anomalies")
-    drift = None if anomalies is None else _readable(_drift, anomalies.uri)
-    tuner_results = output("Tuner", "tuner_results")
-    trials = None if tuner_results is None else _readable(lambda uri: read_trials(uri, yaml_key), tuner_results.uri)
+    graph = output("Transform", "transform_graph")
     pushed, report = output("Pusher", "pushed_model"), output("Report", "report")
     pushed_model = None if pushed is None else pushed_folder(pushed)
     warnings = _warnings(config, records)
     told = functools.partial(_told, config, warnings)
-    results = dict.fromkeys(_SCORES)
-    if evaluation is not None:
-        results = told("Evaluator", "scores", summarize_scores, evaluation.uri) or results
-    gate = None if evaluation is None else told("Evaluator", "verdict", _gate, evaluation.uri)
-    served = None if check is None else told("ServingCheck", "verdict", _serving_verdict, check.uri)
+    pieces_of = functools.partial(_pieces_per_word, None if graph is None else graph.uri)
+    pieces = told("Transform", "pieces per word", pieces_of, output("Transform", "transformed_examples"))
+    drift = told("DriftValidator", "drift", _drift, output("DriftValidator", "anomalies"))
+    trials = told("Tuner", "trials", _trials, output("Tuner", "tuner_results"))
+    results = told("Evaluator", "scores", summarize_scores, evaluation) or dict.fromkeys(_SCORES)
+    gate = told("Evaluator", "verdict", _gate, evaluation)
+    served = told("ServingCheck", "verdict", _serving_verdict, check)
+    precision = told("Trainer", "precision", read_precision, model_run)
+    started_from = told("Trainer", "starting model", read_started_from, model_run)
     if results["evaluation"] is not None:
         warnings += [warning.with_names(yaml_key) for warning in score_warnings(results["evaluation"])]
     if pushed_model is not None and not Path(pushed_model).is_dir():
@@ -111,8 +110,7 @@ def collect_summary(
                     f"{pushed_model}, which the Pusher pushed, is damaged ({problem}): servers cannot load it; "
                     f"`tfx-lm push {config.output}` pushes it again"
                 )
-    if report is not None:
-        warnings += _readable(_warnings_of_report, report.uri) or []
+    warnings += told("Report", "warnings", _warnings_of_report, report) or []
     return {
         "schema": SCHEMA,
         "run_id": run_id,
@@ -129,8 +127,8 @@ def collect_summary(
         **({} if pieces is None else {"pieces_per_word": round(pieces, 4)}),
         **({} if drift is None else {"drift": drift}),
         **({} if trials is None else {"tuner": trials}),
-        "precision": None if model_run is None else _recorded(read_precision, model_run.uri),
-        "started_from": None if model_run is None else _recorded(read_started_from, model_run.uri),
+        "precision": None if precision is None else precision._asdict(),
+        "started_from": None if started_from is None else started_from._asdict(),
         "serving_check": served,
         "pushed_model": pushed_model,
         "report": None if report is None else page_path(report.uri),
@@ -145,16 +143,17 @@ def _spans(examples: metadata_store_pb2.Artifact | None) -> list[dict[str, Any]]
     return spans
 
 
-def _pieces_per_word(transformed_examples: str, transform_graph: str) -> float | None:
-    try:
-        pieces = held_out_pieces_per_word(transformed_examples, transform_graph)
-    except (OSError, ValueError, tf.errors.OpError):
-        return None  # As in `_readable`.
+def _pieces_per_word(transform_graph: str | None, transformed_examples: str) -> float | None:
+    pieces = None if transform_graph is None else held_out_pieces_per_word(transformed_examples, transform_graph)
     return None if pieces is None or math.isnan(pieces) else pieces
 
 
 def _drift(uri: str) -> dict[str, Any]:
     return Drift.read(uri).as_json(yaml_key)
+
+
+def _trials(uri: str) -> Any:
+    return read_trials(uri, yaml_key)
 
 
 def _gate(uri: str) -> dict[str, Any]:
@@ -171,38 +170,33 @@ def _serving_verdict(uri: str) -> dict[str, Any]:
 
 
 def _warnings_of_report(uri: str) -> list[str]:
-    with tf.io.gfile.GFile(warnings_path(posixpath.dirname(page_path(uri)))) as file:
+    path = warnings_path(posixpath.dirname(page_path(uri)))
+    if not tf.io.gfile.exists(path):  # An earlier release wrote none; a file that was deleted is found before a run.
+        return []
+    with tf.io.gfile.GFile(path) as file:
         return messages(json.load(file), yaml_key)
 
 
 def _told(
-    config: PipelineConfig, warnings: list[str], node: str, what: str, read: Callable[[str], Any], uri: str
+    config: PipelineConfig,
+    warnings: list[str],
+    node: str,
+    what: str,
+    read: Callable[[str], Any],
+    artifact: metadata_store_pb2.Artifact | None,
 ) -> Any:
-    """Returns what decides about a model; None, with a warning, if it cannot be read."""
+    """Returns what a node recorded; None without an artifact, and, with a warning, if it cannot be read."""
+    if artifact is None:
+        return None
     try:
-        return read(uri)
+        return read(artifact.uri)
     except Exception as error:  # A damaged file can be wrong in any way, and must not cost the summary.
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         warnings.append(
-            f"{uri}: the {what} of the {node} cannot be read ({reason}), and so is not in this summary; "
+            f"{artifact.uri}: the {what} of the {node} cannot be read ({reason}), and so is not in this summary; "
             f"run again with --output {config.output}: the {node} then makes it again"
         )
         return None
-
-
-def _readable(read: Callable[[str], Any], uri: str) -> Any:
-    """Returns what a node recorded; None if it cannot be read."""
-    try:
-        return read(uri)
-    except (ValueError, KeyError, TypeError, tf.errors.OpError):
-        # A damaged file must not cost the summary of a run that is done.
-        return None
-
-
-def _recorded(read: Callable[[str], Any], model_run_uri: str) -> dict[str, Any] | None:
-    """Returns what the Trainer recorded, as a mapping."""
-    found = _readable(read, model_run_uri)
-    return None if found is None else found._asdict()
 
 
 def _warnings(config: PipelineConfig, records: RunRecords) -> list[str]:

@@ -273,22 +273,46 @@ def test_drift_is_in_the_summary_and_on_the_terminal(tmp_path):
     assert "No drift is measured: no model of other text is served yet.\n" in printed(summary)
 
 
-@pytest.mark.parametrize("content", ["{", None])
-def test_damaged_records_of_a_node_do_not_cost_the_summary(tmp_path, content):
-    nodes = [("DriftValidator", "anomalies", "drift.json"), ("Tuner", "tuner_results", "trials.json"),
-             ("Report", "report", "warnings.json")]  # fmt: skip
+# The nodes that record what is neither a score nor a verdict, the record's file and what it is called.
+RECORDS = {
+    ("DriftValidator", "anomalies"): ("drift.json", "drift"),
+    ("Tuner", "tuner_results"): ("trials.json", "trials"),
+    ("Trainer", "model_run"): ("training.json", "precision"),
+    ("Transform", "transformed_examples"): ("ids.gz", "pieces per word"),
+    ("Report", "report"): ("warnings.json", "warnings"),
+}
+
+
+def summary_of_records(folder, content):
+    """A run's summary whose records all have this content; None: their files are missing."""
     artifacts = {}
-    for node, key, file in nodes:
-        (tmp_path / key).mkdir()
+    for (node, key), (file, _) in RECORDS.items():
+        (folder / key).mkdir()
         if content is not None:
-            (tmp_path / key / file).write_text(content)
-        artifacts[node, key] = metadata_store_pb2.Artifact(uri=str(tmp_path / key))
+            (folder / key / file).write_text(content)
+        artifacts[node, key] = metadata_store_pb2.Artifact(uri=str(folder / key))
+    artifacts["Transform", "transform_graph"] = artifacts["Transform", "transformed_examples"]
     records = SimpleNamespace(output=lambda node, key: artifacts.get((node, key)))
-    summary = collect_summary(CONFIG, "run", [NodeResult(node, "COMPLETE", 0.1) for node, _, _ in nodes], records)
-    assert summary["warnings"] == []
+    return collect_summary(CONFIG, "run", [NodeResult(node, "COMPLETE", 0.1) for node, _ in RECORDS], records)
+
+
+def test_damaged_records_of_nodes_cost_a_line_each_and_not_the_summary(tmp_path):
+    summary = summary_of_records(tmp_path, "{")
+    told = [warning.split(" cannot be read (")[0] for warning in summary["warnings"]]
+    lost = {f"{tmp_path}/{key}: the {what} of the {node}" for (node, key), (_, what) in RECORDS.items()}
+    assert set(told) == lost | {f"{tmp_path}/model_run: the starting model of the Trainer"}
+    assert len(told) == 6
+    assert f"run again with --output {CONFIG.output}: the Tuner then makes it again" in " ".join(summary["warnings"])
+    assert [name for name in ("drift", "tuner", "pieces_per_word") if name in summary] == []
+    assert (summary["precision"], summary["started_from"]) == (None, None)
     assert summary["report"] == f"{tmp_path}/report/index.html"
-    assert "drift" not in summary
     assert f"Report: {tmp_path}/report/index.html" in printed(summary)
+
+
+def test_records_that_an_earlier_release_did_not_write_are_no_damage(tmp_path):
+    """It wrote no warnings of a report; TFX's own Trainer writes no `training.json`."""
+    told = [warning.split(" of the ")[1].split()[0] for warning in summary_of_records(tmp_path, None)["warnings"]]
+    assert sorted(told) == ["DriftValidator", "Transform", "Tuner"]
 
 
 METRICS, BLESSED, SERVED = "metrics-00000-of-00001.tfrecord", "verdict.json", "serving_check.json"
