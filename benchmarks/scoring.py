@@ -1,16 +1,20 @@
-"""Words per second of `tfx-lm score` and of a loop in PyTorch over the same model.
+"""Words per second of `tfx-lm score` and `tfx-lm compare`, and of loops in PyTorch over the same models.
 
     make bench-scoring [DATA=FILE]
 
-The peers, each a process, score the same file of lines (those of DATA, again and again) and take turns:
+The peers, each a process, read the same file of lines (those of DATA, again and again) and take turns:
 
-    score    what `tfx-lm score` does, without its start: lines, the signature `score`, a JSON line for each
-    pytorch  the same in PyTorch: split, ids by a dictionary, sentences of similar length in batches, `no_grad`
+    score            what `tfx-lm score` does, without its start: lines, the signature `score`, a JSON line for each
+    pytorch_score    the same in PyTorch: split, ids by a dictionary, sentences of similar length in batches, `no_grad`
+    compare          what `tfx-lm compare` does, without its start: both models' scores of each line, and their slices
+    pytorch_compare  both models' nats of each line in PyTorch, and the difference with its 95 % interval
 
-Both have the same weights, and the benchmark fails unless they find the same tokens and perplexity. Prints a table,
+All have the same weights (the two models that are compared, too), and the benchmark fails unless they find the same
+tokens and perplexity. Tokens are those of the text, which `compare` scores twice. Prints a table,
 writes benchmarks/out/scoring.json.
 """
 
+import functools
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -27,11 +31,12 @@ from shared.corpus import read_lines
 from shared.model import build_model
 from shared.options import benchmark_options
 from shared.report import Report, describe_machine, figures_table
-from shared.rounds import take_turns
+from shared.rounds import take_turns, warm_up
 from shared.worker import Worker
 from tfx_lm.transform.options import TextOptions
 
 NAME = "scoring"
+WORKS = ("score", "compare")
 TORCH_PYTHON = Path(__file__).parents[1] / ".cache" / "torch" / "bin" / "python"
 # Words are what white space divides, which takes PyTorch's side one call.
 TEXT_OPTIONS = TextOptions(tokenizer="whitespace", lowercase=False, max_length=1000)
@@ -81,7 +86,7 @@ def table(figures: Mapping[str, Any]) -> Table:
     "--torch-python", default=str(TORCH_PYTHON), help="An interpreter with PyTorch.  [default: what make installs]"
 )
 def main(data: Path | None, rounds: int, output: Path, tokens: int, torch_python: str) -> None:
-    """Measures the scoring of lines."""
+    """Measures the scoring of lines and the comparison of two models."""
     machine, console = describe_machine(), Console()
     lines = read_lines(data)
     with tempfile.TemporaryDirectory() as name:
@@ -98,9 +103,12 @@ def main(data: Path | None, rounds: int, output: Path, tokens: int, torch_python
                 python=torch_python, environment=ALLOCATOR,
             ) as theirs,
         ):  # fmt: skip
-            peers = {"score": ours.ask, "pytorch": theirs.ask}
-            for work in peers.values():
-                work()
+            peers = {
+                name: functools.partial(worker.ask, work=work)
+                for work in WORKS
+                for name, worker in ((work, ours), (f"pytorch_{work}", theirs))
+            }
+            warm_up(peers, console)
             answers = take_turns(peers, rounds, console)
     check_equal(answers)
     figures = {
@@ -112,7 +120,7 @@ def main(data: Path | None, rounds: int, output: Path, tokens: int, torch_python
         for peer, of_peer in answers.items()
     }
     medians = {peer: statistics.median(summary["rates"]) for peer, summary in figures.items()}
-    ratios = {"score_vs_pytorch": medians["score"] / medians["pytorch"]}
+    ratios = {f"{work}_vs_pytorch": medians[work] / medians[f"pytorch_{work}"] for work in WORKS}
     Report(NAME, ratios, {**figures, "rounds": rounds}, machine).publish([table(figures)], output, console)
 
 

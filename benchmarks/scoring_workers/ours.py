@@ -1,4 +1,4 @@
-"""Peer: what `tfx-lm score` does with a file of lines."""
+"""Peer: what `tfx-lm score` and `tfx-lm compare` do with a file of lines."""
 
 import json
 import os
@@ -7,25 +7,41 @@ import time
 from pathlib import Path
 
 from shared.answers import Answers
-from tfx_lm.exported.scoring import CorpusScore, load_model, score_lines
+from tfx_lm.exported.comparison import compare_models
+from tfx_lm.exported.gate_options import GateOptions
+from tfx_lm.exported.scoring import CorpusScore, ExportedModel, load_model, score_lines
+from tfx_lm.exported.sums import EvaluationSums
+
+
+def scored(scorer: ExportedModel, text: Path) -> EvaluationSums:
+    """Returns the sums of all lines; each is printed as JSON."""
+    total = CorpusScore.empty()
+    with text.open("rb") as lines, Path(os.devnull).open("w") as printed:
+        for line in score_lines(scorer, lines):
+            total += CorpusScore.from_line(line)
+            printed.write(json.dumps(line.as_json()) + "\n")
+    return total.sums
+
+
+def compared(candidate: ExportedModel, baseline: ExportedModel, text: Path) -> EvaluationSums:
+    """Returns the sums of the candidate; the comparison is printed as JSON."""
+    gate = GateOptions(max_perplexity=1e6)
+    with text.open("rb") as lines, Path(os.devnull).open("w") as printed:
+        comparison = compare_models(candidate, baseline, lines)
+        verdict = comparison.as_json(gate.tolerance, gate.slice_tolerance, gate.slice_min_sentences)
+        printed.write(json.dumps(verdict) + "\n")
+    return comparison.total.candidate.totals
 
 
 def main(model: str, text: str) -> None:
-    """Scores the file once for each question."""
+    """Reads the file once for each question, whose `work` is `score` or `compare`."""
     answers = Answers()
-    scorer = load_model(model)
-    for _ in sys.stdin:
+    candidate, baseline = load_model(model), load_model(model)
+    for question in sys.stdin:
+        compares = json.loads(question)["work"] == "compare"
         begin = time.perf_counter()
-        total = CorpusScore.empty()
-        with Path(text).open("rb") as lines, Path(os.devnull).open("w") as printed:
-            for line in score_lines(scorer, lines):
-                total += CorpusScore.from_line(line)
-                printed.write(json.dumps(line.as_json()) + "\n")
-        answers.send(
-            seconds=time.perf_counter() - begin,
-            tokens=int(total.sums.tokens),
-            perplexity=total.sums.perplexity,
-        )
+        sums = compared(candidate, baseline, Path(text)) if compares else scored(candidate, Path(text))
+        answers.send(seconds=time.perf_counter() - begin, tokens=int(sums.tokens), perplexity=sums.perplexity)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Peer: the same model in PyTorch, as a careful user writes it. It needs nothing of this package."""
+"""Peer: the same models in PyTorch, as a careful user writes it. It needs nothing of this package."""
 
 import json
 import math
@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import torch
@@ -15,13 +16,16 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_sequence
 
+# Embedding, output bias and LSTM layers.
+Model = tuple[torch.Tensor, torch.Tensor, nn.LSTM]
+
 UNKNOWN, START, END = 1, 2, 3
 # Lines that are sorted by length together, and positions of a batch.
 WINDOW, POSITIONS = 1000, 2048
 
 
-def build(weights: str) -> tuple[torch.Tensor, torch.Tensor, nn.LSTM]:
-    """Returns embedding, output bias and LSTM layers; both libraries have their gates in the same order."""
+def build(weights: str) -> Model:
+    """Returns a model; both libraries have their gates in the same order."""
     arrays = {name: torch.from_numpy(value) for name, value in np.load(weights).items()}
     layers = sum(name.endswith("_recurrent_kernel") for name in arrays)
     units = arrays["lstm_0_recurrent_kernel"].shape[0]
@@ -61,33 +65,55 @@ def score(window: list[list[int]], embedding: torch.Tensor, bias: torch.Tensor, 
     return nats
 
 
+def scored(windows: Iterator[list[list[int]]], model: Model, printed: TextIO) -> tuple[float, int]:
+    """Prints a line of JSON for each sentence; returns all nats and tokens."""
+    total, tokens, number = 0.0, 0, 0
+    for window in windows:
+        for nats, line in zip(score(window, *model), window, strict=True):
+            number += 1
+            total += nats
+            tokens += len(line)
+            perplexity = math.exp(nats / len(line))
+            values = {"line": number, "log_probability": -nats, "tokens": len(line), "perplexity": perplexity}
+            printed.write(json.dumps(values) + "\n")
+    return total, tokens
+
+
+def compared(
+    windows: Iterator[list[list[int]]], candidate: Model, baseline: Model, printed: TextIO
+) -> tuple[float, int]:
+    """Prints the difference of two models in nats a token, with its 95 % interval; returns what `scored` returns."""
+    nats, lengths = [], []
+    for window in windows:
+        nats += list(zip(score(window, *candidate), score(window, *baseline), strict=True))
+        lengths += [len(line) for line in window]
+    pairs, tokens = np.array(nats), np.array(lengths)
+    differences = pairs[:, 0] - pairs[:, 1]
+    mean = differences.sum() / tokens.sum()
+    error = math.sqrt(np.square(differences - mean * tokens).sum()) / tokens.sum()
+    printed.write(json.dumps({"difference": mean, "ci95": [mean - 1.96 * error, mean + 1.96 * error]}) + "\n")
+    return float(pairs[:, 0].sum()), int(tokens.sum())
+
+
 def main(weights: str, vocabulary: str, text: str) -> None:
-    """Scores the file once for each question."""
+    """Reads the file once for each question, whose `work` is `score` or `compare`."""
     answers = Answers()
     torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
-    model = build(weights)
+    candidate, baseline = build(weights), build(weights)
     with Path(vocabulary).open(encoding="utf-8") as words:
         ids = {word.rstrip("\n"): number for number, word in enumerate(words)}
     # The names of the reserved ids are unknown words in a text.
     ids = {word: number if number > END else UNKNOWN for word, number in ids.items()}
-    for _ in sys.stdin:
+    for question in sys.stdin:
+        compares = json.loads(question)["work"] == "compare"
         begin = time.perf_counter()
-        total, tokens = 0.0, 0
         with Path(text).open(encoding="utf-8") as lines, Path(os.devnull).open("w") as printed:
             read = [[*(ids.get(word, UNKNOWN) for word in line.split()), END] for line in lines]
-            for first in range(0, len(read), WINDOW):
-                window = read[first : first + WINDOW]
-                for number, (nats, line) in enumerate(zip(score(window, *model), window, strict=True), first + 1):
-                    total += nats
-                    tokens += len(line)
-                    perplexity = math.exp(nats / len(line))
-                    values = {"line": number, "log_probability": -nats, "tokens": len(line), "perplexity": perplexity}
-                    printed.write(json.dumps(values) + "\n")
-        answers.send(
-            seconds=time.perf_counter() - begin,
-            tokens=tokens,
-            perplexity=math.exp(total / tokens),
-        )
+            windows = (read[first : first + WINDOW] for first in range(0, len(read), WINDOW))
+            total, tokens = (
+                compared(windows, candidate, baseline, printed) if compares else scored(windows, candidate, printed)
+            )
+        answers.send(seconds=time.perf_counter() - begin, tokens=tokens, perplexity=math.exp(total / tokens))
 
 
 if __name__ == "__main__":
