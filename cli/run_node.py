@@ -14,7 +14,7 @@ from ..components.trainer.cluster import Cluster
 from ..errors import SettingError
 from ..exit_codes import NODE_FAILED, NODE_SKIPPED
 from ..pipelines.errors import ConfigurationError
-from ..pipelines.late_packages import packages_late
+from ..pipelines.late_packages import NEEDED, packages_late
 from ..pipelines.nodes.node_result import ALREADY_DONE
 from ..pipelines.nodes.supervisor import Ended, supervise
 from ..pipelines.storage_failure import storage_failure
@@ -76,7 +76,7 @@ def ending_signals() -> set[signal.Signals]:
 def _run(file: Path, node_id: str, run_id: str, parameters: str, again: bool, cluster: Cluster | None = None) -> int:
     with quiet_imports():
         with packages_late():
-            import_uncollected("tfx_lm.pipelines.nodes.node_command", "tfx.types.standard_component_specs")
+            import_uncollected(*NEEDED)
         from ..pipelines.nodes.node_command import places, run_node_of_file
     if cluster is not None:
         from ..pipelines.nodes.worker_command import trainer_of_file

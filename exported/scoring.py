@@ -7,9 +7,7 @@ the Evaluator's.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from ..text_files.lines import content
 from ..text_files.text import Text
 from .additive import Additive
 from .batches import MAX_PADDED_BYTES, batches_by_length
+from .calls_at_once import call_for_each
 from .exported_model import ExportedModel, load_model
 from .json_values import json_values
 from .signatures import SCORE, SCORE_IN_CONTEXT
@@ -29,8 +28,6 @@ __all__ = ["CorpusScore", "ExportedModel", "LineScore", "load_model", "score_lin
 # Lines and bytes read before they are scored: enough to find lines of similar length, little to hold.
 WINDOW_LINES = 1000
 WINDOW_BYTES = 1_000_000
-# Each holds the logits of its batch.
-MOST_CALLS_AT_ONCE = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,20 +142,9 @@ def score_together(
         context = tf.constant([contexts[row] for row in rows], tf.string)
         return model.call(SCORE_IN_CONTEXT, text=text, context=context)
 
-    batches = list(batches_by_length(lengths, batch_bytes))
-    with ThreadPoolExecutor(_calls_at_once()) as threads:
-        for rows, outputs in zip(batches, threads.map(outputs_of, batches), strict=True):
-            scores.update(zip(rows.tolist(), EvaluationSums.each_of_outputs(outputs), strict=True))
+    for rows, outputs in call_for_each(outputs_of, batches_by_length(lengths, batch_bytes)):
+        scores.update(zip(rows.tolist(), EvaluationSums.each_of_outputs(outputs), strict=True))
     return [scores[row] for row in range(len(texts))]
-
-
-def _calls_at_once() -> int:
-    """Returns how many calls of the model run side by side.
-
-    A step of an LSTM does not keep several cores busy: on two cores, two calls at once are 1.27 times as fast.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MOST_CALLS_AT_ONCE, cores)
 
 
 def numbered_texts(lines: Iterable[bytes]) -> Iterator[Text]:

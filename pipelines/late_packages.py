@@ -19,6 +19,8 @@ from types import ModuleType
 from typing import Any
 
 LATE = ("tensorflow_data_validation", "tensorflow_model_analysis", "tfx.components")
+# What every node needs, to be imported in a block of `packages_late`.
+NEEDED = ("tfx_lm.pipelines.nodes.node_command", "tfx.types.standard_component_specs")
 # What runs before any of the others: in TFX 1.21 it gives TFMA 0.48 what that lacks, `tfma.EvalConfig` among it.
 FIRST = "tfx.components"
 
@@ -54,12 +56,41 @@ class _Finder(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname not in LATE:
-            return None
+            return None if self.delays else self._below_delayed(fullname)
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
             runs = fullname in self.delayed or not self.delays
             spec.loader = _Running(spec.loader, self) if runs else _Delaying(spec.loader, self)
         return spec
+
+    def _below_delayed(self, fullname: str) -> ModuleSpec | None:
+        """Runs the package above a module before the module, as ever, and not when the module asks for it.
+
+        Without this, a module of a package that was imported late would be half imported when the package, which it
+        asks for, imports it, too.
+        """
+        above = next((name for name in LATE if fullname.startswith(f"{name}.")), None)
+        if above not in self.delayed:
+            return None
+        _run(self.delayed[above])
+        module = sys.modules.get(fullname)
+        spec = None if module is None else module.__spec__
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Imported(spec.loader)
+        return spec
+
+
+class _Imported(Loader):
+    """Gives a module that has been imported meanwhile."""
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return sys.modules[spec.name]
+
+    def exec_module(self, module: ModuleType) -> None:
+        _restore(module, self._loader)
 
 
 class _Delaying(Loader):

@@ -20,6 +20,7 @@ import tensorflow_model_analysis as tfma
 from apache_beam.utils import shared
 
 from ...exported.batches import batches_by_length
+from ...exported.calls_at_once import call_for_each
 from ...exported.signatures import EVALUATE
 from ...exported.slices import derived, groups
 from ...exported.sums import CONTEXT_TOKENS, MODEL_OUTPUTS
@@ -140,8 +141,11 @@ def evaluate(model: Any, examples: np.ndarray) -> dict[str, np.ndarray]:
     """
     signature = model.signatures[EVALUATE]
     results = {name: np.zeros(len(examples), np.float32) for name in MODEL_OUTPUTS}
-    for rows in batches_by_length([len(example) for example in examples]):
-        outputs = signature(examples=tf.constant(examples[rows], tf.string))
+
+    def outputs_of(rows: np.ndarray) -> dict[str, tf.Tensor]:
+        return signature(examples=tf.constant(examples[rows], tf.string))
+
+    for rows, outputs in call_for_each(outputs_of, batches_by_length([len(example) for example in examples])):
         if CONTEXT_TOKENS in outputs:
             results.setdefault(CONTEXT_TOKENS, np.zeros(len(examples), np.float32))
         for name in results:

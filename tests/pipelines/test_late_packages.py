@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 import types
+from pathlib import Path
 
 import pytest
+import tfx_lm
 from helpers.programs import program
 from tfx_lm.pipelines import late_packages
 from tfx_lm.pipelines.late_packages import LATE, packages_late
@@ -30,6 +32,8 @@ def late_example(tmp_path, monkeypatch):
     (folder / "inner.py").write_text("value = 41\n")
     (folder / "alone.py").write_text("import late_example\nvalue = 1\n")
     (folder / "later.py").write_text("from late_example import value\n")
+    (folder / "asking.py").write_text("import late_example\nvalue = late_example.value + 1\n")
+    (folder / "asked.py").write_text("from late_example import asking\ntwice = 2 * asking.value\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(late_packages, "LATE", ("late_example",))
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
@@ -63,6 +67,16 @@ def test_a_module_below_finds_its_names_later(late_example):
     import late_example.later
 
     assert (late_example.later.value, late_example.runs) == (42, 1)
+
+
+def test_it_runs_before_a_module_below_that_it_imports_itself(late_example):
+    """The module would be half imported if it ran when that asks for the package."""
+    init = Path(late_example.__file__)
+    init.write_text(f"{init.read_text()}from late_example import asked\nfour = asked.twice\n")
+    import late_example.asking
+
+    assert (late_example.asking.value, late_example.four, late_example.runs) == (43, 86, 1)
+    assert sys.modules["late_example.asking"] is late_example.asking
 
 
 def test_a_name_that_it_lacks_is_an_error_as_ever(late_example):
@@ -119,6 +133,22 @@ def test_another_package_runs_before_one_that_nobody_imported_late(tmp_path, mon
     assert (plain_example.value, plain_example.added) == (1, 2)
     for name in ("plain_example", "first_example"):
         del sys.modules[name]
+
+
+@pytest.mark.slow
+def test_each_executor_and_driver_is_imported_first():
+    """A process of `tfx-lm run-node` imports those of its node alone. Here each is imported in a fork of its own."""
+    components = Path(tfx_lm.__file__).parent / "components"
+    ours = [
+        f"tfx_lm.components.{path.parent.name}.{path.stem}"
+        for kind in ("executor", "driver")
+        for path in components.glob(f"*/{kind}.py")
+    ]
+    assert len(ours) > 12
+    stock = [f"tfx.components.{name}.executor" for name in ("statistics_gen", "schema_gen", "example_validator")]
+    done = subprocess.run(program("late_executors", *sorted(ours), *stock), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [], done.stderr
 
 
 @pytest.mark.slow

