@@ -204,6 +204,32 @@ def test_of_many_keystrokes_the_last_counts(page):
     expect_words(page, ("the", "1.0"), ("cat", "1.0"), ("the", "2.0"), ("cat", "1.0"), ("⏎", "1.0"))
 
 
+def test_a_context_is_asked_for_if_the_model_reads_one(page, chromium, start_server, save_table_model, bigram_table):
+    sync_api.expect(page.locator("#version")).to_have_text("version 7")
+    assert page.locator("#context").is_hidden()
+    server = start_server(save_table_model(*bigram_table, context_tokens=3))
+    in_document, asked = chromium.new_page(), []
+    in_document.on(
+        "request", lambda request: asked.append(json.loads(request.post_data)) if request.post_data else None
+    )
+    in_document.goto(server.url)
+    in_document.fill("#text", "the cat dog")
+    cells = in_document.locator("#candidates td", has_text="%")
+    sync_api.expect(cells).to_have_text(["12.50 %"] * 2)
+    asked.clear()
+    in_document.fill("#context", "one line\n")
+    # Each word of the context adds one to the table model's log-probabilities.
+    sync_api.expect(cells).to_have_text([f"{12.5 * math.e**2:.2f} %"] * 2)
+    given = {"text": ["the cat dog"], "context": ["one line\n"]}
+    assert sorted(asked, key=lambda body: body["signature_name"]) == [
+        {"signature_name": "next_word_in_context", "inputs": {**given, "k": 10}},
+        {"signature_name": "score_in_context", "inputs": given},
+    ]
+    in_document.fill("#context", "")
+    sync_api.expect(cells).to_have_text(["12.50 %"] * 2)
+    in_document.close()
+
+
 def test_a_byte_models_candidates_are_characters(chromium, start_server, save_table_model, bigram_table):
     model = save_table_model(["<0x61>", "<0xC3>"], bigram_table[1])
     (Path(model) / FILE).parent.mkdir()
