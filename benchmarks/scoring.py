@@ -59,12 +59,17 @@ def write_weights(model: Path, path: Path) -> None:
 
 
 def check_equal(answers: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Fails unless all peers scored the same tokens with the same perplexity.
+    """Fails unless all peers scored the same tokens with the same perplexity of each model.
 
     Raises:
         click.ClickException: They did not.
     """
-    each = {(answer["tokens"], answer["perplexity"]) for of_peer in answers.values() for answer in of_peer}
+    each = {
+        (answer["tokens"], perplexity)
+        for of_peer in answers.values()
+        for answer in of_peer
+        for perplexity in answer["perplexities"]
+    }
     tokens, perplexities = {token for token, _ in each}, [perplexity for _, perplexity in each]
     if len(tokens) > 1 or max(perplexities) > (1 + EQUAL) * min(perplexities):
         raise click.ClickException(f"the peers did not score alike: (tokens, perplexity) are {sorted(each)}")
@@ -115,7 +120,7 @@ def main(data: Path | None, rounds: int, output: Path, tokens: int, torch_python
         peer: {
             "rates": [answer["tokens"] / answer["seconds"] for answer in of_peer],
             "tokens": of_peer[-1]["tokens"],
-            "perplexity": of_peer[-1]["perplexity"],
+            "perplexity": of_peer[-1]["perplexities"][0],
         }
         for peer, of_peer in answers.items()
     }

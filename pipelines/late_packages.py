@@ -56,41 +56,44 @@ class _Finder(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname not in LATE:
-            return None if self.delays else self._below_delayed(fullname)
+            return None if self.delays else self._below_delayed(fullname, path, target)
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
             runs = fullname in self.delayed or not self.delays
             spec.loader = _Running(spec.loader, self) if runs else _Delaying(spec.loader, self)
         return spec
 
-    def _below_delayed(self, fullname: str) -> ModuleSpec | None:
-        """Runs the package above a module before the module, as ever, and not when the module asks for it.
-
-        Without this, a module of a package that was imported late would be half imported when the package, which it
-        asks for, imports it, too.
-        """
-        above = next((name for name in LATE if fullname.startswith(f"{name}.")), None)
-        if above not in self.delayed:
-            return None
-        _run(self.delayed[above])
-        module = sys.modules.get(fullname)
-        spec = None if module is None else module.__spec__
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Imported(spec.loader)
+    def _below_delayed(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+        """Finds a module below a package that was imported late: the package runs before it, as ever."""
+        above = next((name for name in LATE if fullname.startswith(f"{name}.")), "")
+        package = self.delayed.get(above)
+        spec = None if package is None else PathFinder.find_spec(fullname, path, target)
+        if package is not None and spec is not None and spec.loader is not None:
+            spec.loader = _After(spec.loader, package)
         return spec
 
 
-class _Imported(Loader):
-    """Gives a module that has been imported meanwhile."""
+class _After(Loader):
+    """Loads a module after the package above it has run, which may import it as well.
 
-    def __init__(self, loader: Loader) -> None:
+    Otherwise a module that asks for its package would be half imported when the package imports it. The package does
+    not run while the module is looked for, since Python then holds other threads back from every import.
+    """
+
+    def __init__(self, loader: Loader, package: ModuleType) -> None:
         self._loader = loader
+        self._package = package
+        self._imported: ModuleType | None = None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return sys.modules[spec.name]
+        _run(self._package)
+        self._imported = sys.modules.get(spec.name)
+        return self._imported or self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
         _restore(module, self._loader)
+        if self._imported is None:
+            self._loader.exec_module(module)
 
 
 class _Delaying(Loader):

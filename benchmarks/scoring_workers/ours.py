@@ -13,24 +13,24 @@ from tfx_lm.exported.scoring import CorpusScore, ExportedModel, load_model, scor
 from tfx_lm.exported.sums import EvaluationSums
 
 
-def scored(scorer: ExportedModel, text: Path) -> EvaluationSums:
+def scored(scorer: ExportedModel, text: Path) -> list[EvaluationSums]:
     """Returns the sums of all lines; each is printed as JSON."""
     total = CorpusScore.empty()
     with text.open("rb") as lines, Path(os.devnull).open("w") as printed:
         for line in score_lines(scorer, lines):
             total += CorpusScore.from_line(line)
             printed.write(json.dumps(line.as_json()) + "\n")
-    return total.sums
+    return [total.sums]
 
 
-def compared(candidate: ExportedModel, baseline: ExportedModel, text: Path) -> EvaluationSums:
-    """Returns the sums of the candidate; the comparison is printed as JSON."""
+def compared(candidate: ExportedModel, baseline: ExportedModel, text: Path) -> list[EvaluationSums]:
+    """Returns the sums of both models; the comparison is printed as JSON."""
     gate = GateOptions(max_perplexity=1e6)
     with text.open("rb") as lines, Path(os.devnull).open("w") as printed:
         comparison = compare_models(candidate, baseline, lines)
         verdict = comparison.as_json(gate.tolerance, gate.slice_tolerance, gate.slice_min_sentences)
         printed.write(json.dumps(verdict) + "\n")
-    return comparison.total.candidate.totals
+    return [comparison.total.candidate.totals, comparison.total.baseline.totals]
 
 
 def main(model: str, text: str) -> None:
@@ -41,7 +41,11 @@ def main(model: str, text: str) -> None:
         compares = json.loads(question)["work"] == "compare"
         begin = time.perf_counter()
         sums = compared(candidate, baseline, Path(text)) if compares else scored(candidate, Path(text))
-        answers.send(seconds=time.perf_counter() - begin, tokens=int(sums.tokens), perplexity=sums.perplexity)
+        answers.send(
+            seconds=time.perf_counter() - begin,
+            tokens=int(sums[0].tokens),
+            perplexities=[of_model.perplexity for of_model in sums],
+        )
 
 
 if __name__ == "__main__":

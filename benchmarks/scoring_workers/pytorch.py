@@ -65,8 +65,8 @@ def score(window: list[list[int]], embedding: torch.Tensor, bias: torch.Tensor, 
     return nats
 
 
-def scored(windows: Iterator[list[list[int]]], model: Model, printed: TextIO) -> tuple[float, int]:
-    """Prints a line of JSON for each sentence; returns all nats and tokens."""
+def scored(windows: Iterator[list[list[int]]], model: Model, printed: TextIO) -> tuple[list[float], int]:
+    """Prints a line of JSON for each sentence; returns the nats of all, by model, and the tokens."""
     total, tokens, number = 0.0, 0, 0
     for window in windows:
         for nats, line in zip(score(window, *model), window, strict=True):
@@ -76,12 +76,12 @@ def scored(windows: Iterator[list[list[int]]], model: Model, printed: TextIO) ->
             perplexity = math.exp(nats / len(line))
             values = {"line": number, "log_probability": -nats, "tokens": len(line), "perplexity": perplexity}
             printed.write(json.dumps(values) + "\n")
-    return total, tokens
+    return [total], tokens
 
 
 def compared(
     windows: Iterator[list[list[int]]], candidate: Model, baseline: Model, printed: TextIO
-) -> tuple[float, int]:
+) -> tuple[list[float], int]:
     """Prints the difference of two models in nats a token, with its 95 % interval; returns what `scored` returns."""
     nats, lengths = [], []
     for window in windows:
@@ -92,7 +92,7 @@ def compared(
     mean = differences.sum() / tokens.sum()
     error = math.sqrt(np.square(differences - mean * tokens).sum()) / tokens.sum()
     printed.write(json.dumps({"difference": mean, "ci95": [mean - 1.96 * error, mean + 1.96 * error]}) + "\n")
-    return float(pairs[:, 0].sum()), int(tokens.sum())
+    return pairs.sum(axis=0).tolist(), int(tokens.sum())
 
 
 def main(weights: str, vocabulary: str, text: str) -> None:
@@ -113,7 +113,11 @@ def main(weights: str, vocabulary: str, text: str) -> None:
             total, tokens = (
                 compared(windows, candidate, baseline, printed) if compares else scored(windows, candidate, printed)
             )
-        answers.send(seconds=time.perf_counter() - begin, tokens=tokens, perplexity=math.exp(total / tokens))
+        answers.send(
+            seconds=time.perf_counter() - begin,
+            tokens=tokens,
+            perplexities=[math.exp(of_model / tokens) for of_model in total],
+        )
 
 
 if __name__ == "__main__":

@@ -191,7 +191,8 @@ def _told(
     try:
         return read(artifact.uri)
     except Exception as error:  # A damaged file can be wrong in any way, and must not cost the summary.
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        # Without a remedy of its own, which is for a user of the component.
+        reason = " ".join(str(error).split()).split("; ")[0][:200] or type(error).__name__
         warnings.append(
             f"{artifact.uri}: the {what} of the {node} cannot be read ({reason}), and so is not in this summary; "
             f"run again with --output {config.output}: the {node} then makes it again"

@@ -14,13 +14,17 @@ def scoring(benchmark_module):
 
 
 def test_equal_answers(scoring):
-    scoring.check_equal({"a": [{"tokens": 5, "perplexity": 10.0}], "b": [{"tokens": 5, "perplexity": 10.0005}] * 2})
+    scoring.check_equal(
+        {"a": [{"tokens": 5, "perplexities": [10.0]}], "b": [{"tokens": 5, "perplexities": [10.0, 10.0005]}] * 2}
+    )
 
 
-@pytest.mark.parametrize("other", [{"tokens": 6, "perplexity": 10.0}, {"tokens": 5, "perplexity": 10.002}])
+@pytest.mark.parametrize(
+    "other", [{"tokens": 6, "perplexities": [10.0]}, {"tokens": 5, "perplexities": [10.0, 10.002]}]
+)
 def test_unequal_answers(scoring, other):
     with pytest.raises(click.ClickException, match="the peers did not score alike"):
-        scoring.check_equal({"a": [{"tokens": 5, "perplexity": 10.0}], "b": [other]})
+        scoring.check_equal({"a": [{"tokens": 5, "perplexities": [10.0]}], "b": [other]})
 
 
 @pytest.mark.slow
@@ -38,6 +42,7 @@ def test_our_peer_and_the_weights_for_the_other(scoring, benchmark_module, text,
         answer, compared = ours.ask(work="score"), ours.ask(work="compare")
     tokens = float(np.sum(expected["tokens"]))
     assert answer["tokens"] == tokens == sum(len(line.split()) + 1 for line in lines)
-    assert answer["perplexity"] == pytest.approx(np.exp(np.sum(expected["nll"], dtype=np.float64) / tokens), rel=1e-5)
+    (perplexity,) = answer["perplexities"]
+    assert perplexity == pytest.approx(np.exp(np.sum(expected["nll"], dtype=np.float64) / tokens), rel=1e-5)
     assert compared["tokens"] == tokens
-    assert compared["perplexity"] == pytest.approx(answer["perplexity"], rel=1e-9)
+    assert compared["perplexities"] == pytest.approx([perplexity] * 2, rel=1e-9)

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -36,20 +37,30 @@ def test_outputs_come_in_the_order_of_the_batches(cores):
 
 
 @pytest.mark.parametrize(("count", "most"), [(1, 1), (2, 2), (64, MOST_CALLS_AT_ONCE)])
-def test_no_more_calls_at_once_than_cores(cores, count, most):
+@pytest.mark.parametrize("callers", [1, 3])
+def test_as_many_calls_at_once_as_cores_whoever_calls(cores, count, most, callers):
     cores(count)
-    # As many calls as may run wait for each other; one more, or one less, would break it.
+    # As many calls as may run at once wait for each other, and then for others that should not begin.
     together, running, seen, lock = threading.Barrier(most, timeout=60), set(), [], threading.Lock()
 
     def call(rows):
         with lock:
             running.add(threading.get_ident())
-            seen.append(len(running))
         together.wait()
+        time.sleep(0.01)
         with lock:
+            seen.append(len(running))
             running.discard(threading.get_ident())
 
-    assert len(list(call_for_each(call, [np.array([row]) for row in range(2 * most)]))) == 2 * most
+    def call_for_all():
+        assert len(list(call_for_each(call, [np.array([row]) for row in range(2 * most)]))) == 2 * most
+
+    threads = [threading.Thread(target=call_for_all) for _ in range(callers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 2 * most * callers
     assert max(seen) == most
 
 

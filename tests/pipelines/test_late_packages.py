@@ -1,5 +1,7 @@
 """Packages whose `__init__.py` runs late, also those of TFX, TFDV and TFMA in the versions that are installed."""
 
+import importlib
+import importlib.util
 import json
 import pickle
 import subprocess
@@ -32,17 +34,19 @@ def late_example(tmp_path, monkeypatch):
     (folder / "inner.py").write_text("value = 41\n")
     (folder / "alone.py").write_text("import late_example\nvalue = 1\n")
     (folder / "later.py").write_text("from late_example import value\n")
-    (folder / "asking.py").write_text("import late_example\nvalue = late_example.value + 1\n")
-    (folder / "asked.py").write_text("from late_example import asking\ntwice = 2 * asking.value\n")
+    (folder / "below").mkdir()
+    (folder / "below" / "__init__.py").write_text("")
+    (folder / "below" / "asking.py").write_text("import late_example\nvalue = late_example.value + 1\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(late_packages, "LATE", ("late_example",))
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     with packages_late():
+        import late_example.below  # noqa: F401
         from late_example import alone
     assert alone.value == 1
     assert "runs" not in vars(alone.late_example)
     yield alone.late_example
-    for name in [name for name in sys.modules if name.split(".")[0] == "late_example"]:
+    for name in [name for name in sys.modules if name.startswith("late_example")]:
         del sys.modules[name]
 
 
@@ -69,14 +73,52 @@ def test_a_module_below_finds_its_names_later(late_example):
     assert (late_example.later.value, late_example.runs) == (42, 1)
 
 
-def test_it_runs_before_a_module_below_that_it_imports_itself(late_example):
-    """The module would be half imported if it ran when that asks for the package."""
+@pytest.fixture
+def runs_what_asks_for_it(late_example):
+    """`late_example.below.asking` asks for the package, which imports it."""
     init = Path(late_example.__file__)
-    init.write_text(f"{init.read_text()}from late_example import asked\nfour = asked.twice\n")
-    import late_example.asking
+    init.write_text(f"{init.read_text()}from late_example.below import asking\ntwice = 2 * asking.value\n")
+    return late_example
 
-    assert (late_example.asking.value, late_example.four, late_example.runs) == (43, 86, 1)
-    assert sys.modules["late_example.asking"] is late_example.asking
+
+def test_it_runs_before_a_module_below_that_it_imports_itself(runs_what_asks_for_it):
+    import late_example.below.asking
+
+    assert (late_example.below.asking.value, late_example.twice, late_example.runs) == (43, 86, 1)
+    assert sys.modules["late_example.below.asking"] is late_example.below.asking
+    assert late_example.below.asking.__spec__.loader is late_example.below.asking.__loader__
+    assert type(late_example.below.asking.__loader__) is type(late_example.below.__loader__)
+
+
+def test_to_look_for_a_module_below_runs_nothing(runs_what_asks_for_it):
+    assert importlib.util.find_spec("late_example.below.asking") is not None
+    assert "runs" not in vars(runs_what_asks_for_it)
+    import late_example.below.asking
+
+    assert late_example.below.asking.value == 43
+
+
+def test_another_thread_may_import_while_it_runs(late_example, tmp_path):
+    """The package waits for what another thread imports, which imports more meanwhile."""
+    lines = ["import late_example_events", "late_example_events.begun.set()", "late_example_events.go_on.wait(60)"]
+    (tmp_path / "late_example_slow.py").write_text("\n".join([*lines, "import late_example_more", "value = 1"]))
+    (tmp_path / "late_example_more.py").write_text("")
+    events = types.ModuleType("late_example_events")
+    events.begun, events.go_on = threading.Event(), threading.Event()
+    sys.modules["late_example_events"] = events
+    init = Path(late_example.__file__)
+    init.write_text(
+        f"{init.read_text()}import late_example_events\nlate_example_events.go_on.set()\nimport late_example_slow\n"
+    )
+    slow = threading.Thread(target=lambda: importlib.import_module("late_example_slow"), daemon=True)
+    package = threading.Thread(target=lambda: importlib.import_module("late_example.below.asking"), daemon=True)
+    slow.start()
+    assert events.begun.wait(60)
+    package.start()
+    for thread in (slow, package):
+        thread.join(60)
+        assert not thread.is_alive()
+    assert sys.modules["late_example.below.asking"].value == 43
 
 
 def test_a_name_that_it_lacks_is_an_error_as_ever(late_example):
@@ -146,7 +188,8 @@ def test_each_executor_and_driver_is_imported_first():
     ]
     assert len(ours) > 12
     stock = [f"tfx.components.{name}.executor" for name in ("statistics_gen", "schema_gen", "example_validator")]
-    done = subprocess.run(program("late_executors", *sorted(ours), *stock), capture_output=True, text=True)
+    command = program("late_executors", *sorted(ours), *stock)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [], done.stderr
 

@@ -204,6 +204,16 @@ def test_of_many_keystrokes_the_last_counts(page):
     expect_words(page, ("the", "1.0"), ("cat", "1.0"), ("the", "2.0"), ("cat", "1.0"), ("⏎", "1.0"))
 
 
+def without_context(route):
+    """Answers with the server's metadata, but for the signatures that read a context."""
+    response = route.fetch()
+    metadata = response.json()
+    definitions = metadata["metadata"]["signature_def"]["signature_def"]
+    for name in ("score_in_context", "next_word_in_context"):
+        del definitions[name]
+    route.fulfill(response=response, json=metadata)
+
+
 def test_a_context_is_asked_for_if_the_model_reads_one(page, chromium, start_server, save_table_model, bigram_table):
     sync_api.expect(page.locator("#version")).to_have_text("version 7")
     assert page.locator("#context").is_hidden()
@@ -225,8 +235,12 @@ def test_a_context_is_asked_for_if_the_model_reads_one(page, chromium, start_ser
         {"signature_name": "next_word_in_context", "inputs": {**given, "k": 10}},
         {"signature_name": "score_in_context", "inputs": given},
     ]
-    in_document.fill("#context", "")
+    # The next version reads none.
+    in_document.route("**/metadata", without_context)
+    in_document.fill("#text", "the cat dog ")
     sync_api.expect(cells).to_have_text(["12.50 %"] * 2)
+    assert in_document.locator("#context").is_hidden()
+    sync_api.expect(in_document.locator("#error")).to_be_empty()
     in_document.close()
 
 
