@@ -255,13 +255,21 @@ def main(scales: list[int], stages: list[str], base_words: int, minutes: float, 
         corpora = {scale: Path(name) / f"corpus-{scale}.txt" for scale in scales}
         by_words = write_corpora(sentences, {scale * base_words: corpus for scale, corpus in corpora.items()})
         sizes = {scale: by_words[scale * base_words] for scale in scales}
-        rows = with_costs(list(run_all(corpora, sizes, needed(stages), minutes, console)))
+        measured, failure = [], None
+        try:
+            for row in run_all(corpora, sizes, needed(stages), minutes, console):
+                measured.append(row)  # One by one, so that a failure after an hour does not cost that hour.
+        except click.ClickException as error:
+            failure = error
+    rows = with_costs(measured)
     figures = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "corpora": {str(scale): size._asdict() for scale, size in sizes.items()},
         "rows": rows,
     }
     Report(NAME, ratios_of(rows), figures, machine).publish(tables(rows, sizes), output, console)
+    if failure is not None:
+        raise failure
 
 
 if __name__ == "__main__":

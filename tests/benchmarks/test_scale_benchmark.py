@@ -4,7 +4,9 @@ import json
 import random
 from collections import Counter
 
+import click
 import pytest
+from click.testing import CliRunner
 
 
 def speeches(sentences=3000, seed=3):
@@ -79,6 +81,24 @@ def test_a_stage_brings_what_it_needs(benchmark_module):
     assert needed(["TextExampleGen"]) == ["TextExampleGen"]
     assert needed(["Transform"]) == ["TextExampleGen", "StatisticsGen", "SchemaGen", "Transform"]
     assert needed(["Report", "BulkScore"])[-4:] == ["Baseline", "Evaluator", "Report", "BulkScore"]
+
+
+def test_a_failure_costs_nothing_that_was_measured(benchmark_module, tmp_path, monkeypatch):
+    scale = benchmark_module("scale")
+
+    def run_all(*arguments):
+        yield {**rows([10.0, 16.0, 43.0], [500.0, 600.0, 660.0])[0], "wall_seconds": 9.0, "disk_megabytes": 1.0}
+        raise click.ClickException("the Evaluator failed")
+
+    monkeypatch.setattr(scale, "run_all", run_all)
+    (tmp_path / "1.txt").write_text("\n".join(" ".join(sentence) for sentence in speeches(300)))
+    arguments = ["--base-words", "1000", "--speeches", str(tmp_path), "--output", str(tmp_path / "scale.json")]
+    result = CliRunner().invoke(scale.main, arguments)
+    assert result.exit_code == 1
+    assert "the Evaluator failed" in result.output
+    assert [row["stage"] for row in json.loads((tmp_path / "scale.json").read_text())["figures"]["rows"]] == [
+        "Transform"
+    ]
 
 
 @pytest.mark.slow
