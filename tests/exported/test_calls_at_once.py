@@ -67,7 +67,7 @@ def test_as_many_calls_at_once_as_cores_whoever_calls(cores, count, most, caller
 def test_an_error_of_a_call_is_the_callers(cores):
     cores(2)
     with pytest.raises(ZeroDivisionError):
-        list(call_for_each(lambda rows: 1 // (rows[0] % 2 == 0), [np.array([0]), np.array([1])]))
+        list(call_for_each(lambda rows: 1 // int(rows[0] == 0), [np.array([0]), np.array([1])]))
 
 
 def test_no_batch():
