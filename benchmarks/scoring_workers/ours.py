@@ -8,7 +8,6 @@ from pathlib import Path
 
 from shared.answers import Answers
 from tfx_lm.exported.comparison import compare_models
-from tfx_lm.exported.gate_options import GateOptions
 from tfx_lm.exported.scoring import CorpusScore, ExportedModel, load_model, score_lines
 from tfx_lm.exported.sums import EvaluationSums
 
@@ -25,11 +24,10 @@ def scored(scorer: ExportedModel, text: Path) -> list[EvaluationSums]:
 
 def compared(candidate: ExportedModel, baseline: ExportedModel, text: Path) -> list[EvaluationSums]:
     """Returns the sums of both models; the comparison is printed as JSON."""
-    gate = GateOptions(max_perplexity=1e6)
     with text.open("rb") as lines, Path(os.devnull).open("w") as printed:
         comparison = compare_models(candidate, baseline, lines)
-        verdict = comparison.as_json(gate.tolerance, gate.slice_tolerance, gate.slice_min_sentences)
-        printed.write(json.dumps(verdict) + "\n")
+        values = comparison.as_json(tolerance=0.01, slice_tolerance=0.1, slice_min_sentences=100)
+        printed.write(json.dumps(values) + "\n")
     return [comparison.total.candidate.totals, comparison.total.baseline.totals]
 
 
