@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+import tensorflow_data_validation as tfdv
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
@@ -68,7 +69,9 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     text_options = config.text_options()
 
     example_gen = create_example_gen(config)
-    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
+    # Most lines occur once: exact counts of them would hold the whole text in memory.
+    stats_options = tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
+    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"], stats_options=stats_options)
     schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import tensorflow_data_validation as tfdv
 from tfx_lm.components.trainer.precision import Precision
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
@@ -71,6 +72,13 @@ def test_who_takes_the_starting_model(tmp_path, settings, takes):
         named = {name: properties[name] for name in ("push_destination", "model_path") if properties.get(name)}
         by_path = "trainer.warm_start=/models/7" in settings
         assert named == ({"model_path": "/models/7"} if by_path else {"push_destination": f"{tmp_path}/serving"})
+
+
+def test_the_statistics_do_not_hold_each_line(tmp_path):
+    config = load_config(None, ["data.files=a.txt", "gate.max_perplexity=9", f"output={tmp_path}"])
+    (node,) = (node for node in create_pipeline(config).components if node.id == "StatisticsGen")
+    options = tfdv.StatsOptions.from_json(node.exec_properties["stats_options_json"])
+    assert options.use_sketch_based_topk_uniques
 
 
 @pytest.mark.parametrize("trials", [0, 2])
