@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -53,7 +55,8 @@ class Executor(base_executor.BaseExecutor):
         answers = process.run_probe(model, golden.TEXTS, sentences, contexts, **options.model_dump())
         expected = None
         if answers.nll is not None:
-            expected = evaluate(tf.saved_model.load(model), np.array(examples, object))["nll"]
+            with _exact_products():
+                expected = evaluate(tf.saved_model.load(model), np.array(examples, object))["nll"]
         verdict = judge(answers, expected)
         fileio.makedirs(blessing.uri)
         if verdict.blessed:
@@ -64,3 +67,14 @@ class Executor(base_executor.BaseExecutor):
             blessing.set_int_custom_property("has_model", 1)
         verdict.write(blessing.uri)
         blessing.set_int_custom_property("blessed", int(verdict.blessed))
+
+
+@contextlib.contextmanager
+def _exact_products() -> Iterator[None]:
+    """Has a GPU compute in all of float32's digits, as the probe does on the CPU; some leave out half of them."""
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)

@@ -4,7 +4,8 @@ A script, run by its path, so that nothing of this package or of TFX is imported
 
     python -I probe.py REQUEST.json RESULT.json
 
-The request: `model` (folder), `texts` (name → text, in base64), `sentences` and their `contexts` (in base64). The
+The request: `model` (folder), `texts` (name → text, in base64), `sentences` and their `contexts` (in base64), and
+`packages`, the folder in which TensorFlow is installed, which Python does not find by itself if that is the user's. The
 result: see `probe`. The process ends when its standard input does.
 """
 
@@ -174,7 +175,10 @@ def main(request_file: str, result_file: str) -> None:
     """Reads the request, writes the result. Standard input must stay open until then."""
     threading.Thread(target=_end_with_caller, daemon=True).start()
     sys.meta_path.insert(0, _Absent())
-    result = probe(json.loads(Path(request_file).read_text()))
+    request = json.loads(Path(request_file).read_text())
+    if request["packages"] not in sys.path:
+        sys.path.append(request["packages"])
+    result = probe(request)
     Path(result_file).write_text(json.dumps(result))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from ...errors import escape
 
@@ -70,6 +71,7 @@ def run_probe(
         "texts": {what: base64.b64encode(text).decode() for what, text in texts.items()},
         "sentences": [base64.b64encode(text).decode() for text in sentences],
         "contexts": [base64.b64encode(context).decode() for context in contexts],
+        "packages": str(Path(tf.__file__).parents[1]),
     }
     with tempfile.TemporaryDirectory() as folder:
         request_file, result_file = Path(folder, "request.json"), Path(folder, "result.json")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import threading
 import time
@@ -50,8 +49,6 @@ def run_node_in_process(pipeline: bytes, node_id: str, log_file: Path, runner: C
 
 
 def _work(pipeline: bytes, node_id: str, log_file: Path, runner: Connection) -> int:
-    # Otherwise the first of two nodes allocates all memory of a GPU.
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     sending = threading.Lock()
 
     def report(text: str, fraction: float | None) -> None:

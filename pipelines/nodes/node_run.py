@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
 import traceback
@@ -89,6 +90,8 @@ def run_node(ir: pipeline_pb2.Pipeline, node_id: str, to_log: bool = True) -> No
     Raises:
         ConfigurationError: If another process runs the same node of the same run now.
     """
+    # Otherwise the first of two nodes on one machine allocates all memory of a GPU.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with claimed(node_of_run(ir, node_id)) as claim:
         return _run_claimed(ir, node_id, claim, to_log)
 

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from tfx.components.pusher import executor as stock_pusher
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
+from tfx_lm.components.evaluator.inference import evaluate
 from tfx_lm.components.serving_check import component, golden, probe, process, verdict
 from tfx_lm.components.serving_check.executor import Executor
 from tfx_lm.errors import SettingError
@@ -210,8 +212,33 @@ def test_a_limit_must_be_a_number_above_zero(option, value, why):
         component.ServingCheck(None, None, **{option: value})
 
 
+def test_tensorflow_is_found_where_this_process_has_it(bigram_model, tmp_path):
+    """As after `pip install --user`: here with no folder of packages at all."""
+    request = {"model": str(bigram_model), "texts": {}, "sentences": ["YQ=="], "contexts": [""]}
+    request["packages"] = str(Path(tf.__file__).parents[1])
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    command = [sys.executable, "-I", "-S", process.PROBE, tmp_path / "request.json", tmp_path / "result.json"]
+    # It ends when its standard input does.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        assert started.wait(300) == 0, started.stderr.read()
+    assert json.loads((tmp_path / "result.json").read_text())["problems"] == []
+
+
+def test_what_is_expected_has_all_digits_of_a_gpu(bigram_model, examples, tmp_path, probe_here, monkeypatch):
+    seen = []
+
+    def evaluated(model, serialized):
+        seen.append(tf.config.experimental.tensor_float_32_execution_enabled())
+        return evaluate(model, serialized)
+
+    monkeypatch.setattr("tfx_lm.components.serving_check.executor.evaluate", evaluated)
+    check(bigram_model, examples, tmp_path)
+    assert (seen, tf.config.experimental.tensor_float_32_execution_enabled()) == ([False], True)
+
+
 def test_the_fresh_process_refuses_what_a_server_does_not_have(tmp_path, monkeypatch):
     source = process.PROBE.read_text().replace("    result = probe(", "    import keras\n    result = probe(")
+    assert "import keras" in source
     (tmp_path / "probe.py").write_text(source)
     monkeypatch.setattr(process, "PROBE", tmp_path / "probe.py")
     found = process.run_probe("nowhere", {}, [b"a"], [b""], 1.0, 60.0)

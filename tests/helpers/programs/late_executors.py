@@ -6,10 +6,11 @@ import os
 import sys
 import traceback
 
+from tfx_lm.cli.quiet_tensorflow import quiet_imports
 from tfx_lm.pipelines.late_packages import NEEDED, packages_late
 from tfx_lm.pipelines.uncollected import import_uncollected
 
-with packages_late():
+with quiet_imports(), packages_late():
     import_uncollected(*NEEDED)
 
 failed = []

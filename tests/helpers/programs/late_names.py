@@ -5,11 +5,12 @@ import json
 import sys
 from types import ModuleType
 
+from tfx_lm.cli.quiet_tensorflow import quiet_imports
 from tfx_lm.pipelines.late_packages import NEEDED, packages_late
 from tfx_lm.pipelines.uncollected import import_uncollected
 
 order, *packages = sys.argv[1:]
-with packages_late() if order == "late" else contextlib.nullcontext():
+with quiet_imports(), packages_late() if order == "late" else contextlib.nullcontext():
     import_uncollected(*NEEDED)
 
 run = [name for name in packages if type(sys.modules.get(name)) is ModuleType]
