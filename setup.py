@@ -75,6 +75,7 @@ setup(
         "protobuf",
         "pyarrow",
         "tensorflow",
+        "tensorflow-data-validation",
         "tensorflow-metadata",
         "tensorflow-model-analysis",
         "tensorflow-serving-api",
