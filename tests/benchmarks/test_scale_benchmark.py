@@ -91,6 +91,9 @@ def test_a_failure_costs_nothing_that_was_measured(benchmark_module, tmp_path, m
         raise click.ClickException("the Evaluator failed")
 
     monkeypatch.setattr(scale, "run_all", run_all)
+    # It sets these for the processes that it starts; here they must not stay.
+    for name, value in scale.ON_CPU.items():
+        monkeypatch.setenv(name, value)
     (tmp_path / "1.txt").write_text("\n".join(" ".join(sentence) for sentence in speeches(300)))
     arguments = ["--base-words", "1000", "--speeches", str(tmp_path), "--output", str(tmp_path / "scale.json")]
     result = CliRunner().invoke(scale.main, arguments)
