@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-import tensorflow_data_validation as tfdv
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.component import SchemaGen
-from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2
 
@@ -21,6 +19,7 @@ from ..components.report.component import Report
 from ..components.serving_check.component import ServingCheck
 from ..components.starting_model.component import StartingModel
 from ..components.text_example_gen.component import TextExampleGen
+from ..components.text_statistics import TextStatistics
 from ..components.text_transform.component import TextTransform
 from ..components.trainer.component import MaskedTrainer
 from ..components.tuner.component import MaskedTuner
@@ -69,9 +68,7 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     text_options = config.text_options()
 
     example_gen = create_example_gen(config)
-    # Most lines occur once: exact counts of them would hold the whole text in memory.
-    stats_options = tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
-    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"], stats_options=stats_options)
+    statistics_gen = TextStatistics(examples=example_gen.outputs["examples"]).with_id("StatisticsGen")
     schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"])
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]

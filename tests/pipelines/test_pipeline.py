@@ -4,6 +4,7 @@ import json
 
 import pytest
 import tensorflow_data_validation as tfdv
+from tfx.components.statistics_gen import executor as stock_executor
 from tfx_lm.components.trainer.precision import Precision
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
@@ -74,11 +75,16 @@ def test_who_takes_the_starting_model(tmp_path, settings, takes):
         assert named == ({"model_path": "/models/7"} if by_path else {"push_destination": f"{tmp_path}/serving"})
 
 
-def test_the_statistics_do_not_hold_each_line(tmp_path):
+def test_the_statistics_do_not_hold_each_line(tmp_path, monkeypatch):
     config = load_config(None, ["data.files=a.txt", "gate.max_perplexity=9", f"output={tmp_path}"])
     (node,) = (node for node in create_pipeline(config).components if node.id == "StatisticsGen")
-    options = tfdv.StatsOptions.from_json(node.exec_properties["stats_options_json"])
+    given = []
+    monkeypatch.setattr(stock_executor.Executor, "Do", lambda self, *arguments: given.append(arguments[-1]))
+    properties = {"stats_options_json": None, "exclude_splits": "[]"}
+    node.executor_spec.executor_class().Do({}, {}, properties)
+    options = tfdv.StatsOptions.from_json(given[0].pop("stats_options_json"))
     assert options.use_sketch_based_topk_uniques
+    assert (given, properties["stats_options_json"]) == ([{"exclude_splits": "[]"}], None)
 
 
 @pytest.mark.parametrize("trials", [0, 2])
