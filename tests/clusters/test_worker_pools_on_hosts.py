@@ -17,6 +17,7 @@ import tensorflow as tf
 from helpers.beam_transform import ROOT, cluster_module, transform
 from helpers.local_run import Run, run_pipeline, tfx_lm
 from helpers.network_hosts import network_hosts
+from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx_lm.pipelines.beam.options import BeamConfig
 
 POOL = Path(sys.prefix) / "bin" / "tfx-lm-beam-worker"
@@ -24,11 +25,9 @@ POOL = Path(sys.prefix) / "bin" / "tfx-lm-beam-worker"
 MASTER = "10.178.0.3"
 HERE = "10.178.0.10"
 PORT = 50000
-# What must be the same byte for byte: the vocabulary, the statistics and the weights of the pushed model.
+# What must be the same byte for byte: the vocabulary and the weights of the pushed model.
 SAME_FILES = (
     "artifacts/Transform/transform_graph/*/transform_fn/assets/vocabulary",
-    "artifacts/StatisticsGen/statistics/*/Split-train/FeatureStats.pb",
-    "artifacts/StatisticsGen/statistics/*/Split-eval/FeatureStats.pb",
     "serving/*/variables/variables.data-00000-of-00001",
 )
 # What must be the same as a set.
@@ -126,6 +125,8 @@ def test_a_whole_pipeline_gives_the_same(hosts, local_run, tmp_path):
     assert there.states == local_run.states
     for pattern in SAME_FILES:
         assert contents(there, pattern) == contents(local_run, pattern), pattern
+    for split in ("train", "eval"):
+        assert statistics(there, split) == statistics(local_run, split)
     for pattern in SAME_RECORDS:
         assert records(there, pattern) == records(local_run, pattern), pattern
     ours, theirs = there.summary["evaluation"], local_run.summary["evaluation"]
@@ -139,6 +140,21 @@ def contents(run: Run, pattern: str) -> list[bytes]:
     """The bytes of the files that a run has left at a place."""
     found = [path.read_bytes() for path in sorted(run.output.glob(pattern))]
     assert found, pattern
+    return found
+
+
+def statistics(run: Run, split: str) -> list[statistics_pb2.DatasetFeatureStatisticsList]:
+    """The statistics of a split, without which of the equally frequent lines stand in the rank histogram.
+
+    It has 1,000 of them, and an estimate takes them in the order of the runner.
+    """
+    found = []
+    for content in contents(run, f"artifacts/StatisticsGen/statistics/*/Split-{split}/FeatureStats.pb"):
+        parsed = statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
+        for feature in parsed.datasets[0].features:
+            for bucket in feature.string_stats.rank_histogram.buckets:
+                bucket.label = ""
+        found.append(parsed)
     return found
 
 
