@@ -38,7 +38,7 @@ help:
 	@echo "make bench-evaluation [DATA=FILE]   the Evaluator against a plain loop over the same model"
 	@echo "make bench-scoring [DATA=FILE]      tfx-lm score and compare against loops in PyTorch over the same models"
 	@echo "make bench-serving [DATA=FILE]      the model server against direct calls of the model"
-	@echo "make bench-scale                    cost of each stage up to 20 million words (45 minutes on 2 idle cores)"
+	@echo "make bench-scale                    cost of each stage up to 20 million words (half an hour on 2 idle cores)"
 	@echo "make bench-soak                     the model server for 20 minutes, a new version each minute"
 	@echo "make bench-stages [DATA=FILE]       TextExampleGen and Transform against TFX's own"
 	@echo "make bench-tokens                   bits per byte of words, subwords and bytes after equal minutes (2 hours on 2 idle cores)"

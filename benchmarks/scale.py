@@ -14,7 +14,7 @@ The corpora are mixed from the demo's speeches, see shared/growing_corpus.py; 64
     peak MB   largest sum of the resident sizes of all processes at one time
     disk MB   what the stage left on disk
 
-Prints tables, writes benchmarks/out/scale.json. With all sizes and stages it takes about 45 minutes on 2 idle cores;
+Prints tables, writes benchmarks/out/scale.json. With all sizes and stages it takes about half an hour on 2 idle cores;
 after --minutes it ends with what it has.
 """
 
