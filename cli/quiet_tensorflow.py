@@ -18,27 +18,35 @@ def is_quiet() -> bool:
     return os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
 
 
+# TensorFlow tries to import one of them at its end, by `TF_USE_LEGACY_KERAS`, and goes on if Keras is not installed.
+# Keras brings pandas, scikit-learn, matplotlib and IPython: 1,800 of 4,600 modules.
+KERAS = ("keras.src.optimizers", "tf_keras.src.optimizers")
+# TensorFlow goes on without these as well: a client of Google Cloud, which looks for TPUs and machines of a cluster;
+# and what Keras 2, of which it still has a copy, can read.
+OPTIONAL = ("googleapiclient", "h5py", "scipy")
+
+
 def quiet_tensorflow() -> None:
     """Imports TensorFlow without its start-up messages in a terminal that shows results, unless they were asked for.
 
-    TensorFlow imports Keras with itself, but not here: what only reads exported models starts a third sooner without.
-    Whoever imports Keras later gets it as always.
+    TensorFlow imports Keras and other libraries with itself, but not here: what only reads exported models starts a
+    third sooner without, with less memory. Whoever imports them later gets them as always.
     """
+    _import_tensorflow(*KERAS, *OPTIONAL)
+
+
+def _import_tensorflow(*left_out: str) -> None:
     # TensorFlow 2.21 prints some messages at any level; google.api_core tells users of
     # Python 3.10 to upgrade.
     quietly = output_to(Path(os.devnull)) if is_quiet() else contextlib.nullcontext()
-    with quietly, _without_keras():
+    with quietly, _without(*left_out):
         import_uncollected("tensorflow")
 
 
 @contextlib.contextmanager
-def _without_keras() -> Iterator[None]:
-    """Lets TensorFlow's import end without that of Keras.
-
-    TensorFlow tries to import one of two modules at its end, by `TF_USE_LEGACY_KERAS`, and goes on if Keras is not
-    installed. Keras brings pandas, scikit-learn, matplotlib and IPython: 1,800 of 4,600 modules.
-    """
-    modules = [name for name in ("keras.src.optimizers", "tf_keras.src.optimizers") if name not in sys.modules]
+def _without(*modules: str) -> Iterator[None]:
+    """Has modules look as if they were not installed, for as long as that, but for those that are imported."""
+    modules = tuple(name for name in modules if name not in sys.modules)
     # Python's own way to say that a module cannot be imported.
     sys.modules.update(dict.fromkeys(modules))  # type: ignore[arg-type]
     try:
@@ -51,7 +59,8 @@ def _without_keras() -> Iterator[None]:
 @contextlib.contextmanager
 def quiet_imports() -> Iterator[None]:
     """Drops what is printed while TensorFlow, TFX and Beam are imported, and a recommendation of theirs later."""
-    quiet_tensorflow()
+    # TFX imports the rest, and a Trainer may look for a TPU.
+    _import_tensorflow(*KERAS)
     # google.api_core tells users of Python 3.10 to upgrade.
     with output_to(Path(os.devnull)) if is_quiet() else contextlib.nullcontext():
         yield

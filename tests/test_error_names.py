@@ -85,12 +85,14 @@ def found(room: str, pattern: str, texts_of) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FORBIDDEN)
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_text_of_a_component_names(room, what):
     assert found(room, FORBIDDEN[what], texts) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", ROOMS)
 def test_an_error_has_the_names_of_settings_in_braces(room):
     assert found(room, BARE_ARGUMENT, raised_texts) == []

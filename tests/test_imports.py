@@ -39,6 +39,7 @@ def sources(room: str) -> list[Path]:
     return sorted(ROOT.glob("*.py") if room == "root" else (ROOT / room).rglob("*.py"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_imports_run_downward(room):
     assert sources(room)
@@ -57,12 +58,14 @@ def test_help_does_not_import_tensorflow():
     assert not set(done.stderr.split()) & HEAVY
 
 
+@pytest.mark.slow
 def test_the_process_of_a_local_run_does_not_import_tensorflow():
     """Its nodes do, each in a process of its own; importing TFX twice would take 9 seconds more."""
     imported = imported_modules("tfx_lm.pipelines.preflight", "tfx_lm.pipelines.local.run")
     assert not imported & HEAVY
 
 
+@pytest.mark.slow
 def test_neither_a_node_nor_the_pipeline_imports_more_of_tfx_than_it_needs():
     """TFX's public module, `tfx.v1`, imports the clients of Kubeflow and Google Cloud too, which takes 3 seconds."""
     executors = sorted(path.parent.name for path in ROOT.glob("components/*/executor.py"))

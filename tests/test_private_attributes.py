@@ -86,6 +86,7 @@ def overridden(module) -> set[str]:
     return touched
 
 
+@pytest.mark.slow
 def test_only_compat_overrides_private_methods():
     names = [
         module.name

@@ -103,6 +103,7 @@ def bounds_in_messages(trees: dict[str, ast.AST]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_no_default_or_bound_is_written_twice():
     assert len(list(settings(TREES))) > 30
     assert written_twice(TREES) == []

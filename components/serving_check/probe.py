@@ -23,7 +23,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-ABSENT = ("apache_beam", "keras", "tensorflow_model_analysis", "tensorflow_transform", "tf_keras", "tfx", "tfx_lm")
+# TensorFlow imports the last three if they are there, and a server has none of them.
+ABSENT = (
+    "apache_beam", "keras", "tensorflow_model_analysis", "tensorflow_transform", "tf_keras", "tfx", "tfx_lm",
+    "googleapiclient", "h5py", "scipy",
+)  # fmt: skip
 SIGNATURES = ("serving_default", "score", "next_word", "tokenize", "step", "evaluate")
 # Only of a model that reads what came before a line.
 IN_CONTEXT = "score_in_context"

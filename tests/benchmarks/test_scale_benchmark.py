@@ -40,6 +40,7 @@ def test_heaps_law_of_a_text(corpus_module):
     assert corpus_module.Heaps.of([["a", "b"]]).distinct(100) == 2
 
 
+@pytest.mark.slow
 def test_the_vocabulary_grows_by_the_law_and_frequent_words_stay(corpus_module, tmp_path):
     sentences = speeches()
     law = corpus_module.Heaps.of(sentences)

@@ -13,7 +13,7 @@ from tfx_lm.cli.cli import main
 from tfx_lm.components.text_example_gen import reading
 from tfx_lm.exported import scoring
 
-pytestmark = pytest.mark.usefixtures("models_loaded_once")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("models_loaded_once")]
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ def in_context(save_table_model, bigram_table):
     return save_table_model(*bigram_table, context_tokens=3)
 
 
+@pytest.mark.slow
 def test_a_context_that_is_not_there_is_said(in_context):
     assert complete(in_context, "the").stderr == (
         "tfx-lm: TEXT was read as the first line of a document; the model reads up to 3 tokens before a line: give the "

@@ -170,6 +170,7 @@ def test_output_that_cannot_be_written_is_a_sentence(tmp_path):
     assert done.stderr == "tfx-lm: File too large: the output could not be written\n"
 
 
+@pytest.mark.slow
 def test_output_to_nowhere_is_no_error():
     code = "import sys; from tfx_lm.cli.cli import main; main(['score', 'no', 'model'])"
     done = subprocess.run(["bash", "-c", '"$0" -c "$1" >&- 2>&-', sys.executable, code], timeout=60)

@@ -88,6 +88,7 @@ def test_a_damaged_file_is_named(tmp_path, name, content, why):
         list(ReadBlocks().process(str(tmp_path / name)))
 
 
+@pytest.mark.slow
 def test_blocks_are_written_to_one_file_in_order(tmp_path):
     for name in ("once", "again"):
         with beam.Pipeline(runner=FnApiRunner()) as pipeline:

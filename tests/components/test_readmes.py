@@ -9,6 +9,8 @@ from tfx.dsl.components.base import base_component
 from tfx.types import Channel, standard_artifacts
 from tfx_lm import components
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(components.__file__).parent
 COMPONENTS = {
     "baseline": "Baseline",

@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
 import tfx_lm
 
 ROOT = Path(tfx_lm.__file__).resolve().parent
@@ -16,6 +17,7 @@ def rows() -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
 
 
+@pytest.mark.slow
 def test_each_row_names_a_test_that_exists():
     missing = []
     for cells in rows():

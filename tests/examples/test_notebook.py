@@ -7,6 +7,8 @@ import tfx_lm
 from helpers.own_run import write_csv
 from tfx_lm.exported import load
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = Path(tfx_lm.__file__).parent / "examples" / "notebook.ipynb"
 
 

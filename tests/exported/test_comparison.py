@@ -11,6 +11,8 @@ from tfx_lm.exported import comparison, scoring, token_identity
 from tfx_lm.exported.scores import PairedSums
 from tfx_lm.pipelines.config import GateConfig
 
+pytestmark = pytest.mark.slow
+
 LINES = [b"w1 w2\n", b"w3\n", b"\n", b"w4 zzz w5 w6 w7 w1 w2 w3 w4 w5 w6\n"] * 30
 GATE = 0.005, 0.02, 100  # tolerance, slice_tolerance, slice_min_sentences
 

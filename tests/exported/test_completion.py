@@ -6,6 +6,8 @@ from tfx_lm.errors import SettingError
 from tfx_lm.exported import completion, scoring
 from tfx_lm.exported.next_words import next_words_of_texts
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bigram(bigram_model):

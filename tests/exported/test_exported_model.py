@@ -61,6 +61,7 @@ def test_another_model(tmp_path):
         load_model(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["run[1]", "a*b", "why?", "back\\slash"])
 def test_a_folder_that_tensorflow_takes_for_a_pattern(bigram_model, tmp_path, name):
     shutil.copytree(bigram_model, tmp_path / name / "1")

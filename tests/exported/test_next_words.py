@@ -100,6 +100,7 @@ def in_pieces(save_table_model, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_server_proposes_whole_words(in_pieces):
     served = ServedModel(in_pieces)
     found = served.call("next_word", {"text": np.array([b"", b"\xe2\x96\x81cat"]), "k": np.array([3, 1], np.int32)})

@@ -15,6 +15,8 @@ from tfx_lm.exported.exported_model import load_model
 from tfx_lm.exported.token_identity import FILE, check_same_normalization, normalization_of, same_tokens
 from tfx_lm.server.served_model import ServedModel
 
+pytestmark = pytest.mark.slow
+
 TWO, ONE = "cafe\u0301", "caf\u00e9"
 
 

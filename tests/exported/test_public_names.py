@@ -4,6 +4,7 @@ import pytest
 from tfx_lm import exported
 
 
+@pytest.mark.slow
 def test_scores_and_comparisons(bigram_model, uniform_model):
     models = [exported.load(path) for path in (bigram_model, uniform_model)]
     (line,) = exported.score(models[0], [b"the cat"])

@@ -25,6 +25,7 @@ def test_the_worked_example():
     assert sums.lower() == pytest.approx(2 - stats.t.ppf(0.95, 2) * math.sqrt(1 / 12))
 
 
+@pytest.mark.slow
 @given(pairs, st.lists(st.integers(0, 4), min_size=40, max_size=40), st.randoms())
 def test_any_sharding_and_order_gives_the_same(values, shards, random):
     parts = [of([pair for pair, shard in zip(values, shards, strict=False) if shard == n]) for n in range(5)]

@@ -73,6 +73,7 @@ def test_the_pair_is_known_better_than_either_score():
 quarters = st.integers(0, 10**6).map(lambda value: value / 4)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(quarters, quarters, st.integers(0, 4)), max_size=40), st.randoms())
 def test_any_sharding_and_order_gives_the_same(sentences, random):
     def part(rows):

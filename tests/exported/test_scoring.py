@@ -10,6 +10,8 @@ import tensorflow as tf
 from tfx_lm.exported import scoring
 from tfx_lm.exported.sums import EvaluationSums
 
+pytestmark = pytest.mark.slow
+
 MODEL_OUTPUTS = ("nll", "tokens", "bytes", "oov_tokens", "oov_nll", "truncated_tokens", "spelled_bytes")
 
 

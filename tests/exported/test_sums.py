@@ -15,6 +15,7 @@ amounts = st.integers(0, 10**9).map(lambda quarters: quarters / 4)
 sums = st.builds(EvaluationSums, *[amounts] * len(FIELDS))
 
 
+@pytest.mark.slow
 @given(sums, sums, sums)
 def test_addition_is_associative_and_commutative(a, b, c):
     assert (a + b) + c == a + (b + c)
@@ -27,6 +28,7 @@ def test_the_empty_sum_is_the_identity(a):
     assert EvaluationSums.merge([]) == EvaluationSums()
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(sums, st.integers(0, 6)), max_size=30), st.randoms())
 def test_any_sharding_and_order_gives_the_same(parts, random):
     whole = functools.reduce(operator.add, [part for part, _ in parts], EvaluationSums())

@@ -4,6 +4,7 @@ import pytest
 from tfx_lm.exported.warmup import read_warmup_requests, write_warmup_requests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("contexts", "before"), [([b"w1", b""], [b"w1", b""]), ([], [b"w2 w3", b"w4"])])
 def test_a_model_with_a_context_is_warmed_up_for_it(save_uniform_model, contexts, before):
     model = save_uniform_model(16, context_tokens=3)

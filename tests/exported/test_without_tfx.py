@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 TFX_LM = str(Path(sys.executable).parent / "tfx-lm")
 TEXT = "the cat\ncat\n"
 

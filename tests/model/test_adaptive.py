@@ -96,6 +96,7 @@ def test_known_probabilities():
     np.testing.assert_allclose(nll, [[np.log(16 / 3), np.log(4), 0.0]], rtol=1e-6)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4),
@@ -139,6 +140,7 @@ def test_clusters_that_nothing_falls_in(monkeypatch, lengths, of_targets, gpu):
     assert_is_the_reference(softmax, hidden, targets, mask, variables, (10, 20))
 
 
+@pytest.mark.slow
 def test_a_large_vocabulary_in_a_graph():
     lengths = [25] * 40
     softmax, variables = random_softmax(3000, 16, (200, 1000), scale=0.3)

@@ -63,6 +63,7 @@ def with_gradients(version, *problem):
     return sums, [gradient.numpy() for gradient in gradients]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4),
@@ -115,6 +116,7 @@ def test_scores_are_the_reference_token_by_token_for_any_chunk(lengths, chunk, s
     assert not np.asarray(found)[np.asarray(mask) == 0].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("batch", "time", "vocabulary"), [(1, 1, 2), (4, 30, 50_000), (40, 20, 1000)])
 def test_chunked_in_float32_in_a_graph_is_the_reference_in_float64(batch, time, vocabulary):
     lengths = np.random.default_rng(0).integers(1, time + 1, batch)
@@ -138,6 +140,7 @@ def test_chunked_scales_its_gradients_by_what_follows():
     np.testing.assert_allclose(tape.gradient(mean, kernel), expected[1] / 6, rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("vocabulary", "chunk"), [(7, 3), (50_000, 1000)])
 def test_what_a_gpu_runs_is_the_reference(monkeypatch, vocabulary, chunk):
     """Larger chunks, another operation for the loss, and the kernel's gradient in one block."""
@@ -153,6 +156,7 @@ def test_what_a_gpu_runs_is_the_reference(monkeypatch, vocabulary, chunk):
         np.testing.assert_allclose(mine, reference, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows_bytes", [1, 4 * 300 * 7, 2**20])
 @pytest.mark.parametrize("shares", [1, 2])
 def test_half_precision_is_the_same_in_any_number_of_rows(monkeypatch, rows_bytes, shares):
@@ -278,6 +282,7 @@ def test_a_kernel_that_does_not_fit_is_an_error():
             chunked_loss.chunked(*arguments, tf.zeros(kernel), tf.zeros(bias))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shares", [2, 3])
 @pytest.mark.parametrize("vocabulary", [2, 97, 1000])
 @pytest.mark.parametrize("thin_vocabulary", [50, 2000])

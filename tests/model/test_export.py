@@ -18,6 +18,8 @@ from helpers.exported_answers import (
 )
 from helpers.programs import program
 
+pytestmark = pytest.mark.slow
+
 
 def test_score_is_an_independent_computation_from_the_variables(model, parameters):
     scored = answers(model, "score", text=LINES)

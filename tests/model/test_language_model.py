@@ -14,6 +14,7 @@ def small_model(**options):
     return LanguageModel(**{"vocabulary_size": 12, "embedding_units": 4, "units": 8, "layers": 2, **options})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "parameters"),
     [

@@ -31,6 +31,7 @@ def with_gradients(layer, inputs):
     return [outputs, *tape.gradient(total, [inputs, *(weight.value for weight in layer.trainable_variables)])]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(batch=st.integers(1, 5), time=st.integers(1, 7), features=st.integers(1, 5), units=st.integers(1, 6))
 def test_outputs_and_gradients_are_those_of_keras(batch, time, features, units):

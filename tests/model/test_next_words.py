@@ -8,6 +8,8 @@ import tensorflow as tf
 from helpers.exported_answers import LINES, answers, numpy_log_probabilities
 from tfx_lm.model.serving_signatures import PREFIX_WORDS
 
+pytestmark = pytest.mark.slow
+
 
 def test_next_word_proposes_the_best_words_and_no_control_token(model, parameters, corpus):
     scored = answers(model, "score", text=["The cat", "", "unseen words only"])

@@ -110,6 +110,7 @@ def test_there_are_values_for_every_section():
     assert len({(section, name) for section, name, _ in VALUES}) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("section", "name", "value"), VALUES, ids=IDS)
 def test_configuration_and_component_say_the_same(section, name, value):
     expected = refused_by_configuration(section, name, value)
@@ -128,6 +129,7 @@ IN_A_RUN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("section", "name", "value"), IN_A_RUN, ids=lambda value: str(value))
 def test_a_parameter_of_a_compiled_pipeline_is_refused_before_any_node_runs(pipeline, section, name, value):
     with pytest.raises(ConfigurationError) as caught:

@@ -12,6 +12,8 @@ from tfx_lm.pipelines.local import local_plan
 from tfx_lm.pipelines.nodes.compiled_pipeline import compile_pipeline, graph
 from tfx_lm.pipelines.pipeline import create_pipeline
 
+pytestmark = pytest.mark.slow
+
 
 def made(*overrides: str) -> str | None:
     """The SQLite file that a pipeline names for ML Metadata, if it does."""

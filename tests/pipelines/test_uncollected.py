@@ -31,6 +31,7 @@ def module(tmp_path, monkeypatch):
     gc.unfreeze()
 
 
+@pytest.mark.slow
 def test_no_garbage_is_collected_in_an_import_and_what_it_made_is_left_out_later(module):
     import_uncollected(module)
     imported = sys.modules[module]

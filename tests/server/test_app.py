@@ -15,6 +15,8 @@ from tfx_lm.server import predictor, rest_format, writing
 from tfx_lm.server.batching import Batcher
 from tfx_lm.server.options import Limits
 
+pytestmark = pytest.mark.slow
+
 STEP = {"signature_name": "step", "inputs": {"ids": [[2]] * 2, "states": np.zeros([2, 1, 2, 3]).tolist()}}
 
 

@@ -23,6 +23,7 @@ def versions(bigram_model, tmp_path):
     gc.unfreeze()
 
 
+@pytest.mark.slow
 def test_a_full_collection_passes_over_what_is_loaded(versions):
     assert gc.get_freeze_count() > 100_000
     assert len(gc.get_objects()) < gc.get_freeze_count() / 10

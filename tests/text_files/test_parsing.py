@@ -63,6 +63,7 @@ def test_other_fields_may_stand_twice():
     assert _json(b'{"id": 1, "text": "a", "id": 2, "m": {"text": 1, "text": 2}}') == Parsed("a")
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_fields_that_stand_twice():
     # A comparison of each name with all others would take minutes.
     names = "".join(f'"{number % 50_000}": 1, ' for number in range(100_000))

@@ -73,6 +73,7 @@ def test_all_else_is_text(head):
     check_plain(head, "text")
 
 
+@pytest.mark.slow
 def test_a_last_line_that_is_cut_does_not_count():
     line = b'{"text": "%s"}\n' % (b"a" * 100)
     head = (line * (HEAD_BYTES // len(line) + 1))[:HEAD_BYTES]

@@ -128,6 +128,7 @@ def test_a_named_pipe(tmp_path):
     writer.join()
 
 
+@pytest.mark.slow
 def test_only_parquet_imports_pyarrow():
     code = "import sys, tfx_lm.text_files.texts; print({'pyarrow', 'tensorflow', 'apache_beam'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

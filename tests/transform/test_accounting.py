@@ -67,6 +67,7 @@ def test_an_empty_batch():
     assert sums([], "word", 2)["spelled_bytes"] == []
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     line=st.lists(st.sampled_from([b"the", b"a", b"cat", b"zebra"]), max_size=6).map(b" ".join),

@@ -47,6 +47,7 @@ def test_never_below_two(lines):
     assert smallest_length(lines) == 2
 
 
+@pytest.mark.slow
 @given(LENGTHS)
 def test_the_definition(lengths):
     assert smallest_length(Counter(lengths)) == by_definition(lengths)

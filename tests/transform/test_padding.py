@@ -38,6 +38,7 @@ def test_the_worked_example_of_two_lines():
     np.testing.assert_array_equal(batch.mask, [[0, 0, 1, 1, 1, 1, 1, 0]])
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(
     st.lists(st.tuples(st.lists(st.integers(1, 9), max_size=6), st.lists(st.integers(1, 9), max_size=6)), max_size=5)
@@ -55,6 +56,7 @@ def test_a_context_comes_before_its_line_and_changes_nothing_of_it(pairs):
             assert not np.any(part[index, : len(context)]) and not np.any(part[index, own.stop :])
 
 
+@pytest.mark.slow
 @given(ROWS)
 def test_no_context_is_the_same_as_empty_ones(rows):
     for alone, behind in zip(
@@ -87,6 +89,7 @@ def test_nothing_to_pad(rows):
     assert all(part.shape == (len(rows), 4) for part in pad_batch(ragged(rows), length=4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [2, tf.constant(2, tf.int32), tf.constant(2, tf.int64)])
 def test_a_row_longer_than_length_is_an_error(length):
     rows = ragged([[7, 9, 3], [3]])
@@ -118,6 +121,7 @@ def test_in_tf_data_with_batches_of_unequal_size():
     np.testing.assert_array_equal(second.inputs, [[2, 5]])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(rows=ROWS, appended=st.integers(0, 5))
 def test_appending_columns_never_changes_content(rows, appended):

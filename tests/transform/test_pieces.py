@@ -60,6 +60,7 @@ def test_marked_words_of_the_worked_example():
     assert by_kind["word"][1:] == by_kind["whitespace"][1:] == [[], []]
 
 
+@pytest.mark.slow
 def test_the_longest_piece_first_and_bytes_for_the_rest(split):
     found = split(["the cats ñ".encode(), b"", b"THE, catcat"], "word")
     assert list(map(shown, found)) == [
@@ -69,6 +70,7 @@ def test_the_longest_piece_first_and_bytes_for_the_rest(split):
     ]
 
 
+@pytest.mark.slow
 def test_no_text_forges_a_mark_a_byte_or_a_control_token(split):
     text = "a▁the ▁the <pad> x<0x41>"
     assert shown(split([text.encode()], "whitespace")[0]) == [
@@ -78,6 +80,7 @@ def test_no_text_forges_a_mark_a_byte_or_a_control_token(split):
         assert text_of_pieces(split([text.encode()], kind)[0]) == text.encode()
 
 
+@pytest.mark.slow
 def test_a_word_of_any_length(split):
     (row,) = split([b"cat" * 50_000], "word")
     assert row[:3] == [b"\xe2\x96\x81cat", b"<0x63>", b"at"]
@@ -103,12 +106,14 @@ def plain(text: str) -> str:
     return " ".join(part for part in re.split(r"[\s\x00-\x1f\x7f-\x9f\u180e\ufeff]+", text) if part)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["word", "whitespace"])
 @pytest.mark.parametrize("text", TEXTS)
 def test_every_script_comes_back(split, text, kind):
     assert text_of_pieces(split([text.encode()], kind)[0]).decode() == text
 
 
+@pytest.mark.slow
 @given(text=ANY_TEXT | SCRIPTS)
 @settings(max_examples=150)
 def test_any_text_comes_back_up_to_white_space_and_case(split, text):
@@ -121,6 +126,7 @@ def test_any_text_comes_back_up_to_white_space_and_case(split, text):
         assert again == plain(text)
 
 
+@pytest.mark.slow
 @given(text=ANY_TEXT | SCRIPTS)
 @settings(max_examples=150)
 def test_any_text_comes_back_split_at_white_space(split, text):

@@ -90,6 +90,7 @@ def test_a_line_of_a_megabyte(kind):
     assert len(words(line, kind, True)) == {"whitespace": 175_000, "word": 350_000, "byte": len(line)}[kind]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_stay_with_their_lines_in_a_graph(kind):
     signature = [tf.TensorSpec([None], tf.string)]
@@ -103,6 +104,7 @@ def test_rows_stay_with_their_lines_in_a_graph(kind):
     assert graph(tf.constant([], tf.string)).nrows() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @settings(deadline=None, max_examples=60)
 @given(data=st.binary(max_size=40) | st.text(max_size=40).map(str.encode), lowercase=st.booleans())

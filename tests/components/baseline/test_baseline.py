@@ -19,6 +19,8 @@ from tfx_lm.components.baseline.served import (
     served_model,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def models(save_uniform_model, tmp_path_factory) -> dict[str, str]:

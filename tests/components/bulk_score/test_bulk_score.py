@@ -13,7 +13,7 @@ from tfx_lm.errors import SettingError
 from tfx_lm.exported import scoring
 from tfx_lm.text_files.text import Text
 
-pytestmark = pytest.mark.usefixtures("models_loaded_once")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("models_loaded_once")]
 TEXTS = {"train": [b"the cat", b"dog", b"the dog cat"] * 700, "eval": [b"the cat"]}
 SCORES = ("log_probability", "tokens", "bytes", "oov_tokens", "truncated_tokens", "perplexity", "bits_per_byte")
 

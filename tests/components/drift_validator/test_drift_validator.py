@@ -169,6 +169,7 @@ def test_a_repeated_run_whose_earlier_model_is_gone(node):
     )
 
 
+@pytest.mark.slow
 def test_the_new_text_is_counted_as_the_model_reads_it(node, tmp_path):
     folder = f"{tmp_path}/model/Format-Serving"
     write_training_origin(folder, TrainingOrigin((), "", TextStatistics.count({2: 3}, 0, 3)))

@@ -10,6 +10,8 @@ from tfx_lm.exported import scoring
 from tfx_lm.exported.sums import EvaluationSums
 from tfx_lm.transform import accounting, tokenizer
 
+pytestmark = pytest.mark.slow
+
 WORDS = [f"w{index}" for index in range(40)]
 RESERVED = ["<pad>", "<unk>", "<s>", "</s>"]
 

@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tfx_lm.components.evaluator import extremes
@@ -32,6 +33,7 @@ def test_what_got_worse_and_better_beside_a_baseline():
     assert round(found.fewest[0].bits, 9) == -4.0
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 6), max_size=120), st.lists(st.integers(0, 4), min_size=120, max_size=120), st.randoms())
 def test_any_sharding_and_order_gives_the_same(bits, shards, random):
     """With many sentences of as many bits, so that the edge is cut among equals."""

@@ -126,6 +126,7 @@ def test_the_raw_line_may_be_a_feature(features, expected):
     assert sentence.text == expected
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 1e3, width=32), max_size=40), st.lists(st.integers(0, 4), min_size=40, max_size=40))
 def test_shards_merge_in_any_order_from_a_one_shot_iterator(losses, shards):
     combiner = metrics.ScoreCombineFn()
@@ -141,6 +142,7 @@ def test_shards_merge_in_any_order_from_a_one_shot_iterator(losses, shards):
     )
 
 
+@pytest.mark.slow
 def test_beam_gives_the_same_sums_for_1_3_and_7_bundles():
     generator = np.random.default_rng(3)
     elements = [inputs({**FIRST, "nll": loss}) for loss in generator.gamma(2.0, 20.0, 500)]

@@ -49,6 +49,7 @@ def test_nothing_to_draw_is_no_chart(pages):
     assert figures.slices_chart(pages["broken"]().results, "bits_per_byte", "bits") is None
 
 
+@pytest.mark.slow
 def test_charts_say_what_they_show(pages):
     page = pages["blessed"]()
     assert {"all", "length 0 to 10", "unknown: yes", "candidate", "baseline"} <= set(
@@ -67,6 +68,7 @@ def test_a_small_vocabulary_has_no_labels_in_markup():
     assert not [text for text in shown if "$" in text or "mathdefault" in text]
 
 
+@pytest.mark.slow
 def test_text_alternatives_say_the_most_important_numbers(pages):
     page = pages["blessed"]()
     bins = figures.length_bins(list(page.counts.values()), page.max_length)

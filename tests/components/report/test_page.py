@@ -53,6 +53,7 @@ def rendered(pages):
     return functools.cache(lambda name: render(pages[name]()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["blessed", "hostile", "first", "empty", "broken"])
 def test_pages_are_well_formed_and_the_same_each_time(pages, rendered, name):
     text = rendered(name)
@@ -67,6 +68,7 @@ def test_pages_are_well_formed_and_the_same_each_time(pages, rendered, name):
     assert not re.search(r"@import|url\((?!#)", text)
 
 
+@pytest.mark.slow
 def test_a_page_with_a_baseline(rendered):
     text = Outline(rendered("blessed")).text
     assert "✓ Blessed perplexity 98.5 <= max_perplexity 120" in text
@@ -83,6 +85,7 @@ def test_a_page_with_a_baseline(rendered):
     assert "NaN" not in text
 
 
+@pytest.mark.slow
 def test_a_page_with_a_search(pages):
     trials = [
         {"values": {"units": 8, "dropout": 0.0}, "perplexity": 52.25, "failure": None, "seconds": 2.0},
@@ -96,6 +99,7 @@ def test_a_page_with_a_search(pages):
     )
 
 
+@pytest.mark.slow
 def test_a_first_run(rendered):
     text = Outline(rendered("first")).text
     assert "✗ Not blessed" in text
@@ -116,6 +120,7 @@ def test_nothing_scored_trained_or_counted(rendered):
         assert sentence in text
 
 
+@pytest.mark.slow
 def test_scores_that_are_no_numbers(rendered):
     text = Outline(rendered("broken")).text
     assert "Perplexity per token NaN ∞ ∞ to ∞ NaN" in text
@@ -126,6 +131,7 @@ def test_scores_that_are_no_numbers(rendered):
     )
 
 
+@pytest.mark.slow
 def test_perplexities_of_other_tokens_are_not_compared(pages):
     page = pages["blessed"]()
     total = page.results[""]
@@ -136,6 +142,7 @@ def test_perplexities_of_other_tokens_are_not_compared(pages):
     assert "NaN" not in text
 
 
+@pytest.mark.slow
 def test_every_text_is_escaped(attack, rendered):
     text = rendered("hostile")
     assert "<script" not in text
@@ -157,6 +164,7 @@ def test_the_policy_allows_this_style_alone(rendered):
     )
 
 
+@pytest.mark.slow
 def test_no_sentence_got_worse(pages):
     page = pages["blessed"]()
     only_better = type(page.standouts)((), page.standouts.better)
@@ -164,6 +172,7 @@ def test_no_sentence_got_worse(pages):
     assert "Got worse the most None did. Got better the most −12.3 bits" in text
 
 
+@pytest.mark.slow
 def test_the_page_says_which_spans_were_read(pages, rendered):
     read = '[{"span": 20574, "version": 2, "date": "2026-05-01"}, {"span": 20575, "version": 1, "date": "2026-05-02"}]'
     source = Source("examples", "Examples", 1, "/examples", {"spans": read})

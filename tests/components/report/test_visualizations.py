@@ -33,6 +33,7 @@ def write_verdict(folder, blessed, *reasons):
     (folder / "verdict.json").write_text(json.dumps({"blessed": blessed, "reasons": reasons}))
 
 
+@pytest.mark.slow
 def test_registered_after_the_context_ours_counts(monkeypatch, tmp_path):
     monkeypatch.setattr(registry, "_REGISTRY", registry.ArtifactVisualizationRegistry())
     # Imported here, since Jupyter's modules take a second of each process that collects the tests.

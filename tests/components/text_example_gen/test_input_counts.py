@@ -1,9 +1,12 @@
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tfx_lm.components.text_example_gen.input_counts import NAMED_FILES, Counts, first_files
 from tfx_lm.text_files.parsing import Problem
+
+pytestmark = pytest.mark.slow
 
 numbers = st.integers(0, 100)
 paths = st.integers(0, 30).map(lambda number: f"/corpus/{number:02}.txt")

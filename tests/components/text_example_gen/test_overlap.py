@@ -63,6 +63,7 @@ def test_it_is_full_after_a_number_of_lines_and_then_empty(monkeypatch):
     assert digests.take() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", [2, 2**16])
 def test_the_pipeline_counts_each_held_out_split(run_component, tmp_path, monkeypatch, held):
     monkeypatch.setattr(overlap, "_DIGESTS_HELD", held)
@@ -79,6 +80,7 @@ def test_the_pipeline_counts_each_held_out_split(run_component, tmp_path, monkey
     assert output.texts("eval") == [line.encode() for line in EVAL if line.strip()]
 
 
+@pytest.mark.slow
 def test_no_overlap_is_counted_as_zero(run_component, tmp_path):
     (tmp_path / "x.txt").write_text("the cat\n")
     (tmp_path / "y.jsonl").write_text('{"text": "a bird"}\n')
@@ -87,6 +89,7 @@ def test_no_overlap_is_counted_as_zero(run_component, tmp_path):
     assert "also_trained_eval" in output.artifact.mlmd_artifact.custom_properties
 
 
+@pytest.mark.slow
 def test_the_split_by_content_makes_no_digests(run_component, tmp_path, monkeypatch):
     def refuse(*arguments):
         raise AssertionError("no line needs a digest")

@@ -10,6 +10,8 @@ from tfx_lm import progress
 from tfx_lm.components.text_example_gen.splitting import HashSplit
 from tfx_lm.text_files.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_type_and_every_kind_of_line(run_component, tmp_path):
     megabyte = b"x" * 2**20

@@ -8,6 +8,8 @@ from tfx_lm.model import chunked_loss, output_gradients
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.padding import PaddedBatch
 
+pytestmark = pytest.mark.slow
+
 IDS, MASK = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], tf.float32)
 
 

@@ -60,6 +60,7 @@ def test_every_sentence_once_in_each_epoch_in_the_promised_number_of_batches(row
         assert np.all(batch.inputs.numpy()[:, 0] == 2)
 
 
+@pytest.mark.slow
 def test_the_order_depends_on_seed_and_epoch_alone(files, buckets):
     def order(seed, first_epoch, epochs, first_batch=0):
         return all_targets(input_pipeline.training_batches(files, buckets, seed, first_epoch, first_batch, epochs))
@@ -73,6 +74,7 @@ def test_the_order_depends_on_seed_and_epoch_alone(files, buckets):
     assert rest == both[-len(rest) :]
 
 
+@pytest.mark.slow
 def test_evaluation_reads_everything_once_in_one_order(rows, files, buckets):
     first = all_targets(input_pipeline.evaluation_batches(files, buckets))
     assert sorted(first) == sorted(rows)

@@ -9,6 +9,8 @@ from tfx_lm.components.trainer.run_fn import build_model
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.padding import pad_batch
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = TrainerOptions(
     embedding_units=8, units=12, layers=2, dropout=0.0, variational_dropout=False, tied_embedding=True, output="full",
     adaptive_cutoffs=(), precision="float32", distribution="one_device", batch_tokens=40, epochs=1, optimizer="adamw",

@@ -101,6 +101,7 @@ def test_a_training_of_something_else_is_not_resumed(tmp_path):
     assert Backup(str(tmp_path), {"files": ["a"]}).restore(model).epochs_done == 1
 
 
+@pytest.mark.slow
 def test_a_backup_with_a_wrong_bit_is_refused_or_read_as_it_was(tmp_path):
     """Also in the names, flags and sizes of a ZIP file, which have no checksum."""
     model = build_model(OPTIONS, 9, 10)

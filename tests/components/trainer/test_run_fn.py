@@ -17,6 +17,8 @@ from tfx_lm.model.loss import LossSums
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.pipelines.setting_names import in_yaml_terms, yaml_key
 
+pytestmark = pytest.mark.slow
+
 
 def training_json(fn_args):
     return json.loads((pathlib.Path(fn_args.model_run_dir) / "training.json").read_text())
@@ -82,7 +84,6 @@ def test_the_validation_of_the_best_epoch_is_what_the_exported_model_says(traine
     assert perplexity == pytest.approx(best["validation_perplexity"], rel=1e-4)
 
 
-@pytest.mark.slow
 def test_progress_is_reported_with_the_fraction_done(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr("tfx_lm.components.trainer.callbacks.REPORT_EVERY", 0.0)
     said = []
@@ -96,7 +97,6 @@ def test_progress_is_reported_with_the_fraction_done(corpus, tmp_path, monkeypat
     assert fractions[-1] == 1.0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "cause"),
     [
@@ -137,7 +137,6 @@ def break_steps(monkeypatch, first, last):
     monkeypatch.setattr(TrainableLanguageModel, "_sums", broken)
 
 
-@pytest.mark.slow
 def test_a_step_that_is_not_finite_is_left_out_if_that_is_asked_for(corpus, tmp_path, monkeypatch):
     break_steps(monkeypatch, 1, 2)
     fn_args = corpus.fn_args(tmp_path, epochs=2, layers=1, on_nonfinite="skip")
@@ -155,7 +154,6 @@ def test_a_step_that_is_not_finite_is_left_out_if_that_is_asked_for(corpus, tmp_
     )
 
 
-@pytest.mark.slow
 def test_the_last_good_weights_survive(corpus, tmp_path, monkeypatch):
     fn_args = corpus.fn_args(tmp_path, epochs=1, layers=1)
     fn_args.custom_config["backup_directory"] = str(tmp_path / "backup")
@@ -172,7 +170,6 @@ def test_the_last_good_weights_survive(corpus, tmp_path, monkeypatch):
     assert all(np.isfinite(content[name]).all() for name in content.files)
 
 
-@pytest.mark.slow
 def test_it_stops_when_the_validation_gets_no_better(corpus, tmp_path):
     fn_args = corpus.fn_args(tmp_path, learning_rate=1e-12, epochs=50, early_stopping_patience=2, layers=1)
     run_fn(fn_args)
@@ -184,7 +181,6 @@ def test_it_stops_when_the_validation_gets_no_better(corpus, tmp_path):
     assert rates[-1] == pytest.approx(rates[0] / 2)
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model(corpus, tmp_path):
     losses = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):

@@ -10,6 +10,8 @@ from tfx_lm.transform.options import TextOptions
 from tfx_lm.transform.tokenizer import tokenize
 from tfx_lm.transform.vocabulary import END_ID, lookup_table
 
+pytestmark = pytest.mark.slow
+
 # Those of the corpus.
 OPTIONS = {"tokenizer": "word", "lowercase": True, "max_length": 12, "vocabulary": {"size": 24}}
 

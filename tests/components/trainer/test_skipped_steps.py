@@ -13,6 +13,8 @@ from tfx_lm.model import loss
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.padding import PaddedBatch, pad_batch
 
+pytestmark = pytest.mark.slow
+
 BATCH = pad_batch(tf.ragged.constant([[7, 9, 3], [4, 3], [5, 6, 7, 8, 3], [3]], tf.int64))
 EMPTY = PaddedBatch(BATCH.inputs, BATCH.targets, tf.zeros_like(BATCH.mask))
 

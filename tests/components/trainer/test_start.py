@@ -12,6 +12,8 @@ from tfx_lm.components.trainer.started_from import read_started_from
 from tfx_lm.errors import SettingError
 from tfx_lm.exported.training_origin import read_training_origin
 
+pytestmark = pytest.mark.slow
+
 
 def document(fn_args) -> dict:
     return json.loads((pathlib.Path(fn_args.model_run_dir) / "training.json").read_text())
@@ -23,7 +25,6 @@ def artifact(trained, folder: pathlib.Path) -> str:
     return str(folder / "artifact" / "Format-Serving")
 
 
-@pytest.mark.slow
 def test_it_goes_on_where_the_model_was_also_after_a_kill(corpus, trained, tmp_path, monkeypatch):
     best = min(epoch["validation_loss"] for epoch in document(trained)["epochs"])
     fn_args = corpus.fn_args(tmp_path, backup_directory=tmp_path / "backup", epochs=2, learning_rate=1e-6)

@@ -51,6 +51,7 @@ def test_the_example_of_the_guide():
     np.testing.assert_array_equal(batch.mask, [[0, 0, 1, 1, 1, 1, 1, 1, 1, 1]])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(documents=st.lists(LINES, max_size=4), tokens=st.integers(1, 8), targets=st.integers(1, 30))
 def test_every_target_once_behind_at_least_its_own_context(documents, tokens, targets):
@@ -120,6 +121,7 @@ def targets_of(batches):
     return sorted(target for batch in batches for target in batch.targets.numpy()[batch.mask.numpy() == 1].tolist())
 
 
+@pytest.mark.slow
 def test_training_reads_stretches_and_validation_lines(files):
     lines = input_pipeline.count_corpus(files, 50, "train")
     stretches = Stretches.fitting(lines.longest_context, len(lines.line_lengths) - 1, 200)

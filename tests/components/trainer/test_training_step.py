@@ -9,6 +9,8 @@ from tfx_lm.model import loss
 from tfx_lm.model.lstm import ProcessorLSTM
 from tfx_lm.transform.padding import pad_batch
 
+pytestmark = pytest.mark.slow
+
 ROWS = tf.ragged.constant([[7, 9, 3], [4, 3], [5, 6, 7, 8, 3], [3]], tf.int64)
 
 

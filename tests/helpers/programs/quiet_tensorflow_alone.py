@@ -5,7 +5,7 @@ import sys
 
 from tfx_lm.cli.quiet_tensorflow import quiet_tensorflow
 
-LIBRARIES = {"keras", "pandas", "sklearn", "tensorflow"}
+LIBRARIES = {"googleapiclient", "h5py", "keras", "pandas", "scipy", "sklearn", "tensorflow"}
 
 quiet_tensorflow()
 before = sorted(LIBRARIES & set(sys.modules))

@@ -5,6 +5,7 @@ import gc
 import pickle
 import weakref
 
+import pytest
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, SetupOptions
 from tfx_lm.pipelines.beam.option_views import remember_option_views
 
@@ -30,6 +31,7 @@ def test_other_options_of_the_same_arguments_have_views_of_their_own():
         assert other.view_as(DirectOptions).direct_num_workers == 3
 
 
+@pytest.mark.slow
 def test_the_views_go_with_the_options():
     remember_option_views()
     options = PipelineOptions([])

@@ -21,6 +21,8 @@ from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.kubeflow import kubeflow_runner
 from tfx_lm.pipelines.kubeflow.kubeflow_checks import check_kubeflow
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(sys.executable).parent
 
 

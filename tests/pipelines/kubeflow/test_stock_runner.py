@@ -20,6 +20,7 @@ def parameters(spec, task) -> dict:
     return spec["root"]["dag"]["tasks"][task]["inputs"]["parameters"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "value"),
     [({"use_pipeline_spec_2_1": True}, {"constant": RUN_ID}), ({}, {"constantValue": {"stringValue": RUN_ID}})],

@@ -269,6 +269,7 @@ def test_metadata_is_made_in_one_place(arguments):
     assert "give either --pipeline FILE or --metadata URL" in result.output
 
 
+@pytest.mark.slow
 def test_processes_that_write_to_one_sqlite_file_wait_for_each_other(tmp_path):
     file = tmp_path / "metadata.sqlite"
     writers = [

@@ -23,6 +23,7 @@ def test_an_exception_is_exit_code_1():
     assert "ValueError: bad" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT]])
 def test_work_that_ignores_the_signal_is_killed(numbers):
     process = start("sleep")
