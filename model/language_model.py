@@ -45,6 +45,9 @@ class LanguageModel(keras.Model):
         use_cudnn: "auto" uses cuDNN if there is a GPU; False never does, so that the graph runs anywhere.
         lstm_layer: The class of the LSTM layers.
 
+    Raises:
+        ValueError: Keras computes with another library than TensorFlow.
+
     Call arguments:
         inputs: [batch, time] int32 or int64 ids, right-padded.
 
@@ -72,6 +75,11 @@ class LanguageModel(keras.Model):
         lstm_layer: type[keras.layers.LSTM] = keras.layers.LSTM,
         **kwargs,
     ):
+        if keras.config.backend() != "tensorflow":
+            raise ValueError(
+                f"Keras computes with {keras.config.backend()}, and this model with TensorFlow alone; set "
+                "KERAS_BACKEND=tensorflow in the environment before Keras is imported"
+            )
         super().__init__(**kwargs)
         self.architecture: dict[str, Any] = {
             "vocabulary_size": vocabulary_size,

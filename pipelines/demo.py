@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from importlib import resources
@@ -65,6 +66,8 @@ def write_corpus(speeches: Path, corpus: Path) -> None:
 def main(speeches: Path, output: str, overrides: tuple[str, ...]) -> None:
     """Runs the demo."""
     corpus = Path(output) / "corpus" / "state_of_the_union.txt"
+    # As `tfx-lm` does.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     try:
         write_corpus(speeches, corpus)
         with resources.as_file(resources.files("tfx_lm.pipelines") / "configs" / "demo.yaml") as path:

@@ -239,3 +239,10 @@ def test_no_file_is_writable_for_everybody(before, after):
         assert os.umask(before) == after
     finally:
         os.umask(original)
+
+
+def test_keras_computes_with_tensorflow_whatever_another_project_has_chosen(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    CliRunner().invoke(cli.main, ["score", str(tmp_path / "nowhere")])
+    # Of this process and all that it starts.
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"

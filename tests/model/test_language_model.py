@@ -141,3 +141,9 @@ def test_mixed_precision_computes_in_half_and_scores_in_float32():
 def test_inputs_must_be_a_matrix():
     with pytest.raises(ValueError, match="inputs has shape"):
         small_model().hidden(tf.constant([2, 7, 9]))
+
+
+def test_another_backend_of_keras_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match=r"Keras computes with jax, .* set KERAS_BACKEND=tensorflow"):
+        LanguageModel(vocabulary_size=12, embedding_units=4, units=8)
