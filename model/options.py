@@ -66,6 +66,9 @@ class TrainerOptions(Settings):
     warmup_steps: WholeNumber = Field(0, ge=0)
     # Largest global norm of the gradients.
     clip_norm: Number = Field(1.0, gt=0.0)
+    # Momentum, in each step, of an exponential moving average of the weights; 0: no average. Validation, early stopping
+    # and the exported model use the average. It takes as much memory as the weights.
+    ema_momentum: Number = Field(0.0, ge=0.0, lt=1.0)
     # A step whose loss or gradient is not finite: stop ends the training with an error; skip leaves the step out, as if
     # its gradient were zero, and ends it if more than 10 steps of an epoch and more than 1 % of them are skipped.
     on_nonfinite: Literal["stop", "skip"] = "stop"

@@ -13,6 +13,7 @@ import tensorflow as tf
 from ... import atomic_file
 from ...model.options import TrainerOptions
 from ...progress import report
+from .averaging import WeightAverage
 from .backup import Backup, TrainingState
 from .divergence import Divergence
 
@@ -103,12 +104,14 @@ class Schedule(keras.callbacks.Callback):
     Args:
         options: The trainer's options.
         state: Updated in place.
+        average: The average of the weights, which the validation was of, if there is one.
     """
 
-    def __init__(self, options: TrainerOptions, state: TrainingState):
+    def __init__(self, options: TrainerOptions, state: TrainingState, average: WeightAverage | None = None):
         super().__init__()
         self.options = options
         self.state = state
+        self.average = average
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Compares the epoch with the best one so far."""
@@ -121,7 +124,7 @@ class Schedule(keras.callbacks.Callback):
         if state.best_epoch == 0 or logs["val_perplexity"] < state.best_perplexity:
             state.best_perplexity = float(logs["val_perplexity"])
             state.best_epoch = epoch + 1
-            state.best_weights = self.model.get_weights()
+            state.best_weights = self.model.get_weights() if self.average is None else self.average.values()
             state.epochs_since_best = state.epochs_since_change = 0
         if options.schedule == "plateau" and state.epochs_since_change >= options.plateau_patience:
             self.model.optimizer.learning_rate = logs["learning_rate"] * options.plateau_factor

@@ -24,6 +24,7 @@ from ...model.options import TrainerOptions
 from ...model.transform_graph import TransformGraph
 from ...transform.options import TextOptions
 from . import input_pipeline
+from .averaging import Averaging, WeightAverage
 from .backup import Backup
 from .buckets import choose_buckets
 from .callbacks import Position, Progress, Records, SaveBackup, Schedule
@@ -219,7 +220,7 @@ def train(
         start: The model to start from; by default new weights.
 
     Returns:
-        The model with the weights of its best epoch.
+        The model with the weights of its best epoch, averages if `options.ema_momentum` is set.
     """
     precision = choose_precision(options) if precision is None else precision
     options = options.model_copy(update={"precision": precision.value})
@@ -244,6 +245,8 @@ def train(
     model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs, shares)
     model.start_from_frequencies(train_counts.targets)
     started_from = None if start is None else start.assign(model)
+    # Its variables come back from the backup.
+    average = WeightAverage(model, options.ema_momentum) if options.ema_momentum else None
     state = backup.restore(model)
     facts = {
         "options": options.model_dump(),
@@ -263,8 +266,10 @@ def train(
         Position(state),
         divergence,
         Progress(options, batches, state),
-        Schedule(options, state),
+        Schedule(options, state, average),
     ]
+    if average is not None:
+        callbacks.insert(1, Averaging(average, batches, state))
     if is_chief(strategy):
         records = Records(directory, facts, state)
         callbacks += [records, SaveBackup(backup, batches, state, divergence)]

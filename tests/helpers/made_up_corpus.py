@@ -25,6 +25,7 @@ TRAINER_CONFIG = TrainerOptions(
     batch_tokens=200,
     epochs=5,
     learning_rate=0.02,
+    ema_momentum=0.9,
 ).model_dump(mode="json")
 
 

@@ -168,6 +168,14 @@ def test_the_last_good_weights_survive(corpus, tmp_path, monkeypatch):
     content = np.load(backup)
     assert json.loads(content["facts"].tobytes())["epochs_done"] == 1
     assert all(np.isfinite(content[name]).all() for name in content.files)
+    # The best weights are the averages, which the optimizer has last, and not those that are trained.
+    best, variables = (
+        [content[name] for name in sorted(content.files) if name.startswith(prefix)]
+        for prefix in ("best_", "variable_")
+    )
+    for kept, trained, average in zip(best, variables, variables[-len(best) :], strict=False):
+        np.testing.assert_array_equal(kept, average)
+        assert (kept != trained).any()
 
 
 def test_it_stops_when_the_validation_gets_no_better(corpus, tmp_path):

@@ -1,4 +1,4 @@
-"""One process of a training: prints the first step's gradients, and the weights after 20 steps.
+"""One process of a training: prints the first step's gradients, and the weights and their averages after 20 steps.
 
 Also those after 4 steps. The loss of the second is NaN.
 """
@@ -14,7 +14,10 @@ if name == "mirrored":
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
     )
+from tfx_lm.components.trainer.averaging import Averaging, WeightAverage
+from tfx_lm.components.trainer.backup import TrainingState
 from tfx_lm.components.trainer.buckets import Buckets
+from tfx_lm.components.trainer.callbacks import Position
 from tfx_lm.components.trainer.distribution import choose_strategy
 from tfx_lm.components.trainer.replica_batches import distribute
 from tfx_lm.components.trainer.run_fn import build_model
@@ -49,6 +52,7 @@ def train(steps, **options):
     with strategy.scope():
         keras.utils.set_random_seed(3)
         model = build_model(TrainerOptions.parse({**OPTIONS, **options}), 10, steps)
+        average, state = WeightAverage(model, 0.9), TrainingState()
         before = model.get_weights()
         logs = model.fit(
             distribute(strategy, all_batches(), BUCKETS),
@@ -56,8 +60,9 @@ def train(steps, **options):
             verbose=0,
             validation_data=distribute(strategy, all_batches(), BUCKETS),
             validation_steps=3,
+            callbacks=[Position(state), Averaging(average, steps, state)],
         ).history
-        return before, model.get_weights(), {name: value[0] for name, value in logs.items()}
+        return before, model.get_weights(), average.values(), {name: value[0] for name, value in logs.items()}
 
 
 # What the graphs of the steps send to the other replicas.
@@ -73,8 +78,8 @@ def counted(context, operation, values, *rest, **named):
 tf.distribute.ReplicaContext.all_reduce = counted
 
 # With a large learning rate, none of the gradient's digits is lost in the weights.
-before, after, _ = train(1, optimizer="sgd", learning_rate=1024.0, weight_decay=0.0, clip_norm=1e9)
-_, weights, logs = train(20)
+before, after, _, _ = train(1, optimizer="sgd", learning_rate=1024.0, weight_decay=0.0, clip_norm=1e9)
+_, weights, averages, logs = train(20)
 own_reductions = list(reductions)
 
 sums = TrainableLanguageModel._sums
@@ -86,13 +91,14 @@ def broken(model, *arguments):
 
 
 TrainableLanguageModel._sums = broken  # type: ignore[method-assign]
-_, broken_weights, broken_logs = train(4)
+_, broken_weights, _, broken_logs = train(4)
 print(
     json.dumps(
         {
             "replicas": strategy.num_replicas_in_sync,
             "gradients": [((old - new) / 1024).tolist() for old, new in zip(before, after, strict=True)],
             "weights": [weight.tolist() for weight in weights],
+            "averages": [average.tolist() for average in averages],
             "logs": logs,
             "reductions": own_reductions,
             "broken": {"weights": [weight.tolist() for weight in broken_weights], "skipped": broken_logs["skipped"]},
