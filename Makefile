@@ -36,6 +36,7 @@ help:
 	@echo "make bench-accelerator              training on this machine's GPU or TPU: speed, cuDNN, XLA, equality"
 	@echo "make bench-disk_format [DATA=FILE]  a benchmark, by its name under benchmarks/"
 	@echo "make bench-evaluation [DATA=FILE]   the Evaluator against a plain loop over the same model"
+	@echo "make bench-regularisation DATA=FILE ways to regularise after equal minutes (an hour and a half on 2 idle cores)"
 	@echo "make bench-scoring [DATA=FILE]      tfx-lm score and compare against loops in PyTorch over the same models"
 	@echo "make bench-serving [DATA=FILE]      the model server against direct calls of the model"
 	@echo "make bench-scale                    cost of each stage up to 20 million words (half an hour on 2 idle cores)"

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import click
 from rich.console import Console
-from shared.held_out import Lines, held_out, split_lines, train, transform
+from shared.held_out import Lines, epochs_in, held_out, sample, split_lines, train, transform
 from shared.options import CACHE, output_option, speeches_option
 from shared.report import Report, describe_machine, figures_table
 from tfx_lm.pipelines.demo import sentences
@@ -69,26 +69,6 @@ def read_verses(folder: Path) -> Iterator[str]:
 def short_lines(lines: Iterator[str]) -> Lines:
     """Splits the lines, less those that would be cut as bytes, so that all kinds of tokens read the same text."""
     return split_lines(line for line in lines if 0 < len(line.encode()) < LINES_BYTES)
-
-
-def sample(lines: Lines, share: int) -> Lines:
-    """Returns every so many lines of each split."""
-    return {split: of_split[::share] for split, of_split in lines.items()}
-
-
-def epochs_in(seconds: float, once: float, twice: float, share: int) -> int:
-    """Returns how many epochs fit into a time.
-
-    Args:
-        seconds: The time.
-        once: Seconds of one epoch on a sample.
-        twice: Seconds of two epochs on it, so that what is done once does not count.
-        share: What part of all lines the sample is.
-
-    Returns:
-        At least 1. Example: with 2 s for one epoch of a tenth and 3 s for two, 100 s hold 10 epochs.
-    """
-    return max(1, round(seconds / ((twice - once) * share)))
 
 
 def measure(folder: Path, lines: Lines, kind: str, seconds: float) -> Result:

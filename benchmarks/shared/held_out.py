@@ -59,15 +59,46 @@ def transform(folder: Path, lines: Lines, options: Mapping[str, Any]) -> dict[st
             lambda inputs: preprocessing_fn(inputs, config)
         )
         graph | tft_beam.WriteTransformFn(str(folder / "graph"))
-    ids = TransformGraph(str(folder / "graph"))
+    write_ids(folder, folder / "graph", lines)
+    return config
+
+
+def write_ids(folder: Path, graph: Path, lines: Lines) -> None:
+    """Writes the ids of both splits below a folder.
+
+    Args:
+        folder: Gets the folders `train` and `eval`.
+        graph: The Transform graph.
+        lines: The text.
+    """
+    ids = TransformGraph(str(graph))
     for split, of_split in lines.items():
-        (folder / split).mkdir()
+        (folder / split).mkdir(parents=True)
         write_examples(
             folder / split / "ids.gz",
             ({"ids": integers(row)} for begin in range(0, len(of_split), 1000)
              for row in ids.ids(tf.constant(of_split[begin : begin + 1000])).to_list()),
         )  # fmt: skip
-    return config
+
+
+def sample(lines: Lines, share: int) -> Lines:
+    """Returns every so many lines of each split."""
+    return {split: of_split[::share] for split, of_split in lines.items()}
+
+
+def epochs_in(seconds: float, once: float, twice: float, share: int) -> int:
+    """Returns how many epochs fit into a time.
+
+    Args:
+        seconds: The time.
+        once: Seconds of one epoch on a sample.
+        twice: Seconds of two epochs on it, so that what is done once does not count.
+        share: What part of all lines the sample is.
+
+    Returns:
+        At least 1. Example: with 2 s for one epoch of a tenth and 3 s for two, 100 s hold 10 epochs.
+    """
+    return max(1, round(seconds / ((twice - once) * share)))
 
 
 def train(
