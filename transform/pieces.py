@@ -73,48 +73,57 @@ def piece_ids(words: tf.RaggedTensor, lookup: Callable[[tf.Tensor], tf.Tensor]) 
     """
     flat = words.flat_values
     whole = lookup(flat)
-    known = whole >= MARK_ID
     # The others are few, and often the same ones.
-    others, index = tf.unique(tf.boolean_mask(flat, ~known), tf.int64)
-    split = _split(others, lookup)
+    places = _places(whole < MARK_ID)
+    others, index = tf.unique(tf.gather(flat, places), tf.int64)
+    split, lengths = _split(others, lookup)
     # Where the pieces of each word stand in both together.
-    places = tf.cast(tf.where(~known)[:, 0], tf.int64)
     size = tf.size(flat, tf.int64)
-    starts = tf.tensor_scatter_nd_update(tf.range(size), places[:, None], size + tf.gather(split.row_starts(), index))
-    counts = tf.tensor_scatter_nd_update(tf.ones_like(whole), places[:, None], tf.gather(split.row_lengths(), index))
+    begins = tf.gather(tf.cumsum(lengths, exclusive=True), index)
+    starts = tf.tensor_scatter_nd_update(tf.range(size), places[:, None], size + begins)
+    counts = tf.tensor_scatter_nd_update(tf.ones_like(whole), places[:, None], tf.gather(lengths, index))
     pieces = tf.ragged.range(starts, starts + counts)
-    ids = tf.gather(tf.concat([whole, split.flat_values], axis=0), pieces.flat_values)
+    ids = tf.gather(tf.concat([whole, split], axis=0), pieces.flat_values)
     return tf.RaggedTensor.from_row_splits(ids, tf.gather(pieces.row_splits, words.row_splits), validate=False)
 
 
-def _split(words: tf.Tensor, lookup: Callable[[tf.Tensor], tf.Tensor]) -> tf.RaggedTensor:
-    """Returns the ids of the pieces of each word: int64 `[words, None]`."""
-    characters = tf.strings.unicode_split(words, "UTF-8")
-    flat = characters.flat_values
-    starts = characters.row_starts()
-    size = tf.size(flat, tf.int64)
-    match = _matches(flat, tf.repeat(characters.row_limits(), characters.row_lengths()), lookup)
-    # Within a word the mark is a character of the text.
-    first = tf.scatter_nd(starts[:, None], tf.ones_like(starts), [size + 1])[:size] > 0
-    match = tf.where((flat == MARK) & ~first, tf.constant(0, tf.int64), match)
+def _places(chosen: tf.Tensor) -> tf.Tensor:
+    """Returns where a bool vector is true, int64; `tf.boolean_mask` takes 20 operations for it."""
+    return tf.reshape(tf.where(chosen), [-1])
 
-    taken = tf.where(_reached(match, starts, tf.reduce_max(tf.concat([characters.row_lengths(), [1]], 0))))[:, 0]
+
+def _rows(ends: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Returns the row of each of `size` values, int64, from where the rows end; `tf.repeat` takes 40 operations."""
+    return tf.searchsorted(ends, tf.range(size), side="right", out_type=tf.int64)
+
+
+def _split(words: tf.Tensor, lookup: Callable[[tf.Tensor], tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the ids of the pieces of all words, int64 `[pieces]`, and how many each word has, int64 `[words]`.
+
+    Written with few operations, since each signature of a model has them, and tensorflow-transform traces them five
+    times: ragged tensors would take three times as many.
+    """
+    characters = tf.strings.unicode_split(words, "UTF-8")
+    flat, splits = characters.flat_values, characters.row_splits
+    starts, ends = splits[:-1], splits[1:]
+    size = tf.size(flat, tf.int64)
+    rows = _rows(ends, size)
+    match = _matches(flat, tf.gather(ends, rows), lookup)
+    # Within a word the mark is a character of the text.
+    within = tf.gather(starts, rows) < tf.range(size)
+    match = tf.where((flat == MARK) & within, tf.constant(0, tf.int64), match)
+
+    taken = _places(_reached(match, starts, tf.reduce_max(tf.concat([ends - starts, [1]], 0))))
     match = tf.gather(match, taken)
-    matched = match > 0
-    pieces = tf.RaggedTensor.from_row_lengths(
-        tf.boolean_mask(match % _WIDTH, matched),
-        tf.cast(matched, tf.int64),
-        validate=False,
-    )
-    spelled = tf.strings.regex_replace(tf.where(matched, "", tf.gather(flat, taken)), LITERAL_MARK, MARK)
-    of_bytes = tf.strings.bytes_split(spelled)
-    values = tf.reshape(tf.io.decode_raw(of_bytes.flat_values, tf.uint8), [-1])
-    of_bytes = of_bytes.with_flat_values(tf.cast(values, tf.int64) + FIRST_BYTE)
     # Each character has either a piece or bytes.
-    both = tf.concat([pieces, of_bytes], axis=1)
-    rows = tf.gather(characters.value_rowids(), taken)
-    in_words = tf.RaggedTensor.from_value_rowids(both, rows, nrows=characters.nrows(), validate=False)
-    return in_words.merge_dims(1, 2)
+    matched = match > 0
+    spelled = tf.strings.regex_replace(tf.where(matched, "", tf.gather(flat, taken)), LITERAL_MARK, MARK)
+    of_bytes = tf.cast(tf.io.decode_raw(tf.strings.reduce_join(spelled), tf.uint8), tf.int64) + FIRST_BYTE
+    counts = tf.where(matched, tf.constant(1, tf.int64), tf.cast(tf.strings.length(spelled), tf.int64))
+    owners = _rows(tf.cumsum(counts), tf.reduce_sum(counts))
+    ids = tf.gather(match % _WIDTH, owners)
+    ids = tf.tensor_scatter_nd_update(ids, _places(tf.gather(~matched, owners))[:, None], of_bytes)
+    return ids, tf.math.unsorted_segment_sum(counts, tf.gather(rows, taken), tf.size(words, tf.int64))
 
 
 def _matches(characters: tf.Tensor, limits: tf.Tensor, lookup: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
@@ -131,13 +140,13 @@ def _matches(characters: tf.Tensor, limits: tf.Tensor, lookup: Callable[[tf.Tens
         width: tf.Tensor, places: tf.Tensor, texts: tf.Tensor, match: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         ids = lookup(texts)
-        found = ids >= MARK_ID
+        found = _places(ids >= MARK_ID)
         match = tf.tensor_scatter_nd_update(
-            match, tf.boolean_mask(places, found)[:, None], width * _WIDTH + tf.boolean_mask(ids, found)
+            match, tf.gather(places, found)[:, None], width * _WIDTH + tf.gather(ids, found)
         )
-        goes_on = places + width < tf.gather(limits, places)
-        places = tf.boolean_mask(places, goes_on)
-        texts = tf.strings.join([tf.boolean_mask(texts, goes_on), tf.gather(characters, places + width)])
+        goes_on = _places(places + width < tf.gather(limits, places))
+        places = tf.gather(places, goes_on)
+        texts = tf.strings.join([tf.gather(texts, goes_on), tf.gather(characters, places + width)])
         return width + 1, places, texts, match
 
     vector = tf.TensorShape([None])
@@ -167,7 +176,7 @@ def _reached(match: tf.Tensor, starts: tf.Tensor, longest: tf.Tensor) -> tf.Tens
     reached = tf.scatter_nd(starts[:, None], tf.ones_like(starts), [size + 1]) > 0
 
     def double(steps: tf.Tensor, jumps: tf.Tensor, reached: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        further = tf.boolean_mask(jumps, reached)
+        further = tf.gather(jumps, _places(reached))
         more = tf.scatter_nd(further[:, None], tf.ones_like(further), tf.shape(jumps, tf.int64)) > 0
         return 2 * steps, tf.gather(jumps, jumps), reached | more
 
