@@ -23,6 +23,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from ..transform.ragged_rows import positions
+
 __all__ = ["refuse_examples", "refuse_transformed"]
 
 # A size is a varint of up to 5 bytes here. Fails at the first byte of nearly all text.
@@ -49,7 +51,7 @@ def refuse_examples(text: tf.Tensor) -> tf.Tensor:
     return _refuse(
         text,
         likely,
-        lambda: _first_entry(tf.boolean_mask(text, likely)).exists,
+        lambda: _first_entry(tf.gather(text, positions(likely))).exists,
         "text: holds a serialized tf.Example, not a line; use the signature evaluate, or send its feature text",
     )
 
@@ -70,7 +72,7 @@ def refuse_transformed(examples: tf.Tensor, text: tf.Tensor) -> tf.Tensor:
     empty = text == ""
 
     def only_ids() -> tf.Tensor:
-        candidates = tf.boolean_mask(examples, empty)
+        candidates = tf.gather(examples, positions(empty))
         first = _first_entry(candidates)
         return first.exists & (first.key == _TRANSFORMED) & (first.end == tf.strings.length(candidates))
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from ..transform import accounting, padding, tokenizer, vocabulary
 from ..transform.pieces import piece_ids
+from ..transform.ragged_rows import begin_with
 from .language_model import LanguageModel
 from .serialized_examples import refuse_examples, refuse_transformed
 from .transform_graph import TransformGraph
@@ -151,9 +152,8 @@ class Signatures:
     def _described(self, scored: _Scored) -> dict[str, tf.Tensor]:
         """Returns what `score` does."""
         time = tf.shape(scored.batch.targets, tf.int64)[1]
-        end = tf.fill([scored.tokens.nrows(), 1], vocabulary.RESERVED[vocabulary.END_ID])
-        words = tf.concat([scored.tokens[:, :time], end], axis=1)[:, :time]
-        words = words.to_tensor("", shape=tf.stack([-1, time]))
+        words = scored.tokens.to_tensor("", shape=tf.stack([-1, time]))
+        words = tf.where(scored.batch.targets == vocabulary.END_ID, vocabulary.RESERVED[vocabulary.END_ID], words)
         return {
             "words": tf.where(scored.batch.mask > 0, words, ""),
             "ids": scored.batch.targets,
@@ -215,9 +215,10 @@ class Signatures:
             k = tf.minimum(k, self._model.vocabulary_size - len(vocabulary.RESERVED))
         tokens = self._words(self._line(text))[:, -PREFIX_WORDS:]
         ids = tf.ragged.map_flat_values(self._ids_of_words.lookup, tokens)
-        start = tf.fill([ids.nrows(), 1], tf.constant(vocabulary.START_ID, tf.int64))
-        inputs = tf.concat([start, ids] if before is None else [before, start, ids], axis=1)
-        padded = inputs.to_tensor(vocabulary.PAD_ID, shape=tf.stack([-1, _steps(inputs)]))
+        inputs = begin_with(vocabulary.START_ID, ids)
+        if before is not None:
+            inputs = tf.concat([before, inputs], axis=1)
+        padded = inputs.to_tensor(vocabulary.PAD_ID, shape=tf.stack([-1, _steps(inputs.row_lengths())]))
         states = self._hidden(padded)
         last = tf.gather(states, tf.cast(inputs.row_lengths(), tf.int32) - 1, batch_dims=1)
         log_probabilities = self._model.softmax.log_probabilities(last)
@@ -282,11 +283,11 @@ class Signatures:
         read = {}
         if context is None:
             ids = self._transform.ids(text)
-            batch = padding.pad_batch(ids, _steps(ids))
+            batch = padding.pad_batch(ids, _steps(ids.row_lengths()))
             hidden = self._hidden(batch.inputs)
         else:
             ids, before = self._transform.ids_and_context(text, context)
-            batch = padding.pad_batch(ids, _steps(ids))
+            batch = padding.pad_batch(ids, _steps(ids.row_lengths()))
             hidden = self._hidden_behind(before, ids, batch)
             read["context_tokens"] = tf.cast(before.row_lengths(), tf.float32)
         nll = self._model.softmax.nll(hidden, batch.targets, batch.mask)
@@ -302,7 +303,7 @@ class Signatures:
 
     def _hidden_behind(self, context: tf.RaggedTensor, ids: tf.RaggedTensor, batch: padding.PaddedBatch) -> tf.Tensor:
         """Returns the states [batch, time, width] of the lines alone, which are read behind their contexts."""
-        steps = _steps(tf.concat([context, ids], axis=1))
+        steps = _steps(context.row_lengths() + ids.row_lengths())
         states = self._hidden(padding.pad_batch(ids, steps, context).inputs)
         time = tf.shape(batch.targets, tf.int64)[1]
         position = context.row_lengths()[:, tf.newaxis] + tf.range(time)
@@ -330,6 +331,6 @@ def sum_of_tokens(nll: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.reduce_sum(tf.cast(nll, tf.float64), axis=1), tf.float32)
 
 
-def _steps(ids: tf.RaggedTensor) -> tf.Tensor:
+def _steps(lengths: tf.Tensor) -> tf.Tensor:
     """Returns the length of the longest row, at least 1, since an LSTM cannot run over no steps."""
-    return tf.reduce_max(tf.concat([ids.row_lengths(), [1]], axis=0))
+    return tf.reduce_max(tf.concat([lengths, [1]], axis=0))

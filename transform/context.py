@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from .ragged_rows import begin_with
 from .vocabulary import START_ID
 
 # What Python's `str.isspace` is true of, by which the lines of files are dropped.
@@ -40,8 +41,7 @@ class Context:
         Returns:
             int64 `[batch, None]`.
         """
-        start = tf.fill([of_lines.nrows(), 1], tf.constant(START_ID, tf.int64))
-        read = tf.concat([start, of_lines], axis=1)
+        read = begin_with(START_ID, of_lines)
         # The lines of a text, one behind the other.
         splits = tf.gather(read.row_splits, tf.cast(self._lines.row_splits, tf.int64))
         return tf.RaggedTensor.from_row_splits(read.flat_values, splits, validate=False)[:, -tokens:]

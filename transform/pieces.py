@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from ..errors import SettingError, escape
 from .options import VocabularyKind
+from .ragged_rows import positions, rows_of_values
 from .tokenizer import BYTE_NAMES, LITERAL_MARK, MARK
 from .vocabulary import RESERVED
 
@@ -74,7 +75,7 @@ def piece_ids(words: tf.RaggedTensor, lookup: Callable[[tf.Tensor], tf.Tensor]) 
     flat = words.flat_values
     whole = lookup(flat)
     # The others are few, and often the same ones.
-    places = _places(whole < MARK_ID)
+    places = positions(whole < MARK_ID)
     others, index = tf.unique(tf.gather(flat, places), tf.int64)
     split, lengths = _split(others, lookup)
     # Where the pieces of each word stand in both together.
@@ -87,42 +88,31 @@ def piece_ids(words: tf.RaggedTensor, lookup: Callable[[tf.Tensor], tf.Tensor]) 
     return tf.RaggedTensor.from_row_splits(ids, tf.gather(pieces.row_splits, words.row_splits), validate=False)
 
 
-def _places(chosen: tf.Tensor) -> tf.Tensor:
-    """Returns where a bool vector is true, int64; `tf.boolean_mask` takes 20 operations for it."""
-    return tf.reshape(tf.where(chosen), [-1])
-
-
-def _rows(ends: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Returns the row of each of `size` values, int64, from where the rows end; `tf.repeat` takes 40 operations."""
-    return tf.searchsorted(ends, tf.range(size), side="right", out_type=tf.int64)
-
-
 def _split(words: tf.Tensor, lookup: Callable[[tf.Tensor], tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the ids of the pieces of all words, int64 `[pieces]`, and how many each word has, int64 `[words]`.
 
-    Written with few operations, since each signature of a model has them, and tensorflow-transform traces them five
-    times: ragged tensors would take three times as many.
+    Without ragged tensors, which would take three times as many operations.
     """
     characters = tf.strings.unicode_split(words, "UTF-8")
     flat, splits = characters.flat_values, characters.row_splits
     starts, ends = splits[:-1], splits[1:]
     size = tf.size(flat, tf.int64)
-    rows = _rows(ends, size)
+    rows = rows_of_values(ends, size)
     match = _matches(flat, tf.gather(ends, rows), lookup)
     # Within a word the mark is a character of the text.
     within = tf.gather(starts, rows) < tf.range(size)
     match = tf.where((flat == MARK) & within, tf.constant(0, tf.int64), match)
 
-    taken = _places(_reached(match, starts, tf.reduce_max(tf.concat([ends - starts, [1]], 0))))
+    taken = positions(_reached(match, starts, tf.reduce_max(tf.concat([ends - starts, [1]], 0))))
     match = tf.gather(match, taken)
     # Each character has either a piece or bytes.
     matched = match > 0
     spelled = tf.strings.regex_replace(tf.where(matched, "", tf.gather(flat, taken)), LITERAL_MARK, MARK)
     of_bytes = tf.cast(tf.io.decode_raw(tf.strings.reduce_join(spelled), tf.uint8), tf.int64) + FIRST_BYTE
     counts = tf.where(matched, tf.constant(1, tf.int64), tf.cast(tf.strings.length(spelled), tf.int64))
-    owners = _rows(tf.cumsum(counts), tf.reduce_sum(counts))
+    owners = rows_of_values(tf.cumsum(counts), tf.reduce_sum(counts))
     ids = tf.gather(match % _WIDTH, owners)
-    ids = tf.tensor_scatter_nd_update(ids, _places(tf.gather(~matched, owners))[:, None], of_bytes)
+    ids = tf.tensor_scatter_nd_update(ids, positions(tf.gather(~matched, owners))[:, None], of_bytes)
     return ids, tf.math.unsorted_segment_sum(counts, tf.gather(rows, taken), tf.size(words, tf.int64))
 
 
@@ -140,11 +130,11 @@ def _matches(characters: tf.Tensor, limits: tf.Tensor, lookup: Callable[[tf.Tens
         width: tf.Tensor, places: tf.Tensor, texts: tf.Tensor, match: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         ids = lookup(texts)
-        found = _places(ids >= MARK_ID)
+        found = positions(ids >= MARK_ID)
         match = tf.tensor_scatter_nd_update(
             match, tf.gather(places, found)[:, None], width * _WIDTH + tf.gather(ids, found)
         )
-        goes_on = _places(places + width < tf.gather(limits, places))
+        goes_on = positions(places + width < tf.gather(limits, places))
         places = tf.gather(places, goes_on)
         texts = tf.strings.join([tf.gather(texts, goes_on), tf.gather(characters, places + width)])
         return width + 1, places, texts, match
@@ -176,7 +166,7 @@ def _reached(match: tf.Tensor, starts: tf.Tensor, longest: tf.Tensor) -> tf.Tens
     reached = tf.scatter_nd(starts[:, None], tf.ones_like(starts), [size + 1]) > 0
 
     def double(steps: tf.Tensor, jumps: tf.Tensor, reached: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        further = tf.gather(jumps, _places(reached))
+        further = tf.gather(jumps, positions(reached))
         more = tf.scatter_nd(further[:, None], tf.ones_like(further), tf.shape(jumps, tf.int64)) > 0
         return 2 * steps, tf.gather(jumps, jumps), reached | more
 

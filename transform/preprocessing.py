@@ -33,6 +33,7 @@ from .context import Context
 from .normalized_words import check_normalized
 from .options import TextOptions, VocabularyOptions
 from .pieces import check_kind_of_pinned, piece_ids
+from .ragged_rows import end_with
 from .reachable_words import check_reachable
 from .tokenizer import tokenize, tokenize_marked
 from .vocabulary import (
@@ -114,8 +115,7 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
         # Cut before the look-up as well: a line may hold millions of words more than are kept.
         ids = tft.apply_vocabulary(_rows([tokens[:, :max_length], *behind]), vocabulary_file, default_value=UNKNOWN_ID)
         own = ids if context is None else ids[: tokens.nrows()]
-    end = tf.fill([own.nrows(), 1], tf.constant(END_ID, tf.int64))
-    features = {IDS: tf.concat([own, end], axis=1)[:, :max_length].to_sparse()}
+    features = {IDS: end_with(END_ID, own)[:, :max_length].to_sparse()}
     if context is not None:
         features[CONTEXT_IDS] = context.ids(ids[tokens.nrows() :], options.context_tokens).to_sparse()
     return features
