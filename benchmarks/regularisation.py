@@ -59,7 +59,7 @@ VARIANTS: dict[str, Variant] = {
 TEXT_OPTIONS = {"tokenizer": "whitespace", "lowercase": False, "max_length": 64}
 # The time ends every training, not the validation.
 TRAINER = {"early_stopping_patience": 1000}
-# Share of the lines of the trainings that tell the speed. Of fewer lines, what is done once in an epoch would be most.
+# Share of the lines of the trainings that tell the speed. Of fewer, what is done once in an epoch would be most of it.
 SAMPLE = 2
 
 
@@ -105,7 +105,11 @@ def ratios_of(results: Mapping[str, Result]) -> dict[str, float]:
 @click.option("--units", default=TrainerOptions().units, show_default=True, help="Width of embedding and layers.")
 @click.option("--share", default=1, show_default=True, help="Take every so many lines.")
 @click.option(
-    "--known", type=(int, int), multiple=True, metavar="BATCH EPOCHS", help="Epochs that fit, instead of measuring it."
+    "--known",
+    type=(int, int),
+    multiple=True,
+    metavar="BATCH EPOCHS",
+    help="Epochs of the trainer's own layers that fit, instead of measuring it.",
 )
 @click.option("--variants", default=";".join(VARIANTS), help="Names, with semicolons between.  [default: all]")
 @output_option(NAME)
@@ -120,11 +124,15 @@ def main(
     output: Path,
 ) -> None:
     """Measures ways to regularise."""
+    names = variants.split(";")
+    if unknown := sorted(set(names) - VARIANTS.keys()):
+        raise click.BadParameter(f"{'; '.join(unknown)}: must be among {'; '.join(VARIANTS)}", param_hint="--variants")
     machine = describe_machine()
     lines = sample(split_lines(read_lines(data)), share)
     processes = multiprocessing.get_context("spawn")
     results: dict[str, Result] = {}
-    epochs = dict(known)
+    # Other layers have another speed.
+    epochs: dict[tuple[int, type | None], int] = {(batch, None): count for batch, count in known}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
 
@@ -139,17 +147,18 @@ def main(
             # With the same graph, since the speed depends on the size of the vocabulary.
             pool.apply(write_ids, (folder / "few", folder / "graph", sample(lines, SAMPLE)))
         (folder / "few" / "graph").symlink_to(folder / "graph")
-        for variant in variants.split(";"):
+        for variant in names:
             batch = TrainerOptions.parse(VARIANTS[variant].options).batch_tokens
-            if batch not in epochs:
+            kind = batch, VARIANTS[variant].model
+            if kind not in epochs:
                 once, twice = (
                     in_a_process(
                         folder / "few", config, folder / f"speed-{batch}-{count}", variant, units, count
                     ).seconds
                     for count in (1, 2)
                 )
-                epochs[batch] = epochs_in(seconds, once, twice, SAMPLE)
-            results[variant] = in_a_process(folder, config, folder / variant, variant, units, epochs[batch])
+                epochs[kind] = epochs_in(seconds, once, twice, SAMPLE)
+            results[variant] = in_a_process(folder, config, folder / variant, variant, units, epochs[kind])
             click.echo(f"{variant}: {results[variant]}")
     table = figures_table(["variant"], ["perplexity", "best epoch", "epochs", "processor s"])
     for variant, result in results.items():

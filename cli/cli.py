@@ -12,6 +12,7 @@ import click
 
 from .. import __version__
 from ..exit_codes import NODE_FAILED
+from ..keras_backend import use_tensorflow
 from .terminal_encoding import show_what_the_terminal_can
 
 COMMANDS = (
@@ -43,9 +44,7 @@ class _Commands(click.Group):
         show_what_the_terminal_can()
         # Some containers start with a umask of 0. What is written here names the classes that later runs import.
         os.umask(os.umask(0o077) | 0o002)
-        # Another project may have chosen another one, by this variable or in ~/.keras/keras.json; it counts for the
-        # processes of the nodes as well.
-        os.environ["KERAS_BACKEND"] = "tensorflow"
+        use_tensorflow()
         try:
             return super().main(*arguments, **named)
         except Exception as error:

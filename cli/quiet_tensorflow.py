@@ -12,18 +12,17 @@ from pathlib import Path
 from ..pipelines.local.terminal import output_to
 from ..pipelines.uncollected import import_uncollected
 
-
-def is_quiet() -> bool:
-    """Returns whether messages of libraries are unwanted; sets TensorFlow's log level unless the user has done so."""
-    return os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
-
-
 # TensorFlow tries to import one of them at its end, by `TF_USE_LEGACY_KERAS`, and goes on if Keras is not installed.
 # Keras brings pandas, scikit-learn, matplotlib and IPython: 1,800 of 4,600 modules.
 KERAS = ("keras.src.optimizers", "tf_keras.src.optimizers")
 # TensorFlow goes on without these as well: a client of Google Cloud, which looks for TPUs and machines of a cluster;
 # and what Keras 2, of which it still has a copy, can read.
 OPTIONAL = ("googleapiclient", "h5py", "scipy")
+
+
+def is_quiet() -> bool:
+    """Returns whether messages of libraries are unwanted; sets TensorFlow's log level unless the user has done so."""
+    return os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
 
 
 def quiet_tensorflow() -> None:
@@ -45,7 +44,7 @@ def _import_tensorflow(*left_out: str) -> None:
 
 @contextlib.contextmanager
 def _without(*modules: str) -> Iterator[None]:
-    """Has modules look as if they were not installed, for as long as that, but for those that are imported."""
+    """Makes modules look as if they were not installed while the block runs, but for those already imported."""
     modules = tuple(name for name in modules if name not in sys.modules)
     # Python's own way to say that a module cannot be imported.
     sys.modules.update(dict.fromkeys(modules))  # type: ignore[arg-type]

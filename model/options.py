@@ -67,7 +67,8 @@ class TrainerOptions(Settings):
     # Largest global norm of the gradients.
     clip_norm: Number = Field(1.0, gt=0.0)
     # Momentum, in each step, of an exponential moving average of the weights; 0: no average. Validation, early stopping
-    # and the exported model use the average. It takes as much memory as the weights.
+    # and the exported model use the average. It takes as much memory as the weights. The momentum of a step is at most
+    # (1 + step) / (20 + step), so 0.98 counts from step 930 on.
     ema_momentum: Number = Field(0.0, ge=0.0, lt=1.0)
     # A step whose loss or gradient is not finite: stop ends the training with an error; skip leaves the step out, as if
     # its gradient were zero, and ends it if more than 10 steps of an epoch and more than 1 % of them are skipped.
@@ -100,7 +101,11 @@ class TrainerOptions(Settings):
 
     def identity(self) -> dict[str, Any]:
         """Returns the options that decide what is trained, JSON types: all but how many workers do it."""
-        return self.model_dump(mode="json", exclude={"workers", "worker_timeout_seconds"})
+        options = self.model_dump(mode="json", exclude={"workers", "worker_timeout_seconds"})
+        # So that a training that was begun before there was this option goes on.
+        if not options["ema_momentum"]:
+            del options["ema_momentum"]
+        return options
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TrainerOptions:

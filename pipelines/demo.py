@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from importlib import resources
@@ -13,6 +12,7 @@ import click
 
 from .. import atomic_file
 from ..exit_codes import BAD_INPUT, NODE_FAILED
+from ..keras_backend import use_tensorflow
 from .config import PipelineConfig, load_config
 from .errors import ConfigurationError
 from .local.interrupts import ending_on_signals
@@ -66,8 +66,7 @@ def write_corpus(speeches: Path, corpus: Path) -> None:
 def main(speeches: Path, output: str, overrides: tuple[str, ...]) -> None:
     """Runs the demo."""
     corpus = Path(output) / "corpus" / "state_of_the_union.txt"
-    # As `tfx-lm` does.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    use_tensorflow()
     try:
         write_corpus(speeches, corpus)
         with resources.as_file(resources.files("tfx_lm.pipelines") / "configs" / "demo.yaml") as path:

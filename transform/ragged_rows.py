@@ -70,7 +70,7 @@ def _one_more_each(rows: tf.RaggedTensor) -> tf.Tensor:
 
 def _filled(value: int, rows: tf.RaggedTensor, splits: tf.Tensor, added: tf.Tensor) -> tf.RaggedTensor:
     """Returns rows with these splits, the value at the places `added` and the values of `rows` at the others."""
-    # The rank stays known.
+    # Of a slice TensorFlow would not know the size, and so not the rank of what is filled, which `to_sparse` asks for.
     size = tf.reshape(splits[-1:], [1])
     others = tf.where(tf.scatter_nd(added[:, tf.newaxis], tf.ones_like(added), size) == 0)
     values = tf.tensor_scatter_nd_update(tf.fill(size, tf.constant(value, tf.int64)), others, rows.flat_values)

@@ -10,7 +10,7 @@ from .backup import TrainingState
 
 # Steps between two updates of the average, since each is a pass over all weights.
 EVERY = 8
-# The larger, the shorter the part of a young training that the average is of.
+# A larger number shortens the part of a young training that is averaged.
 RAMP = 20
 
 

@@ -26,6 +26,7 @@ from typing import Any
 import yaml
 
 from ...components.text_example_gen.spans import SPANS_KEY
+from ...keras_backend import use_tensorflow
 
 EXECUTOR_MODULE = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 DRIVER_MODULE = "tfx.orchestration.kubeflow.v2.file_based_example_gen.driver"
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str]) -> None:
     Args:
         arguments: The three options of TFX's entry point, and options of Beam.
     """
+    use_tensorflow()
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument(INVOCATION, dest="invocation", required=True, type=json.loads)
     parser.add_argument(INPUTS_SPEC, dest="inputs_spec", required=True, type=json.loads)

@@ -88,3 +88,8 @@ def test_cutoffs_are_above_the_reserved_ids():
     assert len(RESERVED) + 1 == FIRST_CUTOFF
     with pytest.raises(SettingError, match=r"^adaptive_cutoffs=4: must be >= 5; set adaptive_cutoffs$"):
         TrainerOptions.from_config({"adaptive_cutoffs": [4]})
+
+
+def test_an_option_that_is_off_changes_no_identity():
+    assert "ema_momentum" not in TrainerOptions().identity()
+    assert TrainerOptions(ema_momentum=0.9).identity()["ema_momentum"] == 0.9

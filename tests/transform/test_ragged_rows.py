@@ -21,10 +21,11 @@ def test_the_docstrings_examples():
     assert ragged_rows.end_with(3, ragged([[7, 9], []])).to_list() == [[7, 9, 3], [3]]
 
 
-@given(ROWS)
-def test_any_rows(rows):
-    assert ragged_rows.begin_with(8, ragged(rows)).to_list() == [[8, *row] for row in rows]
-    assert ragged_rows.end_with(9, ragged(rows)).to_list() == [[*row, 9] for row in rows]
+@given(ROWS, st.sampled_from([tf.int32, tf.int64]))
+def test_any_rows(rows, type_of_splits):
+    given_rows = ragged(rows).with_row_splits_dtype(type_of_splits)
+    assert ragged_rows.begin_with(8, given_rows).to_list() == [[8, *row] for row in rows]
+    assert ragged_rows.end_with(9, given_rows).to_list() == [[*row, 9] for row in rows]
     split = ragged(rows)
     found = ragged_rows.rows_of_values(split.row_splits[1:], tf.size(split.flat_values, tf.int64))
     assert found.numpy().tolist() == [number for number, row in enumerate(rows) for _ in row]

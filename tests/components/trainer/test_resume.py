@@ -22,14 +22,22 @@ def epochs(fn_args):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("backup_every", "where"), [(0, "training"), (600, "training"), (0, "validation")])
+@pytest.mark.parametrize(
+    ("backup_every", "where", "averages"),
+    [(0, "training", True), (600, "training", True), (0, "validation", True), (0, "training", False)],
+)
 def test_a_killed_training_ends_like_one_that_ran_through(
-    backup_every, where, trained, corpus, tmp_path, forked_python
+    backup_every, where, averages, trained, corpus, tmp_path, forked_python
 ):
+    # The others are as `trained` was.
+    changed = {} if averages else {"ema_momentum": 0.0}
+    if changed:
+        trained = corpus.fn_args(tmp_path / "through", **changed)
+        run_fn(trained)
     # One of them as it is in practice.
     python = sys.executable if where == "validation" else forked_python
     kept = tmp_path / "backup"
-    killed = corpus.fn_args(tmp_path / "killed", backup_directory=kept)
+    killed = corpus.fn_args(tmp_path / "killed", backup_directory=kept, **changed)
     run = subprocess.run(
         program("train_until_killed", json.dumps(vars(killed)), backup_every, where, python=python),
         capture_output=True,
@@ -42,7 +50,7 @@ def test_a_killed_training_ends_like_one_that_ran_through(
     assert not pathlib.Path(killed.serving_model_dir).exists()
 
     # TFX gives the next attempt other folders.
-    resumed = corpus.fn_args(tmp_path / "resumed", backup_directory=kept)
+    resumed = corpus.fn_args(tmp_path / "resumed", backup_directory=kept, **changed)
     run_fn(resumed)
     document = json.loads((pathlib.Path(resumed.model_run_dir) / "training.json").read_text())
     assert document["resumed_after_epoch"] == 2

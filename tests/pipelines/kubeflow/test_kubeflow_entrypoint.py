@@ -45,6 +45,8 @@ def test_what_the_driver_noted_reaches_the_executor():
 def test_tfxs_entry_point_takes_over_with_the_types_put_in(monkeypatch):
     commands = []
     monkeypatch.setattr(os, "execv", lambda path, command: commands.append((path, command)))
+    # Of the image, which another project may use as well.
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
     entrypoint.main(
         [
             "--executor_class_path", "module.Executor",
@@ -58,6 +60,7 @@ def test_tfxs_entry_point_takes_over_with_the_types_put_in(monkeypatch):
     assert (flag, module) == ("-m", entrypoint.EXECUTOR_MODULE)
     assert json.loads(arguments[arguments.index("--json_serialized_invocation_args") + 1]) == invocation(type=MODEL)
     assert arguments[arguments.index("--executor_class_path") + 1] == "module.Executor"
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
     assert arguments[-1] == "--runner=FlinkRunner"
 
 
