@@ -37,6 +37,7 @@ def test_the_first_run_has_nothing_to_check(tmp_path, setting):
     check(tmp_path, setting)
 
 
+@pytest.mark.slow
 def test_the_served_model_must_be_of_the_same_kind(trained, tmp_path):
     served = tmp_path / "serving" / "7"
     shutil.copytree(trained.serving_model_dir, served)
@@ -102,6 +103,7 @@ def test_a_model_that_is_none(tmp_path, start, named):
     assert named in refusal(tmp_path, f"trainer.warm_start={start}")
 
 
+@pytest.mark.slow
 def test_a_damaged_version_is_passed_over(trained, tmp_path):
     for version in ("7", "8"):
         shutil.copytree(trained.serving_model_dir, tmp_path / "serving" / version)
@@ -128,6 +130,7 @@ def test_files_that_were_written_again_are_the_same_input(tmp_path):
     assert digest_of_input(config) == made
 
 
+@pytest.mark.slow
 def test_a_model_of_the_same_input_is_passed_over(trained, tmp_path):
     settings = ["trainer.warm_start=baseline", "trainer.layers=3", f"data.files={tmp_path / 'text.txt'}"]
     (tmp_path / "text.txt").write_text("a b\n")
