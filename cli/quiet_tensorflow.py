@@ -16,7 +16,7 @@ from ..pipelines.uncollected import import_uncollected
 # Keras brings pandas, scikit-learn, matplotlib and IPython: 1,800 of 4,600 modules.
 KERAS = ("keras.src.optimizers", "tf_keras.src.optimizers")
 # TensorFlow goes on without these as well: a client of Google Cloud, which looks for TPUs and machines of a cluster;
-# and what Keras 2, of which it still has a copy, can read.
+# and two libraries for the inputs of its old copy of Keras.
 OPTIONAL = ("googleapiclient", "h5py", "scipy")
 
 

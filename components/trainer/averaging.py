@@ -21,8 +21,8 @@ class WeightAverage:
     (1 + step) / (20 + step), so that the average of a short training is one over its last twentieth or so, and
     holds little of its beginnings.
 
-    With a momentum of 0.5, a weight that is 1, 2 and 3 after the steps 100, 101 and 102, of which the first begins
-    the average, has the averages 1, 1.5 and 2.25. If it is 2 after step 2, and 1 after step 1, the average is 2 - 3/22.
+    With a momentum of 0.5, a weight that is 1, 2 and 3 after the steps 100, 101 and 102 has the averages 1, 1.5 and
+    2.25 if the average begins at step 100. If it is 1 after step 1 and 2 after step 2, the average is 2 - 3/22.
 
     Its variables belong to the optimizer, so that the backup has them. Keras's own `use_ema` takes a dozen passes over
     the weights in each step, and writes the average over the weights whenever `fit` ends: a training that

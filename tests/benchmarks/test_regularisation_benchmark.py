@@ -1,6 +1,9 @@
 """The benchmark of ways to regularise: its variants and its ratios. Its trainings are those of the trainer's tests."""
 
+import numpy as np
 import pytest
+import tensorflow as tf
+from click.testing import CliRunner
 from tfx_lm.model.options import TrainerOptions
 
 
@@ -20,3 +23,47 @@ def test_the_ratios(regularisation):
     }
     assert regularisation.ratios_of(results) == {"x": 0.75}
     assert regularisation.ratios_of({"x": results["x"]}) == {}
+
+
+def test_an_unknown_variant_is_refused_before_any_work(regularisation, text):
+    done = CliRunner().invoke(regularisation.main, ["--data", str(text), "--variants", "baseline;dropword"])
+    assert done.exit_code == 2
+    assert "dropword: must be among baseline; " in " ".join(done.output.split())
+
+
+@pytest.fixture
+def tried(benchmark_module):
+    return benchmark_module("shared.tried_models")
+
+
+EMBEDDED = tf.constant(np.random.default_rng(1).normal(size=(2, 3, 4)), tf.float32)
+SEED = tf.constant([1, 2])
+
+
+def model_of(kind):
+    return kind(
+        clip_norm=1.0, seed=1, vocabulary_size=9, embedding_units=4, units=4, layers=2, dropout=0.0, use_cudnn=False
+    )
+
+
+def test_a_residual_layer_adds_its_input(tried):
+    model = model_of(tried.Residual)
+    first = EMBEDDED + model.recurrent[0](EMBEDDED)
+    np.testing.assert_allclose(model.hidden_of(EMBEDDED, SEED), first + model.recurrent[1](first), rtol=1e-5)
+
+
+def test_a_normalised_layer_has_mean_0_and_variance_1(tried):
+    states = model_of(tried.LayerNorm).hidden_of(100 * EMBEDDED, SEED)
+    np.testing.assert_allclose(np.mean(states, axis=-1), 0, atol=1e-5)
+    np.testing.assert_allclose(np.var(states, axis=-1), 1, atol=0.01)
+
+
+def test_words_are_dropped_in_training_only(tried, monkeypatch):
+    model = model_of(tried.WordDropout)
+    whole = super(tried.WordDropout, model).hidden_of(EMBEDDED)
+    np.testing.assert_array_equal(model.hidden_of(EMBEDDED), whole)
+    monkeypatch.setattr(tried, "DROPPED_WORDS", 0.0)
+    np.testing.assert_allclose(model.hidden_of(EMBEDDED, SEED), whole, rtol=1e-6)
+    monkeypatch.setattr(tried, "DROPPED_WORDS", 1 - 1e-7)
+    nothing = super(tried.WordDropout, model).hidden_of(tf.zeros_like(EMBEDDED))
+    np.testing.assert_allclose(model.hidden_of(EMBEDDED, SEED), nothing, atol=1e-6)
