@@ -29,6 +29,8 @@ WIDE_VOCABULARIES = range(2**14, 2**16)
 GPU_CHUNK_LOGITS = 2**25
 # Far above the smallest normal float32, 1.2e-38, below which digits are lost.
 SMALLEST_PROBABILITY = 1e-30
+# Sums of exponentials from it to its inverse are exact: none of what counts was lost or overflowed.
+SMALLEST_SUM = 1e-15
 # With fewer tokens, the products of a chunk would have too few rows to be fast.
 CHUNK_TOKENS = 32
 # What a core computes at once from logits in half precision: in float32 they stay in its cache.
@@ -251,6 +253,21 @@ def _nll_of(probabilities: tf.Tensor, logits: Callable[[], tf.Tensor], targets: 
     )
 
 
+def _nll_without_softmax(logits: Callable[[], tf.Tensor], targets: tf.Tensor) -> tf.Tensor:
+    """Returns [tokens] nats ≥ 0, log Σ exp(logits) less the target's logit.
+
+    A softmax would go over the logits five times, for the largest of each token and for a quotient that nobody needs.
+    Where the sum overflows or gets too small, the nats are computed as anywhere else, from logits computed again.
+    """
+    values = logits()
+    wanted = tf.gather(values, targets, batch_dims=1)
+    # So that the exponentials may have the memory of the logits.
+    with tf.control_dependencies([wanted]):
+        total = tf.reduce_sum(tf.exp(values), axis=-1)
+    usual = tf.reduce_all((total > SMALLEST_SUM) & (total < 1 / SMALLEST_SUM))
+    return tf.cond(usual, lambda: tf.nn.relu(tf.math.log(total) - wanted), lambda: token_nll(logits(), targets))
+
+
 def scores(
     hidden: tf.Tensor,
     targets: tf.Tensor,
@@ -285,7 +302,7 @@ def scores(
         def logits():
             return precise(project(states[part]))
 
-        nll = _nll_of(tf.nn.softmax(logits()), logits, wanted[part])
+        nll = _nll_without_softmax(logits, wanted[part])
         return index + 1, done.write(index, tf.cast(nll, tf.float32))
 
     _, done = tf.while_loop(

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from .adaptive import AdaptiveSoftmax
+from .lstm import ServingLSTM
 from .options import TrainerOptions
 from .softmax import FullSoftmax
 
@@ -219,9 +220,14 @@ class LanguageModel(keras.Model):
         self.softmax.start_from_frequencies(counts)
 
     def for_serving(self) -> LanguageModel:
-        """Returns a copy in float32 whose graph has no cuDNN kernel, so that it runs on every device."""
+        """Returns a copy in float32 whose graph has no cuDNN kernel, so that it runs on every device.
+
+        It has no gradients.
+        """
         # Keras would number the names within a process, and they are saved.
-        copy = LanguageModel(**self.architecture, use_cudnn=False, dtype="float32", name="language_model")
+        copy = LanguageModel(
+            **self.architecture, use_cudnn=False, lstm_layer=ServingLSTM, dtype="float32", name="language_model"
+        )
         for mine, other in zip(self.weights, copy.weights, strict=True):
             other.assign(tf.cast(mine.value, tf.float32))
         return copy

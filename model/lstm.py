@@ -1,4 +1,4 @@
-"""LSTM layer for CPUs: its pass over all steps, as fast as TensorFlow's operations allow."""
+"""LSTM layers for CPUs: their pass over all steps, as fast as TensorFlow's operations allow."""
 
 from __future__ import annotations
 
@@ -18,8 +18,46 @@ class ProcessorLSTM(keras.layers.LSTM):
 
     def call(self, sequences: tf.Tensor) -> tf.Tensor:
         """Runs the layer; see the class."""
-        weights = [tf.convert_to_tensor(w) for w in (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)]
-        return tf.transpose(lstm(tf.transpose(sequences, [1, 0, 2]), *weights), [1, 0, 2])
+        return tf.transpose(lstm(tf.transpose(sequences, [1, 0, 2]), *_weights(self)), [1, 0, 2])
+
+
+class ServingLSTM(keras.layers.LSTM):
+    """`keras.layers.LSTM(units, return_sequences=True)`, computed by `outputs_of`, which has no gradients; for serving.
+
+    Keras's own loop multiplies the inputs in each step, and has twice as many operations in it.
+
+    Call arguments:
+        sequences: [batch, time, features] float.
+
+    Returns of a call:
+        [batch, time, units], the output of each step.
+    """
+
+    def call(self, sequences: tf.Tensor) -> tf.Tensor:
+        """Runs the layer; see the class."""
+        return tf.transpose(outputs_of(tf.transpose(sequences, [1, 0, 2]), *_weights(self)), [1, 0, 2])
+
+
+def _weights(layer: keras.layers.LSTM) -> list[tf.Tensor]:
+    return [tf.convert_to_tensor(w) for w in (layer.cell.kernel, layer.cell.recurrent_kernel, layer.cell.bias)]
+
+
+def outputs_of(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """Returns what `lstm` returns, without its gradients and so without what they need; see there."""
+    steps, batch, units = tf.shape(inputs)[0], tf.shape(inputs)[1], recurrent_kernel.shape[0]
+    from_inputs, half_recurrent = _products(inputs, kernel, recurrent_kernel, bias)
+
+    def forward(step, output, cell, outputs):
+        *_, output, cell = _next(from_inputs[step], half_recurrent, output, cell)
+        return step + 1, output, cell, outputs.write(step, output)
+
+    zeros = tf.zeros([batch, units], inputs.dtype)
+    *_, outputs = tf.while_loop(
+        lambda step, *_: step < steps,
+        forward,
+        (tf.constant(0), zeros, zeros, _rows(inputs.dtype, steps, units)),
+    )
+    return tf.ensure_shape(outputs.stack(), [inputs.shape[0], inputs.shape[1], units])
 
 
 @tf.custom_gradient
@@ -43,25 +81,15 @@ def lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias
         [time, batch, units], the output of each step, in the dtype of `inputs`; and, for
         `tf.custom_gradient`, the function of the first gradients.
     """
-    thin = [tf.cast(weight, inputs.dtype) for weight in (kernel, recurrent_kernel, bias)]
     steps, batch = tf.shape(inputs)[0], tf.shape(inputs)[1]
     features, units = inputs.shape[2], recurrent_kernel.shape[0]
-    flat = tf.reshape(inputs, [-1, features])
-    # sigmoid(x) = tanh(x / 2) / 2 + 1 / 2: one tanh for all gates takes half the time of three sigmoids.
-    halves = tf.constant([0.5] * units + [0.5] * units + [1.0] * units + [0.5] * units, inputs.dtype)
-    from_inputs = tf.nn.bias_add(tf.matmul(flat, thin[0] * halves), thin[2] * halves)
-    from_inputs = tf.reshape(from_inputs, [steps, batch, 4 * units])
-    half_recurrent = thin[1] * halves
+    from_inputs, half_recurrent = _products(inputs, kernel, recurrent_kernel, bias)
     zeros = tf.zeros([batch, units], inputs.dtype)
 
     def forward(step, output, cell, *kept):
-        gates = tf.tanh(from_inputs[step] + tf.matmul(output, half_recurrent))
-        enter, forget, candidate, leave = tf.split(gates, 4, axis=1)
-        enter, forget, leave = (0.5 * gate + 0.5 for gate in (enter, forget, leave))
-        before, cell = cell, forget * cell + enter * candidate
-        squashed = tf.tanh(cell)
-        output = leave * squashed
-        values = (enter, forget, candidate, leave, before, squashed, output)
+        before = cell
+        *gates, squashed, output, cell = _next(from_inputs[step], half_recurrent, output, cell)
+        values = (*gates, before, squashed, output)
         return step + 1, output, cell, *(rows.write(step, value) for rows, value in zip(kept, values, strict=True))
 
     _, _, _, *kept, outputs = tf.while_loop(
@@ -72,6 +100,9 @@ def lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias
     outputs = tf.ensure_shape(outputs.stack(), [inputs.shape[0], inputs.shape[1], units])
 
     def gradients(upstream):
+        flat = tf.reshape(inputs, [-1, features])
+        thin = [tf.cast(weight, inputs.dtype) for weight in (kernel, recurrent_kernel)]
+
         def backward(step, by_output, by_cell, by_gates):
             enter, forget, candidate, leave, before, squashed = (rows.read(step) for rows in kept)
             by_output = by_output + upstream[step]
@@ -106,6 +137,33 @@ def lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias
         return by_inputs, *(tf.cast(value, of.dtype) for value, of in zip(by_weights, weights, strict=True))
 
     return outputs, gradients
+
+
+def _products(
+    inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns what the gates of all steps get from the inputs, [time, batch, 4 * units], and the recurrent kernel.
+
+    Both are halved for the gates that are sigmoids: sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, and one tanh for all gates
+    takes half the time of three sigmoids.
+    """
+    thin = [tf.cast(weight, inputs.dtype) for weight in (kernel, recurrent_kernel, bias)]
+    features, units = inputs.shape[2], recurrent_kernel.shape[0]
+    halves = tf.constant([0.5] * units + [0.5] * units + [1.0] * units + [0.5] * units, inputs.dtype)
+    flat = tf.nn.bias_add(tf.matmul(tf.reshape(inputs, [-1, features]), thin[0] * halves), thin[2] * halves)
+    return tf.reshape(flat, [tf.shape(inputs)[0], tf.shape(inputs)[1], 4 * units]), thin[1] * halves
+
+
+def _next(
+    from_inputs: tf.Tensor, half_recurrent: tf.Tensor, output: tf.Tensor, cell: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+    """Returns the four gates, tanh(cell), the output and the cell of a step, from those of the step before."""
+    gates = tf.tanh(from_inputs + tf.matmul(output, half_recurrent))
+    enter, forget, candidate, leave = tf.split(gates, 4, axis=1)
+    enter, forget, leave = (0.5 * gate + 0.5 for gate in (enter, forget, leave))
+    cell = forget * cell + enter * candidate
+    squashed = tf.tanh(cell)
+    return enter, forget, candidate, leave, squashed, leave * squashed, cell
 
 
 def _rows(dtype: tf.DType, steps: tf.Tensor, width: int) -> tf.TensorArray:

@@ -82,7 +82,8 @@ class FullSoftmax:
 def project(states: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     """Returns logits [..., ids] in float32, states · kernelᵀ + bias; the product is in the dtype of the states."""
     logits = tf.linalg.matmul(states, tf.cast(kernel, states.dtype), transpose_b=True)
-    return tf.cast(logits, tf.float32) + bias
+    # Not a sum: a product of matrices and its bias become one operation.
+    return tf.nn.bias_add(tf.cast(logits, tf.float32), bias)
 
 
 def frequencies(counts: np.ndarray) -> np.ndarray:

@@ -247,6 +247,21 @@ def test_a_probability_too_small_for_a_float_keeps_its_loss_and_gradients():
     np.testing.assert_allclose(by_bias, [-1.0, 1.0], atol=1e-6)
 
 
+@pytest.mark.parametrize("shift", [-500.0, -40.0, 0.0, 40.0, 500.0])
+def test_scores_are_those_of_logits_that_all_are_larger_or_smaller(shift):
+    logits = tf.constant([[[1.0, 0.0], [0.0, 30.0]]]) + shift
+    each = chunked_loss.scores(logits, tf.constant([[0, 1]]), tf.ones([1, 2]), tf.identity, 2)
+    # Never below 0, though the logarithm of the sum is rounded as its largest digits are.
+    np.testing.assert_allclose(each, [[np.log1p(np.exp(-1)), 0.0]], rtol=1e-4, atol=1e-7)
+    assert np.all(np.asarray(each) >= 0)
+
+
+def test_scores_of_logits_that_are_not_finite_are_not_numbers():
+    logits = tf.constant([[[1.0, np.nan], [np.inf, 0.0], [0.0, 1.0]]])
+    each = chunked_loss.scores(logits, tf.constant([[0, 1, 1]]), tf.ones([1, 3]), tf.identity, 2)
+    assert np.isfinite(each).tolist() == [[False, False, True]]
+
+
 def _projected(kernel, bias):
     return lambda states: tf.matmul(states, kernel, transpose_b=True) + bias
 

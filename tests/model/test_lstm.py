@@ -1,4 +1,4 @@
-"""The processor's LSTM: the outputs and gradients of Keras's layer."""
+"""The processor's LSTM layers: the outputs of Keras's layer, and its gradients."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfx_lm.model.lstm import ProcessorLSTM
+from tfx_lm.model.lstm import ProcessorLSTM, ServingLSTM
 
 
 def layer_and_inputs(batch, time, features, units, seed=1, dtype="float32"):
@@ -77,3 +77,14 @@ def test_the_states_follow_from_the_formula(time):
         cell = cell / (1 + np.exp(-forget)) + np.tanh(candidate) / (1 + np.exp(-enter))
         output = np.tanh(cell) / (1 + np.exp(-leave))
     np.testing.assert_allclose(ours(inputs)[0, -1], output, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("batch", "time"), [(3, 9), (1, 1), (0, 4)])
+def test_the_layer_for_serving_has_the_same_outputs_in_a_graph_of_any_shape(batch, time):
+    _, ours, inputs = layer_and_inputs(batch, time, 4, 5)
+    serving = ServingLSTM(5, return_sequences=True)
+    serving.build((None, None, 4))
+    serving.set_weights(ours.get_weights())
+    compiled = tf.function(serving, input_signature=[tf.TensorSpec([None, None, 4])])
+    np.testing.assert_allclose(compiled(inputs), ours(inputs), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(serving(inputs), ours(inputs))
