@@ -28,7 +28,9 @@ def command(model: str, **input_options: Any) -> None:
     """
     quiet_tensorflow()
     from ..exported import scoring
+    from ..exported.calls_at_once import deal_threads
 
+    deal_threads()
     try:
         scorer = scoring.load_model(model)
         texts = UntilError(texts_of(models=[scorer], **input_options))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import threading
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
+import tensorflow as tf
 
 Outputs = TypeVar("Outputs")
 
@@ -33,8 +35,7 @@ def call_for_each(
     Yields:
         Each batch and its outputs, in the order of the batches.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most = min(MOST_CALLS_AT_ONCE, cores)
+    most = _most_calls()
     free = _free_calls(most)
 
     def call_when_free(rows: np.ndarray) -> Outputs:
@@ -43,6 +44,27 @@ def call_for_each(
 
     with ThreadPoolExecutor(most) as threads:
         yield from zip(batches, threads.map(call_when_free, batches), strict=True)
+
+
+def deal_threads() -> None:
+    """Gives each of the calls at once its own cores, for a process that does little else.
+
+    Threads of several calls that share the cores wait for each other: on two cores, two calls of one thread each are
+    1.2 times as fast as two of two threads. The number can only be set before TensorFlow does anything: in a process
+    that has used it already it stays as it is, and so does one set by the user.
+    """
+    if tf.config.threading.get_intra_op_parallelism_threads() == 0 and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+        with contextlib.suppress(RuntimeError):  # TensorFlow is at work already.
+            tf.config.threading.set_intra_op_parallelism_threads(max(1, _cores() // _most_calls()))
+
+
+def _cores() -> int:
+    """Returns how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _most_calls() -> int:
+    return min(MOST_CALLS_AT_ONCE, _cores())
 
 
 @functools.cache

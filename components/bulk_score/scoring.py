@@ -11,6 +11,7 @@ from apache_beam.transforms import window
 from apache_beam.utils import shared
 
 from ...exported.additive import Additive
+from ...exported.calls_at_once import deal_threads
 from ...exported.exported_model import ExportedModel, load_model
 from ...exported.keep import SCORE_NAMES, Keep
 from ...exported.scoring import CorpusScore, score_together, scores_of
@@ -74,9 +75,7 @@ class ScoreRecords(beam.DoFn):
     def process(self, batch: Batch) -> Iterator[Any]:
         """Scores one batch."""
         # Once for all workers of a process, which keep it; not before there is a batch: there may be none.
-        self._loaded: ExportedModel = self._shared.acquire(
-            lambda: load_model(self._model, signatures=[SCORE]), tag=self._model
-        )
+        self._loaded: ExportedModel = self._shared.acquire(self._load, tag=self._model)
         reads_context = self._loaded.context_tokens > 0
         all_sums = score_together(self._loaded, batch.texts, contexts=batch.contexts if reads_context else None)
         kept: list[EvaluationSums] = []
@@ -93,6 +92,10 @@ class ScoreRecords(beam.DoFn):
         self._report(len(batch.records))
         if written:
             yield self._format.element(written)
+
+    def _load(self) -> ExportedModel:
+        deal_threads()
+        return load_model(self._model, signatures=[SCORE])
 
     def finish_bundle(self) -> Iterator[Any]:
         """Gives the sums."""

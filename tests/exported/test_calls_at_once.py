@@ -1,11 +1,13 @@
 """Calls of a model side by side: as many as there are cores, their outputs in the order of the batches."""
 
 import os
+import subprocess
 import threading
 import time
 
 import numpy as np
 import pytest
+from helpers.programs import program
 from tfx_lm.exported.calls_at_once import MOST_CALLS_AT_ONCE, call_for_each
 
 BATCHES = [np.array([4, 1]), np.array([0]), np.array([2, 3])]
@@ -72,3 +74,21 @@ def test_an_error_of_a_call_is_the_callers(cores):
 
 def test_no_batch():
     assert list(call_for_each(lambda rows: rows, [])) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "cores", "variables", "expected"),
+    [
+        ("nothing", 8, {}, 2),
+        ("nothing", 2, {}, 1),
+        ("set", 8, {}, 3),
+        ("at work", 8, {}, 0),
+        ("nothing", 8, {"TF_NUM_INTRAOP_THREADS": "5"}, 0),
+    ],
+)
+def test_each_call_has_its_own_threads(before, cores, variables, expected, forked_python, monkeypatch):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    command = program("deal_threads_to_calls", before, cores, python=forked_python)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{expected}\n"

@@ -1,0 +1,14 @@
+"""Deals cores to the calls of a model that run at once; prints the threads of an operation."""
+
+import sys
+
+import tensorflow as tf
+from tfx_lm.exported import calls_at_once
+
+calls_at_once._cores = lambda: int(sys.argv[2])
+if sys.argv[1] == "set":
+    tf.config.threading.set_intra_op_parallelism_threads(3)
+elif sys.argv[1] == "at work":
+    tf.constant(1)
+calls_at_once.deal_threads()
+print(tf.config.threading.get_intra_op_parallelism_threads())
