@@ -19,6 +19,7 @@ import tfx_lm
 pytestmark = pytest.mark.slow
 
 ROOT = Path(tfx_lm.__file__).parent
+PROGRAMS = Path(sys.executable).parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # What something else runs, or nothing can run here.
 ELSEWHERE = {
@@ -85,8 +86,14 @@ def corpus(lines: int, seed: int) -> str:
 class Reader:
     """Somebody who types what the pages say, in a folder with texts of their own."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, python: Path):
         self.folder = folder
+        self.programs = folder / "bin"
+        self.programs.mkdir()
+        # Begins with TFX imported; `test_local_run.py` starts those of an installation.
+        own = self.programs / "tfx-lm"
+        own.write_text(f'#!/bin/sh\nexec {shlex.join([str(python), str(PROGRAMS / "tfx-lm")])} "$@"\n')
+        own.chmod(0o755)
         (folder / "corpus").mkdir()
         (folder / "dags").mkdir()
         (folder / "corpus" / "mine.txt").write_text(corpus(200, 1))
@@ -101,7 +108,7 @@ class Reader:
     def type(self, command: str) -> str:
         assert command in self.commands
         self.run_so_far.append(command)
-        environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(self.folder)}
+        environment = {"PATH": f"{self.programs}:{PROGRAMS}:/usr/bin:/bin", "HOME": str(self.folder)}
         done = subprocess.run(
             ["bash", "-c", command], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=900
         )
@@ -114,8 +121,8 @@ def is_command(line: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory) -> Reader:
-    return Reader(tmp_path_factory.mktemp("readme"))
+def reader(tmp_path_factory, forked_python) -> Reader:
+    return Reader(tmp_path_factory.mktemp("readme"), forked_python)
 
 
 def test_a_text_of_ones_own(reader):
@@ -164,7 +171,7 @@ def test_the_server(reader):
     (request,) = [line for line in reader.commands if line.startswith("curl") and " -d " in line]
     assert command in reader.commands
     # Another port than the guide's, which may be taken.
-    arguments = [str(Path(sys.executable).parent / "tfx-lm"), *shlex.split(command.replace("8501", "0"))[1:]]
+    arguments = [str(PROGRAMS / "tfx-lm"), *shlex.split(command.replace("8501", "0"))[1:]]
     server = subprocess.Popen(arguments, cwd=reader.folder, stdout=subprocess.PIPE, text=True)
     try:
         url = re.search(r"http://[^/]*", server.stdout.readline()).group()
@@ -201,8 +208,7 @@ def test_a_week(reader):
     (reader.folder / "weekly.yaml").write_text(settings)
     (line,) = blocks("crontab")
     command = line.split(maxsplit=5)[5].replace("/srv/weekly", str(reader.folder))
-    scripts = str(Path(sys.executable).parent)
-    command = command.replace("/srv/tfx-lm/.venv/bin", scripts)
+    command = command.replace("/srv/tfx-lm/.venv/bin", str(reader.programs))
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=900)
     printed = (reader.folder / "weekly.log").read_text()
     # cron would mail what it prints.

@@ -7,7 +7,6 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,22 +15,24 @@ from helpers.programs import program
 
 
 @pytest.fixture(scope="session")
-def forked_python() -> Iterator[Path]:
-    """A file that runs Python programs as `sys.executable` does, in forks of a process (`programs/fork_python.py`)."""
-    # Not below the folder of the tests, whose path may be too long for a socket.
-    with tempfile.TemporaryDirectory(prefix="tfx-lm-") as folder:
-        address, python = Path(folder) / "socket", Path(folder) / "python"
-        calling = program("fork_python", "call", address)
-        # Without the folders of packages, it starts in 20 ms.
-        python.write_text(f'#!/bin/sh\nexec {shlex.join([calling[0], "-I", "-S", *calling[1:]])} "$@"\n')
-        python.chmod(0o755)
+def forked_python(build_once, request) -> Path:
+    """A file that runs Python programs as `sys.executable` does, in forks of a process (`programs/fork_python.py`).
+
+    All worker processes of a test run share that process, which ends when the test run does.
+    """
+    owner = os.getppid() if hasattr(request.config, "workerinput") else os.getpid()
+
+    def start(folder: Path) -> None:
+        # Not below the folder of the tests, whose path may be too long for a socket. The server removes it.
+        address = Path(tempfile.mkdtemp(prefix="tfx-lm-")) / "socket"
         # The server outlives the test that asks for it first.
         environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
-        command = program("fork_python", "serve", address)
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as server:
-            try:
-                assert server.stdout is not None
-                assert server.stdout.readline() == "ready\n"
-                yield python
-            finally:
-                server.terminate()
+        command = program("fork_python", "serve", address, owner)
+        subprocess.run(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True, check=True)
+        # Without the folders of packages, a call starts in 20 ms.
+        calling = program("fork_python", "call", address)
+        python = folder / "python"
+        python.write_text(f'#!/bin/sh\nexec {shlex.join([calling[0], "-I", "-S", *calling[1:]])} "$@"\n')
+        python.chmod(0o755)
+
+    return build_once("forked python", start) / "python"

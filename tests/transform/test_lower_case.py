@@ -10,12 +10,11 @@ from tfx_lm.transform.tokenizer import tokenize
 
 
 @pytest.mark.slow
-def test_every_code_point_reads_alike_in_every_locale():
-    # ICU, which TensorFlow holds, knows these locales; the system need not.
+def test_every_code_point_reads_alike_in_every_locale(forked_python):
+    # ICU, which TensorFlow holds, knows these locales; the system need not. It asks for its own when it is first used.
+    command = program("lower_case_digest", python=forked_python)
     started = [
-        subprocess.Popen(
-            program("lower_case_digest"), env={**os.environ, "LC_ALL": f"{locale}.UTF-8"}, stdout=subprocess.PIPE
-        )
+        subprocess.Popen(command, env={**os.environ, "LC_ALL": f"{locale}.UTF-8"}, stdout=subprocess.PIPE)
         for locale in ("C", "tr_TR", "az_AZ", "lt_LT")
     ]
     digests = [process.communicate(timeout=300)[0] for process in started]

@@ -1,6 +1,7 @@
 """Python in processes that are forked from one that has imported TFX, which takes five seconds of a processor.
 
-`serve SOCKET` is that one. `call SOCKET COMMAND` takes the place of `python COMMAND`: it runs a script, `-m MODULE` or
+`serve SOCKET OWNER` makes that one, which ends when the process OWNER does, and removes the folder of its socket.
+`call SOCKET COMMAND` takes the place of `python COMMAND`: it runs a script, `-m MODULE` or
 `-c CODE` in a fork, with its own environment, folder, input and output. It passes SIGINT and SIGTERM on and ends as the
 fork does; if it is killed, so is the fork. Of the fork, `/proc/PID/environ` is that of `serve`, and functions of
 `atexit` do not run.
@@ -8,6 +9,7 @@ fork does; if it is killed, so is the fork. Of the fork, `/proc/PID/environ` is 
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -33,24 +35,40 @@ def call(path: str, *command: str) -> int:
     return code
 
 
-def serve(path: str) -> list[str]:
-    """Serves for ever; in a fork, returns the command to run."""
+def serve(path: str, owner: int) -> list[str]:
+    """Returns in forks only, the command to run. The process that was started ends as soon as others can call."""
     import tfx_lm.pipelines.local.preload
     import tfx_lm.pipelines.nodes.node_command  # noqa: F401
 
-    # Nobody waits for the watchers.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
-        print("ready", flush=True)
-        while True:
-            connection, _ = listener.accept()
+        if os.fork():
+            os._exit(0)
+        # Nobody waits for the watchers.
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        listener.settimeout(0.5)
+        while is_alive(owner):
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                continue
             with connection:
                 if os.fork() == 0:
                     listener.close()
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    connection.settimeout(None)
                     return watch(connection)
+    shutil.rmtree(Path(path).parent, ignore_errors=True)
+    os._exit(0)
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def watch(connection: socket.socket) -> list[str]:
@@ -137,4 +155,4 @@ def run(command: list[str]) -> NoReturn:
 if __name__ == "__main__":
     if sys.argv[1] == "call":
         sys.exit(call(*sys.argv[2:]))
-    run(serve(sys.argv[2]))
+    run(serve(sys.argv[2], int(sys.argv[3])))
