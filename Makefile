@@ -42,6 +42,7 @@ help:
 	@echo "make bench-scale                    cost of each stage up to 20 million words (half an hour on 2 idle cores)"
 	@echo "make bench-soak                     the model server for 20 minutes, a new version each minute"
 	@echo "make bench-stages [DATA=FILE]       TextExampleGen and Transform against TFX's own"
+	@echo "make bench-time_to_quality DATA=FILE ARGS='--validation FILE'   minutes until a perplexity, ours and PyTorch's"
 	@echo "make bench-tokens                   bits per byte of words, subwords and bytes after equal minutes (2 hours on 2 idle cores)"
 	@echo "make bench-warm_start               training on new text from the model of older text (15 minutes on 2 idle cores)"
 	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (9 minutes on 2 idle cores)"
@@ -130,8 +131,8 @@ $(TORCH)/.complete:
 	"$$python" -m venv $(TORCH) && $(TORCH)/bin/pip install --quiet torch==2.13.0 numpy
 	@touch $@
 
-bench-scoring bench-training: $(TORCH)/.complete
-bench-scoring bench-training: TORCH_PYTHON = --torch-python $(TORCH)/bin/python
+bench-scoring bench-time_to_quality bench-training: $(TORCH)/.complete
+bench-scoring bench-time_to_quality bench-training: TORCH_PYTHON = --torch-python $(TORCH)/bin/python
 
 bench-scale bench-tokens bench-warm_start: $(SPEECHES)/.complete
 bench-tokens: $(CHICHEWA)/.complete

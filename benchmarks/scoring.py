@@ -30,6 +30,7 @@ from rich.table import Table
 from shared.corpus import read_lines
 from shared.model import build_model
 from shared.options import benchmark_options
+from shared.pytorch import ALLOCATOR, check_torch, torch_python_option
 from shared.report import Report, describe_machine, figures_table
 from shared.rounds import take_turns, warm_up
 from shared.worker import Worker
@@ -37,13 +38,10 @@ from tfx_lm.transform.options import TextOptions
 
 NAME = "scoring"
 WORKS = ("score", "compare")
-TORCH_PYTHON = Path(__file__).parents[1] / ".cache" / "torch" / "bin" / "python"
 # Words are what white space divides, which takes PyTorch's side one call.
 TEXT_OPTIONS = TextOptions(tokenizer="whitespace", lowercase=False, max_length=1000)
 # Largest relative difference of the perplexities.
 EQUAL = 1e-4
-# As in `training`: without it PyTorch returns its memory to the system and asks for it again, for each batch.
-ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184", "MALLOC_ARENA_MAX": "1"}
 
 
 def write_weights(model: Path, path: Path) -> None:
@@ -87,11 +85,10 @@ def table(figures: Mapping[str, Any]) -> Table:
 @click.command(help=__doc__)
 @benchmark_options(NAME)
 @click.option("--tokens", type=click.IntRange(min=1000), default=1_000_000, show_default=True, help="To be scored.")
-@click.option(
-    "--torch-python", default=str(TORCH_PYTHON), help="An interpreter with PyTorch.  [default: what make installs]"
-)
+@torch_python_option
 def main(data: Path | None, rounds: int, output: Path, tokens: int, torch_python: str) -> None:
     """Measures the scoring of lines and the comparison of two models."""
+    check_torch(torch_python)
     machine, console = describe_machine(), Console()
     lines = read_lines(data)
     with tempfile.TemporaryDirectory() as name:

@@ -18,7 +18,6 @@ embedding of 200, two LSTM layers of 200, dropout 0.2, Adam, gradients clipped t
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -31,6 +30,7 @@ import click
 from rich.console import Console
 from shared.corpus import read_lines
 from shared.options import benchmark_options
+from shared.pytorch import ALLOCATOR, check_torch, torch_python_option
 from shared.report import Report, describe_machine
 from shared.rounds import take_turns, warm_up
 from shared.worker import Worker
@@ -38,9 +38,6 @@ from tfx_lm.model.options import TrainerOptions
 from training_workers import results, sample
 
 NAME = "training"
-TORCH_PYTHON = Path(__file__).parents[1] / ".cache" / "torch" / "bin" / "python"
-# Memory blocks are kept between steps, not returned to the system: PyTorch's fastest settings.
-ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184", "MALLOC_ARENA_MAX": "1"}
 ONLY_33K = ("ours_adaptive", "ours_adaptive_bfloat16", "pytorch_adaptive", "pytorch_adaptive_bfloat16")
 ONLY_10K = ("ours_loop", "pytorch_default_allocator")
 MOST_ROUNDS = 1000
@@ -223,24 +220,10 @@ def measure(workers: Mapping[str, Worker], rounds: int, console: Console) -> dic
     return figures
 
 
-def check_torch(python: str) -> None:
-    """Raises a usage error if the interpreter has no PyTorch: a contestant is never left out silently."""
-    try:
-        done = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True)
-        reason = done.stderr.strip().split("\n")[-1] if done.returncode else ""
-    except OSError as error:
-        reason = str(error)
-    if reason:
-        raise click.UsageError(
-            f"--torch-python {python}: has no PyTorch ({reason}); `make bench-training DATA=FILE` makes an environment "
-            "that has it; or name an interpreter that has it, or leave PyTorch out with --contestants"
-        )
-
-
 @click.command(help=__doc__)
 @benchmark_options(NAME, data_required=True)
 @click.option("--contestants", default=",".join(CONTESTANTS), show_default=True, help="Who takes part.")
-@click.option("--torch-python", default=str(TORCH_PYTHON), show_default=True, help="An interpreter that has PyTorch.")
+@torch_python_option
 def main(data: Path, rounds: int, output: Path, contestants: str, torch_python: str) -> None:
     """Measures, prints the tables, writes the JSON file."""
     names = contestants.split(",")
