@@ -100,7 +100,7 @@ def train_ours(config: Mapping[str, Any], folder: Path) -> Course:
     file, output = folder / "pipeline.yaml", folder / "output"
     file.write_text(yaml.safe_dump(dict(config)), encoding="utf-8")
     command = [Path(sys.executable).parent / "tfx-lm", "run", "--config", file, "--output", output, "--to", "Trainer"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if done.returncode:
         raise click.ClickException(f"tfx-lm run ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr}")
     (record,) = output.rglob("training.json")
