@@ -231,7 +231,7 @@ def main(data: Path, rounds: int, output: Path, contestants: str, torch_python: 
     if unknown:
         raise click.UsageError(f"--contestants {', '.join(unknown)}: unknown; known are {', '.join(CONTESTANTS)}")
     if any(CONTESTANTS[name].torch for name in names):
-        check_torch(torch_python)
+        check_torch(torch_python, ", or leave PyTorch out with --contestants")
     console = Console()
     try:
         report = run(data, rounds, names, torch_python, Settings(), console)

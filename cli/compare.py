@@ -39,11 +39,11 @@ def command(
     except ValueError as error:
         refuse(error)
     from ..exported import comparison, scoring
-    from ..exported.calls_at_once import deal_threads
+    from ..exported.calls_at_once import one_thread_for_each_call
     from ..pipelines.local.terminal import plain_console
     from ..pipelines.results.comparison_tables import print_comparison
 
-    deal_threads()
+    one_thread_for_each_call()
     try:
         models = [scoring.load_model(path, signatures=[scoring.SCORE]) for path in (candidate, baseline)]
         compared = comparison.compare_on_texts(

@@ -28,9 +28,9 @@ def command(model: str, **input_options: Any) -> None:
     """
     quiet_tensorflow()
     from ..exported import scoring
-    from ..exported.calls_at_once import deal_threads
+    from ..exported.calls_at_once import one_thread_for_each_call
 
-    deal_threads()
+    one_thread_for_each_call()
     try:
         scorer = scoring.load_model(model)
         texts = UntilError(texts_of(models=[scorer], **input_options))

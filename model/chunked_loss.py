@@ -29,8 +29,8 @@ WIDE_VOCABULARIES = range(2**14, 2**16)
 GPU_CHUNK_LOGITS = 2**25
 # Far above the smallest normal float32, 1.2e-38, below which digits are lost.
 SMALLEST_PROBABILITY = 1e-30
-# Sums of exponentials from it to its inverse are exact: none of what counts was lost or overflowed.
-SMALLEST_SUM = 1e-15
+# Sums of exponentials from it to its inverse are as accurate as float32 is: none of what counts was lost or overflowed.
+SMALLEST_SUM = 1e-25
 # With fewer tokens, the products of a chunk would have too few rows to be fast.
 CHUNK_TOKENS = 32
 # What a core computes at once from logits in half precision: in float32 they stay in its cache.
@@ -257,7 +257,7 @@ def _nll_without_softmax(logits: Callable[[], tf.Tensor], targets: tf.Tensor) ->
     """Returns [tokens] nats ≥ 0, log Σ exp(logits) less the target's logit.
 
     A softmax would go over the logits five times, for the largest of each token and for a quotient that nobody needs.
-    Where the sum overflows or gets too small, the nats are computed as anywhere else, from logits computed again.
+    If a sum overflows or gets too small, the nats are computed as anywhere else, from logits computed again.
     """
     values = logits()
     wanted = tf.gather(values, targets, batch_dims=1)

@@ -220,10 +220,7 @@ class LanguageModel(keras.Model):
         self.softmax.start_from_frequencies(counts)
 
     def for_serving(self) -> LanguageModel:
-        """Returns a copy in float32 whose graph has no cuDNN kernel, so that it runs on every device.
-
-        It has no gradients.
-        """
+        """Returns a copy in float32 whose graph has no cuDNN kernel, so that it runs on every device."""
         # Keras would number the names within a process, and they are saved.
         copy = LanguageModel(
             **self.architecture, use_cudnn=False, lstm_layer=ServingLSTM, dtype="float32", name="language_model"

@@ -22,7 +22,7 @@ class ProcessorLSTM(keras.layers.LSTM):
 
 
 class ServingLSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM(units, return_sequences=True)`, computed by `outputs_of`, which has no gradients; for serving.
+    """`keras.layers.LSTM(units, return_sequences=True)`, computed by `outputs_without_gradients`; for serving.
 
     Keras's own loop multiplies the inputs in each step, and has twice as many operations in it.
 
@@ -35,15 +35,17 @@ class ServingLSTM(keras.layers.LSTM):
 
     def call(self, sequences: tf.Tensor) -> tf.Tensor:
         """Runs the layer; see the class."""
-        return tf.transpose(outputs_of(tf.transpose(sequences, [1, 0, 2]), *_weights(self)), [1, 0, 2])
+        return tf.transpose(outputs_without_gradients(tf.transpose(sequences, [1, 0, 2]), *_weights(self)), [1, 0, 2])
 
 
 def _weights(layer: keras.layers.LSTM) -> list[tf.Tensor]:
     return [tf.convert_to_tensor(w) for w in (layer.cell.kernel, layer.cell.recurrent_kernel, layer.cell.bias)]
 
 
-def outputs_of(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """Returns what `lstm` returns, without its gradients and so without what they need; see there."""
+def outputs_without_gradients(
+    inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor
+) -> tf.Tensor:
+    """Returns what `lstm` returns, without its gradients and so without keeping what they need; see there."""
     steps, batch, units = tf.shape(inputs)[0], tf.shape(inputs)[1], recurrent_kernel.shape[0]
     from_inputs, half_recurrent = _products(inputs, kernel, recurrent_kernel, bias)
 

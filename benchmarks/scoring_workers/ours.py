@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from shared.answers import Answers
-from tfx_lm.exported.calls_at_once import deal_threads
+from tfx_lm.exported.calls_at_once import one_thread_for_each_call
 from tfx_lm.exported.comparison import compare_models
 from tfx_lm.exported.scoring import CorpusScore, ExportedModel, load_model, score_lines
 from tfx_lm.exported.sums import EvaluationSums
@@ -35,7 +35,7 @@ def compared(candidate: ExportedModel, baseline: ExportedModel, text: Path) -> l
 def main(model: str, text: str) -> None:
     """Reads the file once for each question, whose `work` is `score` or `compare`."""
     answers = Answers()
-    deal_threads()
+    one_thread_for_each_call()
     candidate, baseline = load_model(model), load_model(model)
     for question in sys.stdin:
         compares = json.loads(question)["work"] == "compare"

@@ -16,8 +16,13 @@ torch_python_option = click.option(
 )
 
 
-def check_torch(python: str) -> None:
-    """Raises a usage error if the interpreter has no PyTorch: a peer is never left out silently."""
+def check_torch(python: str, remedy: str = "") -> None:
+    """Raises a usage error if the interpreter has no PyTorch: a peer is never left out silently.
+
+    Args:
+        python: The interpreter.
+        remedy: What else can be done.
+    """
     try:
         done = subprocess.run([python, "-c", "import torch"], capture_output=True, text=True)
         reason = done.stderr.strip().split("\n")[-1] or f"it ended with {done.returncode}" if done.returncode else ""
@@ -26,5 +31,5 @@ def check_torch(python: str) -> None:
     if reason:
         raise click.UsageError(
             f"--torch-python {python}: has no PyTorch ({reason}); run the benchmark with make, which makes an "
-            "environment that has it, or name an interpreter that has it"
+            f"environment that has it, or name an interpreter that has it{remedy}"
         )

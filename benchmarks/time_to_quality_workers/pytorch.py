@@ -5,7 +5,9 @@ an end after each line, cut into 20 columns; steps of 35 words for all columns, 
 gradients clipped at 0.25, plain gradient descent with a learning rate of 20, a quarter of it after each epoch whose
 validation perplexity is not the best. Uniform weights of at most 0.1, dropout of 0.2.
 
-One thing is faster than there: `cross_entropy` on the logits in place of a logarithm of all probabilities.
+Other than there: `cross_entropy` on the logits in place of a logarithm of all probabilities, which is faster; no blank
+lines; only words of the training text, others are `<unk>`. As there, up to 19 words of a validation are not scored: the
+first of each column, and what is left over.
 """
 
 import math
@@ -95,7 +97,10 @@ def perplexity_of(model: Model, text: torch.Tensor) -> float:
 
 
 def main() -> None:
-    """Trains until a validation perplexity is reached: `train valid perplexity units layers epochs seed`."""
+    """Trains until a validation perplexity is reached: `train valid perplexity units layers epochs seed`.
+
+    Answers with the tokens of the validation text, and, once it is asked, with the course of the training.
+    """
     train_file, validation_file = sys.argv[1:3]
     goal, units, layers, epochs, seed = float(sys.argv[3]), *map(int, sys.argv[4:])
     answers = Answers()
@@ -106,6 +111,10 @@ def main() -> None:
     train = columns_of([number_of[word] for word in words], COLUMNS)
     held_out = [number_of.get(word, number_of[UNKNOWN]) for word in words_of(validation_file)]
     validation = columns_of(held_out, VALIDATION_COLUMNS)
+    answers.send(validation_tokens=len(held_out))
+    # Waits until our training is over.
+    if not sys.stdin.readline():
+        return
     model = Model(len(number_of), units, layers)
     learning_rate, best = LEARNING_RATE, math.inf
     course: list[dict[str, float]] = []
@@ -118,7 +127,7 @@ def main() -> None:
         if perplexity >= best:
             learning_rate /= 4
         best = min(best, perplexity)
-    answers.send(course=course, train_tokens=len(words), validation_tokens=len(held_out))
+    answers.send(course=course, train_tokens=len(words))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from apache_beam.transforms import window
 from apache_beam.utils import shared
 
 from ...exported.additive import Additive
-from ...exported.calls_at_once import deal_threads
+from ...exported.calls_at_once import one_thread_for_each_call
 from ...exported.exported_model import ExportedModel, load_model
 from ...exported.keep import SCORE_NAMES, Keep
 from ...exported.scoring import CorpusScore, score_together, scores_of
@@ -94,7 +94,7 @@ class ScoreRecords(beam.DoFn):
             yield self._format.element(written)
 
     def _load(self) -> ExportedModel:
-        deal_threads()
+        one_thread_for_each_call()
         return load_model(self._model, signatures=[SCORE])
 
     def finish_bundle(self) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, json_utils, proto_utils
 
 from ...errors import SettingError, escape
-from ...exported.calls_at_once import deal_threads
+from ...exported.calls_at_once import one_thread_for_each_call
 from ...exported.gate import Verdict
 from ...exported.gate_options import SENTENCE_LENGTH, UNKNOWN_WORDS, GateOptions
 from ...exported.signatures import check_evaluation
@@ -56,7 +56,7 @@ class Executor(tfx_executor.Executor):
             ValueError: If a model cannot be used, an option is out of range, a slice does not exist, or two
                 perplexities cannot be compared. Raised before any work.
         """
-        deal_threads()
+        one_thread_for_each_call()
         gate = gate_of_run(exec_properties)
         splits = json_utils.loads(exec_properties[specs.EXAMPLE_SPLITS_KEY])
         model = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])

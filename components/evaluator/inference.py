@@ -20,7 +20,7 @@ import tensorflow_model_analysis as tfma
 from apache_beam.utils import shared
 
 from ...exported.batches import batches_by_length
-from ...exported.calls_at_once import call_for_each, deal_threads
+from ...exported.calls_at_once import call_for_each, one_thread_for_each_call
 from ...exported.signatures import EVALUATE
 from ...exported.slices import derived, groups
 from ...exported.sums import CONTEXT_TOKENS, MODEL_OUTPUTS
@@ -79,7 +79,7 @@ class EvaluateInBatches(beam.DoFn):
         """Loads the models once for all workers of a process."""
 
         def load() -> dict[str, Any]:
-            deal_threads()
+            one_thread_for_each_call()
             return {name: loaded_models.load(path) for name, path in self._paths.items()}
 
         # Beam holds a weak reference: without this one, the next worker would load the models again.

@@ -24,6 +24,14 @@ def test_the_seconds_until_a_perplexity(time_to_quality):
     assert math.isnan(time_to_quality.seconds_until(99, epochs))
 
 
+def test_both_must_score_as_many_tokens(time_to_quality, tmp_path):
+    (tmp_path / "valid.txt").write_text(" a b \n\n c\u00a0d\n", encoding="utf-8")
+    assert time_to_quality.tokens_of(tmp_path / "valid.txt") == 5
+    time_to_quality.check_tokens(5, 5)
+    with pytest.raises(click.ClickException, match="has 5 tokens for ours and 6 for word_language_model"):
+        time_to_quality.check_tokens(5, 6)
+
+
 def test_the_configuration_is_one_of_ours(time_to_quality, text, tmp_path):
     config = time_to_quality.configuration(text, text, {"units": 9, "epochs": 3})
     (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(config))

@@ -79,16 +79,31 @@ def test_no_batch():
 @pytest.mark.parametrize(
     ("before", "cores", "variables", "expected"),
     [
-        ("nothing", 8, {}, 2),
         ("nothing", 2, {}, 1),
-        ("set", 8, {}, 3),
-        ("at work", 8, {}, 0),
-        ("nothing", 8, {"TF_NUM_INTRAOP_THREADS": "5"}, 0),
+        ("nothing", MOST_CALLS_AT_ONCE, {}, 1),
+        # Fewer threads than cores would leave cores idle, since all operations share them.
+        ("nothing", 8, {}, 0),
+        ("set", 2, {}, 3),
+        ("at work", 2, {}, 0),
+        ("on a GPU", 2, {}, 0),
+        ("nothing", 2, {"TF_NUM_INTRAOP_THREADS": "5"}, 0),
     ],
 )
-def test_each_call_has_its_own_threads(before, cores, variables, expected, forked_python, monkeypatch):
+def test_operations_have_one_thread_if_calls_keep_all_cores_busy(
+    before, cores, variables, expected, forked_python, monkeypatch
+):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    command = program("deal_threads_to_calls", before, cores, python=forked_python)
+    command = program("one_thread_for_each_call", before, cores, python=forked_python)
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"{expected}\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["score", "compare"])
+def test_a_command_sets_it_before_tensorflow_is_at_work(command, bigram_model, forked_python):
+    models = [bigram_model] * (2 if command == "compare" else 1)
+    done = subprocess.run(
+        program("threads_after_command", command, *models, python=forked_python), capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr

@@ -5,6 +5,7 @@ Importing TFX takes five seconds of a processor. One process of each kind that t
 
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -24,11 +25,16 @@ def forked_python(build_once, request) -> Path:
 
     def start(folder: Path) -> None:
         # Not below the folder of the tests, whose path may be too long for a socket. The server removes it.
-        address = Path(tempfile.mkdtemp(prefix="tfx-lm-")) / "socket"
+        place = Path(tempfile.mkdtemp(prefix="tfx-lm-"))
+        address = place / "socket"
         # The server outlives the test that asks for it first.
         environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
         command = program("fork_python", "serve", address, owner)
-        subprocess.run(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True, check=True)
+        try:
+            subprocess.run(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True, check=True)
+        except BaseException:
+            shutil.rmtree(place)
+            raise
         # Without the folders of packages, a call starts in 20 ms.
         calling = program("fork_python", "call", address)
         python = folder / "python"

@@ -247,13 +247,23 @@ def test_a_probability_too_small_for_a_float_keeps_its_loss_and_gradients():
     np.testing.assert_allclose(by_bias, [-1.0, 1.0], atol=1e-6)
 
 
-@pytest.mark.parametrize("shift", [-500.0, -40.0, 0.0, 40.0, 500.0])
-def test_scores_are_those_of_logits_that_all_are_larger_or_smaller(shift):
+@pytest.mark.parametrize(
+    ("shift", "products"), [(-500.0, 2), (-60.0, 2), (-57.0, 1), (-20.0, 1), (0.0, 1), (27.0, 1), (28.0, 2), (500.0, 2)]
+)
+def test_scores_are_those_of_logits_that_all_are_larger_or_smaller(shift, products):
     logits = tf.constant([[[1.0, 0.0], [0.0, 30.0]]]) + shift
-    each = chunked_loss.scores(logits, tf.constant([[0, 1]]), tf.ones([1, 2]), tf.identity, 2)
-    # Never below 0, though the logarithm of the sum is rounded as its largest digits are.
-    np.testing.assert_allclose(each, [[np.log1p(np.exp(-1)), 0.0]], rtol=1e-4, atol=1e-7)
+    projected = []
+
+    def project(states):
+        projected.append(states)
+        return states
+
+    each = chunked_loss.scores(logits, tf.constant([[0, 1]]), tf.ones([1, 2]), project, 2)
+    # Rounded as the logarithm of the sum is, but never below 0.
+    np.testing.assert_allclose(each, [[np.log1p(np.exp(-1)), 0.0]], rtol=0, atol=5e-6 if products == 1 else 1e-6)
     assert np.all(np.asarray(each) >= 0)
+    # Only a sum that is too large or too small is computed again.
+    assert len(projected) == products
 
 
 def test_scores_of_logits_that_are_not_finite_are_not_numbers():

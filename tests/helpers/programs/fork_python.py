@@ -48,25 +48,30 @@ def serve(path: str, owner: int) -> list[str]:
         # Nobody waits for the watchers.
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         listener.settimeout(0.5)
-        while is_alive(owner):
-            try:
-                connection, _ = listener.accept()
-            except TimeoutError:
-                continue
-            with connection:
-                if os.fork() == 0:
-                    listener.close()
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    connection.settimeout(None)
-                    return watch(connection)
-    shutil.rmtree(Path(path).parent, ignore_errors=True)
+        serves = True
+        try:
+            while is_alive(owner):
+                try:
+                    connection, _ = listener.accept()
+                except TimeoutError:
+                    continue
+                with connection:
+                    if os.fork() == 0:
+                        serves = False
+                        listener.close()
+                        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                        connection.settimeout(None)
+                        return watch(connection)
+        finally:
+            if serves:
+                shutil.rmtree(Path(path).parent, ignore_errors=True)
     os._exit(0)
 
 
 def is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # Another user's has its number now.
         return False
     return True
 

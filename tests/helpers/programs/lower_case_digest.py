@@ -1,4 +1,4 @@
-"""Prints a digest of every code point in lower case."""
+"""Prints a digest of every code point in lower case, and how TensorFlow alone lower-cases I."""
 
 import hashlib
 
@@ -14,4 +14,4 @@ for kind in ("word", "whitespace", "byte"):
     words = tokenize(tf.constant(texts), kind, True)
     assert len(words.flat_values) > 1_000_000
     digest.update(tf.strings.reduce_join(words.flat_values, separator=" ").numpy())
-print(digest.hexdigest())
+print(digest.hexdigest(), tf.strings.lower("I", encoding="utf-8").numpy().hex())
