@@ -24,7 +24,7 @@ class ProcessorLSTM(keras.layers.LSTM):
 class ServingLSTM(keras.layers.LSTM):
     """`keras.layers.LSTM(units, return_sequences=True)`, computed by `outputs_without_gradients`; for serving.
 
-    Keras's own loop multiplies the inputs in each step, and has twice as many operations in it.
+    Keras's own loop also multiplies the inputs in each step.
 
     Call arguments:
         sequences: [batch, time, features] float.
