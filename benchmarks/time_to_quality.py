@@ -24,8 +24,10 @@ from shared.options import TEXT_FILE, output_option
 from shared.pytorch import ALLOCATOR, check_torch, torch_python_option
 from shared.report import Report, describe_machine, figures_table
 from shared.worker import Worker
+from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.vocabulary import RESERVED
 
+DEFAULTS = TrainerOptions()
 NAME = "time_to_quality"
 OURS, PEER = "ours", "word_language_model"
 # Of 64 tokens of context, and with batches of half the usual size: such a short training learns more from more steps.
@@ -141,10 +143,10 @@ def table(courses: Mapping[str, Course]) -> Any:
 @click.option("--data", type=TEXT_FILE, required=True, help="Text in order, one sentence a line, tokenised.")
 @click.option("--validation", type=TEXT_FILE, required=True, help="Held-out text, likewise.")
 @click.option("--perplexity", default=110.0, show_default=True, help="What the validation is to reach.")
-@click.option("--units", default=200, show_default=True, help="Width of embedding and layers.")
-@click.option("--layers", default=2, show_default=True, help="LSTM layers.")
+@click.option("--units", default=DEFAULTS.units, show_default=True, help="Width of embedding and layers.")
+@click.option("--layers", default=DEFAULTS.layers, show_default=True, help="LSTM layers.")
 @click.option("--epochs", default=4, show_default=True, help="Epochs of our training.")
-@click.option("--seed", default=1, show_default=True, help="Seed of both.")
+@click.option("--seed", default=DEFAULTS.seed, show_default=True, help="Seed of both.")
 @torch_python_option
 @output_option(NAME)
 def main(
