@@ -38,7 +38,7 @@ DATA_OPTIONS = {
     "lowercase": False,
     "max_length": 128,
 }
-TRAINER = {"batch_tokens": 1024, "learning_rate": 0.003, "schedule": "cosine", "warmup_steps": 300}
+TRAINER = {"batch_tokens": 1024, "epochs": 4, "learning_rate": 0.003, "schedule": "cosine", "warmup_steps": 300}
 # The peer gives up after so many.
 MOST_EPOCHS = 20
 
@@ -145,7 +145,7 @@ def table(courses: Mapping[str, Course]) -> Any:
 @click.option("--perplexity", default=110.0, show_default=True, help="What the validation is to reach.")
 @click.option("--units", default=DEFAULTS.units, show_default=True, help="Width of embedding and layers.")
 @click.option("--layers", default=DEFAULTS.layers, show_default=True, help="LSTM layers.")
-@click.option("--epochs", default=4, show_default=True, help="Epochs of our training.")
+@click.option("--epochs", default=TRAINER["epochs"], show_default=True, help="Epochs of our training.")
 @click.option("--seed", default=DEFAULTS.seed, show_default=True, help="Seed of both.")
 @torch_python_option
 @output_option(NAME)
