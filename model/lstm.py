@@ -18,28 +18,21 @@ class ProcessorLSTM(keras.layers.LSTM):
 
     def call(self, sequences: tf.Tensor) -> tf.Tensor:
         """Runs the layer; see the class."""
-        return tf.transpose(lstm(tf.transpose(sequences, [1, 0, 2]), *_weights(self)), [1, 0, 2])
+        weights = [tf.convert_to_tensor(w) for w in (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)]
+        return tf.transpose(self._outputs(tf.transpose(sequences, [1, 0, 2]), *weights), [1, 0, 2])
+
+    def _outputs(self, inputs: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
+        return lstm(inputs, *weights)
 
 
-class ServingLSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM(units, return_sequences=True)`, computed by `outputs_without_gradients`; for serving.
+class ServingLSTM(ProcessorLSTM):
+    """The same, computed by `outputs_without_gradients`; for exported models.
 
     Keras's own loop also multiplies the inputs in each step.
-
-    Call arguments:
-        sequences: [batch, time, features] float.
-
-    Returns of a call:
-        [batch, time, units], the output of each step.
     """
 
-    def call(self, sequences: tf.Tensor) -> tf.Tensor:
-        """Runs the layer; see the class."""
-        return tf.transpose(outputs_without_gradients(tf.transpose(sequences, [1, 0, 2]), *_weights(self)), [1, 0, 2])
-
-
-def _weights(layer: keras.layers.LSTM) -> list[tf.Tensor]:
-    return [tf.convert_to_tensor(w) for w in (layer.cell.kernel, layer.cell.recurrent_kernel, layer.cell.bias)]
+    def _outputs(self, inputs: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
+        return outputs_without_gradients(inputs, *weights)
 
 
 def outputs_without_gradients(
