@@ -23,6 +23,8 @@ export PYTHON
 
 # Byte code is compiled at install, since importing TFX takes twice as long without it.
 export UV_COMPILE_BYTECODE := 1
+# Every process of the tests imports our own modules, too.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo    the whole pipeline on real text (ARGS='--set trainer.epochs=3' changes it)"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import joblib
 import numpy as np
 import tensorflow as tf
 
@@ -25,7 +26,7 @@ def call_for_each(
     """Calls a model for each batch, several at once.
 
     A step of an LSTM does not keep several cores busy: on two cores, two calls at once are 1.27 times as fast. All
-    threads of a process, such as Beam's workers, together make no more calls at once than there are cores, and at most
+    threads of a process, such as Beam's workers, together make no more calls at once than there are cores (or a container may use), and at most
     `MOST_CALLS_AT_ONCE`.
 
     Args:
@@ -35,7 +36,7 @@ def call_for_each(
     Yields:
         Each batch and its outputs, in the order of the batches.
     """
-    most = min(MOST_CALLS_AT_ONCE, _cores())
+    most = min(MOST_CALLS_AT_ONCE, joblib.cpu_count())
     free = _free_calls(most)
 
     def call_when_free(rows: np.ndarray) -> Outputs:
@@ -55,18 +56,13 @@ def one_thread_for_each_call() -> None:
     used it already it stays as it is, and so does one set by the user.
     """
     if (
-        _cores() <= MOST_CALLS_AT_ONCE
+        joblib.cpu_count() <= MOST_CALLS_AT_ONCE
         and tf.config.threading.get_intra_op_parallelism_threads() == 0
         and "TF_NUM_INTRAOP_THREADS" not in os.environ
         and not any(tf.config.list_physical_devices(kind) for kind in ("GPU", "TPU"))
     ):
         with contextlib.suppress(RuntimeError):  # TensorFlow is at work already.
             tf.config.threading.set_intra_op_parallelism_threads(1)
-
-
-def _cores() -> int:
-    """Returns how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @functools.cache

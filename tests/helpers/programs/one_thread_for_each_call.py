@@ -5,7 +5,7 @@ import sys
 import tensorflow as tf
 from tfx_lm.exported import calls_at_once
 
-calls_at_once._cores = lambda: int(sys.argv[2])
+calls_at_once.joblib.cpu_count = lambda: int(sys.argv[2])
 if sys.argv[1] == "set":
     tf.config.threading.set_intra_op_parallelism_threads(3)
 elif sys.argv[1] == "at work":
