@@ -26,8 +26,8 @@ def call_for_each(
     """Calls a model for each batch, several at once.
 
     A step of an LSTM does not keep several cores busy: on two cores, two calls at once are 1.27 times as fast. All
-    threads of a process, such as Beam's workers, together make no more calls at once than there are cores (or a container may use), and at most
-    `MOST_CALLS_AT_ONCE`.
+    threads of a process, such as Beam's workers, together make no more calls at once than there are cores (in a
+    container, than it may use), and at most `MOST_CALLS_AT_ONCE`.
 
     Args:
         call: Calls the model with the rows of a batch; may be called in any thread.
