@@ -322,24 +322,26 @@ def test_shares_and_blocks_change_nothing(monkeypatch, shares, vocabulary, thin_
     hidden, kernel = (tf.constant(generator.normal(size=shape)) for shape in ((4, 9, 8), (vocabulary, 8)))
     bias = tf.constant(generator.normal(size=vocabulary))
     targets = tf.constant(generator.integers(0, vocabulary, (4, 9)))
+
+    @tf.function
+    def in_chunks(hidden, kernel, bias, real):
+        with tf.GradientTape() as tape:
+            tape.watch([hidden, kernel, bias])
+            nll = chunked_loss.chunked(hidden, targets, real, kernel, bias, shares=shares).nll
+            scaled = 3.0 * nll
+        return [nll, *map(tf.convert_to_tensor, tape.gradient(scaled, [hidden, kernel, bias]))]
+
+    def at_once(hidden, kernel, bias, real):
+        with tf.GradientTape() as tape:
+            tape.watch([hidden, kernel, bias])
+            nll = loss.reference(tf.einsum("btu,vu->btv", hidden, kernel) + bias, targets, real).nll
+            scaled = 3.0 * nll
+        return [nll, *tape.gradient(scaled, [hidden, kernel, bias])]
+
     for mask in (generator.integers(0, 2, (4, 9)), np.zeros((4, 9)), np.eye(4, 9)):
-        real = tf.constant(mask, tf.float64)
-        found = []
-        for options in ({"shares": shares}, None):
-
-            @tf.function
-            def of(hidden, kernel, bias, real, options=options):
-                with tf.GradientTape() as tape:
-                    tape.watch([hidden, kernel, bias])
-                    if options is None:
-                        logits = tf.einsum("btu,vu->btv", hidden, kernel) + bias
-                        nll = loss.reference(logits, targets, real).nll
-                    else:
-                        nll = chunked_loss.chunked(hidden, targets, real, kernel, bias, **options).nll
-                    scaled = 3.0 * nll
-                return [nll, *map(tf.convert_to_tensor, tape.gradient(scaled, [hidden, kernel, bias]))]
-
-            of(hidden, kernel, bias, real)
-            found.append(of(hidden, kernel, bias, real))  # A second call must not find what the first one added.
+        problem = hidden, kernel, bias, tf.constant(mask, tf.float64)
+        in_chunks(*problem)
+        # A second call must not find what the first one added.
+        found = in_chunks(*problem), at_once(*problem)
         for ours, exact in zip(*found, strict=True):
             np.testing.assert_allclose(ours, exact, rtol=1e-12, atol=1e-12)

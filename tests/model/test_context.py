@@ -42,22 +42,19 @@ def _transform(folder):
         analyzed | tft_beam.WriteTransformFn(str(folder / "transform"))
 
 
-def _train(folder, corpus, transform_output, contexts, **trainer):
-    """Trains for an epoch; `contexts` are those of some lines, or None for examples of a Transform without them."""
+def _train(folder, corpus, transform_output, contexts, epochs):
+    """Trains; `contexts` is a function that returns those of some lines."""
     transform = TransformGraph(transform_output)
-    args = corpus.fn_args(folder, epochs=1, **trainer)
+    args = corpus.fn_args(folder, epochs=epochs)
     for split, lines in LINES.items():
-        if contexts is None:
-            found = {"ids": transform.ids(tf.constant(lines)).to_list()}
-        else:
-            ids, before = transform.ids_and_context(tf.constant(lines), tf.constant(contexts(lines)))
-            found = {"ids": ids.to_list(), "context_ids": before.to_list()}
+        ids, before = transform.ids_and_context(tf.constant(lines), tf.constant(contexts(lines)))
+        found = {"ids": ids.to_list(), "context_ids": before.to_list()}
         rows = [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
         (folder / split).mkdir()
         write_records(folder / split / "examples-00000-of-00001.gz", map(_example, rows))
         setattr(args, f"{split}_files", [str(folder / split / "*")])
     args.transform_output = transform_output
-    args.custom_config["transform"] = TRANSFORM_CONFIG if contexts is None else CONFIG
+    args.custom_config["transform"] = CONFIG
     run_fn(args)
 
 
@@ -76,23 +73,21 @@ def in_context(build_once, corpus, transform_output):
     """A model that was trained to read the line before each."""
 
     def train(folder):
-        _train(folder, corpus, transform_output, lambda lines: ["", *lines[:-1]])
+        _train(folder, corpus, transform_output, lambda lines: ["", *lines[:-1]], epochs=1)
 
     return load_model(build_once("in context", train) / "model")
 
 
 @pytest.fixture(scope="module")
-def empty_contexts(build_once, corpus, transform_output):
-    """The same training, but each line begins a document; and one of a Transform without contexts."""
+def empty_contexts(build_once, corpus, transform_output, trained):
+    """The training of `trained`, but each line begins a document; and `trained`, of a Transform without contexts."""
 
     def train(folder):
-        _train(folder, corpus, transform_output, lambda lines: [""] * len(lines), layers=1)
+        epochs = trained.custom_config["trainer"]["epochs"]
+        _train(folder, corpus, transform_output, lambda lines: [""] * len(lines), epochs=epochs)
 
-    def train_without(folder):
-        _train(folder, corpus, corpus.transform_output, None, layers=1)
-
-    folders = [build_once("empty contexts", train), build_once("no contexts", train_without)]
-    return [load_model(folder / "model") for folder in folders]
+    folders = [build_once("empty contexts", train) / "model", trained.serving_model_dir]
+    return [load_model(folder) for folder in folders]
 
 
 @pytest.mark.slow
