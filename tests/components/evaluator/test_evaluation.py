@@ -4,7 +4,6 @@ What TFMA's own functions read of an evaluation agrees with the gate; `Evaluatio
 """
 
 import math
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -158,7 +157,14 @@ def test_a_baseline_of_another_normalization_stops_before_any_work(tmp_path, sav
 
 
 def test_a_model_above_the_bound_is_refused(tmp_path, uniform_model):
-    run = Evaluation(tmp_path, uniform_model, max_perplexity=15.0)
+    """Also by examples without compression, and beside a baseline without files, which is none."""
+    (tmp_path / "nothing").mkdir()
+    nothing = {"baseline": tmp_path / "nothing", "empty_baseline": True}
+    run = Evaluation(tmp_path, uniform_model, **nothing, compressed=False, max_perplexity=15.0)
+    assert run.baseline is None
+    assert run.gate["reasons"][-1] == gate.NO_BASELINE
+    assert run.scores["tokens"] == 220
+    assert run.scores["perplexity"] == run.eval_result()["perplexity"]
     ((name, failure),) = run.failures()
     assert (name, failure.metric_key.name, failure.message) == ("", "perplexity", "perplexity 16 > max_perplexity 15")
     assert failure.metric_threshold.value_threshold.upper_bound.value == 15
@@ -166,24 +172,51 @@ def test_a_model_above_the_bound_is_refused(tmp_path, uniform_model):
     assert run.eval_result()["perplexity"] == pytest.approx(16, rel=1e-6)
 
 
-def test_an_equal_model_is_blessed_and_not_better(tmp_path, bigram_model):
-    run = Evaluation(tmp_path, bigram_model, bigram_model, [b"the cat", b"cat", b"dog"] * 10)
+@pytest.fixture
+def described(tmp_path, save_uniform_model):
+    """A function that saves a uniform model that says what it reads, into a folder of its own."""
+
+    def describe(size):
+        words = ["<pad>", "<unk>", "<s>", "</s>"] + [f"w{index}" for index in range(size - 4)]
+        file = tmp_path / f"words-{size}"
+        file.write_text("\n".join(words) + "\n")
+        model = save_uniform_model(size)
+        token_identity.write_token_identity(model, {"tokenizer": "whitespace", "lowercase": True}, str(file))
+        return model
+
+    return describe
+
+
+def test_an_equal_model_is_blessed_and_not_better(tmp_path, described):
+    run = Evaluation(tmp_path, described(16), described(16), criterion="perplexity")
     assert run.scores == run.baseline
     assert run.gate["blessed"] is True
-    assert "is equal to the baseline's" in run.gate["reasons"][1]
-    strict = gate_properties.gate_of_run({**run.component.exec_properties, "tolerance": 0.0})
-    assert results.decide_by_results(strict, run.uri)[0].blessed is False
+    assert run.gate["reasons"][1].startswith("perplexity is equal to the baseline's")
+    assert run.summary["change"]["perplexity_change"] == 0
+    for criterion, words in (("perplexity", "perplexity"), ("bits_per_byte", "bits per byte")):
+        properties = {**run.component.exec_properties, "criterion": criterion}
+        verdict = results.decide_by_results(gate_properties.gate_of_run(properties), run.uri)[0]
+        assert verdict.blessed is True
+        assert verdict.as_json()["reasons"][1].startswith(f"{words} is equal to the baseline's")
+        strict = gate_properties.gate_of_run({**properties, "tolerance": 0.0})
+        assert results.decide_by_results(strict, run.uri)[0].blessed is False
 
 
-def test_a_better_model_is_blessed(tmp_path, uniform_model, save_uniform_model, monkeypatch):
+def test_a_better_model_is_blessed(tmp_path, described, monkeypatch):
+    candidate, baseline = described(16), described(20)
     load, loaded = tf.saved_model.load, []
     monkeypatch.setattr(tf.saved_model, "load", lambda path: loaded.append(path) or load(path))
-    run = Evaluation(tmp_path, uniform_model, save_uniform_model(20), slice_tolerance=0.02, slice_min_sentences=20)
+    run = Evaluation(tmp_path, candidate, baseline, slice_tolerance=0.02, slice_min_sentences=20)
     # The check and the evaluation share each model.
     assert loaded == [f"{tmp_path}/{name}/Format-Serving" for name in ("candidate", "baseline")]
     assert run.gate["blessed"] is True
     assert "below the baseline's" in run.gate["reasons"][1]
     assert run.gate["reasons"][2].startswith("none of the 3 watched slices is worse")
+    # The numbers of tokens agree, the tokens do not: the models can be compared by bits per byte, not by perplexity.
+    change = run.summary["change"]
+    assert math.isnan(change["perplexity_change"])
+    assert math.isnan(change["perplexity_change_upper95"])
+    assert change["bits_per_byte_change"] < 0
 
 
 def test_a_model_that_is_better_but_for_one_slice_is_refused(tmp_path, save_table_model):
@@ -216,13 +249,6 @@ def test_a_slice_that_does_not_exist(tmp_path, uniform_model):
     assert not (tmp_path / "evaluation").exists()
 
 
-def test_a_baseline_without_files_is_no_baseline(tmp_path, uniform_model):
-    (tmp_path / "nothing").mkdir()
-    run = Evaluation(tmp_path, uniform_model, tmp_path / "nothing", empty_baseline=True)
-    assert run.baseline is None
-    assert run.gate["reasons"][-1] == gate.NO_BASELINE
-
-
 def test_a_damaged_baseline_stops_before_any_work(tmp_path, uniform_model, save_uniform_model):
     damaged = Path(save_uniform_model(20, path=tmp_path / "damaged"))
     (damaged / "variables" / "variables.data-00000-of-00001").write_bytes(b"")
@@ -231,23 +257,8 @@ def test_a_damaged_baseline_stops_before_any_work(tmp_path, uniform_model, save_
     assert not (tmp_path / "evaluation").exists()
 
 
-def describe(model, vocabulary, folder):
-    """A model that says what it reads."""
-    copy = shutil.copytree(model, folder)
-    token_identity.write_token_identity(str(copy), {"tokenizer": "whitespace", "lowercase": True}, str(vocabulary))
-    return copy
-
-
-def test_perplexity_gates_the_same_vocabulary_only(tmp_path, uniform_model, save_uniform_model):
-    words = ["<pad>", "<unk>", "<s>", "</s>"] + [f"w{index}" for index in range(16)]
-    for name, count in (("sixteen", 16), ("twenty", 20)):
-        (tmp_path / name).write_text("\n".join(words[:count]) + "\n")
-    candidate = describe(uniform_model, tmp_path / "sixteen", tmp_path / "candidate_model")
-    same = describe(uniform_model, tmp_path / "sixteen", tmp_path / "same_model")
-    other = describe(save_uniform_model(20), tmp_path / "twenty", tmp_path / "other_model")
-    run = Evaluation(tmp_path / "1", candidate, same, criterion="perplexity")
-    assert run.gate["reasons"][1].startswith("perplexity is equal to the baseline's")
-    assert run.summary["change"]["perplexity_change"] == 0
+def test_perplexity_gates_the_same_vocabulary_only(tmp_path, described, uniform_model):
+    candidate, other = described(16), described(20)
     for compared in ({"tolerance": 0.005}, {"tolerance": None, "slice_tolerance": 0.02}):
         with pytest.raises(
             ValueError, match=r"vocabulary of 16 \(\w{12}\), the baseline .*vocabulary of 20 \(\w{12}\)"
@@ -255,11 +266,6 @@ def test_perplexity_gates_the_same_vocabulary_only(tmp_path, uniform_model, save
             Evaluation(tmp_path / f"2{len(compared)}", candidate, other, criterion="perplexity", **compared)
     with pytest.raises(ValueError, match=r"has no readable assets.extra/tfx_lm.json; train and export it"):
         Evaluation(tmp_path / "3", candidate, uniform_model, criterion="perplexity")
-    # By bits per byte they can be compared, though not by perplexity: the numbers of tokens agree, the tokens do not.
-    change = Evaluation(tmp_path / "4", candidate, other).summary["change"]
-    assert math.isnan(change["perplexity_change"])
-    assert math.isnan(change["perplexity_change_upper95"])
-    assert change["bits_per_byte_change"] < 0
 
 
 def test_a_broken_model_is_refused(tmp_path, nan_model):
@@ -313,9 +319,3 @@ def test_calls_of_the_model_are_bounded(bigram_model):
     assert max(len(call) * max(call) for call in calls if len(call) > 1) <= batches.MAX_PADDED_BYTES
     assert max(map(len, calls)) <= batches.MAX_ROWS
     assert outputs["bytes"].tolist() == [len(line) + 1 for line in lines]
-
-
-def test_examples_without_compression(tmp_path, uniform_model):
-    run = Evaluation(tmp_path, uniform_model, compressed=False)
-    assert run.scores["tokens"] == 220
-    assert run.scores["perplexity"] == run.eval_result()["perplexity"] == pytest.approx(16, rel=1e-6)
