@@ -3,66 +3,130 @@
 import dataclasses
 import json
 import pathlib
+import shutil
 import signal
 import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from helpers.programs import program
+from tfx_lm import progress
+from tfx_lm.components.trainer import callbacks
 from tfx_lm.components.trainer.backup import Backup, TrainingState
 from tfx_lm.components.trainer.run_fn import build_model, run_fn
 from tfx_lm.model.options import TrainerOptions
 
 
-def epochs(fn_args):
-    return json.loads((pathlib.Path(fn_args.model_run_dir) / "training.json").read_text())["epochs"]
+def document(fn_args):
+    return json.loads((pathlib.Path(fn_args.model_run_dir) / "training.json").read_text())
+
+
+def exported(fn_args):
+    """The exported weights, by name."""
+    return tf.saved_model.load(fn_args.serving_model_dir).parameters
+
+
+@pytest.fixture
+def not_exported(monkeypatch):
+    """A mapping that gets the weights which `run_fn` would export, by name; to export takes as long as to train."""
+    weights = {}
+
+    def keep(model, *rest):
+        served = model.for_serving()
+        prefix = f"{served.name}/"
+        weights.update({weight.path.removeprefix(prefix): weight.numpy() for weight in served.weights})
+
+    monkeypatch.setattr("tfx_lm.components.trainer.run_fn.export_model", keep)
+    return weights
+
+
+def assert_ends_alike(resumed, through):
+    """Compares `training.json` of a resumed training with that of one that ran through."""
+    assert resumed["resumed_after_epoch"] == 2
+    for mine, other in zip(resumed["epochs"], through["epochs"], strict=True):
+        for name in ("epoch", "loss", "validation_loss", "tokens", "learning_rate"):
+            assert mine[name] == pytest.approx(other[name], rel=1e-4)
+
+
+def assert_same_weights(mine, others):
+    assert mine.keys() == others.keys()
+    for name, value in others.items():
+        np.testing.assert_allclose(mine[name], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def through(trained):
+    """What a training that nothing ended has exported."""
+    return exported(trained)
+
+
+@pytest.fixture(scope="module")
+def backups(corpus, tmp_path_factory, forked_python):
+    """The folder of a killed training's backup, and of those that it had before; see `train_until_killed`."""
+    folder = tmp_path_factory.mktemp("killed")
+    killed = corpus.fn_args(folder / "killed", backup_directory=folder / "backup")
+    command = program("train_until_killed", json.dumps(vars(killed)), python=forked_python)
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    assert len(document(killed)["epochs"]) == 2
+    assert not pathlib.Path(killed.serving_model_dir).exists()
+    return folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("backup_every", "where", "averages"),
-    [(0, "training", True), (600, "training", True), (0, "validation", True), (0, "training", False)],
-)
+@pytest.mark.parametrize("place", ["between epochs", "within an epoch"])
 def test_a_killed_training_ends_like_one_that_ran_through(
-    backup_every, where, averages, trained, corpus, tmp_path, forked_python
+    place, backups, trained, through, corpus, tmp_path, not_exported
 ):
-    # The others are as `trained` was.
-    changed = {} if averages else {"ema_momentum": 0.0}
-    if changed:
-        trained = corpus.fn_args(tmp_path / "through", **changed)
-        run_fn(trained)
-    # One of them as it is in practice.
-    python = sys.executable if where == "validation" else forked_python
-    kept = tmp_path / "backup"
-    killed = corpus.fn_args(tmp_path / "killed", backup_directory=kept, **changed)
-    run = subprocess.run(
-        program("train_until_killed", json.dumps(vars(killed)), backup_every, where, python=python),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == -signal.SIGKILL, run.stderr
-    assert len(epochs(killed)) == 2
+    kept = backups / place
     assert len(list(kept.iterdir())) == 1
-    assert not pathlib.Path(killed.serving_model_dir).exists()
-
     # TFX gives the next attempt other folders.
-    resumed = corpus.fn_args(tmp_path / "resumed", backup_directory=kept, **changed)
+    resumed = corpus.fn_args(tmp_path, backup_directory=kept)
     run_fn(resumed)
-    document = json.loads((pathlib.Path(resumed.model_run_dir) / "training.json").read_text())
-    assert document["resumed_after_epoch"] == 2
-    assert (document["resumed_after_batch"] >= document["train"]["batches"] / 3) == (backup_every == 0)
-    assert len(document["epochs"]) == len(epochs(trained))
-    for mine, other in zip(document["epochs"], epochs(trained), strict=True):
-        for name in ("epoch", "loss", "validation_loss", "tokens", "learning_rate"):
-            assert mine[name] == pytest.approx(other[name], rel=1e-4)
-    ours, theirs = (tf.saved_model.load(args.serving_model_dir).parameters for args in (resumed, trained))
-    for name, variable in theirs.items():
-        np.testing.assert_allclose(ours[name], variable, rtol=1e-3, atol=1e-4)
+    found = document(resumed)
+    assert (found["resumed_after_batch"] >= found["train"]["batches"] / 3) == (place == "within an epoch")
+    assert_ends_alike(found, document(trained))
+    assert_same_weights(not_exported, through)
     assert not list(kept.iterdir())
+
+
+@pytest.mark.slow
+def test_a_training_that_is_killed_in_its_validation_exports_the_same(backups, trained, through, corpus, tmp_path):
+    assert len(list((backups / "backup").iterdir())) == 1
+    resumed = corpus.fn_args(tmp_path, backup_directory=backups / "backup")
+    run_fn(resumed)
+    found = document(resumed)
+    assert found["resumed_after_batch"] == found["train"]["batches"] - 1
+    assert_ends_alike(found, document(trained))
+    assert_same_weights(exported(resumed), through)
+    assert not list((backups / "backup").iterdir())
+
+
+@pytest.mark.slow
+def test_a_training_without_averages_resumes_as_well(corpus, tmp_path, not_exported, monkeypatch):
+    monkeypatch.setattr(callbacks, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(callbacks, "BACKUP_EVERY", 0.0)
+    kept, copied = tmp_path / "backup", tmp_path / "its copy"
+
+    def copy(text, fraction):
+        # After 2 epochs and at least a third of the next one: the backup that a killed process would leave.
+        if text.startswith("epoch 3/") and text.endswith("tokens/s") and fraction > 2.4 / 5 and not copied.exists():
+            shutil.copytree(kept, copied)
+
+    ran_through = corpus.fn_args(tmp_path / "through", backup_directory=kept, ema_momentum=0.0)
+    resumed = corpus.fn_args(tmp_path / "resumed", backup_directory=copied, ema_momentum=0.0)
+    with progress.listening(copy):
+        run_fn(ran_through)
+    expected = dict(not_exported)
+    not_exported.clear()
+    run_fn(resumed)
+    found = document(resumed)
+    assert found["resumed_after_batch"] >= found["train"]["batches"] / 3
+    assert_ends_alike(found, document(ran_through))
+    assert_same_weights(not_exported, expected)
+    assert not list(copied.iterdir())
 
 
 OPTIONS = TrainerOptions(

@@ -53,7 +53,7 @@ def test_a_worker_that_is_killed_ends_all_and_the_next_start_goes_on(
     killed, resumed = (
         corpus.fn_args(tmp_path / name, backup_directory=kept, workers=2, **OPTIONS) for name in ("killed", "resumed")
     )
-    command = program("train_until_killed", json.dumps(vars(killed)), 600, "worker 1", python=forked_python)
+    command = program("train_until_killed", json.dumps(vars(killed)), python=forked_python)
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "WorkerError: worker 1 (127.0.0.1:" in run.stderr
