@@ -1,13 +1,16 @@
-"""Pickles of Beam that are not compressed.
+"""Pickles of Beam that are not compressed, and leave the log of dill alone.
 
 Beam pickles each function of a pipeline several times, and compresses each pickle by bzip2, which is made for blocks of
 900 kB: a tenth of the processor time of StatisticsGen on little data. It gains nothing if the same process reads them.
+After each pickle that dill makes or reads, Beam sets the level of dill's log, for which Python empties the caches of
+all loggers: 0.3 ms beside TFX, 1,700 times for an Evaluator.
 """
 
 from __future__ import annotations
 
 import bz2
 import contextlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +21,7 @@ with contextlib.suppress(ImportError):  # Newer releases of Beam do without dill
     from apache_beam.internal import dill_pickler
 
     _PICKLERS.append(dill_pickler)
+_DILL_LOG = logging.getLogger("dill")
 
 # Above it, memory counts.
 _MOST_BYTES = 1 << 20
@@ -33,11 +37,20 @@ def plain_pickles() -> Iterator[None]:
     before = [(pickler, pickler.bz2) for pickler in _PICKLERS]
     for pickler in _PICKLERS:
         pickler.bz2 = _Plain
+    set_level = _DILL_LOG.setLevel
+    _DILL_LOG.setLevel = _set_other_level  # type: ignore[method-assign]
     try:
         yield
     finally:
+        _DILL_LOG.setLevel = set_level  # type: ignore[method-assign]
         for pickler, compression in before:
             pickler.bz2 = compression
+
+
+def _set_other_level(level: int | str) -> None:
+    """Sets the level of dill's log, unless it has this one."""
+    if level != _DILL_LOG.level:
+        logging.Logger.setLevel(_DILL_LOG, level)
 
 
 class _Plain:

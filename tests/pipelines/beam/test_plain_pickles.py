@@ -2,6 +2,7 @@
 
 import base64
 import bz2
+import logging
 import random
 
 import pytest
@@ -70,6 +71,17 @@ def test_arguments_without_a_runner_are_those_of_an_unknown_one():
     assert not stays_in_process(["--runner=DirectRunner"])
     assert not stays_in_process(["--runner=a.FnApiRunner", "--runner=PortableRunner"])
     assert not stays_in_process(["--runner=a.FnApiRunner", "--runner", "PortableRunner"])
+
+
+def test_the_level_of_dills_log_is_set_only_if_it_is_another(monkeypatch):
+    log, set_level, levels = logging.getLogger("dill"), logging.Logger.setLevel, []
+    monkeypatch.setattr(logging.Logger, "setLevel", lambda self, level: (levels.append(level), set_level(self, level)))
+    dill_pickler.loads(dill_pickler.dumps(["the", "cat"]))
+    assert (levels, log.level) == ([], logging.WARNING)
+    # Beam traces a pickle that failed.
+    with pytest.raises(TypeError, match="generator"):
+        dill_pickler.dumps(letter for letter in "cat")
+    assert (levels, log.level) == ([logging.INFO, logging.WARNING], logging.WARNING)
 
 
 def test_afterwards_pickles_are_as_before(monkeypatch):
