@@ -108,12 +108,6 @@ def test_automatic_length_and_a_text_feature_that_may_be_missing(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_automatic_length_has_a_limit(tmp_path):
-    done = run(tmp_path, ["a b", "c " * 200], max_length="auto", auto_limit=50)
-    assert sorted(map(len, done.ids)) == [3, 50]
-
-
-@pytest.mark.slow
 def test_a_pinned_vocabulary_keeps_its_ids_and_its_place_when_the_file_is_gone(tmp_path):
     pinned = tmp_path / "mine.txt"
     pinned.write_text("\n".join([*RESERVED, "sat", "never", "cat"]) + "\n")
@@ -148,7 +142,7 @@ def test_a_vocabulary_without_new_words_stays_as_it_is(tmp_path):
 
 
 @pytest.mark.slow
-def test_no_token_breaks_the_numbering(tmp_path):
+def test_no_token_breaks_the_numbering_and_the_automatic_length_has_a_limit(tmp_path):
     lines = [
         b"<pad> <unk> <s> </s> word word word",
         "x\u2028y x\u2028y \u0085 \u00a0 \u3000".encode(),
@@ -156,7 +150,10 @@ def test_no_token_breaks_the_numbering(tmp_path):
         b"a\vb \f c\0d  \0\0",
         b"",
     ]
-    done = run(tmp_path, lines, tokenizer="whitespace", lowercase=False)
+    done = run(tmp_path, lines, tokenizer="whitespace", lowercase=False, max_length="auto", auto_limit=6)
+    # The first line has seven words and an end.
+    assert max(map(len, done.ids)) == 6
+    assert done.ids[0] == [1, 1, 1, 1, 4, 4]
     assert len(done.vocabulary) == len(set(done.vocabulary))
     assert all(done.vocabulary)
     assert done.vocabulary[:5] == [*(token.encode() for token in RESERVED), b"word"]
