@@ -1,5 +1,6 @@
 """Imports what `tfx-lm run-node` does, then each module alone, in a fork; prints those that could not be imported."""
 
+import gc
 import importlib
 import json
 import os
@@ -13,6 +14,7 @@ from tfx_lm.pipelines.uncollected import import_uncollected
 with quiet_imports(), packages_late():
     import_uncollected(*NEEDED)
 
+gc.disable()
 failed = []
 for name in sys.argv[1:]:
     child = os.fork()
