@@ -33,6 +33,7 @@ BUCKETS = Buckets((5,), (5,), 3, 0.0)
 OPTIONS = {
     "embedding_units": 4,
     "units": 6,
+    "layers": 1,
     "dropout": 0.0,
     "distribution": name,
     "batch_tokens": 25,
@@ -48,7 +49,7 @@ def all_batches():
     return tf.data.Dataset.from_tensor_slices(tf.ragged.constant(BATCHES, tf.int64)).map(pad_batch).repeat()
 
 
-def train(steps, **options):
+def train(steps, validate=True, **options):
     with strategy.scope():
         keras.utils.set_random_seed(3)
         model = build_model(TrainerOptions.parse({**OPTIONS, **options}), 10, steps)
@@ -58,8 +59,8 @@ def train(steps, **options):
             distribute(strategy, all_batches(), BUCKETS),
             steps_per_epoch=steps,
             verbose=0,
-            validation_data=distribute(strategy, all_batches(), BUCKETS),
-            validation_steps=3,
+            validation_data=distribute(strategy, all_batches(), BUCKETS) if validate else None,
+            validation_steps=3 if validate else None,
             callbacks=[Position(state), Averaging(average, steps, state)],
         ).history
         return before, model.get_weights(), average.values(), {name: value[0] for name, value in logs.items()}
@@ -78,7 +79,7 @@ def counted(context, operation, values, *rest, **named):
 tf.distribute.ReplicaContext.all_reduce = counted
 
 # With a large learning rate, none of the gradient's digits is lost in the weights.
-before, after, _, _ = train(1, optimizer="sgd", learning_rate=1024.0, weight_decay=0.0, clip_norm=1e9)
+before, after, _, _ = train(1, False, optimizer="sgd", learning_rate=1024.0, weight_decay=0.0, clip_norm=1e9)
 _, weights, averages, logs = train(20)
 own_reductions = list(reductions)
 
@@ -91,7 +92,7 @@ def broken(model, *arguments):
 
 
 TrainableLanguageModel._sums = broken  # type: ignore[method-assign]
-_, broken_weights, _, broken_logs = train(4)
+_, broken_weights, _, broken_logs = train(4, False)
 print(
     json.dumps(
         {
