@@ -171,7 +171,7 @@ def test_the_server(reader):
     (request,) = [line for line in reader.commands if line.startswith("curl") and " -d " in line]
     assert command in reader.commands
     # Another port than the guide's, which may be taken.
-    arguments = [str(PROGRAMS / "tfx-lm"), *shlex.split(command.replace("8501", "0"))[1:]]
+    arguments = [str(reader.programs / "tfx-lm"), *shlex.split(command.replace("8501", "0"))[1:]]
     server = subprocess.Popen(arguments, cwd=reader.folder, stdout=subprocess.PIPE, text=True)
     try:
         url = re.search(r"http://[^/]*", server.stdout.readline()).group()

@@ -2,9 +2,9 @@
 
 `serve SOCKET OWNER` makes that one, which ends when the process OWNER does, and removes the folder of its socket.
 `call SOCKET COMMAND` takes the place of `python COMMAND`: it runs a script, `-m MODULE` or
-`-c CODE` in a fork, with its own environment, folder, input and output. It passes SIGINT and SIGTERM on and ends as the
-fork does; if it is killed, so is the fork. Of the fork, `/proc/PID/environ` is that of `serve`, and functions of
-`atexit` do not run.
+`-c CODE` in a fork, with its own environment, folder, input and output; `-I` before it is left out. It passes SIGINT
+and SIGTERM on and ends as the fork does; if it is killed, so is the fork. Of the fork, `/proc/PID/environ` is that of
+`serve`, and functions of `atexit` do not run.
 """
 
 import json
@@ -127,6 +127,8 @@ def run(command: list[str]) -> NoReturn:
     import runpy
     import traceback
 
+    if command[0] == "-I":
+        command = command[1:]
     first, *arguments = command
     if first in ("-m", "-c"):
         name, *arguments = arguments

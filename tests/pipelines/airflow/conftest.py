@@ -178,6 +178,9 @@ def airflow(request, postgresql, uv, tmp_path_factory):
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "SCHEDULER__DAG_DIR_LIST_INTERVAL": "5",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        # A DAG's file does not change, so it is read once.
+        "SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "3600",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
         # Airflow 3's tasks talk to this server; where its port is not the usual one, both must be said.
         "API__PORT": str(port),
         "API__HOST": "127.0.0.1",

@@ -55,14 +55,17 @@ def open_metadata(airflow, dag: str) -> ml_metadata.MetadataStore:
 def interrupted(airflow, small_nodes, tmp_path_factory, forked_python) -> Path:
     """The DAG `interrupted`, of small nodes; returns their folder.
 
-    On Airflow 3, its tasks start as a user's do. All others, here and in the DAG `complete`, are forks.
+    On Airflow 3, the tasks of the node Wait start as a user's do. All others, here and in `complete`, are forks.
     """
     folder = tmp_path_factory.mktemp("interrupted")
     pipeline = small_nodes.interrupted_pipeline(folder, connection_config(new_metadata(airflow, "interrupted")))
     write_compiled(compile_pipeline(pipeline), compiled(airflow, "interrupted"))
-    command = str(TFX_LM) if airflow.version >= 3 else shlex.join([str(forked_python), str(TFX_LM)])
+    command = folder / "tfx-lm"
+    as_a_users = f'[ "$TFX_LM_NODE" = Wait ] && exec {TFX_LM} "$@"\n' if airflow.version >= 3 else ""
+    command.write_text(f'#!/bin/sh\n{as_a_users}exec {shlex.join([str(forked_python), str(TFX_LM)])} "$@"\n')
+    command.chmod(0o755)
     # The nodes are imported by name.
-    add_dag(airflow, "interrupted", command, {"PYTHONPATH": os.environ["PYTHONPATH"]})
+    add_dag(airflow, "interrupted", str(command), {"PYTHONPATH": os.environ["PYTHONPATH"]})
     return folder
 
 
@@ -77,7 +80,9 @@ def complete(airflow, local_run, forked_python) -> Path:
     )  # fmt: skip
     done = CliRunner().invoke(main, list(map(str, arguments)))
     assert done.exit_code == 0, done.output
-    add_dag(airflow, "complete", shlex.join([str(forked_python), str(TFX_LM)]), {})
+    # The serving check of the local run itself starts a fresh process.
+    environment = {"TFX_LM_TEST_EXECUTABLE": str(forked_python)}
+    add_dag(airflow, "complete", shlex.join([str(forked_python), str(TFX_LM)]), environment)
     return output
 
 
