@@ -204,9 +204,8 @@ def test_a_failed_node_says_why_and_leaves_what_was_made(folder, changed):
     # Without the NUL: a file with both would be refused as binary before the run.
     (bad / "corpus.txt").write_bytes(made_up_corpus(200).replace("\0", " ").encode() + b"broken \xff line\n")
     (bad / "small.yaml").write_text(CONFIG)
-    done = tfx_lm(
-        "run", "--config", str(bad / "small.yaml"), "--data", str(bad / "corpus.txt"), "--output", str(bad / "output")
-    )
+    files = "--config", bad / "small.yaml", "--data", bad / "corpus.txt", "--output", bad / "output"
+    done = run_here("run", *files)
     assert done.returncode == 1
     line = (bad / "corpus.txt").read_bytes().count(b"\n")
     assert f"corpus.txt line {line}" in done.stdout
