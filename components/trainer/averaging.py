@@ -55,7 +55,7 @@ class WeightAverage:
         """Moves the average towards the weights; arguments as those of `rate`."""
         self._move(tf.constant(self.rate(step, last), tf.float32))
 
-    @tf.function
+    @tf.function(autograph=False)
     def swap(self) -> None:
         """Exchanges the weights and their averages, bit for bit."""
 
@@ -71,7 +71,7 @@ class WeightAverage:
         """Returns the averages, in the order of `model.weights`."""
         return [average.numpy() for average in self._averages]
 
-    @tf.function
+    @tf.function(autograph=False)
     def _move(self, rate: tf.Tensor) -> None:
         def move(average: tf.Variable, weight: tf.Variable) -> None:
             # In place, and a third of the time of `assign_add` of a product.

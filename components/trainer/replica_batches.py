@@ -8,6 +8,7 @@ from ...transform.padding import PaddedBatch
 from .buckets import Buckets
 
 
+@tf.autograph.experimental.do_not_convert
 def distribute(strategy: tf.distribute.Strategy, batches: tf.data.Dataset, buckets: Buckets) -> tf.data.Dataset:
     """Returns the batches as `fit` wants them under a strategy: each replica gets its rows of every batch.
 
