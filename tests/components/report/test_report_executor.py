@@ -132,7 +132,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory, bigram_model):
-    """The folder of a run without a baseline, of which the evaluation takes seconds."""
+    """The folder of a run without a baseline. Its evaluation takes seconds, so tests share it."""
     folder = tmp_path_factory.mktemp("evaluated")
     Run(folder, bigram_model)
     return folder
