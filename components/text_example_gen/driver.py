@@ -16,7 +16,8 @@ from tfx.utils import proto_utils
 
 from ...errors import escape
 from ...text_files.errors import InputError
-from .input_config import ExecutorOptions
+from .files import fingerprint_of_names
+from .input_config import ExecutorOptions, patterns_of_properties
 from .inputs import check_spans_have_text
 from .span_choice import Choice, Wanted, choose_spans
 from .span_numbers import read_spans
@@ -76,10 +77,12 @@ def resolve(exec_properties: dict[str, Any]) -> dict[str, Any]:
         exec_properties[SPANS_KEY] = json.dumps([span._asdict() for span in choice.spans])
     processor = FileBasedInputProcessor(base, input_config.splits)
     span, version = processor.resolve_span_and_version()
-    exec_properties[utils.FINGERPRINT_PROPERTY_NAME] = processor.get_input_fingerprint(span, version)
+    fingerprint = processor.get_input_fingerprint(span, version) or ""
     if choice is not None:
         span, version, _ = choice.spans[-1]
     exec_properties[specs.INPUT_CONFIG_KEY] = proto_utils.proto_to_json(input_config)
+    names = fingerprint_of_names(patterns_of_properties(exec_properties), options.file_feature)
+    exec_properties[utils.FINGERPRINT_PROPERTY_NAME] = fingerprint + names
     exec_properties[utils.SPAN_PROPERTY_NAME] = span
     exec_properties[utils.VERSION_PROPERTY_NAME] = version
     return exec_properties

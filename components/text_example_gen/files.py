@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import posixpath
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -77,11 +78,43 @@ def files_of_splits(patterns: Sequence[Pattern]) -> Found:
     return Found(list(found), [one.pattern for one in reversed(unmatched.values())])
 
 
-def _is_meant(path: str, pattern: str) -> bool:
+def fingerprint_of_names(patterns: Sequence[Pattern], in_examples: bool) -> str:
+    """Returns what the names of the files add to TFX's fingerprint, which has only sizes and times of what is matched.
+
+    Without it, a file that was hidden while it was written, such as `.b.txt`, would not be read once it is `b.txt`: the
+    cache would take it for the same input.
+
+    Args:
+        patterns: As in `files_of_splits`.
+        in_examples: Whether the Examples have the names.
+
+    Returns:
+        Text to append; empty if names decide nothing, so that the fingerprint is TFX's own.
+    """
+    matched = [(one, str(path)) for one in patterns for path in fileio.glob(one.pattern)]
+    read = [(one.split, path) for one, path in matched if not _is_hidden(path, one.pattern)]
+    if not in_examples and len(read) == len(matched):
+        return ""
+    lines = set()
+    for split, path in read:
+        state = fileio.stat(path)
+        # Whole seconds, as in TFX's.
+        lines.add(f"{split}\t{path}\t{state.length}\t{state.mtime_nsec // 10**9}")
+    digest = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+    return f",names:{digest[:16]}"
+
+
+def _is_hidden(path: str, pattern: str) -> bool:
     # For TFX's file system `*` matches a dot as well. A wildcard never stands for several folders.
-    for part, pattern_part in zip(reversed(path.split("/")), reversed(pattern.split("/")), strict=False):
-        if part.startswith(".") and not pattern_part.startswith("."):
-            return False
+    return any(
+        part.startswith(".") and not pattern_part.startswith(".")
+        for part, pattern_part in zip(reversed(path.split("/")), reversed(pattern.split("/")), strict=False)
+    )
+
+
+def _is_meant(path: str, pattern: str) -> bool:
+    if _is_hidden(path, pattern):
+        return False
     name = posixpath.basename(path)
     # One question to a remote file system costs as much as a small file, so it is asked only where it matters.
     if is_remote(path) and name.lower().endswith(tuple(ENDINGS)):

@@ -123,21 +123,29 @@ def files_of_properties(exec_properties: Mapping[str, Any]) -> Found:
     """Finds the files that TextExampleGen reads; see `files_of_splits`.
 
     Args:
+        exec_properties: See `patterns_of_properties`.
+    """
+    return files_of_splits(patterns_of_properties(exec_properties))
+
+
+def patterns_of_properties(exec_properties: Mapping[str, Any]) -> list[Pattern]:
+    """Returns the patterns that TextExampleGen reads.
+
+    Args:
         exec_properties: Its execution properties, without markers of spans (see `driver.resolve`).
     """
     base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
     input_config, output_config = example_gen_pb2.Input(), example_gen_pb2.Output()
     proto_utils.json_to_proto(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], input_config)
-    proto_utils.json_to_proto(exec_properties[standard_component_specs.OUTPUT_CONFIG_KEY], output_config)
+    if exec_properties.get(standard_component_specs.OUTPUT_CONFIG_KEY):
+        proto_utils.json_to_proto(exec_properties[standard_component_specs.OUTPUT_CONFIG_KEY], output_config)
     options = ExecutorOptions.from_json(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY))
     by_content = len(output_config.split_config.splits) > 0
-    return files_of_splits(
-        [
-            Pattern(
-                split.name,
-                "" if by_content else options.input_splits.get(split.name, split.name),
-                posixpath.join(base, split.pattern),
-            )
-            for split in input_config.splits
-        ]
-    )
+    return [
+        Pattern(
+            split.name,
+            "" if by_content else options.input_splits.get(split.name, split.name),
+            posixpath.join(base, split.pattern),
+        )
+        for split in input_config.splits
+    ]

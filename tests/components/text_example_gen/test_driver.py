@@ -103,3 +103,30 @@ def test_an_input_with_the_name_of_a_span_of_another(corpus):
     splits = {"a": f"{corpus}/{{SPAN}}/*.txt", "a-span-3": f"{corpus}/heldout.txt"}
     with pytest.raises(InputError, match="splits: a-span-3 is the name of two inputs; rename a split"):
         resolved(TextExampleGen.from_files(splits=splits, span_window=2))
+
+
+def test_a_file_that_was_hidden_and_is_read_now_is_another_input(corpus):
+    """As with a file that is written under a hidden name, and then renamed."""
+    (corpus / "3/.y.txt").write_text("new\n")
+    component = TextExampleGen.from_files(f"{corpus}/3/*.txt")
+    hidden = resolved(component)["input_fingerprint"]
+    assert resolved(component)["input_fingerprint"] == hidden
+    (corpus / "3/.y.txt").rename(corpus / "3/y.txt")
+    read = resolved(component)["input_fingerprint"]
+    assert read.startswith("split:files,num_files:2,total_bytes:28,")
+    assert read != hidden
+    assert "names" not in read
+
+
+def test_the_fingerprint_has_the_names_that_the_examples_have(corpus):
+    (corpus / "3/y.txt").write_text("new\n")
+    named, unnamed = (TextExampleGen.from_files(f"{corpus}/3/*.txt", file_feature=given) for given in (True, False))
+    before, plain = resolved(named)["input_fingerprint"], resolved(unnamed)["input_fingerprint"]
+    assert resolved(named)["input_fingerprint"] == before
+    (corpus / "3/x.txt").rename(corpus / "3/z.txt")
+    renamed = resolved(named)["input_fingerprint"]
+    (corpus / "3/y.txt").rename(corpus / "3/x.txt")
+    (corpus / "3/z.txt").rename(corpus / "3/y.txt")
+    exchanged = resolved(named)["input_fingerprint"]
+    assert len({before, renamed, exchanged}) == 3
+    assert resolved(unnamed)["input_fingerprint"] == plain
