@@ -29,6 +29,7 @@ from ..setting_names import in_yaml_terms
 from ..storage_failure import storage_failure
 from .artifact_files import record_files, whole_outputs_only
 from .claim import Claim, claimed
+from .empty_outputs import empty_outputs
 from .node_of_run import NodeOfRun, remove_unfinished
 from .node_result import NodeResult
 
@@ -109,7 +110,7 @@ def _run_claimed(ir: pipeline_pb2.Pipeline, node_id: str, claim: Claim, to_log: 
     with ending_on_sigterm():
         try:
             plain = plain_pickles() if in_process else nullcontext()
-            with plain, whole_outputs_only(), _failure_told_once():
+            with plain, whole_outputs_only(), empty_outputs(), _failure_told_once():
                 launched = launcher.Launcher(
                     pipeline_node=node,
                     mlmd_connection=NodeMetadata(connection),

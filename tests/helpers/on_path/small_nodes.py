@@ -19,7 +19,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.experimental.conditionals.conditional import Cond
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.pipeline import Pipeline
-from tfx.types.standard_artifacts import Float, Integer, String
+from tfx.types.standard_artifacts import Examples, Float, Integer, String
 from tfx_lm import progress
 
 
@@ -110,6 +110,12 @@ def Three(
 
 
 @component
+def Shards(number: InputArtifact[Integer], count: Parameter[int], made: OutputArtifact[Examples]):
+    for index in range(count):
+        Path(made.uri, f"part-{index}-of-{count}").touch()
+
+
+@component
 def Check(
     whole: InputArtifact[Integer],
     half: InputArtifact[Float],
@@ -125,6 +131,10 @@ def Check(
 def with_three_outputs(number, folder):
     three = Three(number=number, unless=str(folder / "mended"))
     return three, Check(whole=three.outputs["whole"], half=three.outputs["half"], name=three.outputs["name"])
+
+
+def shards(count):
+    return lambda number, folder: [Shards(number=number, count=count)]
 
 
 def is_fresh():
