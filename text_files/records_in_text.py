@@ -28,24 +28,36 @@ def check_plain(head: bytes, text_field: str, as_lines: str | None = None) -> No
     Raises:
         UnreadableFileError: The file has records; the message names their type and the remedy.
     """
+    if found := records_in(head, text_field):
+        what, ending = found
+        remedy = f"rename it to {ending}" if ending else "save it as .csv with a header"
+        as_lines = as_lines or escape(f"jq -Rc {shlex.quote(_jq_record(text_field))} < OLD.txt > NEW.jsonl")
+        raise UnreadableFileError(
+            f"called plain text, but holds {what}; {remedy}, or, to take each line as it is: {as_lines}"
+        )
+
+
+def records_in(head: bytes, text_field: str) -> tuple[str, str] | None:
+    """Returns what records with fields a text holds, in words, and the ending of their type; None for other text.
+
+    The ending is empty for a table that no type can read.
+
+    Args:
+        head: See `check_plain`.
+        text_field: See `check_plain`.
+    """
     lines = head.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "replace").split("\n")
     # The last line is empty or cut off.
     lines = lines[:-1] if lines[-1] == "" or len(head) == HEAD_BYTES else lines
     lines = [line.removesuffix("\r") for line in lines if line.strip()]
     if len(lines) < 2:
-        return
-    what, remedy = "", "rename it to .jsonl"
+        return None
     if all(map(is_object, lines)):
-        what = "JSON lines"
-    elif separator := _table_separator(lines, text_field):
-        what, remedy = "a CSV file with a header", "rename it to .csv"
-        if separator != ",":
-            what, remedy = f"a table separated by {separator!r}", "save it as .csv with a header"
-    if what:
-        as_lines = as_lines or escape(f"jq -Rc {shlex.quote(_jq_record(text_field))} < OLD.txt > NEW.jsonl")
-        raise UnreadableFileError(
-            f"called plain text, but holds {what}; {remedy}, or, to take each line as it is: {as_lines}"
-        )
+        return "JSON lines", ".jsonl"
+    separator = _table_separator(lines, text_field)
+    if separator == ",":
+        return "a CSV file with a header", ".csv"
+    return (f"a table separated by {separator!r}", "") if separator else None
 
 
 def _jq_record(text_field: str) -> str:

@@ -16,12 +16,14 @@ from .documents import check_documents
 from .errors import InputError, UnreadableFileError
 from .file_types import GZIP, ZSTANDARD, FileType, compression, file_type
 from .in_documents import in_documents
+from .lines import BYTE_ORDER_MARK
 from .looking import look_at
 from .normalization import normalized
 from .options import RecordOptions
 from .parsing import Parsed
 from .problems import Place, has_text, record_problem
 from .records import numbered_records_of
+from .records_in_text import records_in
 from .text import Text
 from .unpacking import Joined, content_errors, unpacked
 
@@ -107,9 +109,19 @@ def _of_pipe(file: BinaryIO, name: str, options: RecordOptions, kind: FileType |
             break
     if what := why_not_text(head):
         raise UnreadableFileError(f"not text but {escape(what)}; save it to a file that is named for what it is")
-    if kind is None and re.match(rb'\s*\{\s*"', head):
-        raise UnreadableFileError("looks like JSON lines; set {format} to jsonl, or to txt to take each line as it is")
+    if kind is None:
+        _check_plain_pipe(head, options.text_field)
     yield from _texts(content, Source(name, kind or FileType.TEXT, ""), options)
+
+
+def _check_plain_pipe(head: bytes, text_field: str) -> None:
+    """Refuses records with fields, whose names would be read as text. A pipe has no ending that tells its type."""
+    # Also one record alone.
+    json_lines = re.match(rb'\s*\{\s*"', head.removeprefix(BYTE_ORDER_MARK)) is not None
+    what, ending = ("JSON lines", ".jsonl") if json_lines else records_in(head, text_field) or ("", "")
+    if what:
+        remedy = f"set {{format}} to {ending[1:]}" if ending else "send CSV, and set {format} to csv"
+        raise UnreadableFileError(f"looks like {what}; {remedy}, or to txt to take each line as it is")
 
 
 def _texts(file: BinaryIO, source: Source, options: RecordOptions) -> Iterator[Text]:

@@ -101,6 +101,31 @@ def test_json_lines_from_a_pipe_must_be_called_so(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"id,text\n1,the cat\n2,dog\n", "looks like a CSV file with a header; set format to csv, or to txt"),
+        (
+            b"id\ttext\n1\tthe cat\n",
+            "looks like a table separated by '\\t'; send CSV, and set format to csv, or to txt",
+        ),
+        (b"\xef\xbb\xbf" + JSON_LINES, "looks like JSON lines; set format to jsonl, or to txt"),
+    ],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_records_from_a_pipe_must_be_called_so(monkeypatch, content, message, pack):
+    _pipe(monkeypatch, pack(content))
+    assert _refused("-") == f"standard input: {message} to take each line as it is"
+    _pipe(monkeypatch, pack(content))
+    assert len(_read("-", FileType.TEXT)) > 1
+
+
+def test_text_from_a_pipe_that_looks_like_a_table_is_text(monkeypatch):
+    for content in (b"text, they said\nthe cat\n", b"the text,dog\n1,2\n", b"text\nthe cat\n"):
+        _pipe(monkeypatch, content)
+        assert len(_read("-")) == 2
+
+
+@pytest.mark.parametrize(
     ("content", "what"),
     [
         ("the cat\n".encode("utf-16"), "UTF-16 text (convert it: iconv -f UTF-16 -t UTF-8)"),
