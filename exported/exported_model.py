@@ -140,6 +140,11 @@ def versions_to_serve(path: str) -> list[str]:
         raise ValueError(
             f"{path}: cannot be read ({error.message}); give a folder that TensorFlow reads, such as a local copy"
         ) from error
+    except OSError as error:  # Such as a folder of another user, or a text in the place of the model.
+        raise ValueError(
+            f"{error.filename or path}: cannot be read ({error.strerror or error}); make it readable, or give another "
+            "folder: a pushed version's or that of all versions"
+        ) from error
     if not is_folder:
         raise ValueError(f"{path}: no such folder; give a pushed version's folder or the folder of all versions")
     if versions:

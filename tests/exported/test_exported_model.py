@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -43,6 +44,22 @@ def test_no_model(tmp_path):
     (tmp_path / "7").mkdir()
     with pytest.raises(ValueError, match="no SavedModel here"):
         load_model(tmp_path)
+
+
+def test_a_path_that_the_system_refuses(versions, monkeypatch):
+    remedy = "make it readable, or give another folder: a pushed version's or that of all versions"
+    text = "the cat " * 40
+    with pytest.raises(ValueError, match=rf"^{text}/saved_model\.pb: cannot be read \(File name too long\); {remedy}$"):
+        load_model(text)
+
+    def exists(path):
+        if path.parent.name == "10":
+            raise PermissionError(13, "Permission denied", str(path))
+        return False
+
+    monkeypatch.setattr(Path, "exists", exists)
+    with pytest.raises(ValueError, match=rf"/10/saved_model\.pb: cannot be read \(Permission denied\); {remedy}$"):
+        load_model(versions)
 
 
 def test_a_damaged_model(versions):
