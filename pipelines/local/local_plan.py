@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Collection
+from pathlib import Path
 
+import ml_metadata as mlmd
+from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.portable import partial_run_utils
 from tfx.proto.orchestration import pipeline_pb2
@@ -46,8 +50,8 @@ def plan_pipeline(
         to_nodes: The last nodes to run. Empty: the leaves.
 
     Raises:
-        ConfigurationError: There is no node of that name, or no earlier run has the outputs of the nodes before
-            `from_nodes`.
+        ConfigurationError: There is no node of that name, or the latest run has no outputs of the nodes before
+            `from_nodes`, or those of another output folder.
     """
     ir = compile_pipeline(pipeline)
     upstream = graph(ir)
@@ -64,6 +68,7 @@ def plan_pipeline(
         partial_run_utils.mark_pipeline(ir, from_nodes=from_nodes or None, to_nodes=to_nodes or None)
         # Otherwise TFX does this in one of the nodes, for which the others have to wait.
         with NodeMetadata(connection) as handle:
+            _check_latest_run(handle.store, ir, from_nodes)
             try:
                 partial_run_utils.snapshot(handle, ir)
             except LookupError as error:
@@ -79,6 +84,40 @@ def plan_pipeline(
 def _skipped(ir: pipeline_pb2.Pipeline) -> list[str]:
     nodes = (node.pipeline_node for node in ir.nodes)
     return [node.node_info.id for node in nodes if node.execution_options.HasField("skip")]
+
+
+def _check_latest_run(store: mlmd.MetadataStore, ir: pipeline_pb2.Pipeline, from_nodes: Collection[str]) -> None:
+    """Raises a `ConfigurationError` if the run whose outputs TFX would take is that of another output folder.
+
+    TFX takes the latest run of the pipeline's name, and a database may have runs of several output folders. A run's
+    last output lies in its own folder; earlier ones may come from the cache, and then from any folder.
+    """
+    nodes = [node.pipeline_node for node in ir.nodes]
+    pipeline = store.get_context_by_type_and_name("pipeline", ir.pipeline_info.id)
+    if pipeline is None or not any(map(_is_taken, nodes)):
+        return
+    run_type = store.get_context_type("pipeline_run").id
+    runs = [each for each in store.get_children_contexts_by_context(pipeline.id) if each.type_id == run_type]
+    latest = max(runs, key=lambda run: run.create_time_since_epoch, default=None)
+    ours = {each.id for each in store.get_executions_by_context(pipeline.id)} if latest else set()
+    # A run's id may be that of another pipeline's run, too.
+    ids = [each.id for each in store.get_executions_by_context(latest.id) if each.id in ours] if latest else []
+    events = store.get_events_by_execution_ids(ids) if ids else []
+    made = [each for each in events if each.type == metadata_store_pb2.Event.OUTPUT]
+    last = max((each.execution_id for each in made), default=None)
+    artifacts = store.get_artifacts_by_id([each.artifact_id for each in made if each.execution_id == last])
+    root = os.path.realpath(ir.runtime_spec.pipeline_root.field_value.string_value)
+    elsewhere = [each.uri for each in artifacts if not Path(os.path.realpath(each.uri)).is_relative_to(root)]
+    if elsewhere:
+        raise ConfigurationError(
+            f"--from {', '.join(from_nodes)}: the latest run of name={ir.pipeline_info.id} worked in another output "
+            f"folder and made {elsewhere[0]}; run without --from, which takes what did not change from the cache, or "
+            "give each output folder a name of its own"
+        )
+
+
+def _is_taken(node: pipeline_pb2.PipelineNode) -> bool:
+    return bool(partial_run_utils.should_attempt_to_reuse_artifact(node.execution_options))
 
 
 def _check_inputs(ir: pipeline_pb2.Pipeline, records: RunRecords, damage: DamageCheck) -> None:

@@ -1,0 +1,35 @@
+"""Plans of partial runs, with ML Metadata that two output folders share."""
+
+import re
+
+import pytest
+from tfx.proto.orchestration import pipeline_pb2
+from tfx_lm.pipelines.errors import ConfigurationError
+from tfx_lm.pipelines.local.local_plan import plan_pipeline
+from tfx_lm.pipelines.metadata.metadata_store import connection_config
+from tfx_lm.pipelines.nodes.node_run import run_node
+
+
+def test_a_part_takes_nothing_of_another_output_folder(small_nodes, tmp_path):
+    """Number, which both folders have from the first one's cache, decides nothing."""
+    connection = connection_config(f"sqlite:///{tmp_path}/metadata.sqlite")
+
+    def run(output, **partial):
+        makers = small_nodes.shards(2 if output == "theirs" else 1), small_nodes.waiting("One", 0.0)
+        (tmp_path / output).mkdir(exist_ok=True)
+        plan = plan_pipeline(small_nodes.pipeline_of(tmp_path / output, connection, *makers), **partial)
+        ir = pipeline_pb2.Pipeline.FromString(plan.pipeline)
+        return [run_node(ir, node).state for node in plan.upstream if node not in plan.skipped]
+
+    assert run("ours") == ["COMPLETE", "COMPLETE", "COMPLETE"]
+    assert run("ours", from_nodes=["One"]) == ["CACHED"]
+    assert run("theirs") == ["CACHED", "COMPLETE", "COMPLETE"]
+    expected = f"--from One: the latest run of name=small worked in another output folder and made {tmp_path}/theirs/"
+    with pytest.raises(ConfigurationError, match=re.escape(expected)):
+        run("ours", from_nodes=["One"])
+    # These take nothing.
+    assert run("theirs", from_nodes=["Number"], to_nodes=["Number"]) == ["CACHED"]
+    assert run("ours", to_nodes=["Number"]) == ["CACHED"]
+    # As the message says.
+    assert run("ours") == ["CACHED", "CACHED", "CACHED"]
+    assert run("ours", from_nodes=["One"]) == ["CACHED"]
