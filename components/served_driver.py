@@ -1,4 +1,4 @@
-"""Driver of a node that depends on a served model: it looks the model up before TFX's cache does."""
+"""Driver of a node that depends on a served model or another file: it looks there before TFX's cache does."""
 
 from __future__ import annotations
 

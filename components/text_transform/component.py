@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from tfx import types
 from tfx.components.transform import component as transform
 from tfx.dsl.components.base import executor_spec
-from tfx.dsl.io import fileio
 from tfx.proto import transform_pb2
 from tfx.types import component_spec, standard_artifacts
 from tfx.types.standard_component_specs import BASE_MODEL_KEY
 
 from ...errors import SettingError
 from ...transform.options import TextOptions
-from . import executor
+from . import driver, executor
+from .vocabulary_digest import with_digest
 
 PREPROCESSING_FN = "tfx_lm.transform.preprocessing.preprocessing_fn"
 
@@ -33,6 +32,7 @@ class TextTransform(transform.Transform):
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+    DRIVER_CLASS = driver.Driver
 
     def __init__(
         self,
@@ -73,7 +73,8 @@ class TextTransform(transform.Transform):
             examples=examples,
             schema=schema,
             preprocessing_fn=PREPROCESSING_FN,
-            custom_config=_custom_config(parsed) | ({executor.RECORD_INPUT: True} if record_input else {}),
+            custom_config=with_digest(parsed.model_dump(mode="json"))
+            | ({executor.RECORD_INPUT: True} if record_input else {}),
             splits_config=splits_config,
             analyzer_cache=analyzer_cache,
             disable_statistics=disable_statistics,
@@ -89,15 +90,3 @@ class TextTransform(transform.Transform):
     def get_class_type(cls) -> str:
         """Returns the type name in ML Metadata: TFX's own, so that tools that look for a Transform find this one."""
         return transform.Transform.get_class_type()
-
-
-def _custom_config(options: TextOptions) -> dict[str, Any]:
-    """Returns the options, and the digest of the vocabulary file if there is one.
-
-    TFX's cache sees only the file's path; an edited vocabulary under the same path must not be a stale cache hit.
-    """
-    custom_config: dict[str, Any] = options.model_dump(mode="json")
-    if options.vocabulary.file is not None:
-        with fileio.open(options.vocabulary.file, "rb") as file:
-            custom_config["vocabulary_digest"] = hashlib.sha256(file.read()).hexdigest()[:16]
-    return custom_config

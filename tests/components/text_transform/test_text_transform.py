@@ -8,6 +8,7 @@ import pytest
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.transform import executor, labels
+from tfx.orchestration.portable import data_types
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.v1.components import Transform
@@ -89,6 +90,27 @@ def test_an_edited_vocabulary_changes_the_fingerprint(tmp_path):
         file.write_bytes(content)
         digest = custom_config(made({"vocabulary": {"file": str(file)}}))["vocabulary_digest"]
         assert digest == hashlib.sha256(content).hexdigest()[:16]
+
+
+def test_a_vocabulary_that_is_edited_after_the_component_was_made_is_another_key_of_the_cache(tmp_path):
+    """As on Airflow, where a pipeline is compiled once."""
+    file = tmp_path / "words.txt"
+    file.write_bytes(b"one")
+    component = made({"vocabulary": {"file": str(file)}})
+    properties = {name: value for name, value in component.spec.exec_properties.items() if value is not None}
+    info = data_types.ExecutionInfo(input_dict={}, exec_properties=properties)
+    before = component.DRIVER_CLASS(None).run(info).exec_properties
+    assert before["custom_config"].string_value == properties["custom_config"]
+    file.write_bytes(b"two")
+    after = component.DRIVER_CLASS(None).run(info).exec_properties
+    assert json.loads(after["custom_config"].string_value) == {
+        **custom_config(component), "vocabulary_digest": hashlib.sha256(b"two").hexdigest()[:16]
+    }  # fmt: skip
+    assert {name: value for name, value in after.items() if name != "custom_config"} == {
+        name: value for name, value in before.items() if name != "custom_config"
+    }
+    file.unlink()
+    assert component.DRIVER_CLASS(None).run(info).exec_properties == before
 
 
 def test_an_error_names_the_argument():
