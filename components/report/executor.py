@@ -82,9 +82,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         tf.io.gfile.makedirs(posixpath.dirname(path))
         splits = json_utils.loads(exec_properties.get(specs.EXAMPLE_SPLITS_KEY) or "null")
         counts = self._count(input_dict, vocabulary, splits, identity, posixpath.dirname(path))
-        smallest = smallest_length(counts.get(ANALYZED, TextCounts()).lengths)
+        smallest = smallest_length((counts.get(ANALYZED) or TextCounts.merge(counts.values())).lengths)
         # With `auto` it is the smallest, up to a limit, and the model does not say it.
         max_length = identity.get("max_length", min(smallest, identity.get("auto_limit", smallest)))
+        counts = {split: counted for split, counted in counts.items() if splits is None or split in splits}
         words = read_vocabulary(vocabulary)
         unreachable = (
             reachable_warning(words, identity["tokenizer"], identity["lowercase"]),
@@ -144,9 +145,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         identity: Mapping[str, Any],
         folder: str,
     ) -> dict[str, TextCounts]:
-        """Counts each split of the raw text; the analyzed one comes first."""
+        """Counts each split of the raw text; the analyzed one comes first, also unasked if `max_length` is unknown."""
         examples = input_dict[specs.EXAMPLES_KEY]
-        splits = sorted(split_names(examples) if splits is None else splits, key=lambda name: (name != ANALYZED, name))
+        needed = set() if "max_length" in identity else {ANALYZED}.intersection(split_names(examples))
+        splits = sorted(
+            split_names(examples) if splits is None else needed.union(splits), key=lambda name: (name != ANALYZED, name)
+        )
         files = {split: split_files(examples, [split]) for split in splits}
         outputs = {split: posixpath.join(folder, f"counts-{split}.json") for split in splits}
         report(f"counting the words of {', '.join(splits)}")

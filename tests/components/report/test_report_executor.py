@@ -120,9 +120,9 @@ class Run:
         write_token_identity(str(copy), IDENTITY, str(words))
         return made
 
-    def page(self):
+    def page(self, example_splits=None):
         """Writes the page and returns it."""
-        component = Report(**channels(), config={"name": "small <b>"})
+        component = Report(**channels(), config={"name": "small <b>"}, example_splits=example_splits)
         properties = {**component.exec_properties, "code_digest": "0123456789abcdef"}
         Executor().Do(self.inputs, {"report": [self.report]}, properties)
         page, warnings = sorted((self.folder / "report").iterdir())
@@ -169,6 +169,15 @@ def test_a_report_on_a_candidate_and_its_baseline(tmp_path, bigram_model, unifor
     assert "<li>tokens per line moved; max_tokens_change allows 25 %</li>" in text
     assert '<tr><th scope="row">Tokens per line</th><td>4.00</td><td>8.00</td></tr>' in text
     assert run.page() == text
+
+
+def test_the_automatic_length_is_that_of_the_analyzed_split_also_if_only_others_are_shown(first_run):
+    """The longest line, `dog <script>alert(1)</script>`, has three targets."""
+    text = first_run.page(example_splits=["eval"])
+    assert "are cut off" not in text
+    assert "max_length 3" in text
+    assert '<th scope="row">eval</th><td>30</td><td>80</td><td>3</td>' in text
+    assert '<th scope="row">train</th>' not in text
 
 
 def test_what_the_examples_warn_of_is_on_the_page(first_run, tmp_path):
