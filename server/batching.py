@@ -16,7 +16,7 @@ import numpy as np
 from ..exported.batches import MAX_PADDED_BYTES, batches_by_length
 from ..exported.signatures import NEXT_WORDS
 from .padding import Outputs, find_padding
-from .predict_request import K, PredictRequest
+from .predict_request import IDS, K, PredictRequest
 from .request_error import RequestError
 from .served_model import ServedModel
 
@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 # Whole words of pieces are searched for row by row, with a dozen calls of the model each, and other requests wait.
 _SEARCHED_ROWS = 8
+# Ids that hold as much memory as the token of a byte at most: only the last id of a row has logits.
+_IDS_OF_A_BYTE = 4
 
 
 @dataclasses.dataclass
@@ -63,7 +65,8 @@ class _Job:
     def sizes(self) -> list[int]:
         """Returns the bytes of each row's strings, a bound on its tokens, or its proposed words if they are more.
 
-        A row whose proposed words are searched for among pieces counts as an eighth of a call.
+        Of a row without strings it is a quarter of its ids, as `step` takes them. A row whose proposed words are
+        searched for among pieces counts as an eighth of a call.
         """
         inputs, rows = self.request.inputs, self.request.rows
         texts = [array for array in inputs.values() if array.ndim == 1 and array.dtype == object]
@@ -72,7 +75,7 @@ class _Job:
         if next_word and self.model.proposes_pieces:
             words = max(words, MAX_PADDED_BYTES // _SEARCHED_ROWS)
         if not texts:
-            return [1] * rows
+            return [max(1, inputs[IDS].shape[1] // _IDS_OF_A_BYTE) if IDS in inputs else 1] * rows
         # Of a text and its context, the model reads both.
         return [max(sum(map(len, row)), words) for row in zip(*texts, strict=True)]
 

@@ -14,6 +14,8 @@ from .request_error import RequestError
 DEFAULT_SIGNATURE = "serving_default"
 # The input of `next_word` with the number of proposed words.
 K = "k"
+# The input of `step` with the tokens of each row.
+IDS = "ids"
 Specs = Mapping[str, tf.TensorSpec]
 
 

@@ -19,7 +19,7 @@ from .batching import Batcher
 from .model_versions import ModelVersions
 from .options import Limits
 from .padding import Outputs
-from .predict_request import K, PredictRequest
+from .predict_request import IDS, K, PredictRequest
 from .prometheus import ServerMetrics
 from .request_error import RequestError
 from .served_model import ServedModel
@@ -144,11 +144,10 @@ class Predictor:
             RequestError: With status 400 if its answer would be too large, with 429 if the others' are.
         """
         request = _with_fewer_words(model, request)
-        if request.signature in NEXT_WORDS and K in request.inputs and model.words is not None:
-            # The model would make all of it first.
-            least = request.rows * min(int(request.inputs[K].max()), model.words - _RESERVED)
-            if least > self.limits.values:
-                raise self._too_many_values("words", least)
+        # The model would make all of it first.
+        name, least = _least_values(model, request)
+        if least > self.limits.values:
+            raise self._too_many_values(name, least)
         # What has more is refused once the model has answered.
         values = min(_most_values(model, request, self.limits.tokens), self.limits.values)
         if self._held_values + values > self.limits.held_values:
@@ -203,7 +202,7 @@ class Predictor:
         limits = self.limits
         if request.rows > limits.rows:
             raise RequestError(400, f"{request.rows} rows: at most {limits.rows} in a request; send several")
-        ids = request.inputs.get("ids")
+        ids = request.inputs.get(IDS)
         longest = ids.shape[1] if ids is not None else 0
         # A token has at least one byte, so only texts of more bytes can have too many tokens.
         suspects = _long_texts(request, limits.tokens // model.most_growth)
@@ -220,6 +219,15 @@ def _with_fewer_words(model: ServedModel, request: PredictRequest) -> PredictReq
     k = request.inputs[K]
     words = np.asarray(np.minimum(k, model.words), k.dtype)
     return dataclasses.replace(request, inputs={**request.inputs, K: words})
+
+
+def _least_values(model: ServedModel, request: PredictRequest) -> tuple[str, int]:
+    """Returns an output and a number of values that it will have at least, as far as the request tells."""
+    if model.words is not None and request.signature in NEXT_WORDS and K in request.inputs:
+        return "words", request.rows * min(int(request.inputs[K].max()), model.words - _RESERVED)
+    if model.words is not None and request.signature == STEP:
+        return "log_probabilities", request.rows * model.words
+    return "", 0
 
 
 def _most_values(model: ServedModel, request: PredictRequest, most_tokens: int) -> int:

@@ -54,6 +54,20 @@ def test_more_candidates_than_words_count_as_all_words(predictor):
         assert caught.value.status == 400
 
 
+def test_a_step_with_too_large_an_answer_is_refused_before_the_model_makes_it(predictor):
+    with predictor.in_use("model") as model:
+        shape = [2, *model.inputs["step"]["states"].shape[1:]]
+        inputs = {"ids": np.full([2, 1], 5, np.int64), "states": np.zeros(shape, np.float32)}
+        with (
+            pytest.raises(RequestError, match="log_probabilities: the answer has 12 values: at most 10; send fewer"),
+            predictor.admitted(model, PredictRequest("step", inputs, 2)),
+        ):
+            pass
+        one = PredictRequest("step", {name: array[:1] for name, array in inputs.items()}, 1)
+        with predictor.admitted(model, one) as admitted:
+            assert asyncio.run(predictor.predict(model, admitted))["log_probabilities"].shape == (1, 6)
+
+
 def test_every_request_within_the_limits_can_be_answered():
     assert Limits(held_values=1).held_values == 2**20
     assert Limits(body_bytes=2**30).held_values == 2**30

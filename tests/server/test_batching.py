@@ -23,6 +23,7 @@ class Model:
         "next_word": ("text", "k"),
         "score_in_context": ("text", "context"),
         "next_word_in_context": ("text", "k"),
+        "step": ("ids", "states"),
     }
     proposes_pieces = False
 
@@ -126,6 +127,17 @@ def test_a_context_counts_for_the_size_of_a_row_in_whatever_order_the_inputs_com
         inputs = {name: np.array({"text": [b"ab", b""], "context": [b"xyz", b"x"]}[name], object) for name in names}
         asked = PredictRequest("score_in_context", inputs, 2, True)
         assert batching._Job(model, asked, None, None, [], 2, 2, None).sizes() == [5, 1]
+
+
+def test_a_call_reads_a_bounded_number_of_ids(model):
+    def rows_of_calls(rows, time):
+        inputs = {"ids": np.zeros([rows, time], np.int64), "states": np.zeros([rows, 1, 2, 3], np.float32)}
+        job = batching._Job(model, PredictRequest("step", inputs, rows), None, None, [], rows, rows, None)
+        return [len(batch) for batch in batching._batches([job])]
+
+    # 65,536 ids at most; single steps of many texts stay together.
+    assert rows_of_calls(40, 4096) == [16, 16, 8]
+    assert rows_of_calls(256, 1) == [256]
 
 
 @pytest.mark.parametrize("signature", ["next_word", "next_word_in_context"])
