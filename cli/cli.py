@@ -51,7 +51,7 @@ class _Commands(click.Group):
             from ..pipelines.storage_failure import storage_failure
 
             # Not a mistake of this program, so no traceback. A pipe that is closed is click's business.
-            failure = storage_failure(error, {})
+            failure = storage_failure(error, {}) or _not_permitted(error)
             if failure is None:
                 raise
             if isinstance(error, OSError) and error.filename is None:
@@ -70,6 +70,16 @@ class _Commands(click.Group):
             return None
         module = importlib.import_module(f"..{name.replace('-', '_')}", __name__)
         return module.command
+
+
+def _not_permitted(error: Exception) -> str | None:
+    """Returns a sentence about a file that this user may not use; None for other errors."""
+    if not isinstance(error, PermissionError) or error.filename is None:
+        return None
+    return (
+        f"{os.fsdecode(error.filename)}: may not be used by this user ({error.strerror}); run the command as the user "
+        "to whom it belongs, or change its permissions"
+    )
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

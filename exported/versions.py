@@ -149,11 +149,17 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
             raise RollbackError(f"{destination}: nothing to roll back to (versions: {present}); a rollback needs two")
         target = versions[-2] if to is None else to
         _check_target(destination, target)
-        withdrawn = []
         # The newest first, so that the highest number only ever goes down to the target.
-        for folder in reversed(_folders(destination)):
-            if int(folder.name) > target:
-                withdrawn.append(folder.rename(destination / f"{WITHDRAWN}{folder.name}"))
+        names = {
+            folder: destination / f"{WITHDRAWN}{folder.name}"
+            for folder in reversed(_folders(destination))
+            if int(folder.name) > target
+        }
+        for name in names.values():
+            # Such as a copy of what was withdrawn before, under its old number.
+            if os.path.lexists(name):
+                raise RollbackError(f"{name}: is there already, so that nothing was withdrawn; remove or rename it")
+        withdrawn = [folder.rename(name) for folder, name in names.items()]
         flush(destination)
         newest = _folders(destination)[-1]
     return newest, withdrawn

@@ -231,6 +231,19 @@ def test_a_rollback_needs_two_versions(uniform_model, tmp_path):
     assert "nothing to roll back to (versions: 10); a rollback needs two" in result.output
 
 
+def test_a_folder_of_another_user_is_a_sentence(tmp_path, monkeypatch):
+    def rollback(destination, to):
+        raise PermissionError(13, "Permission denied", f"{destination}/.lock")
+
+    monkeypatch.setattr("tfx_lm.exported.versions.rollback", rollback)
+    result = CliRunner().invoke(cli.main, ["rollback", str(tmp_path)])
+    assert result.exit_code == exit_codes.NODE_FAILED
+    assert result.output == (
+        f"tfx-lm: {tmp_path}/.lock: may not be used by this user (Permission denied); run the command as the user to "
+        "whom it belongs, or change its permissions\n"
+    )
+
+
 @pytest.mark.parametrize(("before", "after"), [(0, 0o002), (0o027, 0o027)])
 def test_no_file_is_writable_for_everybody(before, after):
     original = os.umask(before)

@@ -142,3 +142,17 @@ def test_nobody_goes_back_to_a_version_that_is_half_copied(serving):
     (serving / "6" / "saved_model.pb").unlink()
     with pytest.raises(RollbackError, match=r"/6: is damaged \(a file is missing: saved_model.pb, "):
         rollback(serving)
+
+
+def test_a_version_that_was_withdrawn_before_is_not_withdrawn_over_it(serving):
+    rollback(serving)
+    shutil.copytree(serving / "withdrawn-7", serving / "7")
+    shutil.copytree(serving / "7", serving / "8")
+    before = sorted(serving.iterdir())
+    with pytest.raises(
+        RollbackError, match=r"/withdrawn-7: is there already, so that nothing was withdrawn; remove or"
+    ):
+        rollback(serving, to=6)
+    assert sorted(serving.iterdir()) == before
+    (serving / "withdrawn-7").rename(serving / "old")
+    assert rollback(serving, to=6) == (serving / "6", [serving / "withdrawn-8", serving / "withdrawn-7"])
