@@ -22,6 +22,12 @@ _ZSTANDARD_MAGIC = b"\x28\xb5\x2f\xfd"
 # Frames that a reader passes over begin with a byte from 0x50 to 0x5F and these.
 _SKIPPABLE_MAGIC = b"\x2a\x4d\x18"
 
+# A reader holds a frame's window in memory, and zstandard refuses more than 128 MiB, as the program does by default.
+_LARGE_WINDOW = (
+    "zstandard data with a window of more than 128 MiB, as zstd --long makes it; compress it again: "
+    f"zstd -dc --long=31 OLD{ZSTANDARD} | zstd > NEW{ZSTANDARD}"
+)
+
 
 def unpacked(file: BinaryIO, how: str) -> BinaryIO:
     """Returns the content of an open file.
@@ -161,6 +167,8 @@ def _zstandard_frames(file: BinaryIO) -> Iterator[bytes]:
             try:
                 piece = frame.decompress(packed)
             except zstandard.ZstdError as error:
+                if "too much memory" in str(error):
+                    raise UnreadableFileError(_LARGE_WINDOW) from error
                 raise _damaged("zstandard", error) from error
             if piece:
                 yield piece

@@ -145,6 +145,20 @@ def test_a_truncated_pipe(monkeypatch):
     assert "standard input: not a complete gzip file" in _refused("-")
 
 
+@pytest.mark.parametrize("exponent", [18, 21])
+def test_a_window_of_zstandard_that_is_too_large_is_no_damage(monkeypatch, tmp_path, exponent):
+    # The header of a frame that says a window of 2^(10 + exponent) bytes, and a last block as it is.
+    frame = b"\x28\xb5\x2f\xfd\x00%c\x11\x00\x00a\n"
+    remedy = "as zstd --long makes it; compress it again: zstd -dc --long=31 OLD.zst | zstd > NEW.zst"
+    (tmp_path / "x.txt.zst").write_bytes(frame % (exponent << 3))
+    message = f"zstandard data with a window of more than 128 MiB, {remedy}"
+    assert _refused(tmp_path / "x.txt.zst") == f"{tmp_path}/x.txt.zst: {message}"
+    _pipe(monkeypatch, frame % (exponent << 3))
+    assert _refused("-") == f"standard input: {message}"
+    _pipe(monkeypatch, frame % (17 << 3))
+    assert _read("-") == [(1, b"a")]
+
+
 def test_a_named_pipe(tmp_path):
     os.mkfifo(tmp_path / "63")
     writer = threading.Thread(target=(tmp_path / "63").write_bytes, args=(LINES,))
