@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...errors import SettingError
 from ...model.adaptive import fitting_cutoffs
 from ...model.options import TrainerOptions
@@ -38,3 +40,38 @@ def check_values_fit(options: TunerOptions, trainer: TrainerOptions, longest: in
             fitting_cutoffs(trainer.adaptive_cutoffs, vocabulary_size)
         except SettingError as error:
             raise cannot_be_trained("output", "adaptive", error) from error
+
+
+def check_warmup_fits(options: TunerOptions, trainer: TrainerOptions, batches: Callable[[int], int]) -> None:
+    """Checks that no trial ends before its warm-up does, which would be an error in the midst of the search.
+
+    Args:
+        options: The options of the search.
+        trainer: The options of the trainer.
+        batches: Returns the batches of an epoch for a value of `batch_tokens`.
+
+    Raises:
+        SettingError: A warm-up is as long as a trial with some of the values.
+    """
+    if "cosine" not in (trainer.schedule, *options.space.get("schedule", ())):
+        return
+    listed = options.space.get("warmup_steps", ())
+    longest = max((trainer.warmup_steps, *listed))
+    if not longest:
+        return
+    epochs, epochs_name = (
+        (trainer.epochs, "{epochs}") if options.trial_epochs is None else (options.trial_epochs, "{trial_epochs}")
+    )
+    for batch_tokens in dict.fromkeys((trainer.batch_tokens, *options.space.get("batch_tokens", ()))):
+        steps = epochs * batches(batch_tokens)
+        if longest >= steps:
+            own = longest == trainer.warmup_steps
+            name, remedy = (
+                ("{warmup_steps}", "lower {warmup_steps}")
+                if own
+                else ("{space.warmup_steps}", f"leave {longest} out of {{space}}")
+            )
+            raise SettingError(
+                f"{name}={longest}: must be less than the {steps} steps of a trial, which are {epochs} epochs with "
+                f"{{batch_tokens}}={batch_tokens}; {remedy}, or raise {epochs_name}"
+            )

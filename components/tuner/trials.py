@@ -20,15 +20,17 @@ from ...model.transform_graph import TransformGraph
 from ...transform.options import TextOptions
 from ..trainer import input_pipeline
 from ..trainer.backup import Backup
+from ..trainer.buckets import choose_buckets
 from ..trainer.distribution import choose_strategy
 from ..trainer.divergence import DivergenceError
 from ..trainer.precision import Precision, choose_precision
 from ..trainer.run_fn import train
 from ..trainer.run_options import tuned
 from ..trainer.same_transform import check_same_transform
+from ..trainer.stretches import Stretches
 from ..trainer.threads import deal_threads
 from ..trainer.training_record import read_training_record
-from .data_checks import check_values_fit
+from .data_checks import check_values_fit, check_warmup_fits
 from .options import TunerOptions
 from .oracle import PERPLEXITY, combinations, make_oracle
 from .results import value_text
@@ -79,9 +81,12 @@ class Trials(base_tuner.BaseTuner):
         transform = TransformGraph(transform_output)
         check_same_transform(transform, text)
         self._vocabulary_size = transform.vocabulary_size
-        counts = (input_pipeline.count_corpus(of, self._vocabulary_size, split) for split, of in self._files.items())
-        longest = max(len(counted.lengths) - 1 for counted in counts)
+        counts = {
+            split: input_pipeline.count_corpus(of, self._vocabulary_size, split) for split, of in self._files.items()
+        }
+        longest = max(len(counted.lengths) - 1 for counted in counts.values())
         check_values_fit(options, trainer, longest, self._vocabulary_size)
+        check_warmup_fits(options, trainer, lambda batch_tokens: self._batches(counts["train"], batch_tokens))
         self.outcomes: list[dict[str, Any]] = []
         oracle = make_oracle(options, trainer)
         self._combinations = combinations(oracle.hyperparameters)
@@ -158,6 +163,13 @@ class Trials(base_tuner.BaseTuner):
         if tf.io.gfile.exists(folder):
             tf.io.gfile.rmtree(folder)
         return outcome
+
+    def _batches(self, counts: input_pipeline.CorpusCounts, batch_tokens: int) -> int:
+        """Returns the batches of an epoch, as the Trainer makes them."""
+        if counts.longest_context:
+            stretches = Stretches.fitting(counts.longest_context, len(counts.line_lengths) - 1, batch_tokens)
+            counts = input_pipeline.count_corpus(self._files["train"], self._vocabulary_size, "train", stretches)
+        return choose_buckets(counts.lengths, batch_tokens).batches
 
     def _train(self, options: TrainerOptions, precision: Precision, folder: str) -> float:
         keras.backend.clear_session()

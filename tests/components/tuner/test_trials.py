@@ -118,6 +118,11 @@ def test_what_cannot_be_trained_at_all_ends_the_search(search):
          r"^adaptive_cutoffs=\[5000, 9000\]: must begin below \d+, the size of the vocabulary; set"),
         ({"output": ["adaptive"]}, {"adaptive_cutoffs": [5000]},
          r"^space: output=adaptive cannot be trained: adaptive_cutoffs=\[5000\]: .*, or leave adaptive out of space$"),
+        ({"batch_tokens": [1_000_000]}, {"schedule": "cosine", "batch_tokens": 64, "warmup_steps": 20},
+         r"^warmup_steps=20: must be less than the \d steps of a trial, which are 1 epochs with batch_tokens=1000000; "
+         "lower warmup_steps, or raise epochs$"),
+        ({"schedule": ["cosine"], "warmup_steps": [0, 5000]}, {},
+         r"^space.warmup_steps=5000: must be less than the \d+ steps of a trial, .*; leave 5000 out of space, or raise "),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_trained_is_refused_before_the_first_trial(search, monkeypatch, space, trainer, refusal):
@@ -126,6 +131,12 @@ def test_a_value_that_cannot_be_trained_is_refused_before_the_first_trial(search
     with pytest.raises(SettingError, match=refusal):
         search(space, trials=2, trainer=trainer)
     assert trained == []
+
+
+def test_a_warmup_that_ends_before_each_trial_or_is_not_used_is_no_error(search, monkeypatch):
+    monkeypatch.setattr(Trials, "_train", lambda *given: 10.0)
+    search({"schedule": ["cosine"], "batch_tokens": [32]}, trainer={"batch_tokens": 64, "warmup_steps": 2})
+    search({"units": [8]}, trainer={"warmup_steps": 5000})
 
 
 class Killed(BaseException):
