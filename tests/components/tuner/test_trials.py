@@ -122,7 +122,7 @@ def test_what_cannot_be_trained_at_all_ends_the_search(search):
          r"^warmup_steps=20: must be less than the \d steps of a trial, which are 1 epochs with batch_tokens=1000000; "
          "lower warmup_steps, or raise epochs$"),
         ({"schedule": ["cosine"], "warmup_steps": [0, 5000]}, {},
-         r"^space.warmup_steps=5000: must be less than the \d+ steps of a trial, .*; leave 5000 out of space, or raise "),
+         r"^space.warmup_steps=5000: must be less than the \d+ steps of a trial, .*; leave 5000 out of space, or"),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_trained_is_refused_before_the_first_trial(search, monkeypatch, space, trainer, refusal):
