@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from .file_lock import NoLocksError, host_mark, lock
 from .remote import is_remote
 
 _UNFINISHED = ".unfinished"
+# A file of another name is a user's own: it may end in that word, too.
+_LEFT_BEHIND = re.compile(r"\..+\.(?P<host>[^.]{8})-[0-9a-f]{8}\.unfinished")
 # Seconds without a write after which a writer of another host, whose lock may not be seen here, is taken for killed.
 _ABANDONED = 24 * 3600.0
 
@@ -114,9 +117,11 @@ def _open_unfinished(path: Path) -> tuple[Path, BinaryIO]:
 
 def _remove_abandoned(folder: Path) -> None:
     for path in folder.glob(f".*{_UNFINISHED}"):
+        name = _LEFT_BEHIND.fullmatch(path.name)
+        if name is None:
+            continue
         with contextlib.suppress(OSError):  # Somebody writes it.
-            of_this_host = path.name.split(".")[-2].startswith(f"{host_mark()}-")
-            if not of_this_host and time.time() - path.stat().st_mtime < _ABANDONED:
+            if name["host"] != host_mark() and time.time() - path.stat().st_mtime < _ABANDONED:
                 continue
             descriptor = lock(path, wait=False, create=False)
             try:

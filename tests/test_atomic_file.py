@@ -78,6 +78,14 @@ def test_what_a_writer_of_another_host_left_stays_for_a_day(tmp_path, seconds, s
     assert other.exists() == stays
 
 
+@pytest.mark.parametrize("name", [".letter.unfinished", ".letter.to-anna.unfinished", ".0011aabb-0011aabb.unfinished"])
+def test_a_file_of_a_user_stays_however_old_it_is(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    os.utime(tmp_path / name, (0, 0))
+    atomic_file.write_text(tmp_path / "a.json", "1")
+    assert names(tmp_path) == [name, "a.json"]
+
+
 def test_a_leftover_that_cannot_be_removed_stays_and_is_not_locked(tmp_path, monkeypatch):
     left = tmp_path / f".a.json.{host_mark()}-0011aabb.unfinished"
     left.touch()
