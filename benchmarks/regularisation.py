@@ -20,7 +20,7 @@ from shared.held_out import epochs_in, sample, split_lines, train, transform, wr
 from shared.options import TEXT_FILE, output_option
 from shared.report import Report, describe_machine, figures_table
 from shared.tried_models import LayerNorm, Residual, WordDropout
-from tfx_lm.components.trainer import run_fn
+from tfx_lm.components.trainer import untrained_model
 from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.model.options import TrainerOptions
 
@@ -83,7 +83,7 @@ def train_variant(data: Path, config: dict[str, Any], output: Path, variant: str
     """Trains; to be called in a process of its own, whose processor time it is."""
     changed = VARIANTS[variant]
     if changed.model is not None:
-        run_fn.TrainableLanguageModel = changed.model  # type: ignore[misc]
+        untrained_model.TrainableLanguageModel = changed.model  # type: ignore[misc]
     options = {**TRAINER, **changed.options, "embedding_units": units, "units": units, "epochs": epochs}
     trained = train(data, config, output, options)
     course = [epoch["validation_perplexity"] for epoch in trained.epochs]

@@ -14,12 +14,13 @@ from accelerator_workers.profile import cudnn_evidence, names_that_ran
 from shared.examples import integers, write_examples
 from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.buckets import Buckets
+from tfx_lm.components.trainer.corpus_counts import count_corpus
 from tfx_lm.components.trainer.distribution import choose_distribution, choose_strategy
 from tfx_lm.components.trainer.optimizer import build_optimizer
 from tfx_lm.components.trainer.replica_batches import compiles, distribute, fill
-from tfx_lm.components.trainer.run_fn import build_model
 from tfx_lm.components.trainer.threads import deal_threads
 from tfx_lm.components.trainer.training import TrainableLanguageModel
+from tfx_lm.components.trainer.untrained_model import build_model
 from tfx_lm.model.options import TrainerOptions
 from training_workers.epochs import TakeTurns
 from training_workers.turns import Turns, specification
@@ -82,7 +83,7 @@ def main() -> None:
     jit = asked["xla"] and not compiles(strategy)
     sentences = [{"ids": integers(ids)} for batch in sample["batches"] for ids in batch]
     files = [write_examples(folder / "sentences.gz", sentences)]
-    counts = input_pipeline.count_corpus(files, asked["vocabulary"], "train")
+    counts = count_corpus(files, asked["vocabulary"], "train")
 
     def batches(epochs: int) -> tf.data.Dataset:
         read = input_pipeline.training_batches(files, buckets, options.seed, 0, 0, epochs)

@@ -7,9 +7,10 @@ import tensorflow as tf
 from shared.examples import integers, write_examples
 from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.buckets import Buckets
-from tfx_lm.components.trainer.run_fn import build_model
+from tfx_lm.components.trainer.corpus_counts import count_corpus
 from tfx_lm.components.trainer.threads import deal_threads
 from tfx_lm.components.trainer.training import TrainableLanguageModel
+from tfx_lm.components.trainer.untrained_model import build_model
 from tfx_lm.model.options import TrainerOptions
 from training_workers.epochs import TakeTurns, ready
 from training_workers.turns import Turns, specification
@@ -41,7 +42,7 @@ def main() -> None:
     shares = deal_threads(options.batch_tokens)
     examples = ({"ids": integers(ids)} for ids in sentences)
     files = [write_examples(Path(asked["folder"]) / "sentences.gz", examples)]
-    counts = input_pipeline.count_corpus(files, asked["vocabulary"], "train")
+    counts = count_corpus(files, asked["vocabulary"], "train")
     keras.utils.set_random_seed(options.seed)
     model = build_model(options, asked["vocabulary"], buckets.batches * options.epochs, shares)
     model.start_from_frequencies(counts.targets)

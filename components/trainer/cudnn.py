@@ -19,7 +19,7 @@ def cudnn_obstacles(model: TrainableLanguageModel) -> list[str]:
     The conditions on a layer are those that Keras documents for `keras.layers.LSTM`.
 
     Args:
-        model: From `run_fn.build_model`.
+        model: From `untrained_model.build_model`.
     """
     found = []
     for layer in model.recurrent:
@@ -44,7 +44,7 @@ def run_states(model: TrainableLanguageModel, ids: Any) -> bool:
     """Computes the states of some sentences, as a training step does.
 
     Args:
-        model: From `run_fn.build_model`.
+        model: From `untrained_model.build_model`.
         ids: [batch, time] int32.
 
     Returns:

@@ -18,18 +18,19 @@ from ... import atomic_file, progress
 from ...model.options import TrainerOptions
 from ...model.transform_graph import TransformGraph
 from ...transform.options import TextOptions
-from ..trainer import input_pipeline
 from ..trainer.backup import Backup
 from ..trainer.buckets import choose_buckets
+from ..trainer.corpus_counts import CorpusCounts, count_corpus
 from ..trainer.distribution import choose_strategy
 from ..trainer.divergence import DivergenceError
+from ..trainer.fit import train
 from ..trainer.precision import Precision, choose_precision
-from ..trainer.run_fn import train
 from ..trainer.run_options import tuned
 from ..trainer.same_transform import check_same_transform
 from ..trainer.stretches import Stretches
 from ..trainer.threads import deal_threads
 from ..trainer.training_record import read_training_record
+from ..trainer.transformed_examples import list_files
 from .data_checks import check_values_fit, check_warmup_fits
 from .options import TunerOptions
 from .oracle import PERPLEXITY, combinations, make_oracle
@@ -77,13 +78,11 @@ class Trials(base_tuner.BaseTuner):
         self._strategy = choose_strategy(trainer.distribution)
         self._options = options
         self._trainer = trainer
-        self._files = {split: input_pipeline.list_files(list(patterns), split) for split, patterns in files.items()}
+        self._files = {split: list_files(list(patterns), split) for split, patterns in files.items()}
         transform = TransformGraph(transform_output)
         check_same_transform(transform, text)
         self._vocabulary_size = transform.vocabulary_size
-        counts = {
-            split: input_pipeline.count_corpus(of, self._vocabulary_size, split) for split, of in self._files.items()
-        }
+        counts = {split: count_corpus(of, self._vocabulary_size, split) for split, of in self._files.items()}
         longest = max(len(counted.lengths) - 1 for counted in counts.values())
         check_values_fit(options, trainer, longest, self._vocabulary_size)
         check_warmup_fits(options, trainer, lambda batch_tokens: self._batches(counts["train"], batch_tokens))
@@ -164,11 +163,11 @@ class Trials(base_tuner.BaseTuner):
             tf.io.gfile.rmtree(folder)
         return outcome
 
-    def _batches(self, counts: input_pipeline.CorpusCounts, batch_tokens: int) -> int:
+    def _batches(self, counts: CorpusCounts, batch_tokens: int) -> int:
         """Returns the batches of an epoch, as the Trainer makes them."""
         if counts.longest_context:
             stretches = Stretches.fitting(counts.longest_context, len(counts.line_lengths) - 1, batch_tokens)
-            counts = input_pipeline.count_corpus(self._files["train"], self._vocabulary_size, "train", stretches)
+            counts = count_corpus(self._files["train"], self._vocabulary_size, "train", stretches)
         return choose_buckets(counts.lengths, batch_tokens).batches
 
     def _train(self, options: TrainerOptions, precision: Precision, folder: str) -> float:

@@ -71,8 +71,8 @@ def look(options: TrainerOptions) -> dict[str, Any]:
     from ...components.trainer.cudnn import cudnn_obstacles, run_states
     from ...components.trainer.distribution import Choice, choose_distribution, choose_strategy, tpu_address
     from ...components.trainer.precision import choose_precision
-    from ...components.trainer.run_fn import build_model
     from ...components.trainer.threads import check_processes, deal_threads
+    from ...components.trainer.untrained_model import build_model
 
     build = tf.sysconfig.get_build_info()
     found: dict[str, Any] = {

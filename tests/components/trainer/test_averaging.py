@@ -5,7 +5,7 @@ import pytest
 from tfx_lm.components.trainer.averaging import Averaging, WeightAverage
 from tfx_lm.components.trainer.backup import Backup, TrainingState
 from tfx_lm.components.trainer.callbacks import Schedule
-from tfx_lm.components.trainer.run_fn import build_model
+from tfx_lm.components.trainer.untrained_model import build_model
 from tfx_lm.model.options import TrainerOptions
 
 OPTIONS = TrainerOptions(embedding_units=2, units=2, layers=1, dropout=0.0, batch_tokens=10, ema_momentum=0.5)

@@ -2,7 +2,7 @@
 
 import pytest
 import tensorflow as tf
-from tfx_lm.components.trainer import run_fn, training
+from tfx_lm.components.trainer import training, untrained_model
 from tfx_lm.components.trainer.cudnn import cudnn_obstacles, run_states
 from tfx_lm.model import chunked_loss, output_gradients
 from tfx_lm.model.options import TrainerOptions
@@ -14,15 +14,15 @@ IDS, MASK = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, None], t
 
 
 def small_model(precision="float32"):
-    return run_fn.build_model(TrainerOptions(units=8, embedding_units=8, layers=2, precision=precision), 16, 1)
+    return untrained_model.build_model(TrainerOptions(units=8, embedding_units=8, layers=2, precision=precision), 16, 1)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_step_on_a_gpu(monkeypatch, precision):
     devices = {"GPU": [tf.config.LogicalDevice("/device:GPU:0", "GPU")]}
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: devices.get(kind, []))
-    monkeypatch.setattr(run_fn, "on_processor", lambda: False)
-    for module in (run_fn, training, chunked_loss, output_gradients):
+    monkeypatch.setattr(untrained_model, "on_processor", lambda: False)
+    for module in (untrained_model, training, chunked_loss, output_gradients):
         monkeypatch.setattr(module, "on_gpu", lambda: True)
     model = small_model(precision)
     step = tf.function(model.train_step).get_concrete_function(PaddedBatch(IDS, IDS, MASK))

@@ -8,6 +8,8 @@ import tensorflow as tf
 from helpers.examples import ids_example, write_records
 from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.buckets import choose_buckets
+from tfx_lm.components.trainer.corpus_counts import count_corpus
+from tfx_lm.components.trainer.transformed_examples import list_files
 
 BATCH_TOKENS = 60
 
@@ -23,7 +25,7 @@ def files(rows, write_examples, tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
     write_examples(folder / "a.gz", rows[:170])
     write_examples(folder / "b.gz", rows[170:])
-    return input_pipeline.list_files([str(folder / "*")], "train")
+    return list_files([str(folder / "*")], "train")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def all_targets(batches):
 
 
 def test_counts(rows, files):
-    counts = input_pipeline.count_corpus(files, 50, "train")
+    counts = count_corpus(files, 50, "train")
     assert counts.sentences == 300
     assert counts.tokens == sum(map(len, rows))
     np.testing.assert_array_equal(counts.lengths, np.bincount([len(row) for row in rows]))
@@ -89,21 +91,21 @@ def test_batches_are_mostly_real_tokens(files, buckets):
 
 def test_uncompressed_files_are_read_too(tmp_path):
     write_records(tmp_path / "plain", [ids_example([7, 3])], compression="")
-    assert input_pipeline.count_corpus([str(tmp_path / "plain")], 8, "train").tokens == 2
+    assert count_corpus([str(tmp_path / "plain")], 8, "train").tokens == 2
 
 
 def test_no_files(tmp_path):
     with pytest.raises(ValueError, match=r"eval: no files match .*nothing.*; does the corpus have this split\?"):
-        input_pipeline.list_files([str(tmp_path / "nothing*")], "eval")
+        list_files([str(tmp_path / "nothing*")], "eval")
 
 
 def test_no_sentences(write_examples, tmp_path):
     write_examples(tmp_path / "empty.gz", [])
     with pytest.raises(ValueError, match="eval: the files hold no sentences"):
-        input_pipeline.count_corpus([str(tmp_path / "empty.gz")], 8, "eval")
+        count_corpus([str(tmp_path / "empty.gz")], 8, "eval")
 
 
 def test_ids_of_another_vocabulary(write_examples, tmp_path):
     write_examples(tmp_path / "other.gz", [[4, 9, 3]])
     with pytest.raises(ValueError, match="train: id 9 is outside the vocabulary of 8"):
-        input_pipeline.count_corpus([str(tmp_path / "other.gz")], 8, "train")
+        count_corpus([str(tmp_path / "other.gz")], 8, "train")

@@ -8,7 +8,8 @@ import tensorflow as tf
 from tfx_lm.components.trainer import precision
 from tfx_lm.components.trainer.backup import Backup, TrainingState
 from tfx_lm.components.trainer.precision import Precision, choose_precision, read_precision
-from tfx_lm.components.trainer.run_fn import agreed_precision, build_model, run_fn
+from tfx_lm.components.trainer.run_fn import agreed_precision, run_fn
+from tfx_lm.components.trainer.untrained_model import build_model
 from tfx_lm.model.options import TrainerOptions
 
 AUTO = TrainerOptions(

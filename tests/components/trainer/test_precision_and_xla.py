@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tfx_lm.components.trainer.buckets import Buckets
 from tfx_lm.components.trainer.replica_batches import fill
-from tfx_lm.components.trainer.run_fn import build_model
+from tfx_lm.components.trainer.untrained_model import build_model
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.padding import pad_batch
 

@@ -15,7 +15,8 @@ from helpers.programs import program
 from tfx_lm import progress
 from tfx_lm.components.trainer import callbacks
 from tfx_lm.components.trainer.backup import Backup, TrainingState
-from tfx_lm.components.trainer.run_fn import build_model, run_fn
+from tfx_lm.components.trainer.run_fn import run_fn
+from tfx_lm.components.trainer.untrained_model import build_model
 from tfx_lm.model.options import TrainerOptions
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tfx_lm import progress
-from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.backup import Backup
-from tfx_lm.components.trainer.run_fn import run_fn, train
+from tfx_lm.components.trainer.fit import train
+from tfx_lm.components.trainer.run_fn import run_fn
 from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.components.trainer.training_warnings import training_warnings
+from tfx_lm.components.trainer.transformed_examples import list_files
 from tfx_lm.exported.training_origin import read_training_origin
 from tfx_lm.model.loss import LossSums
 from tfx_lm.model.options import TrainerOptions
@@ -206,7 +207,7 @@ def test_the_same_seed_gives_the_same_model(corpus, trained, tmp_path):
     for name, other in (("same", seed), ("another", seed + 1)):
         fn_args = corpus.fn_args(tmp_path / name, epochs=1, seed=other)
         options = TrainerOptions.from_config(fn_args.custom_config["trainer"])
-        files = [input_pipeline.list_files(corpus.patterns[split], split) for split in ("train", "eval")]
+        files = [list_files(corpus.patterns[split], split) for split in ("train", "eval")]
         train(options, *files, corpus.vocabulary_size, Backup(str(tmp_path / name), {}), fn_args.model_run_dir)
         losses.append(training_json(fn_args)["epochs"][0]["validation_loss"])
     assert losses[0] == pytest.approx(first, rel=1e-5)

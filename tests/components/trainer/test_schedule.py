@@ -4,7 +4,7 @@ import keras
 import pytest
 from tfx_lm.components.trainer.backup import TrainingState
 from tfx_lm.components.trainer.callbacks import Schedule
-from tfx_lm.components.trainer.run_fn import build_model
+from tfx_lm.components.trainer.untrained_model import build_model
 from tfx_lm.model.options import TrainerOptions
 
 TINY = {"embedding_units": 2, "units": 2, "layers": 1, "dropout": 0.0, "batch_tokens": 10, "learning_rate": 0.8}

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfx_lm.components.trainer import callbacks
 from tfx_lm.components.trainer.backup import Backup, TrainingState
 from tfx_lm.components.trainer.divergence import Divergence, DivergenceError
-from tfx_lm.components.trainer.run_fn import build_model
+from tfx_lm.components.trainer.untrained_model import build_model
 from tfx_lm.model import loss
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.padding import PaddedBatch, pad_batch

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.buckets import choose_buckets
+from tfx_lm.components.trainer.corpus_counts import count_corpus
 from tfx_lm.components.trainer.stretches import Stretches
+from tfx_lm.components.trainer.transformed_examples import list_files
 from tfx_lm.transform.padding import pad_batch
 
 START, END = 2, 3
@@ -110,7 +112,7 @@ def files(tmp_path_factory):
     for name in ("a.gz", "b.gz"):
         documents = [[draw.integers(4, 50, draw.integers(1, 8)).tolist() for _ in range(40)] for _ in range(2)]
         write_records(folder / name, examples(*in_context(documents, 8)))
-    return input_pipeline.list_files([str(folder / "*")], "train")
+    return list_files([str(folder / "*")], "train")
 
 
 def examples(ids, contexts):
@@ -123,10 +125,10 @@ def targets_of(batches):
 
 @pytest.mark.slow
 def test_training_reads_stretches_and_validation_lines(files):
-    lines = input_pipeline.count_corpus(files, 50, "train")
+    lines = count_corpus(files, 50, "train")
     stretches = Stretches.fitting(lines.longest_context, len(lines.line_lengths) - 1, 200)
     assert stretches == Stretches(8, 8)
-    rows = input_pipeline.count_corpus(files, 50, "train", stretches)
+    rows = count_corpus(files, 50, "train", stretches)
     assert (lines.sentences, lines.rows, lines.longest_context) == (160, 160, 8)
     assert rows.sentences == 160 and rows.rows < 120
     assert rows.tokens == lines.tokens < rows.positions < 2 * rows.tokens < lines.positions

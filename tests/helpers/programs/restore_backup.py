@@ -7,7 +7,7 @@ import sys
 import numpy as np
 from tfx_lm.components.trainer.backup import Backup, TrainingState
 from tfx_lm.components.trainer.distribution import choose_strategy, is_chief
-from tfx_lm.components.trainer.run_fn import build_model
+from tfx_lm.components.trainer.untrained_model import build_model
 from tfx_lm.model.options import TrainerOptions
 
 folder, options = sys.argv[1], TrainerOptions.from_config(json.loads(sys.argv[2]))

@@ -20,8 +20,8 @@ from tfx_lm.components.trainer.buckets import Buckets
 from tfx_lm.components.trainer.callbacks import Position
 from tfx_lm.components.trainer.distribution import choose_strategy
 from tfx_lm.components.trainer.replica_batches import distribute
-from tfx_lm.components.trainer.run_fn import build_model
 from tfx_lm.components.trainer.training import TrainableLanguageModel
+from tfx_lm.components.trainer.untrained_model import build_model
 from tfx_lm.model.loss import LossSums
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.padding import pad_batch

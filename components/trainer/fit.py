@@ -1,0 +1,154 @@
+"""The training itself: epochs over the corpus, validation after each, backups, and the weights of the best epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ...errors import SettingError
+from ...model.options import TrainerOptions
+from . import input_pipeline
+from .averaging import Averaging, WeightAverage
+from .backup import Backup
+from .buckets import choose_buckets
+from .callbacks import Position, Progress, Records, SaveBackup, Schedule
+from .corpus_counts import CorpusCounts, count_corpus
+from .distribution import is_chief
+from .divergence import Divergence
+from .precision import Precision, choose_precision
+from .replica_batches import distribute
+from .start import Start
+from .stretches import Stretches
+from .training import TrainableLanguageModel
+from .untrained_model import build_model
+
+
+def train(
+    options: TrainerOptions,
+    train_files: list[str],
+    eval_files: list[str],
+    vocabulary_size: int,
+    backup: Backup,
+    directory: str,
+    shares: int = 1,
+    precision: Precision | None = None,
+    start: Start | None = None,
+) -> TrainableLanguageModel:
+    """Trains until the epochs are over or the validation perplexity no longer falls.
+
+    To be called under the scope of the distribution strategy. Every worker follows the same epochs: what they
+    decide by, the perplexity of the global batches, is the same on all of them. Only the chief writes, for which
+    it needs no other: each worker has all of the weights.
+
+    Args:
+        options: The trainer's options.
+        train_files: TFRecord files of transformed examples.
+        eval_files: TFRecord files to validate with.
+        vocabulary_size: The number of ids.
+        backup: Saved every ten minutes and after each epoch; the training resumes from it if it exists.
+        directory: The folder of `training.json` and the TensorBoard logs.
+        shares: Number of shares of a batch; see `threads`.
+        precision: The precision; by default the one that the options choose here.
+        start: The model to start from; by default new weights.
+
+    Returns:
+        The model with the weights of its best epoch, averages if `options.ema_momentum` is set.
+    """
+    precision = choose_precision(options) if precision is None else precision
+    options = options.model_copy(update={"precision": precision.value})
+    train_counts = count_corpus(train_files, vocabulary_size, "train")
+    eval_counts = count_corpus(eval_files, vocabulary_size, "eval")
+    longest = max(len(counts.lengths) - 1 for counts in (train_counts, eval_counts))
+    if longest > options.batch_tokens:
+        raise SettingError(
+            f"{{batch_tokens}}={options.batch_tokens}: the longest sentence has {longest} tokens; a batch must hold "
+            "it; raise {batch_tokens}, or lower {max_length}"
+        )
+    stretches = None
+    if train_counts.longest_context:
+        longest_line = len(train_counts.line_lengths) - 1
+        stretches = Stretches.fitting(train_counts.longest_context, longest_line, options.batch_tokens)
+        train_counts = count_corpus(train_files, vocabulary_size, "train", stretches)
+    train_buckets = choose_buckets(train_counts.lengths, options.batch_tokens)
+    eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
+
+    strategy = tf.distribute.get_strategy()
+    keras.utils.set_random_seed(options.seed)
+    model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs, shares)
+    model.start_from_frequencies(train_counts.targets)
+    started_from = None if start is None else start.assign(model)
+    # Its variables come back from the backup.
+    average = WeightAverage(model, options.ema_momentum) if options.ema_momentum else None
+    state = backup.restore(model)
+    facts = {
+        "options": options.model_dump(),
+        "precision": precision._asdict(),
+        "started_from": started_from,
+        "vocabulary_size": vocabulary_size,
+        "parameters": int(sum(np.prod(variable.shape) for variable in model.trainable_variables)),
+        "train": _describe(train_counts, train_buckets),
+        "eval": _describe(eval_counts, eval_buckets),
+        "text": dataclasses.asdict(train_counts.text),
+        "resumed_after_epoch": state.epochs_done,
+        "resumed_after_batch": state.batches_done,
+    }
+    batches = train_buckets.batches
+    divergence = Divergence(options, batches, vocabulary_size, state)
+    callbacks = [
+        Position(state),
+        divergence,
+        Progress(options, batches, state),
+        Schedule(options, state, average),
+    ]
+    if average is not None:
+        callbacks.insert(1, Averaging(average, batches, state))
+    if is_chief(strategy):
+        records = Records(directory, facts, state)
+        callbacks += [records, SaveBackup(backup, batches, state, divergence)]
+
+    def fit(last_epoch: int) -> None:
+        """Trains from the current state to the end of that epoch."""
+        first = (state.epochs_done, state.batches_done)
+        epochs = input_pipeline.training_batches(
+            train_files, train_buckets, options.seed, *first, last_epoch, stretches
+        )
+        validation = input_pipeline.evaluation_batches(eval_files, eval_buckets)
+        model.fit(
+            distribute(strategy, epochs, train_buckets),
+            steps_per_epoch=batches - state.batches_done,
+            initial_epoch=state.epochs_done,
+            epochs=last_epoch,
+            shuffle=False,  # The batches come shuffled.
+            validation_data=distribute(strategy, validation, eval_buckets),
+            validation_steps=eval_buckets.batches,
+            callbacks=callbacks,
+            verbose=0,
+        )
+
+    if state.batches_done:
+        # Keras takes all epochs to be of one length, and the rest of this one is shorter.
+        fit(state.epochs_done + 1)
+    if not state.stopped and state.epochs_done < options.epochs:
+        fit(options.epochs)
+    if is_chief(strategy):
+        records.write()
+    model.set_weights(state.best_weights)
+    return model
+
+
+def _describe(counts: CorpusCounts, buckets: Any) -> Mapping[str, Any]:
+    """Returns the entry of a split in `training.json`."""
+    return {
+        "sentences": counts.sentences,
+        "tokens": counts.tokens,
+        "rows": counts.rows,
+        "positions": counts.positions,
+        "batches": buckets.batches,
+        "bucket_boundaries": buckets.boundaries,
+        "padding": round(buckets.padding, 5),
+    }
