@@ -30,7 +30,7 @@ from tfx_lm.transform.vocabulary import RESERVED
 DEFAULTS = TrainerOptions()
 NAME = "time_to_quality"
 OURS, PEER = "ours", "word_language_model"
-# Of 64 tokens of context, and with batches of half the usual size: such a short training learns more from more steps.
+# With batches of half the usual size: such a short training learns more from more steps.
 DATA_OPTIONS = {
     "documents": "file",
     "context_tokens": 64,
@@ -38,7 +38,14 @@ DATA_OPTIONS = {
     "lowercase": False,
     "max_length": 128,
 }
-TRAINER = {"batch_tokens": 1024, "epochs": 4, "learning_rate": 0.003, "schedule": "cosine", "warmup_steps": 300}
+TRAINER = {
+    "batch_tokens": 1024,
+    "epochs": 3,
+    "dropout": 0.1,
+    "learning_rate": 0.003,
+    "schedule": "cosine",
+    "warmup_steps": 300,
+}
 # The peer gives up after so many.
 MOST_EPOCHS = 20
 

@@ -79,6 +79,9 @@ class ServedModel:
         self.tokens = _tokens(self._model)
         self.proposes_pieces = self.tokens["kind"] == "subwords" and STEP in signatures
         self.definitions = signature_definitions(folder)
+        if self.proposes_pieces:
+            # They are read when they are first used, and the folder may be gone by then.
+            self._model.words, self._model.context_tokens  # noqa: B018
         for signature, inputs in read_warmup_requests(folder):
             self.call(signature, inputs)
         self.load_seconds = time.monotonic() - begin

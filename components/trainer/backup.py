@@ -41,6 +41,7 @@ class TrainingState:
         epochs_since_change: Epochs without a better perplexity since the last cut of the learning rate, for the
             plateau rule.
         stopped: Whether early stopping has ended the training.
+        corpus: Digest of what is trained on; empty in a backup of an earlier release.
         records: One mapping for each finished epoch, as `training.json` lists them.
     """
 
@@ -55,6 +56,7 @@ class TrainingState:
     epochs_since_best: int = 0
     epochs_since_change: int = 0
     stopped: bool = False
+    corpus: str = ""
     records: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
@@ -88,7 +90,7 @@ class Backup:
         np.savez(content, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)
         atomic_file.write_bytes(self.path, content.getvalue())
 
-    def restore(self, model: keras.Model) -> TrainingState:
+    def restore(self, model: keras.Model, corpus: str = "") -> TrainingState:
         """Sets model and optimizer to the backup, if there is one.
 
         With several workers, the chief reads the backup and sends it to the others, so that all resume from the same
@@ -96,9 +98,10 @@ class Backup:
 
         Args:
             model: Compiled, with its optimizer built.
+            corpus: Digest of what is trained on.
 
         Returns:
-            The state to resume from; a new one if there is no readable backup.
+            The state to resume from; a new one if there is no readable backup, or only one of another corpus.
         """
         saved = b""
         if self.exists():
@@ -106,7 +109,7 @@ class Backup:
                 saved = file.read()
         saved = from_chief(tf.distribute.get_strategy(), saved)
         if not saved:
-            return TrainingState()
+            return TrainingState(corpus=corpus)
         variables = _variables(model)
         try:
             content = np.load(io.BytesIO(saved), allow_pickle=False)
@@ -119,11 +122,13 @@ class Backup:
             if len(best) not in (0, len(model.weights)):
                 raise ValueError(f"it has {len(best)} of {len(model.weights)} best weights")
             state = TrainingState(**facts, best_weights=best)
+            if state.corpus and state.corpus != corpus:
+                raise ValueError("it is of another corpus")
         except _DAMAGE as error:
             logging.getLogger(__name__).warning(
                 "backup %s cannot be used (%s); training starts from the beginning", self.path, error
             )
-            return TrainingState()
+            return TrainingState(corpus=corpus)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         return state

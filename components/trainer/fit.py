@@ -17,7 +17,7 @@ from .averaging import Averaging, WeightAverage
 from .backup import Backup
 from .buckets import choose_buckets
 from .callbacks import Position, Progress, Records, SaveBackup, Schedule
-from .corpus_counts import CorpusCounts, count_corpus
+from .corpus_counts import CorpusCounts, count_corpus, digest_of
 from .distribution import is_chief
 from .divergence import Divergence
 from .precision import Precision, choose_precision
@@ -84,7 +84,7 @@ def train(
     started_from = None if start is None else start.assign(model)
     # Its variables come back from the backup.
     average = WeightAverage(model, options.ema_momentum) if options.ema_momentum else None
-    state = backup.restore(model)
+    state = backup.restore(model, digest_of(train_counts, eval_counts))
     facts = {
         "options": options.model_dump(),
         "precision": precision._asdict(),

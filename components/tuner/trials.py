@@ -20,7 +20,7 @@ from ...model.transform_graph import TransformGraph
 from ...transform.options import TextOptions
 from ..trainer.backup import Backup
 from ..trainer.buckets import choose_buckets
-from ..trainer.corpus_counts import CorpusCounts, count_corpus
+from ..trainer.corpus_counts import CorpusCounts, count_corpus, digest_of
 from ..trainer.distribution import choose_strategy
 from ..trainer.divergence import DivergenceError
 from ..trainer.fit import train
@@ -58,7 +58,9 @@ class Trials(base_tuner.BaseTuner):
         text: The options of the text.
         files: Patterns of the transformed Examples, by split `train` and `eval`.
         transform_output: The folder of the Transform graph.
-        directory: The folder of the search; another one for other data.
+        directory: The folder of all searches. Each has a folder of its own there, named by a digest of the corpus and
+            of `identity`.
+        identity: What else the search depends on, JSON types.
 
     Raises:
         SettingError: A value cannot be trained on these files.
@@ -72,6 +74,7 @@ class Trials(base_tuner.BaseTuner):
         files: Mapping[str, list[str]],
         transform_output: str,
         directory: str,
+        identity: Mapping[str, Any],
     ):
         # TensorFlow's threads are dealt once for a process, and before it does anything.
         deal_threads(trainer.batch_tokens)
@@ -89,7 +92,9 @@ class Trials(base_tuner.BaseTuner):
         self.outcomes: list[dict[str, Any]] = []
         oracle = make_oracle(options, trainer)
         self._combinations = combinations(oracle.hyperparameters)
-        super().__init__(oracle, directory=directory, project_name="keras_tuner", overwrite=True)
+        whole = json.dumps({**identity, "corpus": digest_of(*counts.values())}, sort_keys=True)
+        folder = f"{directory}/search-{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
+        super().__init__(oracle, directory=folder, project_name="keras_tuner", overwrite=True)
         oracle.verbose = 0
 
     def pre_create_trial(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
 from tfx.components.tuner.component import TunerFnResult
@@ -49,13 +47,13 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
         "transform_output": fn_args.transform_graph_path,
         "files": [[*fn_args.train_files], [*fn_args.eval_files]],
     }
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     trials = Trials(
         options,
         trainer,
         TextOptions.from_custom_config(config["transform"]),
         {"train": [*fn_args.train_files], "eval": [*fn_args.eval_files]},
         fn_args.transform_graph_path,
-        f"{config.get('search_directory') or fn_args.working_dir}/search-{digest}",
+        config.get("search_directory") or fn_args.working_dir,
+        identity,
     )
     return TunerFnResult(tuner=trials, fit_kwargs={})

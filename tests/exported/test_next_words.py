@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -101,8 +102,10 @@ def in_pieces(save_table_model, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_server_proposes_whole_words(in_pieces):
-    served = ServedModel(in_pieces)
+def test_the_server_proposes_whole_words_also_when_the_version_was_removed(in_pieces, tmp_path):
+    folder = shutil.copytree(in_pieces, tmp_path / "7")
+    served = ServedModel(str(folder))
+    shutil.rmtree(folder)
     found = served.call("next_word", {"text": np.array([b"", b"\xe2\x96\x81cat"]), "k": np.array([3, 1], np.int32)})
     assert found["words"].tolist() == [[b"sat", b"cat", b"cats"], [b"sat", b"", b""]]
     assert np.exp(found["log_probabilities"][0]).tolist() == pytest.approx([1 / 4, 3 / 16, 1 / 16])

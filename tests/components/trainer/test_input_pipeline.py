@@ -1,5 +1,6 @@
 """From transformed examples to padded batches: everything once, little padding, the same order again."""
 
+import dataclasses
 import random
 
 import numpy as np
@@ -8,7 +9,7 @@ import tensorflow as tf
 from helpers.examples import ids_example, write_records
 from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.buckets import choose_buckets
-from tfx_lm.components.trainer.corpus_counts import count_corpus
+from tfx_lm.components.trainer.corpus_counts import count_corpus, digest_of
 from tfx_lm.components.trainer.transformed_examples import list_files
 
 BATCH_TOKENS = 60
@@ -43,6 +44,9 @@ def all_targets(batches):
 
 def test_counts(rows, files):
     counts = count_corpus(files, 50, "train")
+    assert digest_of(counts) == digest_of(count_corpus(files, 50, "train")) != digest_of(counts, counts)
+    one_word = dataclasses.replace(counts, targets=counts.targets + np.eye(50, dtype=np.int64)[7])
+    assert digest_of(one_word) != digest_of(counts)
     assert counts.sentences == 300
     assert counts.tokens == sum(map(len, rows))
     np.testing.assert_array_equal(counts.lengths, np.bincount([len(row) for row in rows]))

@@ -122,6 +122,8 @@ def test_a_training_without_averages_resumes_as_well(corpus, tmp_path, not_expor
         run_fn(ran_through)
     expected = dict(not_exported)
     not_exported.clear()
+    (backup,) = copied.iterdir()
+    assert len(json.loads(np.load(backup)["facts"].tobytes())["corpus"]) == 16
     run_fn(resumed)
     found = document(resumed)
     assert found["resumed_after_batch"] >= found["train"]["batches"] / 3
@@ -172,6 +174,26 @@ def test_a_training_of_something_else_is_not_resumed(tmp_path):
     Backup(str(tmp_path), {"files": ["a"]}).save(model, TrainingState(epochs_done=1))
     assert Backup(str(tmp_path), {"files": ["b"]}).restore(model).epochs_done == 0
     assert Backup(str(tmp_path), {"files": ["a"]}).restore(model).epochs_done == 1
+
+
+def test_a_training_of_another_corpus_in_the_same_files_is_not_resumed(tmp_path, caplog):
+    """As where ML Metadata begins anew, and with it the numbers in the paths of the examples."""
+    model = build_model(OPTIONS, 9, 10)
+    backup, before = Backup(str(tmp_path), {}), values(model)
+    assert backup.restore(model, "old").corpus == "old"
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    backup.save(model, TrainingState(epochs_done=1, corpus="old"))
+    other = build_model(OPTIONS, 9, 10)
+    other.set_weights(before[: len(other.get_weights())])
+    state = backup.restore(other, "new")
+    assert (state.epochs_done, state.corpus) == (0, "new")
+    assert "it is of another corpus" in caplog.text
+    for old, new in zip(before, values(other), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert backup.restore(other, "old").epochs_done == 1
+    # An earlier release did not record it.
+    backup.save(model, TrainingState(epochs_done=1))
+    assert backup.restore(other, "new").epochs_done == 1
 
 
 @pytest.mark.slow
