@@ -59,7 +59,7 @@ def remove(path: str) -> None:
     if not tf.io.gfile.isdir(folder):
         return
     for entry in tf.io.gfile.listdir(folder):
-        if entry == name or (entry.startswith(f".{name}.") and entry.endswith(_UNFINISHED)):
+        if entry == name or (entry.startswith(f".{name}.") and _LEFT_BEHIND.fullmatch(entry)):
             tf.io.gfile.remove(f"{folder}/{entry}")
 
 

@@ -159,10 +159,23 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
             # Such as a copy of what was withdrawn before, under its old number.
             if os.path.lexists(name):
                 raise RollbackError(f"{name}: is there already, so that nothing was withdrawn; remove or rename it")
-        withdrawn = [folder.rename(name) for folder, name in names.items()]
+        withdrawn = _rename_all(names)
         flush(destination)
         newest = _folders(destination)[-1]
     return newest, withdrawn
+
+
+def _rename_all(names: Mapping[Path, Path]) -> list[Path]:
+    """Renames folders, all or none; returns the new ones."""
+    renamed: dict[Path, Path] = {}
+    try:
+        for folder, name in names.items():
+            renamed[folder] = folder.rename(name)
+    except OSError:
+        for folder, name in reversed(renamed.items()):
+            name.rename(folder)
+        raise
+    return list(renamed.values())
 
 
 def _check_target(destination: Path, target: int) -> None:

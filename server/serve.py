@@ -145,9 +145,16 @@ def _grpc_server(
 def _listen(host: str, port: int, setting: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        # Of a name that is not known, `create_server` only tells a number.
+        socket.getaddrinfo(host or None, port, family)
         return socket.create_server((host, port), family=family, backlog=2048)
+    except UnicodeError as error:
+        raise SettingError(f"{{host}}={escape(host)}: cannot be the name of a host; set another") from error
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
+        if isinstance(error, socket.gaierror) or not error.errno:
+            reason = error.strerror or str(error)
+        else:
+            reason = os.strerror(error.errno)
         raise SettingError(
             f"{{host}}={escape(host)}, {{{setting}}}={port}: cannot listen there ({escape(reason)}); set another"
         ) from error

@@ -111,10 +111,12 @@ def test_a_uri_is_replaced_and_nothing_else_is_left():
 
 
 def test_a_file_is_removed_with_what_killed_writers_left(tmp_path):
-    for name in ("a.npz", ".a.npz.0011aabb.unfinished", "b.npz", ".b.npz.0011aabb.unfinished", ".a.npz"):
+    left, of_another = ".a.npz.0011aabb-0011aabb.unfinished", ".b.npz.0011aabb-0011aabb.unfinished"
+    own = ".a.npz.mine.unfinished"
+    for name in ("a.npz", left, "b.npz", of_another, ".a.npz", own):
         (tmp_path / name).touch()
     atomic_file.remove(str(tmp_path / "a.npz"))
-    assert names(tmp_path) == [".a.npz", ".b.npz.0011aabb.unfinished", "b.npz"]
+    assert names(tmp_path) == [".a.npz", own, of_another, "b.npz"]
     atomic_file.remove(str(tmp_path / "no folder" / "a"))
     atomic_file.write_bytes("ram://removed/a", b"1")
     atomic_file.remove("ram://removed/a")

@@ -91,7 +91,8 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
                 can slice by it.
 
         Raises:
-            SettingError: A bad value, or `input_splits` names an input split that does not exist.
+            SettingError: A bad value; `input_splits` names an input split that does not exist; `range_config` or
+                `spans` chooses among spans, and no pattern has any.
         """
         options = ExecutorOptions.parse(
             {
@@ -112,6 +113,14 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             raise SettingError(
                 f"{{input_splits}}: {escape(', '.join(unknown))} not among the input splits {escape(sorted(known))}"
             )
+        has_spans = input_config is not None and any(has_span(split.pattern) for split in input_config.splits)
+        of_range = range_config is not None and bool(range_config.ListFields())
+        for name, given in (("range_config", of_range), ("spans", spans)):
+            if given and not has_spans:
+                markers = escape("{SPAN}, or {YYYY}, {MM} and {DD}")
+                raise SettingError(
+                    f"{{{name}}}: no pattern of {{input_config}} has {markers}; add them, or leave {{{name}}} out"
+                )
         super().__init__(
             input_base=input_base,
             input_config=input_config,
@@ -119,7 +128,7 @@ class TextExampleGen(example_gen.FileBasedExampleGen):
             custom_config=options.to_custom_config(),
             range_config=range_config,
         )
-        if input_config is not None and any(has_span(split.pattern) for split in input_config.splits):
+        if has_spans:
             self.spec.exec_properties[SPANS_KEY] = spans or ""
             # Only the run knows which span is the newest.
             self.spec.exec_properties[KUBEFLOW_RUN_KEY] = KUBEFLOW_RUN

@@ -85,6 +85,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples.split_names = artifact_utils.encode_split_names(list(names))
         report(f"reading {len(files):,} files")
         before = stamps(files)
+        # A task that is tried again may find what was written before. (TFX's launcher, if it runs, has emptied it.)
+        _remove_output(examples)
         try:
             self._write(files, names, hash_split, options, base, examples)
             counts = _read_counts(examples)

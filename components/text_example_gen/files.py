@@ -13,9 +13,11 @@ from tfx.dsl.io import fileio
 from ...errors import escape
 from ...remote import is_remote
 from ...text_files.errors import InputError
-from ...text_files.file_types import ENDINGS, file_type
+from ...text_files.file_types import ENDINGS, FileType, file_type
 from .distinct_files import check_distinct
 from .patterns import without_level
+
+_TEXT = tuple(ending for ending, kind in ENDINGS.items() if kind is FileType.TEXT)
 
 
 class Pattern(NamedTuple):
@@ -81,19 +83,22 @@ def files_of_splits(patterns: Sequence[Pattern]) -> Found:
 def fingerprint_of_names(patterns: Sequence[Pattern], in_examples: bool) -> str:
     """Returns what the names of the files add to TFX's fingerprint, which has only sizes and times of what is matched.
 
-    Without it, a file that was hidden while it was written, such as `.b.txt`, would not be read once it is `b.txt`: the
-    cache would take it for the same input.
+    Without it, a file that was hidden while it was written, such as `.b.txt`, would not be read once it is `b.txt`, nor
+    `a.txt` read as a table once it is `a.csv`: the cache would take it for the same input.
 
     Args:
         patterns: As in `files_of_splits`.
         in_examples: Whether the Examples have the names.
 
     Returns:
-        Text to append; empty if names decide nothing, so that the fingerprint is TFX's own.
+        Text to append; empty if names decide nothing, so that the fingerprint is TFX's own. If they decide, the size
+        and time of each file are asked for once more, which on an object store is a request for each.
     """
     matched = [(one, str(path)) for one in patterns for path in fileio.glob(one.pattern)]
     read = [(one.split, path) for one, path in matched if not _is_hidden(path, one.pattern)]
-    if not in_examples and len(read) == len(matched):
+    # The ending decides how a file is read.
+    alike = all(one.pattern.lower().endswith(tuple(ENDINGS)) or path.lower().endswith(_TEXT) for one, path in matched)
+    if not in_examples and alike and len(read) == len(matched):
         return ""
     lines = set()
     for split, path in read:

@@ -41,7 +41,7 @@ class TrainingState:
         epochs_since_change: Epochs without a better perplexity since the last cut of the learning rate, for the
             plateau rule.
         stopped: Whether early stopping has ended the training.
-        corpus: Digest of what is trained on; empty in a backup of an earlier release.
+        corpus: Digest of what is trained on; backups of earlier releases have none.
         records: One mapping for each finished epoch, as `training.json` lists them.
     """
 
@@ -121,9 +121,9 @@ class Backup:
             # The names of a ZIP file have no checksum.
             if len(best) not in (0, len(model.weights)):
                 raise ValueError(f"it has {len(best)} of {len(model.weights)} best weights")
-            state = TrainingState(**facts, best_weights=best)
-            if state.corpus and state.corpus != corpus:
+            if facts.get("corpus", "") not in ("", corpus):
                 raise ValueError("it is of another corpus")
+            state = TrainingState(**{**facts, "corpus": corpus}, best_weights=best)
         except _DAMAGE as error:
             logging.getLogger(__name__).warning(
                 "backup %s cannot be used (%s); training starts from the beginning", self.path, error

@@ -162,7 +162,8 @@ def agreed_precision(
 ) -> Precision:
     """Returns the precision of this training, the same on all workers.
 
-    With `auto`, a training that was killed goes on in the precision that it began with, also on another machine.
+    With `auto`, a training that was killed goes on in the precision that it began with, also on another machine. So
+    does a new one, if the backup turns out to be of another corpus.
 
     Args:
         options: The options.

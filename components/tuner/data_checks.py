@@ -42,13 +42,16 @@ def check_values_fit(options: TunerOptions, trainer: TrainerOptions, longest: in
             raise cannot_be_trained("output", "adaptive", error) from error
 
 
-def check_warmup_fits(options: TunerOptions, trainer: TrainerOptions, batches: Callable[[int], int]) -> None:
+def check_warmup_fits(
+    options: TunerOptions, trainer: TrainerOptions, tokens: int, batches: Callable[[int], int]
+) -> None:
     """Checks that no trial ends before its warm-up does, which would be an error in the midst of the search.
 
     Args:
         options: The options of the search.
         trainer: The options of the trainer.
-        batches: Returns the batches of an epoch for a value of `batch_tokens`.
+        tokens: The targets of an epoch.
+        batches: Returns the batches of an epoch for a value of `batch_tokens`; it may read all of the text.
 
     Raises:
         SettingError: A warm-up is as long as a trial with some of the values.
@@ -63,6 +66,9 @@ def check_warmup_fits(options: TunerOptions, trainer: TrainerOptions, batches: C
         (trainer.epochs, "{epochs}") if options.trial_epochs is None else (options.trial_epochs, "{trial_epochs}")
     )
     for batch_tokens in dict.fromkeys((trainer.batch_tokens, *options.space.get("batch_tokens", ()))):
+        # A batch has at most so many targets. So large texts need not be read.
+        if longest < epochs * (tokens // batch_tokens):
+            continue
         steps = epochs * batches(batch_tokens)
         if longest >= steps:
             own = longest == trainer.warmup_steps
@@ -71,7 +77,8 @@ def check_warmup_fits(options: TunerOptions, trainer: TrainerOptions, batches: C
                 if own
                 else ("{space.warmup_steps}", f"leave {longest} out of {{space}}")
             )
+            smaller = "" if batch_tokens == trainer.batch_tokens else f"leave {batch_tokens} out of {{space}}, "
             raise SettingError(
                 f"{name}={longest}: must be less than the {steps} steps of a trial, which are {epochs} epochs with "
-                f"{{batch_tokens}}={batch_tokens}; {remedy}, or raise {epochs_name}"
+                f"{{batch_tokens}}={batch_tokens}; {remedy}, {smaller}or raise {epochs_name}"
             )

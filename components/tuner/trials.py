@@ -88,7 +88,7 @@ class Trials(base_tuner.BaseTuner):
         counts = {split: count_corpus(of, self._vocabulary_size, split) for split, of in self._files.items()}
         longest = max(len(counted.lengths) - 1 for counted in counts.values())
         check_values_fit(options, trainer, longest, self._vocabulary_size)
-        check_warmup_fits(options, trainer, lambda batch_tokens: self._batches(counts["train"], batch_tokens))
+        check_warmup_fits(options, trainer, counts["train"].tokens, lambda size: self._batches(counts["train"], size))
         self.outcomes: list[dict[str, Any]] = []
         oracle = make_oracle(options, trainer)
         self._combinations = combinations(oracle.hyperparameters)

@@ -89,8 +89,9 @@ def _skipped(ir: pipeline_pb2.Pipeline) -> list[str]:
 def _check_latest_run(store: mlmd.MetadataStore, ir: pipeline_pb2.Pipeline, from_nodes: Collection[str]) -> None:
     """Raises a `ConfigurationError` if the run whose outputs TFX would take is that of another output folder.
 
-    TFX takes the latest run of the pipeline's name, and a database may have runs of several output folders. A run's
-    last output lies in its own folder; earlier ones may come from the cache, and then from any folder.
+    TFX takes the latest run of the pipeline's name, and a database may have runs of several output folders. What a run
+    made itself lies in its own folder; what it took from the cache, in any. A run that made nothing tells no folder:
+    then all that it took must lie in this one.
     """
     nodes = [node.pipeline_node for node in ir.nodes]
     pipeline = store.get_context_by_type_and_name("pipeline", ir.pipeline_info.id)
@@ -101,18 +102,19 @@ def _check_latest_run(store: mlmd.MetadataStore, ir: pipeline_pb2.Pipeline, from
     latest = max(runs, key=lambda run: run.create_time_since_epoch, default=None)
     ours = {each.id for each in store.get_executions_by_context(pipeline.id)} if latest else set()
     # A run's id may be that of another pipeline's run, too.
-    ids = [each.id for each in store.get_executions_by_context(latest.id) if each.id in ours] if latest else []
-    events = store.get_events_by_execution_ids(ids) if ids else []
-    made = [each for each in events if each.type == metadata_store_pb2.Event.OUTPUT]
-    last = max((each.execution_id for each in made), default=None)
-    artifacts = store.get_artifacts_by_id([each.artifact_id for each in made if each.execution_id == last])
+    executions = [each for each in store.get_executions_by_context(latest.id) if each.id in ours] if latest else []
+    events = store.get_events_by_execution_ids([each.id for each in executions]) if executions else []
+    outputs = [each for each in events if each.type == metadata_store_pb2.Event.OUTPUT]
+    complete = {each.id for each in executions if each.last_known_state == metadata_store_pb2.Execution.COMPLETE}
+    made = [each for each in outputs if each.execution_id in complete]
+    artifacts = store.get_artifacts_by_id([each.artifact_id for each in made or outputs])
     root = os.path.realpath(ir.runtime_spec.pipeline_root.field_value.string_value)
     elsewhere = [each.uri for each in artifacts if not Path(os.path.realpath(each.uri)).is_relative_to(root)]
     if elsewhere:
         raise ConfigurationError(
             f"--from {', '.join(from_nodes)}: the latest run of name={ir.pipeline_info.id} worked in another output "
-            f"folder and made {elsewhere[0]}; run without --from, which takes what did not change from the cache, or "
-            "give each output folder a name of its own"
+            f"folder, or only took from one: {elsewhere[0]}; run without --from, which takes what did not change from "
+            "the cache, or give each output folder a name of its own"
         )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 # With what a writer that was killed has left.
-_TRAINING = re.compile(r"training-[0-9a-f]{16}\.npz|\.training-[0-9a-f]{16}\.npz\.[^.]+\.unfinished")
+_TRAINING = re.compile(r"training-[0-9a-f]{16}\.npz|\.training-[0-9a-f]{16}\.npz\.[^.]{8}-[0-9a-f]{8}\.unfinished")
 _SEARCH = re.compile(r"search-[0-9a-f]{16}")
 _LOG = re.compile(r"\d{8}-\d{6}\.log")
 

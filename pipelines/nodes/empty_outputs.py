@@ -38,7 +38,7 @@ def empty_outputs() -> Iterator[None]:
 def _remove(uri: str) -> None:
     if fileio.isdir(uri):
         if fileio.listdir(uri):
-            print(f"{uri}: removed, since another execution of this number had made it", flush=True)
+            print(f"{uri}: removed what an earlier try, or another execution of this number, had made", flush=True)
         fileio.rmtree(uri)
     elif fileio.exists(uri):  # A value, such as a number.
         fileio.remove(uri)

@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -156,3 +157,18 @@ def test_a_version_that_was_withdrawn_before_is_not_withdrawn_over_it(serving):
     assert sorted(serving.iterdir()) == before
     (serving / "withdrawn-7").rename(serving / "old")
     assert rollback(serving, to=6) == (serving / "6", [serving / "withdrawn-8", serving / "withdrawn-7"])
+
+
+def test_a_rollback_that_the_system_refuses_halfway_withdraws_nothing(serving, monkeypatch):
+    """As in a folder with a sticky bit, where each user may rename only their own versions."""
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self.name == "6":
+            raise PermissionError(1, "Operation not permitted", str(self))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(PermissionError):
+        rollback(serving, to=5)
+    assert list_versions(serving) == [5, 6, 7]

@@ -162,6 +162,28 @@ def test_options_that_cannot_be_used_are_refused(tmp_path, option, value, messag
     assert done.output.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ("nowhere", "--host=nowhere, --port=80: cannot listen there (Name or service not known); set another"),
+        ("a..b", "--host=a..b: cannot be the name of a host; set another"),
+    ],
+)
+def test_an_unknown_host_is_refused_with_the_reason(tmp_path, monkeypatch, host, message):
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(name, *arguments, **named):
+        if name == "nowhere":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(name, *arguments, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    done = CliRunner().invoke(main, ["serve", str(tmp_path), "--host", host, "--port", "80"])
+    assert done.exit_code == 2
+    # After a warning that others can reach it.
+    assert done.output.splitlines()[-1] == f"tfx-lm: {message}"
+
+
 @pytest.mark.parametrize("option", ["--poll-seconds", "--body-seconds"])
 def test_a_duration_has_an_end(tmp_path, option):
     done = CliRunner().invoke(main, ["serve", str(tmp_path / "none"), "--port", "0", option, "inf"])

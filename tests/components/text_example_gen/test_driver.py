@@ -8,6 +8,7 @@ from tfx.utils import proto_utils
 from tfx_lm.components.text_example_gen.component import TextExampleGen
 from tfx_lm.components.text_example_gen.driver import resolve
 from tfx_lm.components.text_example_gen.input_config import ExecutorOptions
+from tfx_lm.errors import SettingError
 from tfx_lm.text_files.errors import InputError
 
 
@@ -85,6 +86,16 @@ def test_without_markers_nothing_changes(corpus):
     assert (found["span"], found["version"], "spans" in found) == (0, None, False)
 
 
+@pytest.mark.parametrize("asked", ["range_config", "spans"])
+def test_spans_cannot_be_chosen_where_no_pattern_has_any(corpus, asked):
+    inputs = example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern="1/*.txt")])
+    rolling = range_config_pb2.RangeConfig(rolling_range={"num_spans": 2})
+    chosen = {"range_config": rolling} if asked == "range_config" else {"spans": "3"}
+    with pytest.raises(SettingError, match=f"^{asked}: no pattern of input_config has {{SPAN}}, or"):
+        TextExampleGen(str(corpus), inputs, **chosen)
+    TextExampleGen(str(corpus), inputs, range_config=range_config_pb2.RangeConfig(), spans="")
+
+
 def test_a_refusal_names_the_setting(corpus):
     splits = {"train": f"{corpus}/{{SPAN}}/*.txt", "eval": f"{corpus}/{{SPAN}}/eval.txt"}
     with pytest.raises(InputError, match=r"^splits\.eval: no file of span 3 matches \(in .*/3\); it seems to be half"):
@@ -116,6 +127,16 @@ def test_a_file_that_was_hidden_and_is_read_now_is_another_input(corpus):
     assert read.startswith("split:files,num_files:2,total_bytes:28,")
     assert read != hidden
     assert "names" not in read
+
+
+def test_a_file_that_is_read_as_a_table_now_is_another_input(corpus):
+    component = TextExampleGen.from_files(f"{corpus}/3/*")
+    as_text = resolved(component)["input_fingerprint"]
+    assert "names" not in as_text
+    (corpus / "3/x.txt").rename(corpus / "3/x.csv")
+    assert resolved(component)["input_fingerprint"] != as_text
+    # A pattern of one kind of files can match no other.
+    assert "names" not in resolved(TextExampleGen.from_files(f"{corpus}/3/*.csv"))["input_fingerprint"]
 
 
 def test_the_fingerprint_has_the_names_that_the_examples_have(corpus):

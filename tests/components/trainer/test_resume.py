@@ -193,7 +193,8 @@ def test_a_training_of_another_corpus_in_the_same_files_is_not_resumed(tmp_path,
     assert backup.restore(other, "old").epochs_done == 1
     # An earlier release did not record it.
     backup.save(model, TrainingState(epochs_done=1))
-    assert backup.restore(other, "new").epochs_done == 1
+    state = backup.restore(other, "new")
+    assert (state.epochs_done, state.corpus) == (1, "new")
 
 
 @pytest.mark.slow

@@ -120,7 +120,7 @@ def test_what_cannot_be_trained_at_all_ends_the_search(search):
          r"^space: output=adaptive cannot be trained: adaptive_cutoffs=\[5000\]: .*, or leave adaptive out of space$"),
         ({"batch_tokens": [1_000_000]}, {"schedule": "cosine", "batch_tokens": 64, "warmup_steps": 20},
          r"^warmup_steps=20: must be less than the \d steps of a trial, which are 1 epochs with batch_tokens=1000000; "
-         "lower warmup_steps, or raise epochs$"),
+         "lower warmup_steps, leave 1000000 out of space, or raise epochs$"),
         ({"schedule": ["cosine"], "warmup_steps": [0, 5000]}, {},
          r"^space.warmup_steps=5000: must be less than the \d+ steps of a trial, .*; leave 5000 out of space, or"),
     ],
@@ -190,6 +190,16 @@ def test_a_search_with_another_space_takes_the_trials_that_it_has_in_common(corp
     second = train_for_show(monkeypatch)
     tuner_fn(fn_args(corpus, tmp_path, {"units": [4, 16, 32]}, 4)).tuner.search()
     assert sorted([*first[:-1], *second]) == sorted({OWN_UNITS, 4, 16, 32})
+
+
+def test_a_killed_search_of_another_corpus_in_the_same_files_is_not_taken_up(corpus, tmp_path, monkeypatch):
+    first = train_for_show(monkeypatch, kill_at=2)
+    with pytest.raises(Killed):
+        tuner_fn(fn_args(corpus, tmp_path, {"units": [4]}, 2)).tuner.search()
+    monkeypatch.setattr(trials_module, "digest_of", lambda *counts: "another")
+    again = train_for_show(monkeypatch)
+    tuner_fn(fn_args(corpus, tmp_path, {"units": [4]}, 2)).tuner.search()
+    assert again == first == [OWN_UNITS, 4]
 
 
 def test_a_recorded_trial_has_the_options_of_the_present_space(corpus, tmp_path, monkeypatch):
