@@ -17,12 +17,12 @@ def command(destination: Path, to: int | None) -> None:
 
     The withdrawn version is renamed to withdrawn-VERSION, which servers ignore; nothing is deleted.
     """
-    from ..exported import versions
+    from ..exported.rollback import RollbackError, rollback
     from ..file_lock import NoLocksError
 
     try:
-        newest, withdrawn = versions.rollback(destination, to)
-    except (versions.RollbackError, NoLocksError) as error:
+        newest, withdrawn = rollback(destination, to)
+    except (RollbackError, NoLocksError) as error:
         refuse(error)
     for folder in withdrawn:
         click.echo(f"Withdrawn: {folder}")

@@ -32,10 +32,6 @@ _REMOVING = ".removing-"
 _ABANDONED = 24 * 3600.0
 
 
-class RollbackError(ValueError):
-    """There is nothing to roll back to; the message says why."""
-
-
 class VersionNumberError(ValueError):
     """No number is left for a new version; the message has the remedy."""
 
@@ -70,7 +66,7 @@ def push(
     if keep is not None and keep < 1:
         raise ValueError(f"keep={keep}: must be >= 1")
     destination.mkdir(parents=True, exist_ok=True)
-    with _locked(destination):
+    with locked(destination):
         _remove_leftovers(destination)
         temporary = Path(tempfile.mkdtemp(prefix=f"{_PUSHING}{host_mark()}-", dir=destination))
         # Held until the folder has its number, so that others can tell it from leftovers of a killed push.
@@ -81,8 +77,8 @@ def push(
         temporary.chmod(0o777 & ~_umask())
         _flush_tree(temporary)
         # Before the lock, since it reads these versions.
-        undamaged = {} if keep is None else {path.name: _is_undamaged(path) for path in _folders(destination)}
-        with _locked(destination):
+        undamaged = {} if keep is None else {path.name: _is_undamaged(path) for path in version_folders(destination)}
+        with locked(destination):
             if check is not None:
                 check()
             version = destination / str(max(int(time.time()), _highest_ever(destination) + 1))
@@ -116,85 +112,12 @@ def unrecorded_push(destination: Path, model: Path, recorded: Iterable[Path]) ->
     """
     if not destination.is_dir():
         return None
-    with _locked(destination):
+    with locked(destination):
         _remove_leftovers(destination)
         newest = next(iter(complete_versions(str(destination))), None)
         if newest is None or not _same_files(Path(newest), model):
             return None
         return None if any(_same_files(Path(newest), copy) for copy in recorded) else Path(newest)
-
-
-def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]]:
-    """Withdraws the newest version, so that servers go back to the one before; nothing is deleted.
-
-    Args:
-        destination: The folder of versions.
-        to: The version to go back to: all newer ones are withdrawn. None: the one before the newest.
-
-    Returns:
-        The version that is now the newest, and the withdrawn folders, the newest first.
-
-    Raises:
-        RollbackError: If the version does not exist or is damaged, or there is none to go back to.
-    """
-    # Not Path.is_dir, which raises an error for a name that is too long.
-    if not os.path.isdir(destination):  # noqa: PTH112
-        raise RollbackError(f"{destination}: no such folder; give the folder of all versions")
-    with _locked(destination):
-        versions = list_versions(destination)
-        present = ", ".join(str(version) for version in versions) or "none"
-        if to is not None and to not in versions:
-            raise RollbackError(f"{destination}: has no version {to} (there are: {present})")
-        if to is None and len(versions) < 2:
-            raise RollbackError(f"{destination}: nothing to roll back to (versions: {present}); a rollback needs two")
-        target = versions[-2] if to is None else to
-        _check_target(destination, target)
-        # The newest first, so that the highest number only ever goes down to the target.
-        names = {
-            folder: destination / f"{WITHDRAWN}{folder.name}"
-            for folder in reversed(_folders(destination))
-            if int(folder.name) > target
-        }
-        for name in names.values():
-            # Such as a copy of what was withdrawn before, under its old number.
-            if os.path.lexists(name):
-                raise RollbackError(f"{name}: is there already, so that nothing was withdrawn; remove or rename it")
-        withdrawn = _rename_all(names)
-        flush(destination)
-        newest = _folders(destination)[-1]
-    return newest, withdrawn
-
-
-def _rename_all(names: Mapping[Path, Path]) -> list[Path]:
-    """Renames folders, all or none; returns the new ones."""
-    renamed: dict[Path, Path] = {}
-    try:
-        for folder, name in names.items():
-            renamed[folder] = folder.rename(name)
-    except OSError:
-        for folder, name in reversed(renamed.items()):
-            name.rename(folder)
-        raise
-    return list(renamed.values())
-
-
-def _check_target(destination: Path, target: int) -> None:
-    """Refuses a rollback to a damaged version, which servers could not load."""
-    for folder in _folders(destination):
-        if int(folder.name) != target:
-            continue
-        try:
-            problem = visible_damage(str(folder))
-        except OSError as error:
-            raise RollbackError(
-                f"{folder}: cannot be read ({error}), so that nobody knows whether servers could load it, and nothing "
-                "was withdrawn; make it readable, or go back to another version"
-            ) from error
-        if problem is not None:
-            raise RollbackError(
-                f"{folder}: is damaged ({problem}), so that servers could not load it, and nothing was withdrawn; "
-                "go back to an older version, or push a model again"
-            )
 
 
 def complete_versions(path: str) -> list[str]:
@@ -244,10 +167,10 @@ def version_stamp(path: str) -> frozenset[tuple[str, int, int]]:
 
 def list_versions(destination: Path) -> list[int]:
     """Lists the numbers of the versions that servers see, the oldest first."""
-    return sorted({int(folder.name) for folder in _folders(destination)})
+    return sorted({int(folder.name) for folder in version_folders(destination)})
 
 
-def _folders(destination: Path) -> list[Path]:
+def version_folders(destination: Path) -> list[Path]:
     """Lists the folders of the versions, the oldest first."""
     folders = (path for path in destination.iterdir() if is_version(path.name) and path.is_dir())
     return sorted(folders, key=lambda folder: (int(folder.name), folder.name))
@@ -264,7 +187,7 @@ def is_version(name: str) -> bool:
 
 
 def _prune(destination: Path, keep: int, undamaged: Mapping[str, bool]) -> None:
-    newest_first = iter(reversed(_folders(destination)))
+    newest_first = iter(reversed(version_folders(destination)))
     found = 0
     for folder in newest_first:
         found += undamaged[folder.name] if folder.name in undamaged else _is_undamaged(folder)
@@ -306,7 +229,7 @@ def _remove_leftovers(destination: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(destination: Path) -> Iterator[None]:
+def locked(destination: Path) -> Iterator[None]:
     """Keeps other processes from changing names in the folder; the lock ends with the process, however it ends."""
     descriptor = lock(destination / ".lock")
     try:

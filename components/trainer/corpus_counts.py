@@ -104,7 +104,7 @@ def count_corpus(
 def digest_of(*counts: CorpusCounts) -> str:
     """Returns 16 hexadecimal digits that differ between the counts of different corpora.
 
-    The paths of the examples do not tell corpora apart: where ML Metadata begins anew, so do the numbers in them.
+    The paths of the examples do not tell corpora apart: where ML Metadata starts at 1 again, so do the numbers in them.
     """
     digest = hashlib.sha256()
     for each in counts:

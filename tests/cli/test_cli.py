@@ -235,7 +235,7 @@ def test_a_folder_of_another_user_is_a_sentence(tmp_path, monkeypatch):
     def rollback(destination, to):
         raise PermissionError(13, "Permission denied", f"{destination}/.lock")
 
-    monkeypatch.setattr("tfx_lm.exported.versions.rollback", rollback)
+    monkeypatch.setattr("tfx_lm.exported.rollback.rollback", rollback)
     result = CliRunner().invoke(cli.main, ["rollback", str(tmp_path)])
     assert result.exit_code == exit_codes.NODE_FAILED
     assert result.output == (

@@ -12,6 +12,7 @@ import pytest
 from helpers.disk_events import note_disk_events
 from helpers.programs import program
 from tfx_lm.exported import versions
+from tfx_lm.exported.rollback import RollbackError, rollback
 
 # Two files that belong together; a version with different contents in them would be a mix.
 FILES = ("saved_model.pb", "variables/variables.index")
@@ -143,8 +144,8 @@ def test_while_a_push_looks_at_what_is_served_no_other_and_no_rollback_changes_i
     def roll_back():
         for _ in range(10):
             time.sleep(0.003)
-            with contextlib.suppress(versions.RollbackError):
-                versions.rollback(tmp_path)
+            with contextlib.suppress(RollbackError):
+                rollback(tmp_path)
 
     with concurrent.futures.ThreadPoolExecutor() as threads:
         for done in [*(threads.submit(push, name) for name in "cde"), threads.submit(roll_back)]:
@@ -201,11 +202,11 @@ def test_an_old_version_that_cannot_be_removed_is_a_warning(tmp_path, monkeypatc
 
 def test_a_rollback_withdraws_the_newest_and_a_push_goes_beyond_it(tmp_path):
     first, second, third = (int(versions.push(tmp_path, writer(name)).name) for name in "abc")
-    assert versions.rollback(tmp_path) == (tmp_path / str(second), [tmp_path / f"withdrawn-{third}"])
+    assert rollback(tmp_path) == (tmp_path / str(second), [tmp_path / f"withdrawn-{third}"])
     assert contents(tmp_path) == {first: "a", second: "b"}
-    assert versions.rollback(tmp_path)[0] == tmp_path / str(first)
-    with pytest.raises(versions.RollbackError, match=rf"nothing to roll back to \(versions: {first}\)"):
-        versions.rollback(tmp_path)
+    assert rollback(tmp_path)[0] == tmp_path / str(first)
+    with pytest.raises(RollbackError, match=rf"nothing to roll back to \(versions: {first}\)"):
+        rollback(tmp_path)
     assert int(versions.push(tmp_path, writer("d"), keep=2).name) > third
     assert sorted(contents(tmp_path).values()) == ["a", "d"]
     assert not list(tmp_path.glob("withdrawn-*"))
@@ -213,10 +214,10 @@ def test_a_rollback_withdraws_the_newest_and_a_push_goes_beyond_it(tmp_path):
 
 def test_a_rollback_to_a_version(tmp_path):
     first, second, third = (int(versions.push(tmp_path, writer(name)).name) for name in "abc")
-    newest, withdrawn = versions.rollback(tmp_path, to=first)
+    newest, withdrawn = rollback(tmp_path, to=first)
     assert newest == tmp_path / str(first)
     assert withdrawn == [tmp_path / f"withdrawn-{third}", tmp_path / f"withdrawn-{second}"]
-    with pytest.raises(versions.RollbackError, match=rf"has no version {third} \(there are: {first}\)"):
-        versions.rollback(tmp_path, to=third)
-    with pytest.raises(versions.RollbackError, match="nowhere: no such folder"):
-        versions.rollback(tmp_path / "nowhere")
+    with pytest.raises(RollbackError, match=rf"has no version {third} \(there are: {first}\)"):
+        rollback(tmp_path, to=third)
+    with pytest.raises(RollbackError, match="nowhere: no such folder"):
+        rollback(tmp_path / "nowhere")

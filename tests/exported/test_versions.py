@@ -5,14 +5,13 @@ import pytest
 import tensorflow as tf
 from tfx_lm.exported import damage
 from tfx_lm.exported.damage import FILE, is_complete, write_sums
+from tfx_lm.exported.rollback import RollbackError, rollback
 from tfx_lm.exported.versions import (
-    RollbackError,
     VersionNumberError,
     complete_versions,
     is_version,
     list_versions,
     push,
-    rollback,
 )
 
 

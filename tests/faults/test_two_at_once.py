@@ -22,6 +22,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx_lm.cli.cli import main
 from tfx_lm.components.baseline.served import SERVED_MODEL_KEY
 from tfx_lm.exported import versions
+from tfx_lm.exported.rollback import rollback
 from tfx_lm.exported.versions import complete_versions
 from tfx_lm.pipelines.local.output_lock import LOCK_FILE
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
@@ -162,7 +163,7 @@ def withdraw(output: Path) -> str:
     """Withdraws the newest run's version, if it is there; returns the one that it was compared with, served again."""
     pushed = json.loads((output / "summary.json").read_text())["pushed_model"]
     if Path(pushed).is_dir():
-        versions.rollback(output / "serving")
+        rollback(output / "serving")
     return complete_versions(str(output / "serving"))[0]
 
 
@@ -186,7 +187,7 @@ def test_a_push_beside_a_rollback(output, faults, number):
     with faults.survived(), served(serving):
         push = start("push", output)
         wait_for_unfinished(serving, push)
-        newest, (withdrawn,) = versions.rollback(serving)
+        newest, (withdrawn,) = rollback(serving)
         code, printed = end(push)
         faults.printed(printed)
         if code == 0:  # It came first, so that the rollback withdrew it.

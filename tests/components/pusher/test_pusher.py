@@ -15,6 +15,7 @@ from tfx_lm.components.pusher.component import AtomicPusher
 from tfx_lm.components.pusher.executor import Executor
 from tfx_lm.exported import versions
 from tfx_lm.exported.damage import write_sums
+from tfx_lm.exported.rollback import rollback
 from tfx_lm.file_lock import host_mark
 
 
@@ -195,7 +196,7 @@ def test_what_changes_while_the_model_is_copied_counts(model, tmp_path, monkeypa
 
     def change(folder):
         if rolled_back:
-            versions.rollback(serving)
+            rollback(serving)
         else:
             other_version(serving, "8")
         copy(folder)

@@ -177,7 +177,7 @@ def test_a_training_of_something_else_is_not_resumed(tmp_path):
 
 
 def test_a_training_of_another_corpus_in_the_same_files_is_not_resumed(tmp_path, caplog):
-    """As where ML Metadata begins anew, and with it the numbers in the paths of the examples."""
+    """As where ML Metadata starts at 1 again, and with it the numbers in the paths of the examples."""
     model = build_model(OPTIONS, 9, 10)
     backup, before = Backup(str(tmp_path), {}), values(model)
     assert backup.restore(model, "old").corpus == "old"
