@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..atomic_file import flush
-from .damage import visible_damage
+from .damage import is_complete, visible_damage
 from .versions import WITHDRAWN, list_versions, locked, version_folders
 
 
@@ -31,6 +31,9 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
     # Not Path.is_dir, which raises an error for a name that is too long.
     if not os.path.isdir(destination):  # noqa: PTH112
         raise RollbackError(f"{destination}: no such folder; give the folder of all versions")
+    # Before the lock, which makes a file, that a version's own folder must not have.
+    if not list_versions(destination):
+        raise RollbackError(f"{destination}: holds no version; {_remedy(destination)}")
     with locked(destination):
         versions = list_versions(destination)
         present = ", ".join(str(version) for version in versions) or "none"
@@ -54,6 +57,13 @@ def rollback(destination: Path, to: int | None = None) -> tuple[Path, list[Path]
         flush(destination)
         newest = version_folders(destination)[-1]
     return newest, withdrawn
+
+
+def _remedy(folder: Path) -> str:
+    versions = folder.absolute().parent
+    if is_complete(str(folder)):
+        return f"it is a version itself: give the folder of all versions, {versions}"
+    return "give the folder of all versions, such as OUTPUT/serving"
 
 
 def _rename_all(names: Mapping[Path, Path]) -> list[Path]:

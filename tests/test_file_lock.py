@@ -69,5 +69,6 @@ def test_a_file_system_without_locks_says_so(no_locks, tmp_path):
         pass
     with pytest.raises(ConfigurationError, match=rf"^metadata: .*\.lock: {sentence}.* a database server$"):
         initialize_store(connection_config(f"sqlite:///{tmp_path}/metadata.sqlite"))
+    (tmp_path / "serving" / "7").mkdir()
     result = CliRunner().invoke(cli.main, ["rollback", str(tmp_path / "serving")])
     assert (result.exit_code, "has no file locks" in result.output) == (exit_codes.BAD_INPUT, True)

@@ -29,6 +29,23 @@ def test_a_name_that_is_too_long_is_no_folder(tmp_path):
         rollback(tmp_path / ("x" * 300))
 
 
+def test_a_rollback_leaves_nothing_in_a_folder_that_holds_no_version(uniform_model, tmp_path):
+    for name in ("6", "7"):
+        shutil.copytree(uniform_model, tmp_path / "serving" / name)
+    before = sorted((tmp_path / "serving").rglob("*"))
+    version = tmp_path / "serving" / "7"
+    for to in (None, 6):
+        with pytest.raises(RollbackError) as refused:
+            rollback(version, to)
+        assert str(refused.value) == (
+            f"{version}: holds no version; it is a version itself: give the folder of all versions, {version.parent}"
+        )
+    with pytest.raises(RollbackError, match=r": holds no version; give the folder of all versions, such as OUTPUT/ser"):
+        rollback(tmp_path)
+    assert sorted((tmp_path / "serving").rglob("*")) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["serving"]
+
+
 def test_no_folder_holds_no_version(tmp_path):
     assert complete_versions(str(tmp_path / "nowhere")) == []
 
