@@ -128,11 +128,11 @@ def digest_of_input(config: PipelineConfig) -> str:
         from tfx.components.example_gen.utils import FINGERPRINT_PROPERTY_NAME
 
         from ..components.starting_model.find import input_digest
-        from ..components.text_example_gen.content import content_digest
+        from ..components.text_example_gen.content import content_digest, input_name, other_field
         from ..components.text_example_gen.driver import resolve
         from ..components.text_example_gen.input_config import files_of_properties
         from .pipeline import create_example_gen
     properties = resolve(dict(create_example_gen(config).spec.exec_properties))
-    return input_digest(
-        [content_digest(files_of_properties(properties).files) or properties[FINGERPRINT_PROPERTY_NAME]]
-    )
+    files = files_of_properties(properties).files
+    digest = content_digest(files) or properties[FINGERPRINT_PROPERTY_NAME]
+    return input_digest([input_name(digest, other_field(files, config.data.text_field))])

@@ -17,7 +17,7 @@ from ...exported.training_origin import read_training_origin
 from ...exported.versions import complete_versions
 from ...transform.vocabulary import VOCABULARY_NAME
 from ..baseline.served import DamagedVersionsError
-from ..text_example_gen.content import CONTENT_DIGEST
+from ..text_example_gen.content import CONTENT_DIGEST, TEXT_FIELD, input_name
 
 _log = logging.getLogger(__name__)
 
@@ -25,16 +25,20 @@ _log = logging.getLogger(__name__)
 def examples_digest(examples: Sequence[types.Artifact]) -> str:
     """Returns 16 hexadecimal digits for the input of a run.
 
-    They are made of the content of the files, so that files that were written again are the same input. Examples that
-    TextExampleGen did not make, or made of files on an object store, have TFX's fingerprint alone: sizes and times.
+    They are made of the content of the files, so that files that were written again are the same input, and of the
+    field that was read. Examples that TextExampleGen did not make, or made of files on an object store, have TFX's
+    fingerprint instead of the content: sizes and times.
 
     Args:
         examples: The `Examples` of an ExampleGen; those of a component without a fingerprint count by their folders.
     """
     keys = CONTENT_DIGEST, example_gen_utils.FINGERPRINT_PROPERTY_NAME
     return input_digest(
-        next((artifact.get_string_custom_property(key) for key in keys if artifact.has_custom_property(key)), None)
-        or artifact.uri
+        input_name(
+            next((artifact.get_string_custom_property(key) for key in keys if artifact.has_custom_property(key)), None)
+            or artifact.uri,
+            artifact.get_string_custom_property(TEXT_FIELD),
+        )
         for artifact in examples
     )
 

@@ -13,12 +13,16 @@ from pathlib import Path
 import joblib
 
 from ...remote import is_remote
+from ...text_files.file_types import file_type
+from ...text_files.options import RecordOptions
 
 _log = logging.getLogger(__name__)
 
 # Custom property of the Examples: 16 hexadecimal digits. TFX's `input_fingerprint`, which is part of the cache's key,
 # has the sizes and the times of the files.
 CONTENT_DIGEST = "content_digest"
+# Another one: the field that was read; see `other_field`.
+TEXT_FIELD = "text_field"
 
 _BLOCK = 1 << 20
 _MOST_AT_ONCE = 8
@@ -57,6 +61,33 @@ def content_digest(files: Sequence[tuple[str, str]]) -> str | None:
         return None
     lines = sorted(f"{split}\t{digest}" for (split, _), digest in zip(files, digests, strict=True))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def other_field(files: Sequence[tuple[str, str]], text_field: str) -> str:
+    """Returns the field or column that is read, by which the same files are another input; see `input_name`.
+
+    No other setting reads other text of the same files: `invalid_utf8` and `invalid_records` decide whether there is an
+    input at all; `documents`, `context_tokens` and `eval_percent` keep the lines, and `normalization` the text.
+
+    Args:
+        files: As for `content_digest`.
+        text_field: The setting.
+
+    Returns:
+        The field; empty if it is the default, or if no file has fields.
+    """
+    is_default = text_field == RecordOptions.model_fields["text_field"].default
+    return "" if is_default or not any(file_type(path).has_fields for _, path in files) else text_field
+
+
+def input_name(digest: str, field: str) -> str:
+    """Returns what tells an input from others.
+
+    Args:
+        digest: Of the files: their `content_digest`, or TFX's fingerprint.
+        field: From `other_field`. Without one, the name is the digest, as models of earlier versions have it.
+    """
+    return f"{digest}\t{field}" if field else digest
 
 
 def _digest_of_file(path: str) -> str:

@@ -25,7 +25,7 @@ from ...text_files.file_types import file_type
 from ..artifacts import Artifacts
 from ..example_blocks import write_blocks
 from ..merge_additive import MergeAdditive
-from .content import CONTENT_DIGEST, content_digest, stamps
+from .content import CONTENT_DIGEST, TEXT_FIELD, content_digest, other_field, stamps
 from .driver import resolve
 from .input_config import ExecutorOptions, files_of_properties
 from .input_counts import Counts
@@ -103,6 +103,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         # A file that was written meanwhile may hold other text than what was read.
         if (digest := content_digest(files)) is not None and stamps(files) == before:
             examples.set_string_custom_property(CONTENT_DIGEST, digest)
+        if field := other_field(files, options.text_field):
+            examples.set_string_custom_property(TEXT_FIELD, field)
         if options.documents != "none":
             examples.set_string_custom_property(DOCUMENTS, options.documents)
         for name, value in properties(counts).items():

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tfx_lm.components.starting_model.find import input_digest
+from tfx.types import standard_artifacts
+from tfx_lm.components.starting_model.find import examples_digest, input_digest
 from tfx_lm.components.text_example_gen.content import content_digest
 from tfx_lm.exported.damage import write_sums
 from tfx_lm.exported.token_identity import FILE
@@ -128,6 +129,19 @@ def test_files_that_were_written_again_are_the_same_input(tmp_path):
     # What StartingModel makes of the Examples of these files.
     made = input_digest([content_digest([("train", str(text)), ("eval", str(other))])])
     assert digest_of_input(config) == made
+
+
+def test_the_same_files_read_by_another_field_are_another_input(tmp_path):
+    file = tmp_path / "text.jsonl"
+    file.write_text('{"text": "a", "title": "b"}\n')
+    settings = ["gate.max_perplexity=9", f"output={tmp_path}", f"data.files={file}"]
+    text, title = (digest_of_input(load_config(None, [*settings, f"data.text_field={it}"])) for it in ("text", "title"))
+    made = standard_artifacts.Examples()
+    made.set_string_custom_property("content_digest", content_digest([("", str(file))]))
+    assert text == examples_digest([made])
+    made.set_string_custom_property("text_field", "title")
+    assert title == examples_digest([made])
+    assert text != title
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from tfx_lm.components.baseline.served import DamagedVersionsError
 from tfx_lm.components.starting_model.component import StartingModel
 from tfx_lm.components.starting_model.driver import Driver, find_start
 from tfx_lm.components.starting_model.executor import ChangedModelError, Executor
-from tfx_lm.components.starting_model.find import examples_digest, named_start, served_start
+from tfx_lm.components.starting_model.find import examples_digest, input_digest, named_start, served_start
 from tfx_lm.errors import SettingError
 from tfx_lm.exported.damage import write_sums
 from tfx_lm.exported.training_origin import TrainingOrigin, write_training_origin
@@ -87,6 +87,20 @@ def test_files_that_were_written_again_are_the_same_input():
         artifact.set_string_custom_property("content_digest", content)
     first, again, other = (examples_digest([artifact]) for artifact in made)
     assert first == again != other
+
+
+@pytest.mark.parametrize("known", ["content_digest", "input_fingerprint"])
+def test_the_same_files_read_by_another_field_are_another_input(known):
+    made = [standard_artifacts.Examples() for _ in range(4)]
+    for artifact, field in zip(made, ("", "title", "title", "body"), strict=True):
+        artifact.set_string_custom_property(known, "1")
+        if field:
+            artifact.set_string_custom_property("text_field", field)
+    default, title, again, body = (examples_digest([artifact]) for artifact in made)
+    assert title == again
+    assert len({default, title, body}) == 3
+    # As models of earlier versions have it.
+    assert default == input_digest(["1"])
 
 
 def truncate(version: Path) -> None:

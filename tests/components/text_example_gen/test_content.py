@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tfx_lm.components.text_example_gen.content import content_digest, stamps
+from tfx_lm.components.text_example_gen.content import content_digest, other_field, stamps
 
 
 @pytest.fixture
@@ -55,6 +55,14 @@ def test_the_time_in_a_gzip_header_does_not_count(tmp_path):
         path.write_bytes(gzip.compress(text, mtime=time))
         digests.append(content_digest([("", str(path))]))
     assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize(
+    ("names", "field", "other"),
+    [("a.jsonl", "title", "title"), ("a.jsonl", "text", ""), ("a.txt", "title", ""), ("a.txt b.CSV.gz", "x.y", "x.y")],
+)
+def test_another_field_counts_if_a_file_has_fields(names, field, other):
+    assert other_field([("train", f"/data/{name}") for name in names.split()], field) == other
 
 
 @pytest.mark.parametrize("content", [None, gzip.compress(b"a b\n" * 1000)[:-9], b"no gzip"])

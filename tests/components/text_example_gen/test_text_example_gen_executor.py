@@ -231,6 +231,7 @@ def test_invalid_utf8_is_dropped_and_counted(run_component, tmp_path):
     assert output.texts("eval") == [b"held out"]
     assert output.count("invalid_utf8_dropped") == 3
     assert output.count("lines") == 6
+    assert output.artifact.get_string_custom_property("text_field") == "body"
 
 
 def test_records_without_text_are_dropped_and_counted(run_component, tmp_path):
