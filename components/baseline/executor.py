@@ -8,12 +8,13 @@ import tensorflow as tf
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
 from ...progress import report
 from ..artifacts import Artifacts
+from ..model_copy import copy_model
 from .driver import find_served
-from .served import SERVED_DESTINATION_KEY, SERVED_MODEL_KEY, absolute
+from .served import SERVED_DESTINATION_KEY, SERVED_DIGEST_KEY, SERVED_MODEL_KEY, absolute
 
 BASELINE_KEY = "baseline"
 
@@ -30,20 +31,25 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict: `model`: the candidate.
             output_dict: `baseline`: the artifact to fill.
-            exec_properties: `push_destination`; and `served_model`, if an orchestrator ran the driver.
+            exec_properties: `push_destination`; and what the driver adds, if an orchestrator ran it.
+
+        Raises:
+            ChangedModelError: The served model is no longer the one that was looked up.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        served = exec_properties.get(SERVED_MODEL_KEY)
-        if served is None:
-            served = find_served(input_dict, exec_properties)
+        # Kubeflow runs no driver.
+        looked_up = exec_properties.get(SERVED_MODEL_KEY) is not None
+        found = exec_properties if looked_up else find_served(input_dict, exec_properties)
+        served = found[SERVED_MODEL_KEY]
         baseline = artifact_utils.get_single_instance(output_dict[BASELINE_KEY])
         # Kubeflow makes no folders, and a retried task must not add to existing files.
         if tf.io.gfile.exists(baseline.uri):
             tf.io.gfile.rmtree(baseline.uri)
         tf.io.gfile.makedirs(baseline.uri)
         baseline.set_string_custom_property(SERVED_MODEL_KEY, served)
+        baseline.set_string_custom_property(SERVED_DIGEST_KEY, found[SERVED_DIGEST_KEY])
         destination = absolute(exec_properties[specs.PUSH_DESTINATION_KEY])
         baseline.set_string_custom_property(SERVED_DESTINATION_KEY, destination)
         if served:
-            io_utils.copy_dir(served, path_utils.serving_model_dir(baseline.uri))
+            copy_model(served, path_utils.serving_model_dir(baseline.uri), found[SERVED_DIGEST_KEY])
         report(f"compare with {served}" if served else "no model is served yet")

@@ -10,19 +10,18 @@ import tensorflow as tf
 from ...exported.damage import damage
 from ...exported.versions import complete_versions
 from ...remote import is_remote
-from ...transform.vocabulary import VOCABULARY_NAME
+from ..model_copy import IDENTITY, model_digest
 
 _log = logging.getLogger(__name__)
 
 # Execution property of Baseline, and custom property of its artifact and of the Evaluator's blessing: the version's
 # folder, "" if no model is served.
 SERVED_MODEL_KEY = "served_model"
+# The digest of that model, see `model_copy.model_digest`, so that another model under the same path is another key of
+# the cache. Execution property of Baseline, and custom property of the same two artifacts.
+SERVED_DIGEST_KEY = "served_digest"
 # Custom property of the same two artifacts: the folder of versions in which Baseline looked, also if none is served.
 SERVED_DESTINATION_KEY = "served_destination"
-
-# Together they identify a model: the graph, the checksum of every variable, and the words, if it is one of the Trainer.
-# The Trainer writes the same graph wherever and whenever it exports; see `model.stable_names`.
-_IDENTITY = ("saved_model.pb", "variables/variables.index", f"assets/{VOCABULARY_NAME}")
 
 
 class DamagedVersionsError(RuntimeError):
@@ -79,7 +78,7 @@ def served_model(destination: str, candidate: str, replaced: str = "") -> str:
     return ""
 
 
-def check_compared(destination: str, candidate: str, compared: str, replaced: str = "") -> None:
+def check_compared(destination: str, candidate: str, compared: str, replaced: str = "", digest: str = "") -> None:
     """Checks that the served model is still the one that a candidate was compared with.
 
     | compared with | served now | |
@@ -88,6 +87,7 @@ def check_compared(destination: str, candidate: str, compared: str, replaced: st
     | nothing | 1 | refused: another run has pushed |
     | 2 | 3, or 1 after a rollback | refused |
     | 1 | nothing | may be pushed: it replaces no model |
+    | 1 | another model in the folder of 1 | refused |
 
     Args:
         destination: The folder of all pushed versions, the one in which the compared version was found; see
@@ -95,17 +95,25 @@ def check_compared(destination: str, candidate: str, compared: str, replaced: st
         candidate: The folder of the candidate's SavedModel.
         compared: The version's folder that it was compared with; "" if none was served.
         replaced: See `served_model`.
+        digest: The digest of the model that it was compared with; "" if it is not known.
 
     Raises:
         NotComparedError: The served model is another one.
     """
     served = served_model(destination, candidate, replaced)
+    if not served:
+        return
     # The folder of both is one, but may be written in two ways.
-    if served and _name(served) != _name(compared):
-        raise NotComparedError(
-            f"{served} is served now, but the model was compared with {compared or 'none'}; nothing was pushed. Run "
-            "the pipeline again: it compares with the served model, and takes all that did not change from the cache"
-        )
+    if _name(served) != _name(compared):
+        problem = f"{served} is served now, but the model was compared with {compared or 'none'}"
+    elif digest and model_digest(served) != digest:
+        problem = f"{served} holds another model than the one that was compared with"
+    else:
+        return
+    raise NotComparedError(
+        f"{problem}; nothing was pushed. Run the pipeline again: it compares with the served model, and takes all that "
+        "did not change from the cache"
+    )
 
 
 def absolute(folder: str) -> str:
@@ -128,7 +136,7 @@ def _name(version: str) -> str:
 
 
 def _is_copy(version: str, candidate: str) -> bool:
-    return all(_content(f"{version}/{name}") == _content(f"{candidate}/{name}") for name in _IDENTITY)
+    return all(_content(f"{version}/{name}") == _content(f"{candidate}/{name}") for name in IDENTITY)
 
 
 def _content(path: str) -> bytes | None:

@@ -21,7 +21,7 @@ from ...exported.signatures import check_evaluation
 from ...exported.token_identity import check_same_normalization, check_same_tokens, same_tokens
 from ...progress import report
 from ..artifacts import Artifacts
-from ..baseline.served import SERVED_DESTINATION_KEY, SERVED_MODEL_KEY
+from ..baseline.served import SERVED_DESTINATION_KEY, SERVED_DIGEST_KEY, SERVED_MODEL_KEY
 from ..examples import read_records, split_files
 from ..in_process import stays_in_process
 from ..lineage import record_scores
@@ -95,7 +95,7 @@ class Executor(tfx_executor.Executor):
         _bless(blessing, verdict, model, baselines)
         for baseline in input_dict.get(specs.BASELINE_MODEL_KEY, []):
             # The Pusher checks that this one is still served; TFX's own resolvers do not say which one is.
-            for key in (SERVED_MODEL_KEY, SERVED_DESTINATION_KEY):
+            for key in (SERVED_MODEL_KEY, SERVED_DIGEST_KEY, SERVED_DESTINATION_KEY):
                 if baseline.has_custom_property(key):
                     blessing.set_string_custom_property(key, baseline.get_string_custom_property(key))
 

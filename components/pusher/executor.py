@@ -25,7 +25,14 @@ from ...exported.versions import complete_versions, is_version
 from ...progress import report
 from ...remote import is_remote
 from ..artifacts import Artifacts
-from ..baseline.served import SERVED_DESTINATION_KEY, SERVED_MODEL_KEY, check_compared, same_folder, served_model
+from ..baseline.served import (
+    SERVED_DESTINATION_KEY,
+    SERVED_DIGEST_KEY,
+    SERVED_MODEL_KEY,
+    check_compared,
+    same_folder,
+    served_model,
+)
 from ..lineage import copy_scores
 from .options import PusherOptions
 
@@ -94,7 +101,8 @@ class Executor(executor.Executor):
             compared_in = blessing.get_string_custom_property(SERVED_DESTINATION_KEY)
             # Older blessings do not name the folder.
             if not compared_in or same_folder(destination, compared_in):
-                check_compared(destination, model, blessing.get_string_custom_property(SERVED_MODEL_KEY))
+                compared, digest = map(blessing.get_string_custom_property, (SERVED_MODEL_KEY, SERVED_DIGEST_KEY))
+                check_compared(destination, model, compared, digest=digest)
             elif served := served_model(destination, model):
                 _log.warning(
                     "%s, which is served now, was not compared with the model: Baseline's push_destination is %s",

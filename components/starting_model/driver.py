@@ -6,8 +6,9 @@ from typing import Any
 
 from tfx.types import standard_component_specs as specs
 
+from ..model_copy import model_digest
 from ..served_driver import ServedDriver
-from .find import examples_digest, is_trained_on, model_digest, named_start, served_start
+from .find import examples_digest, is_trained_on, named_start, served_start
 from .properties import EXAMPLES_DIGEST, MODEL_DIGEST, SAME_INPUT, STARTING_MODEL
 
 MODEL_PATH = "model_path"

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import tensorflow as tf
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
-from ...exported.damage import damage
 from ...progress import report
 from ..artifacts import Artifacts
+from ..model_copy import copy_model
 from .driver import find_start
-from .find import model_digest
 from .properties import EXAMPLES_DIGEST, MODEL_DIGEST, SAME_INPUT, STARTING_MODEL
-
-
-class ChangedModelError(RuntimeError):
-    """The model to start from is no longer the one that was looked up."""
 
 
 class Executor(base_executor.BaseExecutor):
@@ -53,15 +47,6 @@ class Executor(base_executor.BaseExecutor):
             base_model.set_string_custom_property(name, start.get(name) or "")
         model = start[STARTING_MODEL]
         if model:
-            copy = path_utils.serving_model_dir(base_model.uri)
-            # Removed by a push, which keeps the newest versions only: the digests differ then.
-            with contextlib.suppress(FileNotFoundError, tf.errors.NotFoundError):
-                io_utils.copy_dir(model, copy)
-            # The cache, and the name of a training's backup, hold for the model that was looked up.
-            if model_digest(copy) != start[MODEL_DIGEST] or damage(copy) is not None:
-                raise ChangedModelError(
-                    f"{model}: was removed or changed while it was copied; run the pipeline again, which looks for an "
-                    "earlier model again"
-                )
+            copy_model(model, path_utils.serving_model_dir(base_model.uri), start[MODEL_DIGEST])
         # A training may start from it, or a DriftValidator may only compare with its text.
         report(f"the earlier model is {model}" if model else "no model of other text is served")

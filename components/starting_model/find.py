@@ -6,7 +6,6 @@ import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 
-import tensorflow as tf
 from tfx import types
 from tfx.components.example_gen import utils as example_gen_utils
 
@@ -15,7 +14,6 @@ from ...exported.damage import damage
 from ...exported.exported_model import newest_version
 from ...exported.training_origin import read_training_origin
 from ...exported.versions import complete_versions
-from ...transform.vocabulary import VOCABULARY_NAME
 from ..baseline.served import DamagedVersionsError
 from ..text_example_gen.content import CONTENT_DIGEST, TEXT_FIELD, input_name
 
@@ -123,15 +121,3 @@ def named_start(path: str) -> str:
     if problem is not None:
         raise SettingError(f"{{model_path}}={escape(path)}: {escape(problem)}; name a model that is whole")
     return version
-
-
-def model_digest(path: str) -> str:
-    """Returns 16 hexadecimal digits that change with the weights or the words of a model; "" for the path ""."""
-    if not path:
-        return ""
-    digest = hashlib.sha256()
-    for name in ("variables/variables.index", f"assets/{VOCABULARY_NAME}"):
-        if tf.io.gfile.exists(f"{path}/{name}"):
-            with tf.io.gfile.GFile(f"{path}/{name}", "rb") as file:
-                digest.update(hashlib.sha256(file.read()).digest())
-    return digest.hexdigest()[:16]

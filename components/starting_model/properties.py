@@ -6,7 +6,7 @@ from __future__ import annotations
 STARTING_MODEL = "starting_model"
 # "yes" if that model was trained on the input of the run, since those before it are gone; otherwise empty. Of both.
 SAME_INPUT = "same_input"
-# The digest of its weights and words, so that another model under the same path is another cache key.
+# The digest of the model, see `model_copy.model_digest`, so that another one under the same path is another cache key.
 MODEL_DIGEST = "model_digest"
 # The digest of the input of the run, which the Trainer stores in the new model.
 EXAMPLES_DIGEST = "examples_digest"

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ...components.baseline.served import SERVED_MODEL_KEY, NotComparedError, check_compared
+from ...components.baseline.served import SERVED_DIGEST_KEY, SERVED_MODEL_KEY, NotComparedError, check_compared
 from ...components.pusher.pushed_model import pushed_folder
 from ...exported import versions
 from ...exported.damage import UnreadableError, damage, is_complete
@@ -82,12 +82,13 @@ def _push(output: Path, config: PipelineConfig, summary: dict[str, Any], records
     if baseline is None:
         raise ConfigurationError(f"{output}: its newest run, {run_id}, compared its model with none; {_RUN}")
     compared = baseline.custom_properties[SERVED_MODEL_KEY].string_value
+    digest = baseline.custom_properties[SERVED_DIGEST_KEY].string_value
 
     def copy(folder: Path) -> None:
         shutil.copytree(pushed.uri, folder, dirs_exist_ok=True)
 
     def check() -> None:
-        check_compared(str(serving), pushed.uri, compared, Path(before).name)
+        check_compared(str(serving), pushed.uri, compared, Path(before).name, digest)
 
     try:
         version = versions.push(serving, copy, config.pusher.keep_versions, check)

@@ -63,7 +63,8 @@ class Evaluation:
         inputs: dict[str, Any] = {"examples": [examples], "model": [model_artifact(saved_model, folder / "candidate")]}
         if baseline:
             inputs["baseline_model"] = [model_artifact(baseline, folder / "baseline")]
-            served = {"served_model": "" if empty_baseline else "/serving/7", "served_destination": "/serving"}
+            version, digest = ("", "") if empty_baseline else ("/serving/7", "0123")
+            served = {"served_model": version, "served_digest": digest, "served_destination": "/serving"}
             for key, value in served.items():
                 inputs["baseline_model"][0].set_string_custom_property(key, value)
         if empty_baseline:

@@ -18,6 +18,8 @@ from tfx_lm.components.baseline.served import (
     same_folder,
     served_model,
 )
+from tfx_lm.components.model_copy import ChangedModelError, model_digest
+from tfx_lm.exported.damage import write_sums
 
 pytestmark = pytest.mark.slow
 
@@ -84,6 +86,14 @@ def test_a_candidate_must_have_been_compared_with_what_is_served(push, models, s
         check_compared(str(destination), models[candidate], folder)
 
 
+def test_another_model_in_the_folder_of_the_compared_one_was_not_compared(push, models):
+    destination = push("B")
+    compared = str(destination / "1")
+    check_compared(str(destination), models["A"], compared, digest=model_digest(models["B"]))
+    with pytest.raises(NotComparedError, match=rf"^{compared} holds another model than the one that was .* Run the"):
+        check_compared(str(destination), models["A"], compared, digest=model_digest(models["C"]))
+
+
 @pytest.mark.parametrize(
     ("first", "second", "same"),
     [("gs://bucket/a", "gs://bucket/a/", True), ("gs://bucket/a", "gs://bucket/b", False),
@@ -145,9 +155,30 @@ def run_driver(inputs, properties):
 def test_the_served_model_is_part_of_the_caches_key(push, models, tmp_path):
     inputs = candidate_in(tmp_path, models["B"])
     properties = {"push_destination": str(tmp_path / "serving"), "code_digest": "0123"}
-    assert run_driver(inputs, properties) == {**properties, "served_model": ""}
+    assert run_driver(inputs, properties) == {**properties, "served_model": "", "served_digest": ""}
     push("AB")
-    assert run_driver(inputs, properties) == {**properties, "served_model": str(tmp_path / "serving" / "1")}
+    served = {"served_model": str(tmp_path / "serving" / "1"), "served_digest": model_digest(models["A"])}
+    assert run_driver(inputs, properties) == {**properties, **served}
+
+
+@pytest.mark.parametrize("with_sums", [False, True])
+def test_another_model_under_the_same_path_is_another_key_of_the_cache(push, models, tmp_path, with_sums):
+    inputs = candidate_in(tmp_path, models["A"])
+    version = push("B") / "1"
+
+    def key(name: str) -> dict[str, str]:
+        shutil.rmtree(version)
+        shutil.copytree(models[name], version)
+        if with_sums:
+            write_sums(str(version))
+        return run_driver(inputs, {"push_destination": str(tmp_path / "serving")})
+
+    before = key("B")
+    after = key("C")
+    assert after["served_model"] == before["served_model"] == str(version)
+    assert after["served_digest"] != before["served_digest"]
+    # It was restored.
+    assert key("B") == before
 
 
 def test_a_notebook_sees_that_another_model_is_served(push, models, tmp_path):
@@ -184,6 +215,22 @@ def test_the_artifact_is_a_copy_with_or_without_the_driver(push, models, tmp_pat
     copy = tmp_path / "baseline" / "Format-Serving"
     assert (copy / "saved_model.pb").read_bytes() == (Path(models["A"]) / "saved_model.pb").read_bytes()
     assert outputs["baseline"][0].get_string_custom_property("served_model") == str(tmp_path / "serving" / "1")
+    assert outputs["baseline"][0].get_string_custom_property("served_digest") == model_digest(models["A"])
+
+
+@pytest.mark.parametrize("change", ["removed", "replaced", "cut off"])
+def test_a_served_model_that_is_no_longer_the_one_that_was_looked_up(push, models, tmp_path, change):
+    inputs = candidate_in(tmp_path, models["A"])
+    version = push("B") / "1"
+    found = run_driver(inputs, {"push_destination": str(tmp_path / "serving")})
+    if change == "cut off":
+        truncate(version)
+    else:
+        shutil.rmtree(version)
+    if change == "replaced":
+        shutil.copytree(models["C"], version)
+    with pytest.raises(ChangedModelError, match=r"serving/1: was removed or changed while it was copied; run the"):
+        Executor().Do(inputs, output_in(tmp_path), found)
 
 
 def test_without_a_served_model_the_folder_is_empty(models, tmp_path, monkeypatch):

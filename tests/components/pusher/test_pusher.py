@@ -11,6 +11,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import channel, standard_artifacts
 from tfx.utils import proto_utils
 from tfx_lm.components.baseline.served import NotComparedError
+from tfx_lm.components.model_copy import model_digest
 from tfx_lm.components.pusher.component import AtomicPusher
 from tfx_lm.components.pusher.executor import Executor
 from tfx_lm.exported import versions
@@ -34,7 +35,7 @@ def model(tmp_path):
     return artifact
 
 
-def push(folder, model, blessed=1, keep=None, serving=None, compared=None, compared_in=None):
+def push(folder, model, blessed=1, keep=None, serving=None, compared=None, compared_in=None, digest=""):
     serving = serving or destination(folder)
     # A test may have changed its files.
     write_sums(f"{model.uri}/Format-Serving")
@@ -46,6 +47,7 @@ def push(folder, model, blessed=1, keep=None, serving=None, compared=None, compa
     blessing.set_int_custom_property("tokens", 900)
     if compared is not None:
         blessing.set_string_custom_property("served_model", compared)
+        blessing.set_string_custom_property("served_digest", digest)
         blessing.set_string_custom_property("served_destination", str(compared_in or serving.filesystem.base_directory))
     pushed = standard_artifacts.PushedModel()
     pushed.uri = str(folder / "pushed")
@@ -122,6 +124,17 @@ def other_version(serving, name):
 def test_a_model_is_pushed_beside_the_one_that_it_was_compared_with(model, tmp_path):
     assert push(tmp_path, model, compared=other_version(tmp_path / "serving", "5")).get_int_custom_property("pushed")
     assert versions.list_versions(tmp_path / "serving")[0] == 5
+
+
+def test_a_model_that_was_compared_with_another_one_under_the_same_number_is_not_pushed(model, tmp_path):
+    compared = other_version(tmp_path / "serving", "5")
+    digest = model_digest(compared)
+    (tmp_path / "serving" / "5" / "saved_model.pb").write_text("restored from another place")
+    write_sums(compared)
+    with pytest.raises(NotComparedError, match=r"^\S+/serving/5 holds another model than the one that was compared"):
+        push(tmp_path, model, compared=compared, digest=digest)
+    other_version(tmp_path / "serving", "5")
+    assert push(tmp_path, model, compared=compared, digest=digest).get_int_custom_property("pushed") == 1
 
 
 @pytest.mark.parametrize("compared", ["", "5", "9"])

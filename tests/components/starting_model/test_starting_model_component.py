@@ -8,9 +8,10 @@ from tfx.orchestration.portable import data_types
 from tfx.types import Channel, channel_utils, standard_artifacts
 from tfx_lm import progress
 from tfx_lm.components.baseline.served import DamagedVersionsError
+from tfx_lm.components.model_copy import ChangedModelError
 from tfx_lm.components.starting_model.component import StartingModel
 from tfx_lm.components.starting_model.driver import Driver, find_start
-from tfx_lm.components.starting_model.executor import ChangedModelError, Executor
+from tfx_lm.components.starting_model.executor import Executor
 from tfx_lm.components.starting_model.find import examples_digest, input_digest, named_start, served_start
 from tfx_lm.errors import SettingError
 from tfx_lm.exported.damage import write_sums

@@ -88,6 +88,14 @@ def test_a_version_that_was_rolled_back_is_pushed_again_beside_the_one_it_was_co
     assert int(version.name) > 7
 
 
+def test_the_served_model_must_be_the_compared_one_also_under_the_same_number(output):
+    save(output / "serving" / "5", "older")
+    records = Records(output, str(output / "serving" / "5"))
+    records.baseline.custom_properties["served_digest"].string_value = "0123"
+    with pytest.raises(ConfigurationError, match=r"newest run, r: \S+/5 holds another model than the one that was"):
+        push(output, records)
+
+
 def test_another_served_model_must_be_compared_first(output):
     save(output / "serving" / "9", "never compared")
     with pytest.raises(
