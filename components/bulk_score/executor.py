@@ -22,6 +22,7 @@ from ...exported.keep import Keep
 from ...exported.signatures import SCORE, check_signature
 from ...progress import report
 from ..artifacts import Artifacts
+from ..empty_folder import empty_folders
 from ..example_blocks import read_blocks, write_blocks
 from ..examples import split_files, split_names
 from ..merge_additive import MergeAdditive
@@ -63,6 +64,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         splits = split_names(examples) if splits is None else splits
         files = {split: split_files(examples, [split]) for split in splits}
 
+        empty_folders(output_dict)
         scored = artifact_utils.get_single_instance(output_dict[SCORED_EXAMPLES_KEY])
         scored.split_names = artifact_utils.encode_split_names(list(splits))
         report(f"scoring {', '.join(splits)}")

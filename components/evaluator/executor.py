@@ -22,6 +22,7 @@ from ...exported.token_identity import check_same_normalization, check_same_toke
 from ...progress import report
 from ..artifacts import Artifacts
 from ..baseline.served import SERVED_DESTINATION_KEY, SERVED_DIGEST_KEY, SERVED_MODEL_KEY
+from ..empty_folder import empty_folders
 from ..examples import read_records, split_files
 from ..in_process import stays_in_process
 from ..lineage import record_scores
@@ -72,6 +73,7 @@ class Executor(tfx_executor.Executor):
         if not stays_in_process(arguments, without_runner=True):
             # Workers elsewhere load them for themselves.
             models = {}
+        empty_folders(output_dict)
         with loaded_models.at_hand(models):
             super().Do(
                 {

@@ -23,6 +23,7 @@ from ...text_files.documents import check_documents
 from ...text_files.errors import InputError
 from ...text_files.file_types import file_type
 from ..artifacts import Artifacts
+from ..empty_folder import empty_folder
 from ..example_blocks import write_blocks
 from ..merge_additive import MergeAdditive
 from .content import CONTENT_DIGEST, TEXT_FIELD, content_digest, other_field, stamps
@@ -85,14 +86,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples.split_names = artifact_utils.encode_split_names(list(names))
         report(f"reading {len(files):,} files")
         before = stamps(files)
-        # A task that is tried again may find what was written before. (TFX's launcher, if it runs, has emptied it.)
-        _remove_output(examples)
+        empty_folder(examples.uri)
         try:
             self._write(files, names, hash_split, options, base, examples)
             counts = _read_counts(examples)
             _check(counts, names, options)
         except BaseException:
-            _remove_output(examples)
+            # So that nobody takes a refused corpus for a whole one.
+            empty_folder(examples.uri)
             raise
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")
@@ -173,13 +174,3 @@ def _note_spans(examples: types.Artifact, exec_properties: dict[str, Any]) -> No
     for name in (utils.SPAN_PROPERTY_NAME, utils.VERSION_PROPERTY_NAME):
         if newest[name] is not None:
             examples.set_int_custom_property(name, newest[name])
-
-
-def _remove_output(examples: types.Artifact) -> None:
-    """Empties the artifact's folder, so that nobody takes a refused corpus for a whole one."""
-    for name in fileio.listdir(examples.uri) if fileio.exists(examples.uri) else ():
-        path = posixpath.join(examples.uri, name)
-        if fileio.isdir(path):
-            fileio.rmtree(path)
-        else:
-            fileio.remove(path)

@@ -10,6 +10,7 @@ from tfx.utils import json_utils
 
 from ...transform.options import TextOptions
 from ..artifacts import Artifacts
+from ..empty_folder import empty_folders
 from ..model_path import holds_model, model_path
 from ..starting_model.find import examples_digest
 from ..starting_model.properties import EXAMPLES_DIGEST, STARTING_MODEL
@@ -53,4 +54,5 @@ class Executor(executor.Executor):
                     for examples in output_dict[specs.TRANSFORMED_EXAMPLES_KEY]:
                         examples.set_string_custom_property(name, base_model[0].get_string_custom_property(name))
             input_dict = {key: value for key, value in input_dict.items() if key != specs.BASE_MODEL_KEY}
+        empty_folders(output_dict)
         _do(self, input_dict, output_dict, exec_properties)

@@ -59,7 +59,12 @@ class BulkScoring:
 
 
 def test_each_example_gets_the_scores_of_tfx_lm_score(bigram_model, tmp_path):
+    # What a first try of the task has left.
+    left = tmp_path / "scored" / "Split-eval" / "data_tfrecord-00001-of-00002.gz"
+    left.parent.mkdir(parents=True)
+    left.touch()
     run = BulkScoring(tmp_path, bigram_model)
+    assert not left.exists()
     model = scoring.load_model(bigram_model)
     for split, lines in TEXTS.items():
         expected = [line.as_json() for line in scoring.score_lines(model, lines)]

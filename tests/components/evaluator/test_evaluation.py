@@ -160,6 +160,9 @@ def test_a_model_above_the_bound_is_refused(tmp_path, uniform_model):
     """Also by examples without compression, and beside a baseline without files, which is none."""
     (tmp_path / "nothing").mkdir()
     nothing = {"baseline": tmp_path / "nothing", "empty_baseline": True}
+    # What a first try of the task has left; Evaluation looks at all files of the blessing.
+    (tmp_path / "blessing").mkdir()
+    (tmp_path / "blessing" / "BLESSED").touch()
     run = Evaluation(tmp_path, uniform_model, **nothing, compressed=False, max_perplexity=15.0)
     assert run.baseline is None
     assert run.gate["reasons"][-1] == gate.NO_BASELINE

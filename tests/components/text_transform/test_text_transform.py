@@ -194,6 +194,20 @@ def test_the_executor_passes_the_models_file_and_the_digest_of_the_input(monkeyp
     assert not other.has_custom_property("starting_model")
 
 
+def test_a_second_try_of_the_task_begins_with_empty_folders(monkeypatch, tmp_path):
+    """As on Kubeflow, where no launcher empties them: what lies beside the new files would be trained on."""
+    transformed = standard_artifacts.Examples()
+    transformed.uri = str(tmp_path)
+    left = tmp_path / "Split-train" / "transformed_examples-00001-of-00002.gz"
+    left.parent.mkdir()
+    left.touch()
+    seen = []
+    monkeypatch.setattr(text_transform_executor, "_do", lambda *arguments: seen.append(list(tmp_path.iterdir())))
+    properties = {"custom_config": json.dumps(custom_config(made()))}
+    text_transform_executor.Executor().Do({"examples": []}, {"transformed_examples": [transformed]}, properties)
+    assert seen == [[]]
+
+
 def test_the_digest_of_the_input_needs_no_model(monkeypatch):
     examples, transformed = standard_artifacts.Examples(), standard_artifacts.Examples()
     examples.set_string_custom_property("input_fingerprint", "X")
