@@ -19,7 +19,7 @@ from shared.corpus import read_lines
 from shared.held_out import epochs_in, sample, split_lines, train, transform, write_ids
 from shared.options import TEXT_FILE, output_option
 from shared.report import Report, describe_machine, figures_table
-from shared.tried_models import LayerNorm, Residual, WordDropout
+from shared.tried_models import LayerNorm, WordDropout
 from tfx_lm.components.trainer import untrained_model
 from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.model.options import TrainerOptions
@@ -53,7 +53,7 @@ VARIANTS: dict[str, Variant] = {
     "1,024, cosine": Variant({**SMALL, **COSINE}),
     "512 a batch": Variant({"batch_tokens": 512}),
     "word dropout": Variant({}, WordDropout),
-    "residual": Variant({}, Residual),
+    "residual": Variant({"residual": True}),
     "layer norm": Variant({}, LayerNorm),
 }
 TEXT_OPTIONS = {"tokenizer": "whitespace", "lowercase": False, "max_length": 64}

@@ -33,14 +33,15 @@ OURS, PEER = "ours", "word_language_model"
 # With batches of half the usual size: such a short training learns more from more steps.
 DATA_OPTIONS = {
     "documents": "file",
-    "context_tokens": 64,
+    "context_tokens": 48,
     "tokenizer": "whitespace",
     "lowercase": False,
     "max_length": 128,
 }
 TRAINER = {
     "batch_tokens": 1024,
-    "epochs": 3,
+    "epochs": 2,
+    "residual": True,
     "dropout": 0.1,
     "learning_rate": 0.003,
     "schedule": "cosine",

@@ -16,7 +16,7 @@ FILE = "assets.extra/tfx_lm_training.json"
 
 @dataclasses.dataclass(frozen=True)
 class TrainingOrigin:
-    """What a model was trained on, and the layout of its output.
+    """What a model was trained on, and what of its layout its variables do not tell.
 
     Attributes:
         adaptive_cutoffs: The first id of each cluster of an adaptive output; empty for a full one, None if the model
@@ -24,12 +24,15 @@ class TrainingOrigin:
         examples: Digest of the input that it was trained on; empty if it is not known.
         text: Statistics of the lines that it was trained on; None if they are not known.
         from_model: Whether its weights or its vocabulary came from another model.
+        residual: Whether the input of each LSTM layer is added to its output. None means no: models did not say it
+            before there was the option.
     """
 
     adaptive_cutoffs: tuple[int, ...] | None = None
     examples: str = ""
     text: TextStatistics | None = None
     from_model: bool = False
+    residual: bool | None = None
 
 
 def write_training_origin(path: str, origin: TrainingOrigin) -> None:
@@ -39,7 +42,7 @@ def write_training_origin(path: str, origin: TrainingOrigin) -> None:
         path: The folder that holds `saved_model.pb`.
         origin: The origin.
     """
-    if not origin.adaptive_cutoffs and not origin.examples and origin.text is None:
+    if not (origin.adaptive_cutoffs or origin.examples or origin.residual) and origin.text is None:
         return
     tf.io.gfile.makedirs(f"{path}/{FILE.rpartition('/')[0]}")
     with tf.io.gfile.GFile(f"{path}/{FILE}", "w") as file:
@@ -68,6 +71,7 @@ def read_training_origin(path: str) -> TrainingOrigin:
             text=_text(content),
             # The first models that started from others do not say it.
             from_model=bool(content.get("from_model", False)),
+            residual=None if content.get("residual") is None else bool(content["residual"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}/{FILE}: is damaged; push the model again") from error

@@ -53,6 +53,7 @@ def export_model(
     tf.saved_model.save(module, directory, signatures=signatures.functions())
     stabilize_names(directory)
     write_token_identity(directory, transform_config, transform.vocabulary_path)
-    origin = TrainingOrigin(served.architecture["adaptive_cutoffs"], examples, text, from_model)
+    cutoffs = served.architecture["adaptive_cutoffs"]
+    origin = TrainingOrigin(cutoffs, examples, text, from_model, served.residual)
     write_training_origin(directory, origin)
     write_sums(directory)

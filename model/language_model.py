@@ -19,6 +19,12 @@ _DEFAULTS = TrainerOptions()
 class LanguageModel(keras.Model):
     """Embedding → dropout → (LSTM → dropout) for each layer → projection to the vocabulary.
 
+    **Residual connections.** With `residual`, what enters an LSTM layer is added to what leaves it (He et al. 2015,
+    https://arxiv.org/abs/1512.03385; for stacked LSTM layers Wu et al. 2016, https://arxiv.org/abs/1609.08144), if both
+    have the same width: of the first layer, only if `embedding_units` is `units`. The worked example: if a layer of 2
+    units returns `[0.5, -0.25]` at a step whose input is `[1, 2]`, then `[1.5, 1.75]` goes on. In training, both are
+    what dropout has left.
+
     **Masking.** The model takes no mask. It is causal and its input is padded on the right, so that padding
     cannot reach a real step; only the loss leaves the padded steps out. An LSTM without a mask, with its
     default activations and a bias, without recurrent dropout and not unrolled, runs as one cuDNN kernel on
@@ -40,6 +46,7 @@ class LanguageModel(keras.Model):
             only.
         variational_dropout: Whether all steps of a sentence drop the same units (Gal and Ghahramani 2016,
             https://arxiv.org/abs/1512.05287, for the connections between layers).
+        residual: Whether the input of each LSTM layer is added to its output, if both have the same width.
         tied_embedding: Whether embedding and output projection share their weights.
         adaptive_cutoffs: The ids at which the clusters of an adaptive softmax begin; empty for a softmax over the
             whole vocabulary.
@@ -70,6 +77,7 @@ class LanguageModel(keras.Model):
         layers: int = _DEFAULTS.layers,
         dropout: float = _DEFAULTS.dropout,
         variational_dropout: bool = _DEFAULTS.variational_dropout,
+        residual: bool = _DEFAULTS.residual,
         tied_embedding: bool = _DEFAULTS.tied_embedding,
         adaptive_cutoffs: tuple[int, ...] = (),
         use_cudnn: bool | str = "auto",
@@ -87,12 +95,16 @@ class LanguageModel(keras.Model):
             "embedding_units": embedding_units,
             "units": units,
             "layers": layers,
+            "residual": residual,
             "tied_embedding": tied_embedding,
             "adaptive_cutoffs": adaptive_cutoffs,
         }
         self.vocabulary_size = vocabulary_size
         self.dropout = dropout
         self.variational_dropout = variational_dropout
+        self.residual = residual
+        # By layer. Not by the shapes of its tensors, which a graph need not know.
+        self.joins = [residual and width == units for width in [embedding_units] + [units] * (layers - 1)]
         self.tied_embedding = tied_embedding
         policy = self.dtype_policy
         # A tied matrix is also the output projection, whose logits should start near 0 for any width.
@@ -165,8 +177,8 @@ class LanguageModel(keras.Model):
     def hidden_of(self, embedded: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         """The states before the projection, from the embedded inputs [batch, time, embedding_units]; see `hidden`."""
         states = self._drop(embedded, seed, 0)
-        for index, layer in enumerate(self.recurrent, start=1):
-            states = self._drop(layer(states), seed, index)
+        for index, layer in enumerate(self.recurrent):
+            states = self._joined(index, states, self._drop(layer(states), seed, index + 1))
         return states if self.adapter is None else self.adapter(states)
 
     @property
@@ -188,16 +200,18 @@ class LanguageModel(keras.Model):
         Returns:
             [batch, width], the width that `softmax` takes, and the new [batch, layers, 2, units].
         """
+        embedded = tf.transpose(self.embedding(inputs), [1, 0, 2])
 
-        def advance(states: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+        def advance(before: tuple[tf.Tensor, tf.Tensor], entering: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             advanced = []
             for index, layer in enumerate(self.recurrent):
-                output, (_, cell) = layer.cell(output, [states[:, index, 0], states[:, index, 1]])
+                output, (_, cell) = layer.cell(entering, [before[1][:, index, 0], before[1][:, index, 1]])
                 advanced.append(tf.stack([output, cell], axis=1))
-            return tf.ensure_shape(tf.stack(advanced, axis=1), states.shape)
+                entering = self._joined(index, entering, output)
+            return tf.ensure_shape(entering, before[0].shape), tf.ensure_shape(tf.stack(advanced, axis=1), states.shape)
 
-        states = tf.foldl(advance, tf.transpose(self.embedding(inputs), [1, 0, 2]), states)
-        last = states[:, -1, 0]
+        nothing = tf.zeros([tf.shape(states)[0], self.architecture["units"]], embedded.dtype)
+        last, states = tf.foldl(advance, embedded, (nothing, states))
         return (last if self.adapter is None else self.adapter(last)), states
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -228,6 +242,10 @@ class LanguageModel(keras.Model):
         for mine, other in zip(self.weights, copy.weights, strict=True):
             other.assign(tf.cast(mine.value, tf.float32))
         return copy
+
+    def _joined(self, index: int, entering: tf.Tensor, leaving: tf.Tensor) -> tf.Tensor:
+        """Returns what goes on from an LSTM layer: its output, with its input added by a residual connection."""
+        return entering + leaving if self.joins[index] else leaving
 
     def _drop(self, states: tf.Tensor, seed: tf.Tensor | None, site: int) -> tf.Tensor:
         if seed is None or self.dropout == 0.0:

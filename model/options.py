@@ -33,6 +33,8 @@ class TrainerOptions(Settings):
     dropout: Number = Field(0.2, ge=0.0, lt=1.0)
     # Whether all steps of a sentence drop the same activations.
     variational_dropout: bool = Field(False, strict=True)
+    # Whether the input of each layer is added to its output; of the first one only if embedding_units is units.
+    residual: bool = Field(False, strict=True)
     # Whether the output layer uses the embedding's weights.
     tied_embedding: bool = Field(True, strict=True)
     # full: a softmax over the whole vocabulary; adaptive: over frequent words and clusters of rarer ones (faster).
@@ -102,10 +104,8 @@ class TrainerOptions(Settings):
     def identity(self) -> dict[str, Any]:
         """Returns the options that decide what is trained, JSON types: all but how many workers do it."""
         options = self.model_dump(mode="json", exclude={"workers", "worker_timeout_seconds"})
-        # So that a training that was begun before there was this option goes on.
-        if not options["ema_momentum"]:
-            del options["ema_momentum"]
-        return options
+        # So that a training that was begun before there were these options goes on.
+        return {name: value for name, value in options.items() if value or name not in ("ema_momentum", "residual")}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TrainerOptions:

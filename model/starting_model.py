@@ -64,13 +64,15 @@ class StartingModel:
             raise self._unusable(f"has {self._shapes[_EMBEDDING][0]} rows of weights for {len(self.words)} words")
 
     def digest(self) -> str:
-        """Returns 16 hexadecimal digits that change with the weights, the words or the layout of the output."""
+        """Returns 16 hexadecimal digits that change with the weights, the words or the layout."""
         digest = hashlib.sha256()
         # The index of the variables has a checksum of each.
         for name in ("variables/variables.index", f"assets/{VOCABULARY_NAME}"):
             with tf.io.gfile.GFile(f"{self.path}/{name}", "rb") as file:
                 digest.update(hashlib.sha256(file.read()).digest())
         digest.update(repr(self._origin.adaptive_cutoffs).encode())
+        if self._origin.residual:
+            digest.update(b"residual")
         return digest.hexdigest()[:16]
 
     def check(self, options: TrainerOptions, tokenizer: str, lowercase: bool, normalization: str) -> None:
@@ -94,6 +96,7 @@ class StartingModel:
             "layers": layers,
             "units": self._shapes["lstm_0/lstm_cell/kernel"][1] // 4,
             "embedding_units": width,
+            "residual": bool(self._origin.residual),
             "tied_embedding": kernel not in self._shapes,
             "output": "adaptive" if _CLUSTERS in self._shapes else "full",
         }

@@ -21,17 +21,6 @@ class WordDropout(TrainableLanguageModel):
         return super().hidden_of(embedded, seed)
 
 
-class Residual(TrainableLanguageModel):
-    """Adds the input of each LSTM layer to its output."""
-
-    def hidden_of(self, embedded: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
-        """The states before the projection; see `LanguageModel`."""
-        states = self._drop(embedded, seed, 0)
-        for index, layer in enumerate(self.recurrent, start=1):
-            states += self._drop(layer(states), seed, index)
-        return states
-
-
 class LayerNorm(TrainableLanguageModel):
     """Normalises the output of each LSTM layer over its units, without a gain and a bias."""
 

@@ -13,7 +13,7 @@ MANY_POSITIONS = 2.5
 
 
 def training_warnings(model_run_uri: str) -> list[SettingError]:
-    """Warns of skipped steps, and of a text with contexts whose lines are not trained in stretches.
+    """Warns of skipped steps, of options without an effect, and of contexts whose lines are not trained in stretches.
 
     Args:
         model_run_uri: Folder of the `model_run` artifact. Without a `training.json`, as TFX's own Trainer leaves it,
@@ -22,7 +22,7 @@ def training_warnings(model_run_uri: str) -> list[SettingError]:
     training = read_training_record(model_run_uri)
     if training is None:
         return []
-    return [*_skipped_steps(training), *_lines_apart(training["train"])]
+    return [*_skipped_steps(training), *_no_residual(training.get("options", {})), *_lines_apart(training["train"])]
 
 
 def _skipped_steps(training: Mapping[str, Any]) -> list[SettingError]:
@@ -34,6 +34,18 @@ def _skipped_steps(training: Mapping[str, Any]) -> list[SettingError]:
         SettingError(
             f"{skipped} of the {steps} training steps were skipped ({{on_nonfinite}}=skip), since their loss or "
             "gradient was not finite; lower {learning_rate} or {clip_norm}"
+        )
+    ]
+
+
+def _no_residual(options: Mapping[str, Any]) -> list[SettingError]:
+    # Earlier versions do not have it. With more layers, all but the first have inputs of their own width.
+    if not options.get("residual") or options["layers"] > 1 or options["embedding_units"] == options["units"]:
+        return []
+    return [
+        SettingError(
+            f"{{residual}}=true added nothing, as the only layer reads {{embedding_units}}="
+            f"{options['embedding_units']} and returns {{units}}={options['units']}; set both to one number"
         )
     ]
 

@@ -47,12 +47,6 @@ def model_of(kind):
     )
 
 
-def test_a_residual_layer_adds_its_input(tried):
-    model = model_of(tried.Residual)
-    first = EMBEDDED + model.recurrent[0](EMBEDDED)
-    np.testing.assert_allclose(model.hidden_of(EMBEDDED, SEED), first + model.recurrent[1](first), rtol=1e-5)
-
-
 def test_a_normalised_layer_has_mean_0_and_variance_1(tried):
     model = model_of(tried.LayerNorm)
     expected = EMBEDDED

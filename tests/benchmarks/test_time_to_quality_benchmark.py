@@ -37,7 +37,7 @@ def test_the_configuration_is_one_of_ours(time_to_quality, text, tmp_path):
     (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(config))
     loaded = load_config(tmp_path / "pipeline.yaml", ["output=out"])
     assert loaded.vocabulary.size == len(set(text.read_text().split())) + len(RESERVED)
-    assert (loaded.data.documents, loaded.data.context_tokens) == ("file", 64)
+    assert (loaded.data.documents, loaded.data.context_tokens) == ("file", 48)
     assert (loaded.trainer.units, loaded.trainer.epochs, loaded.trainer.schedule) == (9, 3, "cosine")
 
 

@@ -24,8 +24,11 @@ def examples(lines):
     return [text_example(line) for line in lines]
 
 
-def numpy_projected(parameters, inputs):
-    """[time, width]: the states before the projection in numpy, from the exported variables, for one line of ids."""
+def numpy_projected(parameters, inputs, residual=False):
+    """[time, width]: the states before the projection in numpy, from the exported variables, for one line of ids.
+
+    The first layer, whose input has another width, has no residual connection.
+    """
 
     def sigmoid(x):
         return 1 / (1 + np.exp(-x))
@@ -42,7 +45,7 @@ def numpy_projected(parameters, inputs):
             c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
             h = sigmoid(o) * np.tanh(c)
             outputs.append(h)
-        states = np.array(outputs)
+        states = np.array(outputs) + (states if residual and layer == "lstm_1" else 0)
     return states @ parameters["adapter/kernel"]
 
 

@@ -19,8 +19,14 @@ def parameters(model):
 
 
 @pytest.fixture(scope="session")
-def adaptive(corpus, build_once):
-    """A model with an adaptive softmax, hardly trained; the last cutoff lies beyond the vocabulary."""
-    options = {"output": "adaptive", "adaptive_cutoffs": [8, 14, 1000], "epochs": 1}
-    folder = build_once("adaptive", lambda folder: run_fn(corpus.fn_args(folder, **options)))
-    return tf.saved_model.load(corpus.fn_args(folder).serving_model_dir)
+def adaptive_directory(corpus, build_once):
+    """A hardly trained model with residual connections and an adaptive softmax; the last cutoff is beyond the words."""
+    options = {"output": "adaptive", "adaptive_cutoffs": [8, 14, 1000], "residual": True, "epochs": 1}
+    folder = build_once("adaptive-residual", lambda folder: run_fn(corpus.fn_args(folder, **options)))
+    return corpus.fn_args(folder).serving_model_dir
+
+
+@pytest.fixture(scope="session")
+def adaptive(adaptive_directory):
+    """The same, loaded."""
+    return tf.saved_model.load(adaptive_directory)

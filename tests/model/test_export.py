@@ -17,6 +17,7 @@ from helpers.exported_answers import (
     numpy_projected,
 )
 from helpers.programs import program
+from tfx_lm.exported.training_origin import read_training_origin
 
 pytestmark = pytest.mark.slow
 
@@ -87,13 +88,18 @@ def test_transformed_examples_are_not_evaluated(model):
     assert sums["tokens"] == 4
 
 
-def test_with_an_adaptive_softmax_all_signatures_agree(adaptive, corpus):
+def test_the_exported_model_says_whether_it_has_residual_connections(adaptive_directory, trained):
+    assert read_training_origin(adaptive_directory).residual is True
+    assert read_training_origin(trained.serving_model_dir).residual is False
+
+
+def test_with_residual_connections_and_an_adaptive_softmax_all_signatures_agree(adaptive, corpus):
     parameters = {name: variable.numpy().astype(np.float64) for name, variable in adaptive.parameters.items()}
     assert parameters["cluster_kernel"].shape == (2, 12)
     scored = answers(adaptive, "score", text=LINES)
     for row in range(len(LINES)):
         ids = scored["ids"][row][scored["mask"][row] > 0]
-        states = numpy_projected(parameters, [2, *ids[:-1]])
+        states = numpy_projected(parameters, [2, *ids[:-1]], residual=True)
         logits = states @ parameters["embedding/embeddings"].T + parameters["output_bias"]
         clusters = states @ parameters["cluster_kernel"].T + parameters["cluster_bias"]
         head = numpy_log_softmax(np.concatenate([logits[:, :8], clusters], axis=1))

@@ -108,6 +108,40 @@ def test_variational_dropout_drops_the_same_units_at_all_steps(variational):
     assert not np.array_equal(dropped[0], dropped[1])
 
 
+def test_the_docstrings_residual_connection():
+    model = small_model(residual=True, embedding_units=2, units=2)
+    assert model._joined(0, tf.constant([[1.0, 2.0]]), tf.constant([[0.5, -0.25]])).numpy().tolist() == [[1.5, 1.75]]
+
+
+@pytest.mark.parametrize("embedding_units", [4, 8])
+def test_residual_connections_add_inputs_of_the_same_width(embedding_units):
+    model = small_model(residual=True, tied_embedding=False, embedding_units=embedding_units)
+    inputs = tf.constant([[2, 7, 9]])
+    embedded = model.embedding(inputs)
+    first = model.recurrent[0](embedded)
+    first = first + embedded if embedding_units == 8 else first
+    np.testing.assert_allclose(model.hidden(inputs), model.recurrent[1](first) + first, rtol=1e-5, atol=1e-6)
+    plain = small_model(tied_embedding=False, embedding_units=embedding_units)
+    assert [weight.shape for weight in plain.weights] == [weight.shape for weight in model.weights]
+
+
+@pytest.mark.parametrize("options", [{}, {"residual": True}, {"residual": True, "embedding_units": 8}])
+def test_steps_one_by_one_are_the_steps_at_once(options):
+    model = small_model(**options)
+    ids = tf.constant([[2, 7, 9, 4], [2, 5, 5, 6]])
+    # Graphs that do not know the shapes, as those of the exported model.
+    any_ids, any_states = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None, *model.state_shape], tf.float32)
+    hidden = tf.function(model.hidden, input_signature=[any_ids])(ids)
+    after = tf.function(model.hidden_after, input_signature=[any_ids, any_states])
+    states = tf.zeros([2, *model.state_shape])
+    for step in range(4):
+        last, states = after(ids[:, step : step + 1], states)
+        np.testing.assert_allclose(last, hidden[:, step], rtol=1e-5, atol=1e-6)
+    at_once, states_at_once = after(ids, tf.zeros([2, *model.state_shape]))
+    np.testing.assert_allclose(at_once, last, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(states_at_once, states, rtol=1e-5, atol=1e-6)
+
+
 def test_the_untrained_model_predicts_the_word_frequencies():
     model = small_model()
     counts = np.array([0, 2, 0, 30, 40, 20, 10, 5, 5, 4, 3, 1])
@@ -117,8 +151,9 @@ def test_the_untrained_model_predicts_the_word_frequencies():
     np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol=0.1)
 
 
-def test_the_serving_copy_says_the_same_and_never_uses_cudnn():
-    model = small_model(tied_embedding=False, dropout=0.5)
+@pytest.mark.parametrize("residual", [False, True])
+def test_the_serving_copy_says_the_same_and_never_uses_cudnn(residual):
+    model = small_model(tied_embedding=False, dropout=0.5, residual=residual)
     # Large enough that a wrong gate would show.
     model.set_weights([10 * weights for weights in model.get_weights()])
     served = model.for_serving()

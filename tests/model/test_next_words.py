@@ -83,7 +83,7 @@ def test_steps_of_several_lines_and_several_tokens(model, parameters):
         np.testing.assert_allclose(found[row], numpy_log_probabilities(parameters, ids)[-1], rtol=1e-4)
 
 
-def test_with_an_adaptive_softmax_steps_agree_with_next_word(adaptive):
+def test_with_an_adaptive_softmax_and_residual_connections_steps_agree_with_next_word(adaptive):
     ids = answers(adaptive, "tokenize", text=["The cat"])["ids"]
     found, _ = step(adaptive, [[2, *ids[0]]], np.zeros([1, 2, 2, 24], np.float32))
     proposed = answers(adaptive, "next_word", text=["The cat"], k=1000)

@@ -91,5 +91,7 @@ def test_cutoffs_are_above_the_reserved_ids():
 
 
 def test_an_option_that_is_off_changes_no_identity():
-    assert "ema_momentum" not in TrainerOptions().identity()
-    assert TrainerOptions(ema_momentum=0.9).identity()["ema_momentum"] == 0.9
+    off = TrainerOptions(ema_momentum=0.0, residual=False).identity()
+    assert not {"ema_momentum", "residual"} & off.keys()
+    on = TrainerOptions(ema_momentum=0.9, residual=True).identity()
+    assert (on["ema_momentum"], on["residual"]) == (0.9, True)

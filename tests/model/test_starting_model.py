@@ -22,7 +22,7 @@ def words(letters: str) -> list[bytes]:
 
 
 def made(options: TrainerOptions, size: int, cutoffs: tuple[int, ...] = ()) -> LanguageModel:
-    shape = options.model_dump(include={"units", "embedding_units", "layers", "tied_embedding"})
+    shape = options.model_dump(include={"units", "embedding_units", "layers", "tied_embedding", "residual"})
     return LanguageModel(vocabulary_size=size, adaptive_cutoffs=cutoffs, use_cudnn=False, **shape)
 
 
@@ -39,7 +39,7 @@ def save(folder: Path, letters: str, options: TrainerOptions = OPTIONS, cutoffs:
     (folder / "assets").mkdir()
     (folder / "assets" / "vocabulary").write_bytes(b"\n".join(words(letters)) + b"\n")
     write_token_identity(str(folder), TEXT, str(folder / "assets" / "vocabulary"))
-    write_training_origin(str(folder), TrainingOrigin(cutoffs, ""))
+    write_training_origin(str(folder), TrainingOrigin(cutoffs, "", residual=options.residual))
     return model
 
 
@@ -81,6 +81,7 @@ def test_the_bias_of_a_new_word_is_that_of_its_frequency(tmp_path):
         ({"embedding_units": 4}, {}, "embedding_units=3, and the new model embedding_units=4"),
         ({"layers": 2}, {}, "layers=1, and the new model layers=2"),
         ({"tied_embedding": False}, {}, "tied_embedding=true, and the new model tied_embedding=false"),
+        ({"residual": True}, {}, "residual=false, and the new model residual=true"),
         ({"output": "adaptive", "adaptive_cutoffs": [5]}, {}, "output=full, and the new model output=adaptive"),
         ({}, {"tokenizer": "byte"}, "tokenizer=word, and the new model tokenizer=byte"),
         ({}, {"lowercase": False}, "lowercase=true, and the new model lowercase=false"),
@@ -92,6 +93,16 @@ def test_a_model_of_another_kind_is_refused(tmp_path, options, text, named):
     assert f"base_model={tmp_path}: has {named}" in refusal(
         StartingModel(str(tmp_path)).check, options, *(TEXT | text).values()
     )
+
+
+def test_a_model_with_residual_connections(tmp_path):
+    options = OPTIONS.model_copy(update={"residual": True})
+    save(tmp_path, "ab", options)
+    start = StartingModel(str(tmp_path))
+    start.check(options, **TEXT)
+    assert "has residual=true, and the new model residual=false" in refusal(start.check, OPTIONS, *TEXT.values())
+    write_training_origin(str(tmp_path), TrainingOrigin((), "0123"))
+    assert StartingModel(str(tmp_path)).digest() != start.digest()
 
 
 def test_options_that_may_differ(tmp_path):
@@ -165,7 +176,7 @@ def test_the_digest_is_that_of_weights_and_words(tmp_path):
 
 
 def test_the_origin_comes_back(tmp_path):
-    for origin in (TrainingOrigin((5, 9), ""), TrainingOrigin((), "0123")):
+    for origin in (TrainingOrigin((5, 9), ""), TrainingOrigin((), "0123"), TrainingOrigin((), residual=True)):
         write_training_origin(str(tmp_path), origin)
         assert read_training_origin(str(tmp_path)) == origin
     (tmp_path / FILE).write_text("{}")

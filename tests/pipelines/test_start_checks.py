@@ -48,6 +48,9 @@ def test_the_served_model_must_be_of_the_same_kind(trained, tmp_path):
             f"trainer.warm_start={served}: has trainer.layers=2, and the new model trainer.layers=3; set "
             "trainer.layers=2, or leave trainer.warm_start out to train from new weights"
         )
+    assert "has trainer.residual=false, and the new model trainer.residual=true; set" in refusal(
+        tmp_path, "trainer.warm_start=baseline", "trainer.residual=true"
+    )
     assert "has vocabulary.kind=words, and the new model vocabulary.kind=subwords" in refusal(
         tmp_path, "trainer.warm_start=baseline", "vocabulary.kind=subwords"
     )

@@ -37,9 +37,9 @@ def losses(model, steps):
     return found
 
 
-@pytest.mark.parametrize("tied", [True, False])
-def test_bfloat16_trains_like_float32(tied):
-    exact, thin = (small_model(precision=precision, tied_embedding=tied) for precision in ("float32", "bfloat16"))
+@pytest.mark.parametrize("options", [{}, {"tied_embedding": False}, {"residual": True, "embedding_units": 12}])
+def test_bfloat16_trains_like_float32(options):
+    exact, thin = (small_model(precision=precision, **options) for precision in ("float32", "bfloat16"))
     hidden = thin.hidden(BATCH.inputs)
     assert hidden.dtype == tf.bfloat16
     assert thin.softmax.log_probabilities(hidden).dtype == tf.float32
@@ -53,15 +53,15 @@ def test_bfloat16_trains_like_float32(tied):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tied", [True, False])
-def test_xla_takes_the_same_steps(tied):
+@pytest.mark.parametrize("kind", [{}, {"tied_embedding": False, "residual": True}])
+def test_xla_takes_the_same_steps(kind):
     # As under a TPU: the graph does not know the shapes, and 2 rows and 3 steps are padding throughout.
     batches = tf.data.Dataset.from_tensor_slices(tf.ragged.constant([ROWS], tf.int64)).map(pad_batch)
     filled = batches.map(lambda batch: fill(batch, Buckets((8,), (6,), 1, 0.0)))
     assert filled.element_spec.mask.shape.as_list() == [None, None]
     assert next(iter(filled)).mask.shape == (6, 8)
     # With a large learning rate, none of the gradient's digits is lost in the weights.
-    options = {"optimizer": "sgd", "learning_rate": 1024.0, "clip_norm": 1e9, "tied_embedding": tied}
+    options = {"optimizer": "sgd", "learning_rate": 1024.0, "clip_norm": 1e9, **kind}
     plain, compiled = small_model(**options), small_model(**options)
     compiled.compile(optimizer=compiled.optimizer, jit_compile=True)
     before = plain.get_weights()

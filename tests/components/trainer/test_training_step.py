@@ -39,13 +39,15 @@ def reference_gradients(model, batch):
     ]
 
 
-@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(
+    "options", [{}, {"tied_embedding": False}, {"residual": True}, {"residual": True, "embedding_units": 6}]
+)
 @pytest.mark.parametrize(
     ("length", "shares", "lstm_layer"),
     [(5, 1, keras.layers.LSTM), (9, 1, ProcessorLSTM), (5, 3, ProcessorLSTM), (5, 7, ProcessorLSTM)],
 )
-def test_a_step_follows_the_gradient_of_the_reference(tied, length, shares, lstm_layer):
-    model = model_with_sgd(tied_embedding=tied, shares=shares, lstm_layer=lstm_layer)
+def test_a_step_follows_the_gradient_of_the_reference(options, length, shares, lstm_layer):
+    model = model_with_sgd(shares=shares, lstm_layer=lstm_layer, **options)
     batch = pad_batch(ROWS, length)
     before, expected = weights(model), reference_gradients(model, batch)
     logs = model.train_step(batch)

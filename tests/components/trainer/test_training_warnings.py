@@ -6,8 +6,10 @@ import pytest
 from tfx_lm.components.trainer.training_warnings import training_warnings
 
 
-def training_of(folder, epochs, **train):
-    (folder / "training.json").write_text(json.dumps({"train": {"batches": 40, **train}, "epochs": epochs}))
+def training_of(folder, epochs, options=None, **train):
+    record = {"train": {"batches": 40, **train}, "epochs": epochs}
+    # Older releases wrote no options.
+    (folder / "training.json").write_text(json.dumps(record if options is None else {**record, "options": options}))
 
 
 @pytest.mark.parametrize("epochs", [[], [{"loss": 2.0}], [{"skipped_steps": 0}, {"skipped_steps": 0}]])
@@ -23,6 +25,21 @@ def test_skipped_steps(tmp_path):
     assert str(warning) == (
         "3 of the 80 training steps were skipped (on_nonfinite=skip), since their loss or gradient was not finite; "
         "lower learning_rate or clip_norm"
+    )
+
+
+@pytest.mark.parametrize(("residual", "layers", "units"), [(True, 1, 12), (True, 2, 24), (False, 1, 24)])
+def test_residual_connections_that_add_something_or_are_not_asked_for(tmp_path, residual, layers, units):
+    training_of(tmp_path, [], {"residual": residual, "layers": layers, "embedding_units": 12, "units": units})
+    assert training_warnings(str(tmp_path)) == []
+
+
+def test_residual_connections_that_add_nothing(tmp_path):
+    training_of(tmp_path, [], {"residual": True, "layers": 1, "embedding_units": 12, "units": 24})
+    (warning,) = training_warnings(str(tmp_path))
+    assert str(warning) == (
+        "residual=true added nothing, as the only layer reads embedding_units=12 and returns units=24; set both to one "
+        "number"
     )
 
 
