@@ -38,7 +38,7 @@ def command(
     """
     from ..exported.plain_path import pattern_letters
     from ..pipelines.local.interrupts import ending_on_signals
-    from ..pipelines.local.run import run_locally
+    from ..pipelines.local.run import UncollectedError, run_locally
     from ..pipelines.nodes.scratch import outer_temporary_folder
     from ..pipelines.preflight import check_run
     from ..pipelines.storage_failure import storage_failure
@@ -61,6 +61,8 @@ def command(
     except Exception as error:
         # Also what fails between the nodes; these say it themselves.
         failure = storage_failure(error, places)
+        if failure is None and isinstance(error, UncollectedError):
+            failure = str(error)
         if failure is None:
             raise
         click.echo(f"tfx-lm: {failure}", err=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from ..config import PipelineConfig
+from ..errors import ConfigurationError
 from ..nodes.node_result import NodeResult
 from ..results.pruned import Pruned
 from ..results.summary import write_summary
@@ -19,6 +22,10 @@ from .output_lock import HeldLock, locked_output
 from .processes import call
 from .run_plan import Plan
 from .terminal import RunDisplay, output_to, plain_console
+
+
+class UncollectedError(RuntimeError):
+    """A run has ended, and what came of it cannot be read."""
 
 
 def run_locally(
@@ -38,6 +45,7 @@ def run_locally(
     Raises:
         ConfigurationError: `from_nodes` or `to_nodes` has a name that no node has, or another run works in the output
             folder.
+        UncollectedError: All nodes have ended, and ML Metadata cannot be read.
     """
     output = Path(config.output)
     with locked_output(output, _show_waiting if wait else None) as lock:
@@ -61,7 +69,11 @@ def _run(
         display = RunDisplay(console)
         with display.shown():
             nodes = run_pipeline(plan, display, log_file, lock=lock)
-        summary = call(log_file, _summarize, config, plan.run_id, nodes)
+        try:
+            summary = call(log_file, _summarize, config, plan.run_id, nodes)
+        except UncollectedError:
+            _show_failures(nodes, log_file, console)
+            raise
         write_summary(summary, output / "summary.json")
         is_whole = not from_nodes and not to_nodes and all(node.state != "FAILED" for node in nodes)
         if config.keep_runs is not None and is_whole:
@@ -72,11 +84,15 @@ def _run(
         print_summary(summary, console)
         if tuned := write_tuned_configuration(config, summary, output):
             console.print(f"Configuration with the best trial: {tuned}", highlight=False, soft_wrap=True)
-        for node in nodes:
-            if node.error:
-                console.print(f"{node.id} failed: {node.error}", highlight=False, soft_wrap=True)
-                console.print(f"Log: {os.fspath(log_file)}", highlight=False, soft_wrap=True)
+        _show_failures(nodes, log_file, console)
     return summary
+
+
+def _show_failures(nodes: Iterable[NodeResult], log_file: Path, console: Console) -> None:
+    for node in nodes:
+        if node.error:
+            console.print(f"{node.id} failed: {node.error}", highlight=False, soft_wrap=True)
+            console.print(f"Log: {os.fspath(log_file)}", highlight=False, soft_wrap=True)
 
 
 def _pruned(config: PipelineConfig, log_file: Path) -> tuple[dict[str, int] | None, list[str]]:
@@ -99,10 +115,21 @@ def _plan(config: PipelineConfig, from_nodes: Collection[str], to_nodes: Collect
 
 
 def _summarize(config: PipelineConfig, run_id: str, nodes: list[NodeResult]) -> dict[str, Any]:
+    import ml_metadata as mlmd
+
     from ..metadata.run_records import open_records
     from ..results.collect import collect_summary
 
-    return collect_summary(config, run_id, nodes, open_records(config.metadata_url(), config.name, run_id))
+    try:
+        return collect_summary(config, run_id, nodes, open_records(config.metadata_url(), config.name, run_id))
+    except (ConfigurationError, mlmd.errors.StatusError) as error:
+        # The nodes ran, so this is not a wrong configuration any more. And the class of the second one cannot be sent
+        # to another process.
+        raise UncollectedError(
+            f"the run has ended, and its results cannot be read from ML Metadata ({error}). If it pushed a model, that "
+            f"is the newest version in {config.output}/serving; {config.output}/summary.json is of an earlier run, if it is "
+            "there. Run the command again when the database answers: what is done comes from the cache"
+        ) from error
 
 
 def _prune(config: PipelineConfig) -> Pruned:
