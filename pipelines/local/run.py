@@ -127,8 +127,8 @@ def _summarize(config: PipelineConfig, run_id: str, nodes: list[NodeResult]) -> 
         # to another process.
         raise UncollectedError(
             f"the run has ended, and its results cannot be read from ML Metadata ({error}). If it pushed a model, that "
-            f"is the newest version in {config.output}/serving; {config.output}/summary.json is of an earlier run, if it is "
-            "there. Run the command again when the database answers: what is done comes from the cache"
+            f"is the newest version in {config.output}/serving; {config.output}/summary.json is of an earlier run, if "
+            "it is there. Run the command again when the database answers: what is done comes from the cache"
         ) from error
 
 
