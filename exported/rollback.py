@@ -63,6 +63,9 @@ def _remedy(folder: Path) -> str:
     versions = folder.absolute().parent
     if is_complete(str(folder)):
         return f"it is a version itself: give the folder of all versions, {versions}"
+    if withdrawn := max(folder.glob(f"{WITHDRAWN}*"), key=lambda path: (len(path.name), path.name), default=None):
+        number = withdrawn.name.removeprefix(WITHDRAWN)
+        return f"all of them are withdrawn: rename {withdrawn.name} to {number} to serve it again"
     return "give the folder of all versions, such as OUTPUT/serving"
 
 

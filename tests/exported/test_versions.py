@@ -46,6 +46,13 @@ def test_a_rollback_leaves_nothing_in_a_folder_that_holds_no_version(uniform_mod
     assert [path.name for path in tmp_path.iterdir()] == ["serving"]
 
 
+def test_a_rollback_after_all_versions_were_withdrawn_says_how_to_serve_one_again(tmp_path):
+    for name in ("withdrawn-9", "withdrawn-10"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(RollbackError, match=r"are withdrawn: rename withdrawn-10 to 10 to serve it again$"):
+        rollback(tmp_path)
+
+
 def test_no_folder_holds_no_version(tmp_path):
     assert complete_versions(str(tmp_path / "nowhere")) == []
 
