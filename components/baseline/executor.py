@@ -12,6 +12,7 @@ from tfx.utils import path_utils
 
 from ...progress import report
 from ..artifacts import Artifacts
+from ..empty_folder import empty_folder
 from ..model_copy import copy_model
 from .driver import find_served
 from .served import SERVED_DESTINATION_KEY, SERVED_DIGEST_KEY, SERVED_MODEL_KEY, absolute
@@ -43,8 +44,7 @@ class Executor(base_executor.BaseExecutor):
         served = found[SERVED_MODEL_KEY]
         baseline = artifact_utils.get_single_instance(output_dict[BASELINE_KEY])
         # Kubeflow makes no folders, and a retried task must not add to existing files.
-        if tf.io.gfile.exists(baseline.uri):
-            tf.io.gfile.rmtree(baseline.uri)
+        empty_folder(baseline.uri)
         tf.io.gfile.makedirs(baseline.uri)
         baseline.set_string_custom_property(SERVED_MODEL_KEY, served)
         baseline.set_string_custom_property(SERVED_DIGEST_KEY, found[SERVED_DIGEST_KEY])

@@ -12,6 +12,7 @@ from tfx.utils import path_utils
 
 from ...progress import report
 from ..artifacts import Artifacts
+from ..empty_folder import empty_folder
 from ..model_copy import copy_model
 from .driver import find_start
 from .properties import EXAMPLES_DIGEST, MODEL_DIGEST, SAME_INPUT, STARTING_MODEL
@@ -40,8 +41,7 @@ class Executor(base_executor.BaseExecutor):
         start = exec_properties if looked_up else find_start(input_dict, exec_properties)
         base_model = artifact_utils.get_single_instance(output_dict[specs.BASE_MODEL_KEY])
         # Kubeflow makes no folders, and a retried task must not add to existing files.
-        if tf.io.gfile.exists(base_model.uri):
-            tf.io.gfile.rmtree(base_model.uri)
+        empty_folder(base_model.uri)
         tf.io.gfile.makedirs(base_model.uri)
         for name in (STARTING_MODEL, SAME_INPUT, EXAMPLES_DIGEST):
             base_model.set_string_custom_property(name, start.get(name) or "")
