@@ -12,29 +12,21 @@ was started does not train: it forks the workers, and ends all of them as soon a
 
 from __future__ import annotations
 
-import dataclasses
-import multiprocessing
 import os
-import pickle
 import signal
 import socket
 import sys
 import time
-import traceback
-import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from collections.abc import Collection, Mapping, Sequence
+from multiprocessing.connection import wait
 from typing import Any
 
-import tensorflow as tf
-
 from ...errors import SettingError, escape
-from ...parent_death import end_with_parent
-from ...progress import log_only, report
-from .cluster import Cluster, host_and_port
+from ...progress import report
+from .cluster import Cluster
 from .peer import Peer
 from .rendezvous import WorkerError, check_port, digest, gather, join
+from .worker_process import Failure, Task, Train, Worker, check_unused, start_worker
 
 # Seconds to wait for the cause, after an error that the end of another worker may have caused. A host that was switched
 # off is noticed by TensorFlow first, and a minute later by its connection, which tells its name.
@@ -42,42 +34,6 @@ _CAUSE = 5.0
 _CAUSE_ON_HOSTS = 75.0
 # Characters of another worker's error that are told: a message of HELLO_BYTES has room for them as JSON.
 _ERROR = 5000
-# What no lost worker causes, unless TensorFlow passes on the error of another worker in these words.
-_OWN_ERRORS = (
-    tf.errors.AlreadyExistsError, tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError,
-    tf.errors.OutOfRangeError, tf.errors.PermissionDeniedError, tf.errors.ResourceExhaustedError,
-    tf.errors.UnimplementedError,
-)  # fmt: skip
-_PASSED_ON = "Collective ops is aborted by"
-_NO_PROXY = "no_grpc_proxy"
-
-Task = dict[str, Any]
-# Trains a task; calls the function as soon as it has heard from all other workers.
-Train = Callable[[Task, Callable[[], None]], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Failure:
-    """The end of a worker before that of the training.
-
-    Attributes:
-        error: What to raise.
-        consequence: Whether the end of another worker may have caused it.
-        trace: Where it was raised; empty for errors that say all.
-    """
-
-    error: Exception
-    consequence: bool = False
-    trace: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class _Worker:
-    """A worker of this machine, and the pipe through which it tells its end."""
-
-    index: int
-    process: BaseProcess
-    pipe: Connection
 
 
 def train_here(workers: int, task: Task, train: Train, timeout: float) -> None:
@@ -93,7 +49,7 @@ def train_here(workers: int, task: Task, train: Train, timeout: float) -> None:
         WorkerError: A worker was killed, or they did not meet.
         Exception: The error of a worker.
     """
-    _check_unused()
+    check_unused()
     # Held until the end, so that nobody else gets the ports before TensorFlow listens there.
     held = [_held_port() for _ in range(workers)]
     cluster = Cluster(tuple(f"127.0.0.1:{each.getsockname()[1]}" for each in held))
@@ -125,7 +81,7 @@ def train_on_hosts(cluster: Cluster, task: Task, train: Train, agreed: Any, time
         SettingError: The port of this worker cannot be used.
         Exception: The error of this worker.
     """
-    _check_unused()
+    check_unused()
     if cluster.index == 0:
         peers = gather(cluster, digest(agreed), timeout)
         for peer in peers.values():
@@ -150,10 +106,10 @@ def _run(
     cluster: Cluster, here: Sequence[int], peers: Mapping[int, Peer], task: Task, train: Train, timeout: float
 ) -> None:
     """Runs the workers of this machine until all have ended, here and elsewhere."""
-    workers: list[_Worker] = []
+    workers: list[Worker] = []
     try:
         for index in here:
-            workers.append(_start(cluster, index, peers, task, train))
+            workers.append(start_worker(cluster, index, peers, task, train))
         failure = _watch(cluster, workers, peers, timeout)
         if failure is not None:
             _tell(cluster, workers[0].index, peers, failure)
@@ -169,16 +125,16 @@ def _run(
             worker.process.join()
 
 
-def _watch(cluster: Cluster, workers: list[_Worker], peers: Mapping[int, Peer], timeout: float) -> _Failure | None:
+def _watch(cluster: Cluster, workers: list[Worker], peers: Mapping[int, Peer], timeout: float) -> Failure | None:
     """Waits for the end of the training; returns what ended it too early.
 
     The chief's side ends when all workers are done, another's when the chief says so: all need each other until then.
     """
     chief = workers[0].index == 0
-    working: dict[Any, _Worker | int] = {worker.pipe: worker for worker in workers}
+    working: dict[Any, Worker | int] = {worker.pipe: worker for worker in workers}
     working |= {peer: index for index, peer in peers.items()}
     meeting, done = {worker.index for worker in workers}, set[int]()
-    failure: _Failure | None = None
+    failure: Failure | None = None
     deadline = time.monotonic() + timeout
     while working:
         left = max(0.0, deadline - time.monotonic()) if meeting or failure else None
@@ -186,12 +142,12 @@ def _watch(cluster: Cluster, workers: list[_Worker], peers: Mapping[int, Peer], 
         order: list[Any] = list(working)
         ready: list[Any] = sorted(wait(order, left), key=order.index)
         if not ready:
-            return failure or _Failure(_not_met(cluster, meeting, timeout))
+            return failure or Failure(_not_met(cluster, meeting, timeout))
         for each in ready:
             worker = working[each]
-            index = worker.index if isinstance(worker, _Worker) else worker
-            for news in _news_of(cluster, worker) if isinstance(worker, _Worker) else _messages(cluster, index, each):
-                if isinstance(news, _Failure):
+            index = worker.index if isinstance(worker, Worker) else worker
+            for news in _news_of(cluster, worker) if isinstance(worker, Worker) else _messages(cluster, index, each):
+                if isinstance(news, Failure):
                     del working[each]
                     if chief and 0 in done:  # The model is complete.
                         done.add(index)
@@ -206,14 +162,14 @@ def _watch(cluster: Cluster, workers: list[_Worker], peers: Mapping[int, Peer], 
                 meeting.discard(index)
                 if "done" in news:
                     done.add(index)
-                    if not chief and isinstance(worker, _Worker):
+                    if not chief and isinstance(worker, Worker):
                         peers[0].send(done=True)
         if chief and 0 in done and (failure is not None or len(done) == len(cluster.workers)):
             return None
     return failure
 
 
-def _news_of(cluster: Cluster, worker: _Worker) -> list[Mapping[str, Any] | _Failure]:
+def _news_of(cluster: Cluster, worker: Worker) -> list[Mapping[str, Any] | Failure]:
     """Returns what a worker of this machine tells; its end, if it was killed."""
     try:
         return [worker.pipe.recv()]
@@ -223,7 +179,7 @@ def _news_of(cluster: Cluster, worker: _Worker) -> list[Mapping[str, Any] | _Fai
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     text = f"{escape(cluster.name(worker.index))} {how}, so all workers ended; the next start goes on from the backup"
     # TensorFlow aborts workers that have lost another one.
-    return [_Failure(WorkerError(text), consequence=code == -signal.SIGABRT)]
+    return [Failure(WorkerError(text), consequence=code == -signal.SIGABRT)]
 
 
 def _not_met(cluster: Cluster, meeting: Collection[int], timeout: float) -> WorkerError:
@@ -236,19 +192,19 @@ def _not_met(cluster: Cluster, meeting: Collection[int], timeout: float) -> Work
     )
 
 
-def _messages(cluster: Cluster, index: int, peer: Peer) -> list[Mapping[str, Any] | _Failure]:
+def _messages(cluster: Cluster, index: int, peer: Peer) -> list[Mapping[str, Any] | Failure]:
     """Returns what another host tells; its end, if it says nothing any more."""
     messages = peer.receive()
     if messages is None:
         text = f"{escape(cluster.name(index))} ended, or its host cannot be reached any more, so all workers ended"
-        return [_Failure(WorkerError(f"{text}; the next start goes on from the backup"))]
+        return [Failure(WorkerError(f"{text}; the next start goes on from the backup"))]
     return [
-        _Failure(WorkerError(message["failed"]), bool(message.get("consequence"))) if "failed" in message else message
+        Failure(WorkerError(message["failed"]), bool(message.get("consequence"))) if "failed" in message else message
         for message in messages
     ]
 
 
-def _tell(cluster: Cluster, own: int, peers: Mapping[int, Peer], failure: _Failure) -> None:
+def _tell(cluster: Cluster, own: int, peers: Mapping[int, Peer], failure: Failure) -> None:
     """Tells other hosts why the training ends; errors of workers name theirs already."""
     error = failure.error
     if isinstance(error, SettingError):
@@ -259,85 +215,6 @@ def _tell(cluster: Cluster, own: int, peers: Mapping[int, Peer], failure: _Failu
         text = f"{escape(cluster.name(own))} failed: {text}"
     for peer in peers.values():
         peer.send(failed=text, consequence=failure.consequence)
-
-
-def _start(cluster: Cluster, index: int, peers: Mapping[int, Peer], task: Task, train: Train) -> _Worker:
-    context = multiprocessing.get_context("fork")
-    receiving, sending = context.Pipe(duplex=False)
-    # All workers of this machine have the same progress.
-    helps = index != 0 and not peers
-    process = context.Process(target=_work, args=(sending, peers, helps, cluster, index, task, train))
-    with warnings.catch_warnings():
-        # Python 3.12 warns of other threads. Those of a node hold no lock that a worker needs.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        process.start()
-    sending.close()
-    return _Worker(index, process, receiving)
-
-
-def _work(
-    monitor: Connection,
-    peers: Mapping[int, Peer],
-    helps: bool,
-    cluster: Cluster,
-    index: int,
-    task: Task,
-    train: Train,
-) -> None:
-    """Trains, and waits to be killed, since another worker may still need an answer of this one's TensorFlow."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None and parent.pid is not None
-    end_with_parent(parent.pid, parent.sentinel)
-    # Ctrl-C reaches all processes of a terminal; the parent ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    for peer in peers.values():
-        peer.close()
-    if helps:
-        log_only()
-    os.environ["TF_CONFIG"] = cluster.tf_config(index)
-    # Workers reach each other without a proxy. gRPC reads the first of these variables that is set.
-    no_proxy = os.environ.get(_NO_PROXY) or os.environ.get("no_proxy") or ""
-    os.environ[_NO_PROXY] = ",".join(filter(None, [no_proxy, *(host_and_port(each)[0] for each in cluster.workers)]))
-    try:
-        train(task, lambda: monitor.send({"met": True}))
-    except Exception as error:
-        trace = "" if isinstance(error, SettingError) else traceback.format_exc()
-        monitor.send(_Failure(_sendable(error), _may_be_consequence(error), trace))
-    else:
-        monitor.send({"done": True})
-    sys.stdout.flush()
-    sys.stderr.flush()
-    while True:
-        signal.pause()
-
-
-def _may_be_consequence(error: Exception) -> bool:
-    """Returns whether the end of another worker may have caused an error."""
-    own = isinstance(error, _OWN_ERRORS) and _PASSED_ON not in str(error)
-    return isinstance(error, tf.errors.OpError) and not own
-
-
-def _sendable(error: Exception) -> Exception:
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301, its own
-    except Exception:  # Some exceptions of libraries cannot be pickled, or not read again.
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
-
-
-def _check_unused() -> None:
-    """Raises a `SettingError` if TensorFlow has run something in this process: it does not work in a fork then."""
-    threading = tf.config.threading
-    before = threading.get_inter_op_parallelism_threads()
-    try:
-        threading.set_inter_op_parallelism_threads(before + 1)
-    except RuntimeError as error:
-        raise SettingError(
-            "several workers: TensorFlow has run something in this process already, so that it cannot be divided into "
-            "workers; train in a process of its own, as tfx-lm run and tfx-lm run-node do, or set {workers}=1"
-        ) from error
-    threading.set_inter_op_parallelism_threads(before)
 
 
 def _held_port() -> socket.socket:

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from helpers.programs import program
 from helpers.worker_processes import run_workers
-from tfx_lm.components.trainer import workers
+from tfx_lm.components.trainer import worker_process, workers
 from tfx_lm.components.trainer.cluster import Cluster
 from tfx_lm.components.trainer.peer import HELLO_BYTES, TASK_BYTES, Peer
 from tfx_lm.components.trainer.run_fn import run_fn
@@ -134,7 +134,7 @@ def test_the_error_names_what_ended_the_workers(task, message):
     ],
 )
 def test_only_an_error_that_a_lost_worker_can_cause_waits_for_the_cause(error, expected):
-    assert workers._may_be_consequence(error) is expected
+    assert worker_process._may_be_consequence(error) is expected
 
 
 def test_all_workers_are_done():
@@ -166,7 +166,7 @@ def chief():
     """The chief's worker, and the end of its pipe through which it tells its news."""
     receiving, sending = multiprocessing.Pipe(duplex=False)
     with receiving, sending:
-        yield workers._Worker(0, multiprocessing.current_process(), receiving), sending
+        yield worker_process.Worker(0, multiprocessing.current_process(), receiving), sending
 
 
 def test_once_they_have_met_there_is_no_more_haste(hosts, chief):
