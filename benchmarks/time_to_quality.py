@@ -42,6 +42,8 @@ TRAINER = {
     "batch_tokens": 1024,
     "epochs": 2,
     "residual": True,
+    "output": "adaptive",
+    "adaptive_cutoffs": [2000],
     "dropout": 0.1,
     "learning_rate": 0.003,
     "schedule": "cosine",
