@@ -37,3 +37,9 @@ class GpuLSTM(keras.layers.LSTM):
     ) -> tf.Tensor:
         """Runs the layer; see the class."""
         return tf.cast(super().call(sequences, initial_state, mask, training), self._output_dtype)
+
+    def after(self, sequences: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Runs the layer over sequences that go on; as `ProcessorLSTM.after`."""
+        start = tf.unstack(tf.cast(state, tf.float32), axis=1)
+        _, outputs, state = self.inner_loop(tf.cast(sequences, tf.float32), start, None, training=True)
+        return tf.cast(outputs, self._output_dtype), tf.cast(tf.stack(state, axis=1), self._output_dtype)

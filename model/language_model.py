@@ -181,6 +181,29 @@ class LanguageModel(keras.Model):
             states = self._joined(index, states, self._drop(layer(states), seed, index + 1))
         return states if self.adapter is None else self.adapter(states)
 
+    def hidden_of_more(
+        self, embedded: tf.Tensor, states: tf.Tensor, seed: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The states before the projection of rows that go on, for training; no gradient goes back into `states`.
+
+        Only with LSTM layers that have a method `after`, as `ProcessorLSTM` and `GpuLSTM`.
+
+        Args:
+            embedded: [batch, time, embedding_units], the embedded inputs.
+            states: [batch, layers, 2, units] float, output and cell of each layer after the steps before; zeros before
+                the first.
+            seed: As for `hidden`.
+
+        Returns:
+            [batch, time, width], as `hidden_of`, and the new [batch, layers, 2, units].
+        """
+        entering, after = self._drop(embedded, seed, 0), []
+        for index, layer in enumerate(self.recurrent):
+            outputs, state = layer.after(entering, tf.cast(states[:, index], entering.dtype))
+            after.append(state)
+            entering = self._joined(index, entering, self._drop(outputs, seed, index + 1))
+        return entering if self.adapter is None else self.adapter(entering), tf.stack(after, axis=1)
+
     @property
     def state_shape(self) -> tuple[int, int, int]:
         """[layers, 2, units]: what the LSTM layers carry from step to step, of one row; see `hidden_after`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -18,8 +20,25 @@ class ProcessorLSTM(keras.layers.LSTM):
 
     def call(self, sequences: tf.Tensor) -> tf.Tensor:
         """Runs the layer; see the class."""
-        weights = [tf.convert_to_tensor(w) for w in (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)]
-        return tf.transpose(self._outputs(tf.transpose(sequences, [1, 0, 2]), *weights), [1, 0, 2])
+        return tf.transpose(self._outputs(tf.transpose(sequences, [1, 0, 2]), *self._weights()), [1, 0, 2])
+
+    def after(self, sequences: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Runs the layer over sequences that go on; see `lstm_after`.
+
+        Args:
+            sequences: [batch, time, features] float.
+            state: [batch, 2, units] float, output and cell after the steps before; zeros before the first.
+
+        Returns:
+            [batch, time, units], the output of each step, and the new state.
+        """
+        outputs, state = lstm_after(
+            tf.transpose(state, [1, 0, 2]), tf.transpose(sequences, [1, 0, 2]), *self._weights()
+        )
+        return tf.transpose(outputs, [1, 0, 2]), tf.transpose(state, [1, 0, 2])
+
+    def _weights(self) -> list[tf.Tensor]:
+        return [tf.convert_to_tensor(w) for w in (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)]
 
     def _outputs(self, inputs: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
         return lstm(inputs, *weights)
@@ -76,10 +95,42 @@ def lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias
         [time, batch, units], the output of each step, in the dtype of `inputs`; and, for
         `tf.custom_gradient`, the function of the first gradients.
     """
+    outputs, _, gradients = _run(None, inputs, kernel, recurrent_kernel, bias)
+    return outputs, gradients
+
+
+@tf.custom_gradient
+def lstm_after(state: tf.Tensor, inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor):
+    """Runs an LSTM over sequences that go on, from the state in which an earlier run has left it.
+
+    Two runs, each over half of the steps, return what `lstm` returns of all of them. The gradients differ: none goes
+    back into the earlier run (truncated backpropagation through time, Williams and Peng 1990).
+
+    Args:
+        state: [2, batch, units] float, output and cell after the steps before; zeros before the first.
+        inputs: As for `lstm`, like the other arguments.
+        kernel: See there.
+        recurrent_kernel: See there.
+        bias: See there.
+
+    Returns:
+        [time, batch, units], the output of each step, and [2, batch, units], the state after the last, both in the
+        dtype of `inputs`; and the function of the first gradients.
+    """
+    outputs, cell, gradients = _run(state, inputs, kernel, recurrent_kernel, bias)
+    # By the state after the last step nothing has a gradient.
+    return (outputs, tf.stack([outputs[-1], cell])), lambda upstream, _: (None, *gradients(upstream))
+
+
+def _run(
+    state: tf.Tensor | None, inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, ...]]]:
+    """Returns all outputs, the last cell and the function of the gradients; without a state, from states of zero."""
     steps, batch = tf.shape(inputs)[0], tf.shape(inputs)[1]
     features, units = inputs.shape[2], recurrent_kernel.shape[0]
     from_inputs, half_recurrent = _products(inputs, kernel, recurrent_kernel, bias)
     zeros = tf.zeros([batch, units], inputs.dtype)
+    start = (zeros, zeros) if state is None else tf.unstack(tf.ensure_shape(state, [2, inputs.shape[1], units]))
 
     def forward(step, output, cell, *kept):
         before = cell
@@ -87,10 +138,10 @@ def lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias
         values = (*gates, before, squashed, output)
         return step + 1, output, cell, *(rows.write(step, value) for rows, value in zip(kept, values, strict=True))
 
-    _, _, _, *kept, outputs = tf.while_loop(
+    _, _, last, *kept, outputs = tf.while_loop(
         lambda step, *_: step < steps,
         forward,
-        (tf.constant(0), zeros, zeros, *(_rows(inputs.dtype, steps, units) for _ in range(7))),
+        (tf.constant(0), *start, *(_rows(inputs.dtype, steps, units) for _ in range(7))),
     )
     outputs = tf.ensure_shape(outputs.stack(), [inputs.shape[0], inputs.shape[1], units])
 
@@ -121,17 +172,21 @@ def lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias
         )
         by_gates = tf.reshape(by_gates.stack(), [-1, 4 * units])
         by_inputs = tf.reshape(tf.matmul(by_gates, thin[0], transpose_b=True), tf.shape(inputs))
+        if state is None:
+            # The first step's states are zero, so it adds nothing.
+            before, by_later = outputs[:-1], by_gates[batch:]
+        else:
+            before, by_later = tf.concat([start[0][tf.newaxis], outputs[:-1]], axis=0), by_gates
         by_weights = (
             tf.matmul(flat, by_gates, transpose_a=True),
-            # The first step's states are zero, so it adds nothing.
-            tf.matmul(tf.reshape(outputs[:-1], [-1, units]), by_gates[batch:], transpose_a=True),
+            tf.matmul(tf.reshape(before, [-1, units]), by_later, transpose_a=True),
             # A product with ones, since a sum over rows takes several times as long.
             tf.matmul(tf.ones([1, steps * batch], inputs.dtype), by_gates)[0],
         )
         weights = (kernel, recurrent_kernel, bias)
         return by_inputs, *(tf.cast(value, of.dtype) for value, of in zip(by_weights, weights, strict=True))
 
-    return outputs, gradients
+    return outputs, last, gradients
 
 
 def _products(

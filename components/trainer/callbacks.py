@@ -230,6 +230,8 @@ class SaveBackup(keras.callbacks.Callback):
         """Saves, if the last time is long enough ago."""
         # Not after the last batch: `fit` cannot resume with no batches left. The validation follows.
         if self.state.batches_done < self.batches and time.monotonic() - self.saved >= BACKUP_EVERY:
+            if self.model.carried is not None and self.model.carried.within_stretches:
+                return  # A few batches later, there are no states to save.
             # It looks once a second by itself, and a step of this second may have broken down.
             self.divergence.check(logs)
             self.state.epoch_nll = float(self.model.perplexity.nll)

@@ -22,8 +22,8 @@ from .distribution import is_chief
 from .divergence import Divergence
 from .precision import Precision, choose_precision
 from .replica_batches import distribute
+from .row_layout import stretches_of
 from .start import Start
-from .stretches import Stretches
 from .training import TrainableLanguageModel
 from .untrained_model import build_model
 
@@ -69,18 +69,20 @@ def train(
             f"{{batch_tokens}}={options.batch_tokens}: the longest sentence has {longest} tokens; a batch must hold "
             "it; raise {batch_tokens}, or lower {max_length}"
         )
-    stretches = None
-    if train_counts.longest_context:
-        longest_line = len(train_counts.line_lengths) - 1
-        stretches = Stretches.fitting(train_counts.longest_context, longest_line, options.batch_tokens)
+    strategy = tf.distribute.get_strategy()
+    stretches = stretches_of(train_counts, options.batch_tokens, strategy)
+    if stretches is None:
+        train_buckets = choose_buckets(train_counts.lengths, options.batch_tokens)
+    else:
         train_counts = count_corpus(train_files, vocabulary_size, "train", stretches)
-    train_buckets = choose_buckets(train_counts.lengths, options.batch_tokens)
+        train_buckets = stretches.buckets(train_counts.lengths, options.batch_tokens)
     eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
 
-    strategy = tf.distribute.get_strategy()
     keras.utils.set_random_seed(options.seed)
     model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs, shares)
     model.start_from_frequencies(train_counts.targets)
+    if stretches is not None and stretches.window:
+        model.carry_states(-(-max(train_buckets.batch_sizes) // strategy.num_replicas_in_sync))
     started_from = None if start is None else start.assign(model)
     # Its variables come back from the backup.
     average = WeightAverage(model, options.ema_momentum) if options.ema_momentum else None

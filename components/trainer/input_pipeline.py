@@ -20,6 +20,7 @@ from ...transform.preprocessing import CONTEXT_IDS
 from .buckets import Buckets
 from .stretches import Stretches
 from .transformed_examples import blocks_of, joined, lengths_of, parse, records_of, spec_of
+from .windows import windows_of
 
 # Sentences among which the next one is drawn; a corpus up to this size is shuffled perfectly.
 SHUFFLED_SENTENCES = 200_000
@@ -55,7 +56,7 @@ def training_batches(
         stretches: As for `count_corpus`.
 
     Returns:
-        A dataset of `PaddedBatch`, each tensor [batch, time].
+        A dataset of `PaddedBatch`, each tensor [batch, time]; of `Window` if the stretches have windows.
     """
     spec = spec_of(files)
 
@@ -74,7 +75,13 @@ def training_batches(
             batches = _bucketed_rows(rows, buckets)
         return batches.shuffle(SHUFFLED_BATCHES, seeds[2], reshuffle_each_iteration=False)
 
-    batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch).skip(first_batch)
+    batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
+    if stretches is not None and stretches.window:
+        windows = batches.map(_pad, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).flat_map(
+            lambda rows: windows_of(rows, stretches.first_window, stretches.window)
+        )
+        return windows.skip(first_batch).prefetch(tf.data.AUTOTUNE)
+    batches = batches.skip(first_batch)
     padded = batches.map(
         _pad if stretches else lambda records: _pad(parse(records, spec)),
         num_parallel_calls=tf.data.AUTOTUNE,

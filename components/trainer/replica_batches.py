@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from ...transform.padding import PaddedBatch
 from .buckets import Buckets
+from .windows import Window
 
 
 @tf.autograph.experimental.do_not_convert
@@ -17,7 +18,7 @@ def distribute(strategy: tf.distribute.Strategy, batches: tf.data.Dataset, bucke
 
     Args:
         strategy: From `choose_strategy`.
-        batches: `PaddedBatch`es, the same ones in the same order in every worker.
+        batches: `PaddedBatch`es or `Window`s, the same ones in the same order in every worker.
         buckets: The buckets of the batches.
 
     Returns:
@@ -32,9 +33,14 @@ def distribute(strategy: tf.distribute.Strategy, batches: tf.data.Dataset, bucke
         own = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * own
 
-        def own_rows(batch: PaddedBatch) -> tf.data.Dataset:
-            dealt = deal(fill(batch, buckets) if compiles(strategy) else batch, replicas)
-            return tf.data.Dataset.from_tensor_slices(PaddedBatch(*(part[first : first + own] for part in dealt)))
+        def own_rows(batch: PaddedBatch | Window) -> tf.data.Dataset:
+            rows = PaddedBatch(batch.inputs, batch.targets, batch.mask)
+            dealt = deal(fill(rows, buckets) if compiles(strategy) else rows, replicas)
+            inputs, targets, mask = (part[first : first + own] for part in dealt)
+            mine: PaddedBatch | Window = PaddedBatch(inputs, targets, mask)
+            if isinstance(batch, Window):
+                mine = Window(inputs, targets, mask, tf.repeat(batch.begins, own), tf.repeat(batch.left, own))
+            return tf.data.Dataset.from_tensor_slices(mine)
 
         return batches.repeat().flat_map(own_rows).prefetch(tf.data.AUTOTUNE)
 

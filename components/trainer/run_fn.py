@@ -20,10 +20,10 @@ from .cluster import Cluster, check_workers_here, cluster_of
 from .distribution import choose_strategy, from_chief, is_chief
 from .fit import train
 from .precision import Precision, choose_precision
+from .row_layout import layout_of
 from .run_options import options_of_run
 from .same_transform import check_same_transform
 from .start import Start, start_of_run
-from .stretches import TARGETS_PER_CONTEXT_TOKEN
 from .threads import check_processes, deal_threads
 from .training_record import read_training_record
 from .transformed_examples import list_files
@@ -136,7 +136,7 @@ def train_and_export(task: Mapping[str, Any], met: Callable[[], None] = lambda: 
                 "transform_output": task["transform_output"],
                 "files": [train_files, eval_files],
                 # They decide which rows a batch has.
-                **({"targets per context token": TARGETS_PER_CONTEXT_TOKEN} if text_options.context_tokens else {}),
+                **({"stretches": layout_of(strategy)} if text_options.context_tokens else {}),
                 **start.identity(),
             },
         )

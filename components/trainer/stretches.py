@@ -1,20 +1,31 @@
-"""Stretches: consecutive lines of a document, trained as one row so that their context is read once."""
+"""Stretches: consecutive lines of a document, trained as one row so that their context is read once.
+
+A long stretch is trained in *windows*, each a batch, from one to the next of which the LSTM layers carry their state.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 
+import numpy as np
 import tensorflow as tf
 
 from ...transform.vocabulary import END_ID, START_ID
+from .buckets import Buckets, choose_buckets
 
-# Targets of a stretch for each token of context; measured: `benchmarks/README.md`.
-TARGETS_PER_CONTEXT_TOKEN = 1
+# Targets of a row in a batch, at least; half of the context if that is more. Measured: `benchmarks/README.md`.
+WINDOW = 32
+# Windows of a stretch at most. With so many, the context is a small part of what is read.
+MOST_WINDOWS = 32
+# The last batches of stretches of each length are not full, and steps of few rows are noisy: with a tenth of such
+# batches, PTB's perplexity was 5 % higher. They are at most this part of the batches of an epoch.
+UNFILLED = 0.04
 
 
 @dataclasses.dataclass(frozen=True)
 class Stretches:
-    """How lines become stretches.
+    """How lines become stretches, and stretches batches.
 
     A line goes on with the line before it if its context is what has been read by then: the end of that line's context
     and words. So neither names of documents nor numbers of lines are needed, and lines in any other order stay what
@@ -22,16 +33,32 @@ class Stretches:
 
     Attributes:
         context_tokens: How many tokens of context a line has at most, ≥ 1.
-        targets: Targets of a stretch on average, ≥ 1. Those of the longest are fewer than these and those of the
-            longest line.
+        targets: Targets of a stretch, ≥ 1: on average at most so many, and fewer than these and those of the longest
+            line together.
+        window: Positions of a row in each batch but the first, which has the context, too; 0 if a stretch is read in
+            one batch.
     """
 
     context_tokens: int
     targets: int
+    window: int = 0
 
     @classmethod
-    def fitting(cls, context_tokens: int, longest_line: int, positions: int) -> Stretches:
-        """Returns stretches of the usual length, or shorter ones that fit into a batch.
+    def carried(cls, context_tokens: int, tokens: int, positions: int) -> Stretches:
+        """Returns stretches of several windows.
+
+        Args:
+            context_tokens: How many tokens of context a line has at most.
+            tokens: Targets of the corpus. With few, stretches are shorter, since there are more lengths than batches.
+            positions: Positions of a batch.
+        """
+        window = min(max(WINDOW, context_tokens // 2), positions)
+        windows = min(MOST_WINDOWS, math.isqrt(int(2 * UNFILLED * tokens / positions)))
+        return cls(context_tokens, max(context_tokens, windows * window), window)
+
+    @classmethod
+    def whole(cls, context_tokens: int, longest_line: int, positions: int) -> Stretches:
+        """Returns stretches that are read in one batch, with as many targets as context if a batch has room for them.
 
         Args:
             context_tokens: How many tokens of context a line has at most.
@@ -39,7 +66,43 @@ class Stretches:
             positions: Positions of a batch.
         """
         room = positions - context_tokens - longest_line + 1
-        return cls(context_tokens, max(1, min(TARGETS_PER_CONTEXT_TOKEN * context_tokens, room)))
+        return cls(context_tokens, max(1, min(context_tokens, room)))
+
+    @property
+    def first_window(self) -> int:
+        """The positions of a row in the first batch of its stretch: the context and a window."""
+        return self.context_tokens + self.window
+
+    def buckets(self, histogram: np.ndarray, positions: int) -> Buckets:
+        """Chooses which stretches share batches: of one window by their lengths, others by their number of windows.
+
+        With `context_tokens=3`, `window=4` and 10 positions, stretches of 5, 5, 9 and 15 positions make six batches:
+        one of the first two, two of the third (7 and 2 positions) and three of the fourth (7, 4 and 4).
+
+        Args:
+            histogram: [longest + 1] int, how many stretches have each number of positions.
+            positions: Positions of a batch.
+        """
+        if not self.window:
+            return choose_buckets(histogram, positions)
+        first, longest = self.first_window, len(histogram) - 1
+        boundaries, sizes, batches, padding = [], [], 0, 0.0
+        real = int(np.arange(longest + 1) @ histogram)
+        if histogram[: first + 1].any():
+            short = choose_buckets(histogram[: first + 1], positions)
+            boundaries, sizes, batches = [*short.boundaries], [*short.batch_sizes], short.batches
+            padding = short.padding
+        read = float(np.arange(min(first, longest) + 1) @ histogram[: first + 1]) / (1.0 - padding)
+        rows = max(1, positions // self.window)
+        for windows in range(2, 2 + -(-max(0, longest - first) // self.window)):
+            boundary = first + self.window * (windows - 1)
+            stretches = int(histogram[boundary - self.window + 1 : boundary + 1].sum())
+            if stretches:
+                boundaries.append(boundary)
+                sizes.append(rows)
+                batches += windows * -(-stretches // rows)
+                read += stretches * boundary
+        return Buckets(tuple(boundaries), tuple(sizes), batches, 1.0 - real / read)
 
     def join(self, ids: tf.RaggedTensor, context: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
         """Joins lines to stretches; every target stays what it is, and is scored once.
@@ -65,10 +128,13 @@ class Stretches:
         limits = tf.cast(ids.row_splits, tf.int64)
         begins = limits[:-1]
         apart = ~self._goes_on(ids, context)
-        # Where in its sequence of lines that go on with each other a line begins.
-        begins_of_sequences = tf.boolean_mask(begins, apart)
-        offsets = begins - tf.gather(begins_of_sequences, tf.cumsum(tf.cast(apart, tf.int64)) - 1)
-        part = offsets // self.targets
+        # Lines that go on with each other are a sequence, which is divided evenly: a rest would be a stretch of another
+        # length, with few others to share a batch.
+        ends = tf.concat([tf.boolean_mask(begins, apart), limits[-1:]], axis=0)
+        sequence = tf.cumsum(tf.cast(apart, tf.int64)) - 1
+        sizes = tf.gather(ends[1:] - ends[:-1], sequence)
+        offsets = begins - tf.gather(ends, sequence)
+        part = offsets * -(-sizes // self.targets) // tf.maximum(sizes, 1)
         first = tf.where(apart | (part != tf.concat([part[:1], part[:-1]], axis=0)))[:, 0]
         splits = tf.cast(tf.concat([tf.gather(begins, first), limits[-1:]], axis=0), ids.row_splits.dtype)
         return tf.RaggedTensor.from_row_splits(ids.flat_values, splits, validate=False), tf.gather(context, first)

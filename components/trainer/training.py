@@ -10,11 +10,13 @@ from ...model import loss
 from ...model.devices import on_gpu
 from ...model.language_model import LanguageModel
 from ...transform.padding import PaddedBatch
+from .carried_states import CarriedStates
 from .compat import BuiltModel
 from .metric import MaskedPerplexity
 from .replica_batches import compiles
 from .replica_step import apply_reduced, on_all_replicas
 from .skipped_steps import SkippedSteps
+from .windows import Window
 
 
 class TrainableLanguageModel(BuiltModel, LanguageModel):
@@ -39,35 +41,50 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
         self.seed = seed
         self.perplexity = MaskedPerplexity()
         self.skipped = SkippedSteps()
+        self.carried: CarriedStates | None = None
 
     @property
     def metrics(self) -> list[MaskedPerplexity]:
         """The metrics that Keras resets at the start of an epoch and of a validation; not the skipped steps."""
         return [self.perplexity]
 
-    def train_step(self, batch: PaddedBatch) -> dict[str, tf.Tensor]:
+    def carry_states(self, rows: int) -> None:
+        """Lets the states of the LSTM layers go on from each `Window` to the next; before the first step.
+
+        Args:
+            rows: Rows of a batch at most, of one replica.
+        """
+        self.carried = CarriedStates(rows, self.state_shape)
+
+    def train_step(self, batch: PaddedBatch | Window) -> dict[str, tf.Tensor]:
         """Takes one optimizer step, or skips it if the loss or the gradient is not finite.
 
         A skipped step has a gradient of zero, so that the weights stay finite. It does not count in the metrics.
 
         Args:
-            batch: inputs, targets and mask, each [batch, time].
+            batch: inputs, targets and mask, each [batch, time]; a `Window` after `carry_states`.
 
         Returns:
             `loss`, `perplexity` and `tokens` since the start of the epoch, and `skipped`, the number of skipped steps.
         """
-        inputs, targets, mask = batch
+        inputs, targets, mask, *window = batch
+        states = None
+        if self.carried is not None:
+            begins, left = window
+            states = self.carried.read(tf.shape(inputs)[0], begins)
         # Not by the layer, which would first cast the whole matrix to the compute dtype.
         embedded = tf.cast(tf.gather(tf.convert_to_tensor(self.embedding.embeddings), inputs), self.compute_dtype)
         with tf.GradientTape() as tape:
             tape.watch(embedded)
-            sums = self._sums(embedded, targets, mask, self._dropout_seed())
+            sums, states = self._sums(embedded, targets, mask, self._dropout_seed(), states)
         variables = self.trainable_variables
         *gradients, by_embedded = tape.gradient(sums.nll, [*(variable.value for variable in variables), embedded])
         embedding = [variable is self.embedding.embeddings for variable in variables].index(True)
         gradients[embedding] = self._with_embedded(gradients[embedding], inputs, by_embedded)
         gradients, sums = self._clipped_mean(gradients, sums)
         apply_reduced(self.optimizer, gradients, variables)
+        if self.carried is not None:
+            self.carried.keep(states, left)
         self.perplexity.update_state(sums)
         return {**self.perplexity.result(), **self.skipped.result()}
 
@@ -103,17 +120,32 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
         """Whether XLA compiles the steps: it cannot leave the padding out of the logits."""
         return self.jit_compile or compiles(self.distribute_strategy)
 
-    def _sums(self, embedded: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor | None) -> loss.LossSums:
-        """Returns the sums of a batch, from its embedded inputs [batch, time, embedding_units]."""
-        states = []
-        for share, (part,) in enumerate(self._dealt(embedded)):
+    def _sums(
+        self,
+        embedded: tf.Tensor,
+        targets: tf.Tensor,
+        mask: tf.Tensor,
+        seed: tf.Tensor | None,
+        states: tf.Tensor | None,
+    ) -> tuple[loss.LossSums, tf.Tensor | None]:
+        """Returns the sums of a batch, from its embedded inputs [batch, time, embedding_units], and the new states."""
+        hidden, after = [], []
+        dealt = self._dealt(embedded) if states is None else self._dealt(embedded, states)
+        for share, (part, *before) in enumerate(dealt):
             own_seed = None if seed is None else tf.random.experimental.stateless_fold_in(seed, share)
-            states.append(self.hidden_of(part, own_seed))
+            if before:
+                part, state = self.hidden_of_more(part, before[0], own_seed)
+                after.append(state)
+            else:
+                part = self.hidden_of(part, own_seed)
+            hidden.append(part)
         # One loss, since each would have a gradient as large as the output layer.
-        hidden = tf.concat(states, axis=0)
+        whole = tf.concat(hidden, axis=0)
         if self.static_shapes:
-            return loss.reference(self.softmax.log_probabilities(hidden), targets, mask)
-        return self.softmax.loss_sums(hidden, targets, mask, shares=self.shares)
+            sums = loss.reference(self.softmax.log_probabilities(whole), targets, mask)
+        else:
+            sums = self.softmax.loss_sums(whole, targets, mask, shares=self.shares)
+        return sums, tf.concat(after, axis=0) if after else None
 
     def _dealt(self, *batch: tf.Tensor) -> list[tuple[tf.Tensor, ...]]:
         """Returns the shares of [batch, ...] tensors; with fewer sentences than shares, some have none."""

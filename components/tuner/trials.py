@@ -25,9 +25,9 @@ from ..trainer.distribution import choose_strategy
 from ..trainer.divergence import DivergenceError
 from ..trainer.fit import train
 from ..trainer.precision import Precision, choose_precision
+from ..trainer.row_layout import stretches_of
 from ..trainer.run_options import tuned
 from ..trainer.same_transform import check_same_transform
-from ..trainer.stretches import Stretches
 from ..trainer.threads import deal_threads
 from ..trainer.training_record import read_training_record
 from ..trainer.transformed_examples import list_files
@@ -170,10 +170,11 @@ class Trials(base_tuner.BaseTuner):
 
     def _batches(self, counts: CorpusCounts, batch_tokens: int) -> int:
         """Returns the batches of an epoch, as the Trainer makes them."""
-        if counts.longest_context:
-            stretches = Stretches.fitting(counts.longest_context, len(counts.line_lengths) - 1, batch_tokens)
-            counts = count_corpus(self._files["train"], self._vocabulary_size, "train", stretches)
-        return choose_buckets(counts.lengths, batch_tokens).batches
+        stretches = stretches_of(counts, batch_tokens, self._strategy)
+        if stretches is None:
+            return choose_buckets(counts.lengths, batch_tokens).batches
+        counts = count_corpus(self._files["train"], self._vocabulary_size, "train", stretches)
+        return stretches.buckets(counts.lengths, batch_tokens).batches
 
     def _train(self, options: TrainerOptions, precision: Precision, folder: str) -> float:
         keras.backend.clear_session()

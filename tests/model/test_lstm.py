@@ -21,14 +21,15 @@ def layer_and_inputs(batch, time, features, units, seed=1, dtype="float32"):
     return *layers, inputs
 
 
-def with_gradients(layer, inputs):
+def with_gradients(layer, inputs, variables=None):
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         outputs = layer(inputs)
         # Each output weighs differently, so that no error cancels out.
         weights = tf.random.stateless_normal(tf.shape(outputs), [5, 6], dtype=outputs.dtype)
         total = tf.reduce_sum(outputs * weights)
-    return [outputs, *tape.gradient(total, [inputs, *(weight.value for weight in layer.trainable_variables)])]
+    weights = [weight.value for weight in (layer.trainable_variables if variables is None else variables)]
+    return [outputs, *tape.gradient(total, [inputs, *weights])]
 
 
 @pytest.mark.slow
@@ -88,3 +89,32 @@ def test_the_layer_for_serving_has_the_same_outputs_in_a_graph_of_any_shape(batc
     compiled = tf.function(serving, input_signature=[tf.TensorSpec([None, None, 4])])
     np.testing.assert_allclose(compiled(inputs), ours(inputs), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(serving(inputs), ours(inputs))
+
+
+@pytest.mark.parametrize(("batch", "begin"), [(3, 1), (3, 5), (0, 2)])
+def test_two_runs_are_one(batch, begin):
+    _, ours, inputs = layer_and_inputs(batch, 6, 4, 5)
+    first, state = ours.after(inputs[:, :begin], tf.zeros([batch, 2, 5]))
+    second, last = ours.after(inputs[:, begin:], state)
+    np.testing.assert_allclose(tf.concat([first, second], axis=1), ours(inputs), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(last[:, 0], second[:, -1])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "mixed_bfloat16"])
+def test_no_gradient_goes_back_into_the_earlier_run(dtype):
+    keras_layer, ours, inputs = layer_and_inputs(3, 6, 4, 5, dtype=dtype)
+    _, state = ours.after(inputs[:, :2], tf.zeros([3, 2, 5], inputs.dtype))
+    rest = inputs[:, 2:]
+    mine = with_gradients(lambda part: ours.after(part, state)[0], rest, ours.trainable_variables)
+    start = [state[:, 0], state[:, 1]]
+    theirs = with_gradients(lambda part: keras_layer(part, start), rest, keras_layer.trainable_variables)
+    tolerance = 1e-9 if dtype == "float64" else 0.03
+    for own, other in zip(mine, theirs, strict=True):
+        own, other = tf.cast(own, tf.float64), tf.cast(other, tf.float64)
+        np.testing.assert_allclose(own, other, atol=tolerance * float(tf.reduce_max(tf.abs(other))))
+    with tf.GradientTape() as tape:
+        tape.watch([state, rest])
+        total = tf.reduce_sum(ours.after(rest, state)[0])
+    by_state, by_rest = tape.gradient(total, [state, rest])
+    assert by_state is None
+    assert np.abs(tf.cast(by_rest, tf.float32)).max() > 0

@@ -40,6 +40,7 @@ def test_two_replicas_train_as_one_device_does(trained, one_device, name, worker
         assert_same(result["gradients"], one_device["gradients"], 1e-5)
         assert_same(result["weights"], one_device["weights"], 1e-4)
         assert_same(result["averages"], one_device["averages"], 1e-4)
+        assert_same(result["carried"], one_device["carried"], 1e-4)
         for key, value in one_device["logs"].items():
             assert result["logs"][key] == pytest.approx(value, rel=1e-5), key
         assert result["logs"]["skipped"] == one_device["logs"]["skipped"] == 1.0

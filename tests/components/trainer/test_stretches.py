@@ -1,16 +1,22 @@
 """Stretches of lines: the worked example, and that every target is read behind what came before it."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from helpers.examples import ids_example, write_records
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfx_lm.components.trainer import input_pipeline
-from tfx_lm.components.trainer.buckets import choose_buckets
+from tfx_lm.components.trainer import callbacks, input_pipeline
+from tfx_lm.components.trainer import stretches as stretches_module
+from tfx_lm.components.trainer.backup import Backup
+from tfx_lm.components.trainer.buckets import Buckets, choose_buckets
 from tfx_lm.components.trainer.corpus_counts import count_corpus
+from tfx_lm.components.trainer.fit import train
 from tfx_lm.components.trainer.stretches import Stretches
 from tfx_lm.components.trainer.transformed_examples import list_files
+from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.padding import pad_batch
 
 START, END = 2, 3
@@ -46,7 +52,7 @@ def test_the_worked_example():
 def test_the_example_of_the_guide():
     """`docs/guide/context.md`."""
     ids, context = [[8, 9, 3], [10, 3], [7, 6, 3]], [[2, 7], [2, 8, 9], [9, 2, 10]]
-    joined, before = Stretches(context_tokens=3, targets=6).join(ragged(ids), ragged(context))
+    joined, before = Stretches(context_tokens=3, targets=8).join(ragged(ids), ragged(context))
     batch = pad_batch(joined, context=before)
     np.testing.assert_array_equal(batch.inputs, [[2, 7, 2, 8, 9, 2, 10, 2, 7, 6]])
     np.testing.assert_array_equal(batch.targets, [[0, 0, 8, 9, 3, 10, 3, 7, 6, 3]])
@@ -98,10 +104,37 @@ def test_a_document_with_as_many_tokens_as_a_context_begins_nothing():
 
 
 @pytest.mark.parametrize(("longest_line", "targets"), [(10, 64), (300, 64), (400, 49), (448, 1)])
-def test_stretches_fit_into_a_batch(longest_line, targets):
-    stretches = Stretches.fitting(context_tokens=64, longest_line=longest_line, positions=512)
+def test_whole_stretches_fit_into_a_batch(longest_line, targets):
+    stretches = Stretches.whole(context_tokens=64, longest_line=longest_line, positions=512)
     assert stretches == Stretches(64, targets)
     assert 64 + targets - 1 + longest_line <= 512
+
+
+@pytest.mark.parametrize(
+    ("context", "tokens", "positions", "expected"),
+    [
+        # The last batches of stretches of 1 to 12 windows are 78 at most, some 4 % of 1,816.
+        (48, 929_589, 512, Stretches(48, 12 * 32, 32)),
+        (200, 929_589, 512, Stretches(200, 12 * 100, 100)),
+        (48, 10**9, 512, Stretches(48, 32 * 32, 32)),
+        (48, 2000, 512, Stretches(48, 48, 32)),
+        (8, 2000, 16, Stretches(8, 3 * 16, 16)),
+    ],
+)
+def test_stretches_have_as_many_windows_as_the_corpus_allows(context, tokens, positions, expected):
+    assert Stretches.carried(context, tokens, positions) == expected
+
+
+def test_the_worked_example_of_buckets():
+    buckets = Stretches(context_tokens=3, targets=9, window=4).buckets(np.bincount([5, 5, 9, 15]), 10)
+    assert buckets == Buckets((5, 11, 15), (2, 2, 2), 6, 1 - 34 / 36)
+
+
+@pytest.mark.parametrize("lengths", [[1], [9], [7, 7, 7, 30]])
+def test_buckets_without_short_or_long_stretches(lengths):
+    buckets = Stretches(3, 9, 4).buckets(np.bincount(lengths), 10)
+    assert buckets.boundaries[-1] >= lengths[-1]
+    assert 0.0 <= buckets.padding < 0.3
 
 
 @pytest.fixture(scope="module")
@@ -124,24 +157,94 @@ def targets_of(batches):
 
 
 @pytest.mark.slow
-def test_training_reads_stretches_and_validation_lines(files):
+def test_training_reads_whole_stretches_and_validation_lines(files):
     lines = count_corpus(files, 50, "train")
-    stretches = Stretches.fitting(lines.longest_context, len(lines.line_lengths) - 1, 200)
+    stretches = Stretches.whole(lines.longest_context, len(lines.line_lengths) - 1, 200)
     assert stretches == Stretches(8, 8)
     rows = count_corpus(files, 50, "train", stretches)
     assert (lines.sentences, lines.rows, lines.longest_context) == (160, 160, 8)
     assert rows.sentences == 160 and rows.rows < 120
     assert rows.tokens == lines.tokens < rows.positions < 2 * rows.tokens < lines.positions
     assert rows.text == lines.text
-    buckets = choose_buckets(rows.lengths, 200)
-    both = list(input_pipeline.training_batches(files, buckets, 1, 0, 0, 2, stretches))
-    assert len(both) == 2 * buckets.batches
-    first, second = both[: buckets.batches], both[buckets.batches :]
+    buckets = stretches.buckets(rows.lengths, 200)
+    first, second, _ = epochs(files, buckets, stretches)
     assert sum(batch.mask.shape[0] for batch in first) == rows.rows
     single = list(input_pipeline.evaluation_batches(files, choose_buckets(lines.lengths, 200)))
     assert targets_of(first) == targets_of(second) == targets_of(single)
     assert sum(batch.mask.shape[0] for batch in single) == 160
+
+
+def epochs(files, buckets, stretches):
+    """The batches of two epochs, which differ, and those of the first after its third, of a training that goes on."""
+    both = list(input_pipeline.training_batches(files, buckets, 1, 0, 0, 2, stretches))
+    assert len(both) == 2 * buckets.batches
+    first, second = both[: buckets.batches], both[buckets.batches :]
     assert [batch.inputs.numpy().tolist() for batch in first] != [batch.inputs.numpy().tolist() for batch in second]
     resumed = list(input_pipeline.training_batches(files, buckets, 1, 0, 3, 1, stretches))
     for of_resumed, of_first in zip(resumed, first[3:], strict=True):
         np.testing.assert_array_equal(of_resumed.inputs, of_first.inputs)
+    return first, second, resumed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stretches", [Stretches(8, 60, 16), Stretches(8, 8, 32), Stretches(8, 300, 5)])
+def test_training_reads_windows_one_after_the_other(files, stretches):
+    rows = count_corpus(files, 50, "train", stretches)
+    buckets = stretches.buckets(rows.lengths, 64)
+    first, second, _ = epochs(files, buckets, stretches)
+    single = input_pipeline.evaluation_batches(files, choose_buckets(count_corpus(files, 50, "train").lengths, 200))
+    assert targets_of(first) == targets_of(second) == targets_of(single)
+    left, before = 0, None
+    for batch in first:
+        # Each row has a target in each window, so no step is lost; the windows of a stretch follow each other.
+        assert (batch.mask.numpy().sum(axis=1) > 0).all()
+        assert batch.mask.shape[0] <= max(buckets.batch_sizes)
+        assert bool(batch.begins) == (left == 0)
+        if left:
+            assert (int(batch.left), batch.mask.shape[0]) == (left - 1, before)
+        left, before = int(batch.left), batch.mask.shape[0]
+    assert left == 0
+    assert max(batch.mask.shape[1] for batch in first) <= stretches.first_window
+
+
+class Killed(Exception):
+    """Ends a training."""
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_where_stretches_begin(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(callbacks, "BACKUP_EVERY", 0.0)
+    monkeypatch.setattr(stretches_module, "WINDOW", 4)
+    # So that stretches have several windows.
+    monkeypatch.setattr(stretches_module, "UNFILLED", 2.0)
+    options = TrainerOptions(
+        units=8, embedding_units=8, batch_tokens=64, epochs=2, early_stopping_patience=2, dropout=0.1
+    )
+
+    def trained(folder, backup):
+        model = train(options, files, files, 50, Backup(str(backup), {}), str(folder))
+        return json.loads((folder / "training.json").read_text()), model.get_weights()
+
+    through, expected = trained(tmp_path / "through", tmp_path / "backup")
+    saved = []
+
+    def kill(self, *_):
+        saved.append(self.state.batches_done)
+        original(self)
+        if self.state.epochs_done == 1 and self.state.batches_done > 10:
+            raise Killed
+
+    original = callbacks.SaveBackup._save
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.SaveBackup, "_save", kill)
+        with pytest.raises(Killed):
+            trained(tmp_path / "killed", tmp_path / "backup of the killed")
+    # Not after each batch, since most are followed by others of the same rows.
+    assert 3 < len(saved) < through["train"]["batches"] / 2
+    found, weights = trained(tmp_path / "resumed", tmp_path / "backup of the killed")
+    assert (found["resumed_after_epoch"], found["resumed_after_batch"]) == (1, saved[-1])
+    for mine, other in zip(found["epochs"], through["epochs"], strict=True):
+        assert mine["validation_loss"] == pytest.approx(other["validation_loss"], rel=1e-5)
+        assert (mine["tokens"], mine["skipped_steps"]) == (other["tokens"], 0)
+    for mine, other in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-3, atol=1e-5)

@@ -1,6 +1,6 @@
 """One process of a training: prints the first step's gradients, and the weights and their averages after 20 steps.
 
-The loss of the second of the 20 is NaN.
+The loss of the second of the 20 is NaN. Then it trains windows, and prints the weights after 9 steps.
 """
 
 import json
@@ -22,6 +22,7 @@ from tfx_lm.components.trainer.distribution import choose_strategy
 from tfx_lm.components.trainer.replica_batches import distribute
 from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.components.trainer.untrained_model import build_model
+from tfx_lm.components.trainer.windows import windows_of
 from tfx_lm.model.loss import LossSums
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.padding import pad_batch
@@ -49,14 +50,20 @@ def all_batches():
     return tf.data.Dataset.from_tensor_slices(tf.ragged.constant(BATCHES, tf.int64)).map(pad_batch).repeat()
 
 
-def train(steps, validate=True, **options):
+def all_windows():
+    return all_batches().flat_map(lambda batch: windows_of(batch, 2, 2))
+
+
+def train(steps, validate=True, batches=all_batches, **options):
     with strategy.scope():
         keras.utils.set_random_seed(3)
         model = build_model(TrainerOptions.parse({**OPTIONS, **options}), 10, steps)
         average, state = WeightAverage(model, 0.9), TrainingState()
+        if batches is all_windows:
+            model.carry_states(-(-5 // strategy.num_replicas_in_sync))
         before = model.get_weights()
         logs = model.fit(
-            distribute(strategy, all_batches(), BUCKETS),
+            distribute(strategy, batches(), BUCKETS),
             steps_per_epoch=steps,
             verbose=0,
             validation_data=distribute(strategy, all_batches(), BUCKETS) if validate else None,
@@ -84,12 +91,15 @@ sums = TrainableLanguageModel._sums
 
 
 def broken(model, *arguments):
-    nll, tokens = sums(model, *arguments)
-    return LossSums(nll * tf.where(model.optimizer.iterations.value == 1, float("nan"), 1.0), tokens)
+    (nll, tokens), states = sums(model, *arguments)
+    return LossSums(nll * tf.where(model.optimizer.iterations.value == 1, float("nan"), 1.0), tokens), states
 
 
 TrainableLanguageModel._sums = broken  # type: ignore[method-assign]
 _, weights, averages, logs = train(20)
+per_step = [*reductions]
+TrainableLanguageModel._sums = sums  # type: ignore[method-assign]
+_, carried, _, _ = train(9, False, all_windows, optimizer="sgd", learning_rate=1.0)
 print(
     json.dumps(
         {
@@ -98,7 +108,8 @@ print(
             "weights": [weight.tolist() for weight in weights],
             "averages": [average.tolist() for average in averages],
             "logs": logs,
-            "reductions": reductions,
+            "reductions": per_step,
+            "carried": [weight.tolist() for weight in carried],
         }
     )
 )
