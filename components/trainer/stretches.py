@@ -18,9 +18,8 @@ from .buckets import Buckets, choose_buckets
 WINDOW = 32
 # Windows of a stretch at most. With so many, the context is a small part of what is read.
 MOST_WINDOWS = 32
-# The last batches of stretches of each length are not full, and steps of few rows are noisy: with a tenth of such
-# batches, PTB's perplexity was 5 % higher. They are at most this part of the batches of an epoch.
-UNFILLED = 0.04
+# The last batches of stretches of each length are not full. They are at most this part of the batches of an epoch.
+UNFILLED = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
