@@ -42,4 +42,4 @@ class GpuLSTM(keras.layers.LSTM):
         """Runs the layer over sequences that go on; as `ProcessorLSTM.after`."""
         start = tf.unstack(tf.cast(state, tf.float32), axis=1)
         _, outputs, state = self.inner_loop(tf.cast(sequences, tf.float32), start, None, training=True)
-        return tf.cast(outputs, self._output_dtype), tf.cast(tf.stack(state, axis=1), self._output_dtype)
+        return tf.cast(outputs, self._output_dtype), tf.stack(state, axis=1)

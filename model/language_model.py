@@ -190,8 +190,8 @@ class LanguageModel(keras.Model):
 
         Args:
             embedded: [batch, time, embedding_units], the embedded inputs.
-            states: [batch, layers, 2, units] float, output and cell of each layer after the steps before; zeros before
-                the first.
+            states: [batch, layers, 2, units] float32, output and cell of each layer after the steps before; zeros
+                before the first.
             seed: As for `hidden`.
 
         Returns:
@@ -199,7 +199,7 @@ class LanguageModel(keras.Model):
         """
         entering, after = self._drop(embedded, seed, 0), []
         for index, layer in enumerate(self.recurrent):
-            outputs, state = layer.after(entering, tf.cast(states[:, index], entering.dtype))
+            outputs, state = layer.after(entering, states[:, index])
             after.append(state)
             entering = self._joined(index, entering, self._drop(outputs, seed, index + 1))
         return entering if self.adapter is None else self.adapter(entering), tf.stack(after, axis=1)

@@ -32,9 +32,8 @@ class ProcessorLSTM(keras.layers.LSTM):
         Returns:
             [batch, time, units], the output of each step, and the new state.
         """
-        outputs, state = lstm_after(
-            tf.transpose(state, [1, 0, 2]), tf.transpose(sequences, [1, 0, 2]), *self._weights()
-        )
+        start = tf.cast(tf.transpose(state, [1, 0, 2]), sequences.dtype)
+        outputs, state = lstm_after(start, tf.transpose(sequences, [1, 0, 2]), *self._weights())
         return tf.transpose(outputs, [1, 0, 2]), tf.transpose(state, [1, 0, 2])
 
     def _weights(self) -> list[tf.Tensor]:

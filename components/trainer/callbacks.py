@@ -231,12 +231,13 @@ class SaveBackup(keras.callbacks.Callback):
         # Not after the last batch: `fit` cannot resume with no batches left. The validation follows.
         if self.state.batches_done < self.batches and time.monotonic() - self.saved >= BACKUP_EVERY:
             if self.model.carried is not None and self.model.carried.within_stretches:
-                return  # A few batches later, there are no states to save.
+                return  # The states are in no backup; the next one is saved after the last window.
             # It looks once a second by itself, and a step of this second may have broken down.
             self.divergence.check(logs)
-            self.state.epoch_nll = float(self.model.perplexity.nll)
-            self.state.epoch_tokens = float(self.model.perplexity.tokens)
-            self.state.epoch_skipped = int(self.model.skipped.count)
+            # Under a strategy of several replicas, Python cannot read the variables themselves.
+            self.state.epoch_nll = float(tf.convert_to_tensor(self.model.perplexity.nll))
+            self.state.epoch_tokens = float(tf.convert_to_tensor(self.model.perplexity.tokens))
+            self.state.epoch_skipped = int(tf.convert_to_tensor(self.model.skipped.count))
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:

@@ -59,4 +59,4 @@ class CarriedStates:
     @property
     def within_stretches(self) -> bool:
         """Whether the next window goes on from these states."""
-        return int(self._left) > 0
+        return int(tf.convert_to_tensor(self._left)) > 0

@@ -27,8 +27,8 @@ from .start import Start
 from .training import TrainableLanguageModel
 from .untrained_model import build_model
 
-# What TensorFlow gets for the seed 0; the largest that NumPy takes.
-_SEED_FOR_0 = 2**32 - 1
+# TensorFlow reduces seeds by it.
+_SEEDS = 2**31 - 1
 
 
 def train(
@@ -81,8 +81,9 @@ def train(
         train_buckets = stretches.buckets(train_counts.lengths, options.batch_tokens)
     eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
 
+    keras.utils.set_random_seed(options.seed)
     # `Dataset.shuffle` fails in a graph if TensorFlow's own seed is 0.
-    keras.utils.set_random_seed(options.seed or _SEED_FOR_0)
+    tf.random.set_seed(options.seed % _SEEDS or 1)
     model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs, shares)
     model.start_from_frequencies(train_counts.targets)
     if stretches is not None and stretches.window:

@@ -63,6 +63,7 @@ def training_batches(
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_fold_in([0, seed], epoch)
         seeds = tf.random.stateless_uniform([3], order, maxval=tf.int64.max, dtype=tf.int64)
+        shuffled = SHUFFLED_BATCHES
         if stretches is None:
             records = records_of(files, seeds[0]).shuffle(SHUFFLED_SENTENCES, seeds[1], reshuffle_each_iteration=False)
             batches = _bucketed(records, buckets, spec)
@@ -73,7 +74,9 @@ def training_batches(
             held = min(SHUFFLED_STRETCHES, 1 + SHUFFLED_BYTES // (8 * (stretches.context_tokens + stretches.targets)))
             rows = blocks.unbatch().shuffle(held, seeds[1], reshuffle_each_iteration=False)
             batches = _bucketed_rows(rows, buckets)
-        return batches.shuffle(SHUFFLED_BATCHES, seeds[2], reshuffle_each_iteration=False)
+            of_batch = 8 * buckets.batch_sizes[-1] * (stretches.context_tokens + stretches.targets)
+            shuffled = min(SHUFFLED_BATCHES, 1 + SHUFFLED_BYTES // of_batch)
+        return batches.shuffle(shuffled, seeds[2], reshuffle_each_iteration=False)
 
     batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
     if stretches is not None and stretches.window:

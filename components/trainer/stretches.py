@@ -16,9 +16,10 @@ from .buckets import Buckets, choose_buckets
 
 # Targets of a row in a batch, at least; half of the context if that is more. Measured: `benchmarks/README.md`.
 WINDOW = 32
-# Windows of a stretch at most. With so many, the context is a small part of what is read.
+# Windows of a stretch, but for its last line. With so many, the context is a small part of what is read.
 MOST_WINDOWS = 32
-# The last batches of stretches of each length are not full. They are at most this part of the batches of an epoch.
+# The last batches of stretches of each length are not full. This part of the batches of an epoch may be such, if all
+# numbers of windows occur up to that of a stretch; longer lines make more.
 UNFILLED = 0.1
 
 
@@ -32,8 +33,7 @@ class Stretches:
 
     Attributes:
         context_tokens: How many tokens of context a line has at most, ≥ 1.
-        targets: Targets of a stretch, ≥ 1: on average at most so many, and fewer than these and those of the longest
-            line together.
+        targets: Targets of a stretch, ≥ 1: so many or fewer, and those of its last line beyond them.
         window: Positions of a row in each batch but the first, which has the context, too; 0 if a stretch is read in
             one batch.
     """

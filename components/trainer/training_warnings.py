@@ -57,9 +57,9 @@ def _lines_apart(train: Mapping[str, Any]) -> list[SettingError]:
         return []
     return [
         SettingError(
-            f"the training read {positions / tokens:.1f} positions for each token, as few lines could be joined: a "
-            "batch holds little more than a line and its context, many lines are cut, or the examples are not in the "
-            "order of the text; raise {batch_tokens} or {max_length}, or write the examples with a Beam runner that "
-            "keeps the order"
+            f"the training read {positions / tokens:.1f} positions for each token, as few lines could be joined: many "
+            "lines are cut, the examples are not in the order of the text, or, on a TPU, a batch holds little more "
+            "than a line and its context; raise {max_length} (on a TPU also {batch_tokens}), or write the examples "
+            "with a Beam runner that keeps the order"
         )
     ]

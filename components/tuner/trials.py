@@ -25,7 +25,7 @@ from ..trainer.distribution import choose_strategy
 from ..trainer.divergence import DivergenceError
 from ..trainer.fit import train
 from ..trainer.precision import Precision, choose_precision
-from ..trainer.row_layout import stretches_of
+from ..trainer.row_layout import layout_of, stretches_of
 from ..trainer.run_options import tuned
 from ..trainer.same_transform import check_same_transform
 from ..trainer.threads import deal_threads
@@ -92,7 +92,10 @@ class Trials(base_tuner.BaseTuner):
         self.outcomes: list[dict[str, Any]] = []
         oracle = make_oracle(options, trainer)
         self._combinations = combinations(oracle.hyperparameters)
-        whole = json.dumps({**identity, "corpus": digest_of(*counts.values())}, sort_keys=True)
+        corpus = {"corpus": digest_of(*counts.values())}
+        if counts["train"].longest_context:
+            corpus["stretches"] = str(layout_of(self._strategy))
+        whole = json.dumps({**identity, **corpus}, sort_keys=True)
         folder = f"{directory}/search-{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
         super().__init__(oracle, directory=folder, project_name="keras_tuner", overwrite=True)
         oracle.verbose = 0

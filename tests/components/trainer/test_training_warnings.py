@@ -52,9 +52,10 @@ def test_lines_that_could_not_be_joined(tmp_path):
     training_of(tmp_path, [], tokens=1000, positions=3900)
     (warning,) = training_warnings(str(tmp_path))
     assert str(warning) == (
-        "the training read 3.9 positions for each token, as few lines could be joined: a batch holds little more than "
-        "a line and its context, many lines are cut, or the examples are not in the order of the text; raise "
-        "batch_tokens or max_length, or write the examples with a Beam runner that keeps the order"
+        "the training read 3.9 positions for each token, as few lines could be joined: many lines are cut, the "
+        "examples are not in the order of the text, or, on a TPU, a batch holds little more than a line and its "
+        "context; raise max_length (on a TPU also batch_tokens), or write the examples with a "
+        "Beam runner that keeps the order"
     )
 
 

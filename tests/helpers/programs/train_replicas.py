@@ -5,6 +5,7 @@ The loss of the second of the 20 is NaN. Then it trains windows, and prints the 
 
 import json
 import sys
+import types
 
 import keras
 import tensorflow as tf
@@ -14,10 +15,11 @@ if name == "mirrored":
     tf.config.set_logical_device_configuration(
         tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
     )
+from tfx_lm.components.trainer import callbacks as callbacks_module
 from tfx_lm.components.trainer.averaging import Averaging, WeightAverage
 from tfx_lm.components.trainer.backup import TrainingState
 from tfx_lm.components.trainer.buckets import Buckets
-from tfx_lm.components.trainer.callbacks import Position
+from tfx_lm.components.trainer.callbacks import Position, SaveBackup
 from tfx_lm.components.trainer.distribution import choose_strategy
 from tfx_lm.components.trainer.replica_batches import distribute
 from tfx_lm.components.trainer.training import TrainableLanguageModel
@@ -50,6 +52,13 @@ def all_batches():
     return tf.data.Dataset.from_tensor_slices(tf.ragged.constant(BATCHES, tf.int64)).map(pad_batch).repeat()
 
 
+# After which steps a backup would be saved; `SaveBackup` reads the variables of all replicas before.
+saved_after: list[int] = []
+callbacks_module.BACKUP_EVERY = 0.0
+saved = types.SimpleNamespace(save=lambda model, state: saved_after.append(state.batches_done))
+checked = types.SimpleNamespace(check=lambda logs: None)
+
+
 def all_windows():
     return all_batches().flat_map(lambda batch: windows_of(batch, 2, 2))
 
@@ -59,8 +68,10 @@ def train(steps, validate=True, batches=all_batches, **options):
         keras.utils.set_random_seed(3)
         model = build_model(TrainerOptions.parse({**OPTIONS, **options}), 10, steps)
         average, state = WeightAverage(model, 0.9), TrainingState()
+        callbacks = [Position(state), Averaging(average, steps, state)]
         if batches is all_windows:
             model.carry_states(-(-5 // strategy.num_replicas_in_sync))
+            callbacks.append(SaveBackup(saved, steps, state, checked))
         before = model.get_weights()
         logs = model.fit(
             distribute(strategy, batches(), BUCKETS),
@@ -68,7 +79,7 @@ def train(steps, validate=True, batches=all_batches, **options):
             verbose=0,
             validation_data=distribute(strategy, all_batches(), BUCKETS) if validate else None,
             validation_steps=3 if validate else None,
-            callbacks=[Position(state), Averaging(average, steps, state)],
+            callbacks=callbacks,
         ).history
         return before, model.get_weights(), average.values(), {name: value[0] for name, value in logs.items()}
 
@@ -110,6 +121,7 @@ print(
             "logs": logs,
             "reductions": per_step,
             "carried": [weight.tolist() for weight in carried],
+            "saved_after": saved_after,
         }
     )
 )
