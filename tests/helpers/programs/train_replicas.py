@@ -6,6 +6,7 @@ The loss of the second of the 20 is NaN. Then it trains windows, and prints the 
 import json
 import sys
 import types
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -55,8 +56,8 @@ def all_batches():
 # After which steps a backup would be saved; `SaveBackup` reads the variables of all replicas before.
 saved_after: list[int] = []
 callbacks_module.BACKUP_EVERY = 0.0
-saved = types.SimpleNamespace(save=lambda model, state: saved_after.append(state.batches_done))
-checked = types.SimpleNamespace(check=lambda logs: None)
+saved: Any = types.SimpleNamespace(save=lambda model, state: saved_after.append(state.batches_done))
+checked: Any = types.SimpleNamespace(check=lambda logs: None)
 
 
 def all_windows():
