@@ -33,8 +33,8 @@ def break_loss(monkeypatch, model, value, number=1):
     sums = model._sums
 
     def broken(*arguments):
-        nll, tokens = sums(*arguments)
-        return loss.LossSums(nll * tf.where(model.optimizer.iterations.value < number, value, 1.0), tokens)
+        (nll, tokens), states = sums(*arguments)
+        return loss.LossSums(nll * tf.where(model.optimizer.iterations.value < number, value, 1.0), tokens), states
 
     monkeypatch.setattr(model, "_sums", broken)
 
