@@ -1,6 +1,7 @@
 """Stretches: consecutive lines of a document, trained as one row so that their context is read once.
 
-A long stretch is trained in *windows*, each a batch, from one to the next of which the LSTM layers carry their state.
+A long stretch is trained in *windows*, each in a batch of its own. The LSTM layers carry their state from one to the
+next.
 """
 
 from __future__ import annotations
