@@ -38,8 +38,12 @@ class GpuLSTM(keras.layers.LSTM):
         """Runs the layer; see the class."""
         return tf.cast(super().call(sequences, initial_state, mask, training), self._output_dtype)
 
-    def after(self, sequences: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Runs the layer over sequences that go on; as `ProcessorLSTM.after`."""
-        start = tf.unstack(tf.cast(state, tf.float32), axis=1)
+    def after(self, sequences: tf.Tensor, state: tf.Tensor, begins: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Runs the layer over sequences that go on; as `ProcessorLSTM.after`.
+
+        They may begin at the first step alone, since cuDNN's kernel takes states only there.
+        """
+        state = tf.where(begins[:, :1, tf.newaxis], 0.0, tf.cast(state, tf.float32))
+        start = tf.unstack(state, axis=1)
         _, outputs, state = self.inner_loop(tf.cast(sequences, tf.float32), start, None, training=True)
         return tf.cast(outputs, self._output_dtype), tf.stack(state, axis=1)

@@ -182,7 +182,7 @@ class LanguageModel(keras.Model):
         return states if self.adapter is None else self.adapter(states)
 
     def hidden_of_more(
-        self, embedded: tf.Tensor, states: tf.Tensor, seed: tf.Tensor | None = None
+        self, embedded: tf.Tensor, states: tf.Tensor, begins: tf.Tensor, seed: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The states before the projection of rows that go on, for training; no gradient goes back into `states`.
 
@@ -190,8 +190,8 @@ class LanguageModel(keras.Model):
 
         Args:
             embedded: [batch, time, embedding_units], the embedded inputs.
-            states: [batch, layers, 2, units] float32, output and cell of each layer after the steps before; zeros
-                before the first.
+            states: [batch, layers, 2, units] float32, output and cell of each layer after the steps before.
+            begins: [batch, time] bool, before which steps the state is zero instead.
             seed: As for `hidden`.
 
         Returns:
@@ -199,7 +199,7 @@ class LanguageModel(keras.Model):
         """
         entering, after = self._drop(embedded, seed, 0), []
         for index, layer in enumerate(self.recurrent):
-            outputs, state = layer.after(entering, states[:, index])
+            outputs, state = layer.after(entering, states[:, index], begins)
             after.append(state)
             entering = self._joined(index, entering, self._drop(outputs, seed, index + 1))
         return entering if self.adapter is None else self.adapter(entering), tf.stack(after, axis=1)

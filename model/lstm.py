@@ -22,18 +22,20 @@ class ProcessorLSTM(keras.layers.LSTM):
         """Runs the layer; see the class."""
         return tf.transpose(self._outputs(tf.transpose(sequences, [1, 0, 2]), *self._weights()), [1, 0, 2])
 
-    def after(self, sequences: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def after(self, sequences: tf.Tensor, state: tf.Tensor, begins: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Runs the layer over sequences that go on; see `lstm_after`.
 
         Args:
             sequences: [batch, time, features] float.
-            state: [batch, 2, units] float, output and cell after the steps before; zeros before the first.
+            state: [batch, 2, units] float, output and cell after the steps before.
+            begins: [batch, time] bool, before which steps the state is zero instead.
 
         Returns:
             [batch, time, units], the output of each step, and the new state.
         """
         start = tf.cast(tf.transpose(state, [1, 0, 2]), sequences.dtype)
-        outputs, state = lstm_after(start, tf.transpose(sequences, [1, 0, 2]), *self._weights())
+        kept = tf.cast(~tf.transpose(begins)[:, :, tf.newaxis], sequences.dtype)
+        outputs, state = lstm_after(start, kept, tf.transpose(sequences, [1, 0, 2]), *self._weights())
         return tf.transpose(outputs, [1, 0, 2]), tf.transpose(state, [1, 0, 2])
 
     def _weights(self) -> list[tf.Tensor]:
@@ -94,19 +96,28 @@ def lstm(inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias
         [time, batch, units], the output of each step, in the dtype of `inputs`; and, for
         `tf.custom_gradient`, the function of the first gradients.
     """
-    outputs, _, gradients = _run(None, inputs, kernel, recurrent_kernel, bias)
+    outputs, _, gradients = _run(None, None, inputs, kernel, recurrent_kernel, bias)
     return outputs, gradients
 
 
 @tf.custom_gradient
-def lstm_after(state: tf.Tensor, inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor):
+def lstm_after(
+    state: tf.Tensor,
+    kept: tf.Tensor,
+    inputs: tf.Tensor,
+    kernel: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    bias: tf.Tensor,
+):
     """Runs an LSTM over sequences that go on, from the state in which an earlier run has left it.
 
     Two runs, each over half of the steps, return what `lstm` returns of all of them. The gradients differ: none goes
-    back into the earlier run (truncated backpropagation through time, Williams and Peng 1990).
+    back into the earlier run (truncated backpropagation through time, Williams and Peng 1990). A row may also hold
+    several sequences, one behind the other.
 
     Args:
-        state: [2, batch, units] float, output and cell after the steps before; zeros before the first.
+        state: [2, batch, units] float, output and cell after the steps before.
+        kept: [time, batch, 1] float, 0 where a sequence begins, before which the state is zero, else 1.
         inputs: As for `lstm`, like the other arguments.
         kernel: See there.
         recurrent_kernel: See there.
@@ -116,13 +127,18 @@ def lstm_after(state: tf.Tensor, inputs: tf.Tensor, kernel: tf.Tensor, recurrent
         [time, batch, units], the output of each step, and [2, batch, units], the state after the last, both in the
         dtype of `inputs`; and the function of the first gradients.
     """
-    outputs, cell, gradients = _run(state, inputs, kernel, recurrent_kernel, bias)
+    outputs, cell, gradients = _run(state, kept, inputs, kernel, recurrent_kernel, bias)
     # By the state after the last step nothing has a gradient.
-    return (outputs, tf.stack([outputs[-1], cell])), lambda upstream, _: (None, *gradients(upstream))
+    return (outputs, tf.stack([outputs[-1], cell])), lambda upstream, _: (None, None, *gradients(upstream))
 
 
 def _run(
-    state: tf.Tensor | None, inputs: tf.Tensor, kernel: tf.Tensor, recurrent_kernel: tf.Tensor, bias: tf.Tensor
+    state: tf.Tensor | None,
+    kept: tf.Tensor | None,
+    inputs: tf.Tensor,
+    kernel: tf.Tensor,
+    recurrent_kernel: tf.Tensor,
+    bias: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, ...]]]:
     """Returns all outputs, the last cell and the function of the gradients; without a state, from states of zero."""
     steps, batch = tf.shape(inputs)[0], tf.shape(inputs)[1]
@@ -131,13 +147,15 @@ def _run(
     zeros = tf.zeros([batch, units], inputs.dtype)
     start = (zeros, zeros) if state is None else tf.unstack(tf.ensure_shape(state, [2, inputs.shape[1], units]))
 
-    def forward(step, output, cell, *kept):
+    def forward(step, output, cell, *history):
+        if kept is not None:
+            output, cell = (value * kept[step] for value in (output, cell))
         before = cell
         *gates, squashed, output, cell = _next(from_inputs[step], half_recurrent, output, cell)
         values = (*gates, before, squashed, output)
-        return step + 1, output, cell, *(rows.write(step, value) for rows, value in zip(kept, values, strict=True))
+        return step + 1, output, cell, *(rows.write(step, value) for rows, value in zip(history, values, strict=True))
 
-    _, _, last, *kept, outputs = tf.while_loop(
+    _, _, last, *history, outputs = tf.while_loop(
         lambda step, *_: step < steps,
         forward,
         (tf.constant(0), *start, *(_rows(inputs.dtype, steps, units) for _ in range(7))),
@@ -149,7 +167,7 @@ def _run(
         thin = [tf.cast(weight, inputs.dtype) for weight in (kernel, recurrent_kernel)]
 
         def backward(step, by_output, by_cell, by_gates):
-            enter, forget, candidate, leave, before, squashed = (rows.read(step) for rows in kept)
+            enter, forget, candidate, leave, before, squashed = (rows.read(step) for rows in history)
             by_output = by_output + upstream[step]
             by_cell = by_cell + tf.raw_ops.TanhGrad(y=squashed, dy=by_output * leave)
             of_step = tf.concat(
@@ -161,8 +179,10 @@ def _run(
                 ],
                 axis=1,
             )
-            by_output = tf.matmul(of_step, thin[1], transpose_b=True)
-            return step - 1, by_output, by_cell * forget, by_gates.write(step, of_step)
+            by_output, by_cell = tf.matmul(of_step, thin[1], transpose_b=True), by_cell * forget
+            if kept is not None:
+                by_output, by_cell = (value * kept[step] for value in (by_output, by_cell))
+            return step - 1, by_output, by_cell, by_gates.write(step, of_step)
 
         _, _, _, by_gates = tf.while_loop(
             lambda step, *_: step >= 0,
@@ -171,11 +191,11 @@ def _run(
         )
         by_gates = tf.reshape(by_gates.stack(), [-1, 4 * units])
         by_inputs = tf.reshape(tf.matmul(by_gates, thin[0], transpose_b=True), tf.shape(inputs))
-        if state is None:
+        if kept is None:
             # The first step's states are zero, so it adds nothing.
             before, by_later = outputs[:-1], by_gates[batch:]
         else:
-            before, by_later = tf.concat([start[0][tf.newaxis], outputs[:-1]], axis=0), by_gates
+            before, by_later = tf.concat([start[0][tf.newaxis], outputs[:-1]], axis=0) * kept, by_gates
         by_weights = (
             tf.matmul(flat, by_gates, transpose_a=True),
             tf.matmul(tf.reshape(before, [-1, units]), by_later, transpose_a=True),

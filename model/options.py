@@ -52,8 +52,7 @@ class TrainerOptions(Settings):
     workers: WholeNumber = Field(1, ge=1, le=256)
     # Seconds to wait for a worker that has not come, on this machine or another; the training then ends.
     worker_timeout_seconds: Number = Field(600.0, gt=0.0, le=604_800.0)
-    # Real and padded tokens in a batch; the number of sentences follows from their length. With contexts, up to three
-    # times as many where a stretch of lines begins.
+    # Real and padded tokens in a batch; the number of sentences follows from their length.
     batch_tokens: WholeNumber = Field(2048, ge=2)
     # Most passes over the training data.
     epochs: WholeNumber = Field(10, ge=1)

@@ -230,7 +230,7 @@ class SaveBackup(keras.callbacks.Callback):
         """Saves, if the last time is long enough ago."""
         # Not after the last batch: `fit` cannot resume with no batches left. The validation follows.
         if self.state.batches_done < self.batches and time.monotonic() - self.saved >= BACKUP_EVERY:
-            if self.model.carried is not None and self.model.carried.within_stretches:
+            if self.model.carried is not None and self.model.carried.within_rows:
                 return  # The states are in no backup; the next one is saved after the last window.
             # It looks once a second by itself, and a step of this second may have broken down.
             self.divergence.check(logs)

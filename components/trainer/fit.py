@@ -22,7 +22,7 @@ from .distribution import is_chief
 from .divergence import Divergence
 from .precision import Precision, choose_precision
 from .replica_batches import distribute
-from .row_layout import stretches_of
+from .row_layout import lay_out
 from .start import Start
 from .training import TrainableLanguageModel
 from .untrained_model import build_model
@@ -73,12 +73,7 @@ def train(
             "it; raise {batch_tokens}, or lower {max_length}"
         )
     strategy = tf.distribute.get_strategy()
-    stretches = stretches_of(train_counts, options.batch_tokens, strategy)
-    if stretches is None:
-        train_buckets = choose_buckets(train_counts.lengths, options.batch_tokens)
-    else:
-        train_counts = count_corpus(train_files, vocabulary_size, "train", stretches)
-        train_buckets = stretches.buckets(train_counts.lengths, options.batch_tokens)
+    train_counts, train_buckets, stretches, windows = lay_out(train_files, train_counts, options.batch_tokens, strategy)
     eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
 
     keras.utils.set_random_seed(options.seed)
@@ -86,8 +81,8 @@ def train(
     tf.random.set_seed(options.seed % _SEEDS or 1)
     model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs, shares)
     model.start_from_frequencies(train_counts.targets)
-    if stretches is not None and stretches.window:
-        model.carry_states(-(-max(train_buckets.batch_sizes) // strategy.num_replicas_in_sync))
+    if windows is not None:
+        model.carry_states(-(-windows.rows // strategy.num_replicas_in_sync))
     started_from = None if start is None else start.assign(model)
     # Its variables come back from the backup.
     average = WeightAverage(model, options.ema_momentum) if options.ema_momentum else None
@@ -122,7 +117,7 @@ def train(
         """Trains from the current state to the end of that epoch."""
         first = (state.epochs_done, state.batches_done)
         epochs = input_pipeline.training_batches(
-            train_files, train_buckets, options.seed, *first, last_epoch, stretches
+            train_files, train_buckets, options.seed, *first, last_epoch, stretches, windows
         )
         validation = input_pipeline.evaluation_batches(eval_files, eval_buckets)
         model.fit(

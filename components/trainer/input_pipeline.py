@@ -20,13 +20,15 @@ from ...transform.preprocessing import CONTEXT_IDS
 from .buckets import Buckets
 from .stretches import Stretches
 from .transformed_examples import blocks_of, joined, lengths_of, parse, records_of, spec_of
-from .windows import windows_of
+from .windows import Windows
 
 # Sentences among which the next one is drawn; a corpus up to this size is shuffled perfectly.
 SHUFFLED_SENTENCES = 200_000
 # The same for stretches, which are longer, and the bytes of their ids at most.
 SHUFFLED_STRETCHES = 25_000
 SHUFFLED_BYTES = 2**27
+# Stretches that are divided into positions at once.
+FLATTENED_STRETCHES = 16
 # Batches among which the next one is drawn, so that the buckets' last, incomplete ones do not all come at
 # the end.
 SHUFFLED_BATCHES = 64
@@ -41,6 +43,7 @@ def training_batches(
     first_batch: int,
     epochs: int,
     stretches: Stretches | None = None,
+    windows: Windows | None = None,
 ) -> tf.data.Dataset:
     """The batches of the epochs first_epoch … epochs - 1, one epoch after the other.
 
@@ -54,16 +57,16 @@ def training_batches(
         first_batch: How many of its batches to leave out, because a killed training had finished them.
         epochs: Number after the last epoch.
         stretches: As for `count_corpus`.
+        windows: How stretches are divided into batches; None if each is in one batch.
 
     Returns:
-        A dataset of `PaddedBatch`, each tensor [batch, time]; of `Window` if the stretches have windows.
+        A dataset of `PaddedBatch`, each tensor [batch, time]; of `Window` with windows.
     """
     spec = spec_of(files)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_fold_in([0, seed], epoch)
         seeds = tf.random.stateless_uniform([3], order, maxval=tf.int64.max, dtype=tf.int64)
-        shuffled = SHUFFLED_BATCHES
         if stretches is None:
             records = records_of(files, seeds[0]).shuffle(SHUFFLED_SENTENCES, seeds[1], reshuffle_each_iteration=False)
             batches = _bucketed(records, buckets, spec)
@@ -73,18 +76,15 @@ def training_batches(
             )
             held = min(SHUFFLED_STRETCHES, 1 + SHUFFLED_BYTES // (8 * (stretches.context_tokens + stretches.targets)))
             rows = blocks.unbatch().shuffle(held, seeds[1], reshuffle_each_iteration=False)
+            if windows is not None:
+                together = rows.ragged_batch(FLATTENED_STRETCHES)
+                return windows.batches(together.map(lambda row: (row["ids"], row[CONTEXT_IDS])))
             batches = _bucketed_rows(rows, buckets)
-            of_batch = 8 * buckets.batch_sizes[-1] * (stretches.context_tokens + stretches.targets)
-            shuffled = min(SHUFFLED_BATCHES, 1 + SHUFFLED_BYTES // of_batch)
-        return batches.shuffle(shuffled, seeds[2], reshuffle_each_iteration=False)
+        return batches.shuffle(SHUFFLED_BATCHES, seeds[2], reshuffle_each_iteration=False)
 
-    batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
-    if stretches is not None and stretches.window:
-        windows = batches.map(_pad, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).flat_map(
-            lambda rows: windows_of(rows, stretches.first_window, stretches.window)
-        )
-        return windows.skip(first_batch).prefetch(tf.data.AUTOTUNE)
-    batches = batches.skip(first_batch)
+    batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch).skip(first_batch)
+    if windows is not None:
+        return batches.prefetch(tf.data.AUTOTUNE)
     padded = batches.map(
         _pad if stretches else lambda records: _pad(parse(records, spec)),
         num_parallel_calls=tf.data.AUTOTUNE,

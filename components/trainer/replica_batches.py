@@ -39,7 +39,8 @@ def distribute(strategy: tf.distribute.Strategy, batches: tf.data.Dataset, bucke
             inputs, targets, mask = (part[first : first + own] for part in dealt)
             mine: PaddedBatch | Window = PaddedBatch(inputs, targets, mask)
             if isinstance(batch, Window):
-                mine = Window(inputs, targets, mask, tf.repeat(batch.begins, own), tf.repeat(batch.left, own))
+                begins = _dealt(batch.begins, replicas)[first : first + own]
+                mine = Window(inputs, targets, mask, begins, tf.repeat(batch.left, own))
             return tf.data.Dataset.from_tensor_slices(mine)
 
         return batches.repeat().flat_map(own_rows).prefetch(tf.data.AUTOTUNE)
@@ -69,14 +70,14 @@ def deal(batch: PaddedBatch, replicas: int) -> PaddedBatch:
     Returns:
         [replicas, ceil(batch / replicas), time] each.
     """
-    sentences, time = tf.unstack(tf.shape(batch.inputs))
+    return PaddedBatch(*(_dealt(part, replicas) for part in batch))
+
+
+def _dealt(part: tf.Tensor, replicas: int) -> tf.Tensor:
+    sentences, time = tf.unstack(tf.shape(part))
     rows = -(-sentences // replicas)
-
-    def dealt(part: tf.Tensor) -> tf.Tensor:
-        part = tf.pad(part, [[0, rows * replicas - sentences], [0, 0]])
-        return tf.transpose(tf.reshape(part, tf.stack([rows, replicas, time])), [1, 0, 2])
-
-    return PaddedBatch(*map(dealt, batch))
+    part = tf.pad(part, [[0, rows * replicas - sentences], [0, 0]])
+    return tf.transpose(tf.reshape(part, tf.stack([rows, replicas, time])), [1, 0, 2])
 
 
 def fill(batch: PaddedBatch, buckets: Buckets) -> PaddedBatch:

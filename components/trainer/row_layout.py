@@ -2,31 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from .corpus_counts import CorpusCounts
+from ...model.devices import on_gpu
+from .buckets import Buckets, choose_buckets
+from .corpus_counts import CorpusCounts, count_corpus
 from .replica_batches import compiles
-from .stretches import MOST_WINDOWS, UNFILLED, WINDOW, Stretches
+from .stretches import Stretches
+from .windows import LEAST_WINDOWS, ROW_WINDOWS, WINDOW, Windows, window_of
 
 
-def stretches_of(counts: CorpusCounts, batch_tokens: int, strategy: tf.distribute.Strategy) -> Stretches | None:
-    """Returns how the lines of a corpus are joined; None if they have no contexts.
+class RowLayout(NamedTuple):
+    """The rows and batches of a training.
+
+    Attributes:
+        counts: Counts of the rows.
+        buckets: Which rows share a batch.
+        stretches: What the lines are joined to; None if they have no contexts.
+        windows: The batches of the stretches; None if each row is read in one batch.
+    """
+
+    counts: CorpusCounts
+    buckets: Buckets
+    stretches: Stretches | None = None
+    windows: Windows | None = None
+
+
+def lay_out(
+    files: Sequence[str], counts: CorpusCounts, batch_tokens: int, strategy: tf.distribute.Strategy
+) -> RowLayout:
+    """Chooses the rows and batches of a training.
 
     Args:
-        counts: Of the lines.
+        files: TFRecord files of transformed examples.
+        counts: Of their lines.
         batch_tokens: Positions of a batch.
         strategy: The strategy that trains. If it compiles each shape, stretches have no windows, whose shapes are not
             those of buckets.
     """
-    if not counts.longest_context:
-        return None
+    context = counts.longest_context
+    if not context:
+        return RowLayout(counts, choose_buckets(counts.lengths, batch_tokens))
     if compiles(strategy):
-        return Stretches.whole(counts.longest_context, len(counts.line_lengths) - 1, batch_tokens)
-    return Stretches.carried(counts.longest_context, counts.tokens, batch_tokens)
+        stretches = Stretches.whole(context, len(counts.line_lengths) - 1, batch_tokens)
+        counts = count_corpus(files, len(counts.targets), "train", stretches)
+        return RowLayout(counts, choose_buckets(counts.lengths, batch_tokens), stretches)
+    stretches = Stretches(context, ROW_WINDOWS * window_of(context, batch_tokens))
+    counts = count_corpus(files, len(counts.targets), "train", stretches)
+    windows = Windows.fitting(context, counts.lengths, batch_tokens, aligned=on_gpu())
+    return RowLayout(counts, windows.buckets(counts.lengths), stretches, windows)
 
 
 def layout_of(strategy: tf.distribute.Strategy) -> list[Any]:
     """Returns what decides which rows a batch has, beside corpus and options; for the name of a backup."""
-    return ["whole"] if compiles(strategy) else [WINDOW, MOST_WINDOWS, UNFILLED]
+    if compiles(strategy):
+        return ["whole"]
+    return ["rows", WINDOW, ROW_WINDOWS, LEAST_WINDOWS, on_gpu()]

@@ -27,8 +27,6 @@ class SkippedStep(NamedTuple):
 
     def cause(self) -> str:
         """Says why the step was skipped."""
-        if self.tokens == 0:
-            return "its batch has no real token"
         if math.isfinite(self.loss):
             return f"its gradient is not finite (loss={self.loss:.4g})"
         return f"loss={self.loss}"
@@ -78,4 +76,4 @@ class SkippedSteps(keras.metrics.Metric):
         step, tokens, nll = (float(value) for value in tf.convert_to_tensor(self.kept))
         if step == 0.0:
             return None
-        return SkippedStep(int(step), tokens, nll / tokens if tokens else float("nan"))
+        return SkippedStep(int(step), tokens, nll / tokens)

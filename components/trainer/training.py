@@ -52,7 +52,7 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
         """Lets the states of the LSTM layers go on from each `Window` to the next; before the first step.
 
         Args:
-            rows: Rows of a batch at most, of one replica.
+            rows: Rows of a batch of one replica.
         """
         self.carried = CarriedStates(rows, self.state_shape)
 
@@ -68,15 +68,15 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
             `loss`, `perplexity` and `tokens` since the start of the epoch, and `skipped`, the number of skipped steps.
         """
         inputs, targets, mask, *window = batch
-        states = None
+        before: tuple[tf.Tensor, ...] = ()
         if self.carried is not None:
             begins, left = window
-            states = self.carried.read(tf.shape(inputs)[0], begins)
+            before = (self.carried.read(), begins)
         # Not by the layer, which would first cast the whole matrix to the compute dtype.
         embedded = tf.cast(tf.gather(tf.convert_to_tensor(self.embedding.embeddings), inputs), self.compute_dtype)
         with tf.GradientTape() as tape:
             tape.watch(embedded)
-            sums, states = self._sums(embedded, targets, mask, self._dropout_seed(), states)
+            sums, states = self._sums(embedded, targets, mask, self._dropout_seed(), *before)
         variables = self.trainable_variables
         *gradients, by_embedded = tape.gradient(sums.nll, [*(variable.value for variable in variables), embedded])
         embedding = [variable is self.embedding.embeddings for variable in variables].index(True)
@@ -126,15 +126,17 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
         targets: tf.Tensor,
         mask: tf.Tensor,
         seed: tf.Tensor | None,
-        states: tf.Tensor | None,
+        *before: tf.Tensor,
     ) -> tuple[loss.LossSums, tf.Tensor | None]:
-        """Returns the sums of a batch, from its embedded inputs [batch, time, embedding_units], and the new states."""
+        """Returns the sums of a batch, from its embedded inputs [batch, time, embedding_units], and the new states.
+
+        `before` are the states and beginnings that `hidden_of_more` takes, or nothing.
+        """
         hidden, after = [], []
-        dealt = self._dealt(embedded) if states is None else self._dealt(embedded, states)
-        for share, (part, *before) in enumerate(dealt):
+        for share, (part, *of_share) in enumerate(self._dealt(embedded, *before)):
             own_seed = None if seed is None else tf.random.experimental.stateless_fold_in(seed, share)
-            if before:
-                part, state = self.hidden_of_more(part, before[0], own_seed)
+            if of_share:
+                part, state = self.hidden_of_more(part, *of_share, own_seed)
                 after.append(state)
             else:
                 part = self.hidden_of(part, own_seed)
@@ -181,13 +183,14 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
         """Returns the gradients of the loss per token of the global batch, from those of this replica's sum.
 
         The sums of the global batch are returned, too. Dividing and clipping are one product: each more would be a
-        pass over all weights. All are zero if one of them is not finite, or if there is no real token.
+        pass over all weights. All are zero if one of them is not finite, or if there is no real token, as where all
+        rows of a window read their context.
         """
         *gradients, nll, tokens = loss.all_replicas([*gradients, *sums])
         # One number that is not finite, in whatever gradient, makes the norm not finite; without tokens it is NaN.
         norm = tf.linalg.global_norm(gradients) / tokens
         taken = tf.math.is_finite(norm + nll)
-        self.skipped.update_state(taken, self.optimizer.iterations.value, tokens, nll)
+        self.skipped.update_state(taken | (tokens == 0.0), self.optimizer.iterations.value, tokens, nll)
         scale = tf.where(taken, tf.minimum(1.0, self.clip_norm / norm) / tokens, 0.0)
         nll, tokens = (tf.where(taken, value, tf.zeros_like(value)) for value in (nll, tokens))
         # Not `*`, since NaN * 0 is NaN.

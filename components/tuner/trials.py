@@ -19,13 +19,12 @@ from ...model.options import TrainerOptions
 from ...model.transform_graph import TransformGraph
 from ...transform.options import TextOptions
 from ..trainer.backup import Backup
-from ..trainer.buckets import choose_buckets
 from ..trainer.corpus_counts import CorpusCounts, count_corpus, digest_of
 from ..trainer.distribution import choose_strategy
 from ..trainer.divergence import DivergenceError
 from ..trainer.fit import train
 from ..trainer.precision import Precision, choose_precision
-from ..trainer.row_layout import layout_of, stretches_of
+from ..trainer.row_layout import lay_out, layout_of
 from ..trainer.run_options import tuned
 from ..trainer.same_transform import check_same_transform
 from ..trainer.threads import deal_threads
@@ -173,11 +172,7 @@ class Trials(base_tuner.BaseTuner):
 
     def _batches(self, counts: CorpusCounts, batch_tokens: int) -> int:
         """Returns the batches of an epoch, as the Trainer makes them."""
-        stretches = stretches_of(counts, batch_tokens, self._strategy)
-        if stretches is None:
-            return choose_buckets(counts.lengths, batch_tokens).batches
-        counts = count_corpus(self._files["train"], self._vocabulary_size, "train", stretches)
-        return stretches.buckets(counts.lengths, batch_tokens).batches
+        return lay_out(self._files["train"], counts, batch_tokens, self._strategy).buckets.batches
 
     def _train(self, options: TrainerOptions, precision: Precision, folder: str) -> float:
         keras.backend.clear_session()

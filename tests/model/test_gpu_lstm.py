@@ -26,9 +26,13 @@ def test_it_goes_on_as_the_layer_for_processors_does():
         each.build((None, None, 3))
     processor.set_weights(layer.get_weights())
     state = tf.constant(np.random.default_rng(2).normal(size=(2, 2, 4)), tf.float32)
-    for mine, other in zip(layer.after(sequences, state), processor.after(sequences, state), strict=True):
+    # The second row begins: its state is zero before.
+    begins = tf.constant([[False] * 5, [True] + [False] * 4])
+    for mine, other in zip(
+        layer.after(sequences, state, begins), processor.after(sequences, state, begins), strict=True
+    ):
         np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
     thin = GpuLSTM(4, dtype="mixed_bfloat16", return_sequences=True)
     thin.build((None, None, 3))
-    outputs, state = thin.after(tf.cast(sequences, tf.bfloat16), state)
+    outputs, state = thin.after(tf.cast(sequences, tf.bfloat16), state, begins)
     assert (outputs.dtype, state.dtype) == (tf.bfloat16, tf.float32)

@@ -1,5 +1,7 @@
 """The processor's LSTM layers: the outputs of Keras's layer, and its gradients."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -94,18 +96,46 @@ def test_the_layer_for_serving_has_the_same_outputs_in_a_graph_of_any_shape(batc
 @pytest.mark.parametrize(("batch", "begin"), [(3, 1), (3, 5), (0, 2)])
 def test_two_runs_are_one(batch, begin):
     _, ours, inputs = layer_and_inputs(batch, 6, 4, 5)
-    first, state = ours.after(inputs[:, :begin], tf.zeros([batch, 2, 5]))
-    second, last = ours.after(inputs[:, begin:], state)
+    begins = tf.zeros([batch, 6], tf.bool)
+    first, state = ours.after(inputs[:, :begin], tf.zeros([batch, 2, 5]), begins[:, :begin])
+    second, last = ours.after(inputs[:, begin:], state, begins[:, begin:])
     np.testing.assert_allclose(tf.concat([first, second], axis=1), ours(inputs), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(last[:, 0], second[:, -1])
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None)
+@given(begins=st.lists(st.lists(st.booleans(), min_size=6, max_size=6), min_size=1, max_size=3))
+def test_a_row_of_several_sequences_is_those_one_by_one(begins):
+    _, ours, inputs = layer_and_inputs(len(begins), 6, 4, 5, dtype="float64")
+    state = tf.random.stateless_normal([len(begins), 2, 5], [7, 8], dtype=tf.float64)
+
+    def one_by_one(inputs):
+        rows = []
+        for row, begins_of_row in enumerate(begins):
+            cuts = sorted({0, 6, *np.flatnonzero(begins_of_row)})
+            parts = []
+            for begin, end in itertools.pairwise(cuts):
+                before = tf.zeros_like(state[:1]) if begins_of_row[begin] else state[row : row + 1]
+                part = inputs[row : row + 1, begin:end]
+                parts.append(ours.after(part, before, tf.zeros([1, end - begin], tf.bool))[0])
+            rows.append(tf.concat(parts, axis=1))
+        return tf.concat(rows, axis=0)
+
+    mine = with_gradients(
+        lambda inputs: ours.after(inputs, state, tf.constant(begins))[0], inputs, ours.trainable_variables
+    )
+    theirs = with_gradients(one_by_one, inputs, ours.trainable_variables)
+    for own, other in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "mixed_bfloat16"])
 def test_no_gradient_goes_back_into_the_earlier_run(dtype):
     keras_layer, ours, inputs = layer_and_inputs(3, 6, 4, 5, dtype=dtype)
-    _, state = ours.after(inputs[:, :2], tf.zeros([3, 2, 5], inputs.dtype))
-    rest = inputs[:, 2:]
-    mine = with_gradients(lambda part: ours.after(part, state)[0], rest, ours.trainable_variables)
+    _, state = ours.after(inputs[:, :2], tf.zeros([3, 2, 5], inputs.dtype), tf.zeros([3, 2], tf.bool))
+    rest, begins = inputs[:, 2:], tf.zeros([3, 4], tf.bool)
+    mine = with_gradients(lambda part: ours.after(part, state, begins)[0], rest, ours.trainable_variables)
     start = [state[:, 0], state[:, 1]]
     theirs = with_gradients(lambda part: keras_layer(part, start), rest, keras_layer.trainable_variables)
     tolerance = 1e-9 if dtype == "float64" else 0.03
@@ -114,7 +144,7 @@ def test_no_gradient_goes_back_into_the_earlier_run(dtype):
         np.testing.assert_allclose(own, other, atol=tolerance * float(tf.reduce_max(tf.abs(other))))
     with tf.GradientTape() as tape:
         tape.watch([state, rest])
-        total = tf.reduce_sum(ours.after(rest, state)[0])
+        total = tf.reduce_sum(ours.after(rest, state, begins)[0])
     by_state, by_rest = tape.gradient(total, [state, rest])
     assert by_state is None
     assert np.abs(tf.cast(by_rest, tf.float32)).max() > 0

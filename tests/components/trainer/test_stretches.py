@@ -9,13 +9,14 @@ from helpers.examples import ids_example, write_records
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tfx_lm.components.trainer import callbacks, input_pipeline
-from tfx_lm.components.trainer import stretches as stretches_module
+from tfx_lm.components.trainer import windows as windows_module
 from tfx_lm.components.trainer.backup import Backup
-from tfx_lm.components.trainer.buckets import Buckets, choose_buckets
+from tfx_lm.components.trainer.buckets import choose_buckets
 from tfx_lm.components.trainer.corpus_counts import count_corpus
 from tfx_lm.components.trainer.fit import train
 from tfx_lm.components.trainer.stretches import Stretches
 from tfx_lm.components.trainer.transformed_examples import list_files
+from tfx_lm.components.trainer.windows import Windows
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.padding import pad_batch
 
@@ -110,35 +111,6 @@ def test_whole_stretches_fit_into_a_batch(longest_line, targets):
     assert 64 + targets - 1 + longest_line <= 512
 
 
-@pytest.mark.parametrize(
-    ("context", "tokens", "positions", "expected"),
-    [
-        # The last batches of stretches of 1 to 19 windows are 190 at most, some 10 % of 1,816.
-        (48, 929_589, 512, Stretches(48, 19 * 32, 32)),
-        (200, 929_589, 512, Stretches(200, 19 * 100, 100)),
-        (48, 10**9, 512, Stretches(48, 32 * 32, 32)),
-        (48, 2000, 512, Stretches(48, 48, 32)),
-        (8, 2000, 16, Stretches(8, 5 * 16, 16)),
-    ],
-)
-def test_stretches_have_as_many_windows_as_the_corpus_allows(context, tokens, positions, expected):
-    assert Stretches.carried(context, tokens, positions) == expected
-
-
-def test_the_worked_example_of_buckets():
-    buckets = Stretches(context_tokens=3, targets=9, window=4).buckets(np.bincount([5, 5, 9, 15]), 10)
-    assert buckets == Buckets((5, 11, 15), (2, 2, 2), 6, 1 - 34 / 36)
-
-
-@pytest.mark.parametrize(
-    ("lengths", "batches"), [([1], 1), ([9], 2), ([7, 7, 7, 30], 3 + 7), ([11, 8, 9, 12], 2 * 2 + 3)]
-)
-def test_buckets_without_short_or_long_stretches(lengths, batches):
-    buckets = Stretches(3, 9, 4).buckets(np.bincount(lengths), 10)
-    assert (buckets.batches, buckets.boundaries[-1] >= max(lengths)) == (batches, True)
-    assert 0.0 <= buckets.padding < 0.3
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Two files, each with two documents of 40 lines of 1 to 7 words."""
@@ -168,7 +140,7 @@ def test_training_reads_whole_stretches_and_validation_lines(files):
     assert rows.sentences == 160 and rows.rows < 120
     assert rows.tokens == lines.tokens < rows.positions < 2 * rows.tokens < lines.positions
     assert rows.text == lines.text
-    buckets = stretches.buckets(rows.lengths, 200)
+    buckets = choose_buckets(rows.lengths, 200)
     first, second, _ = epochs(files, buckets, stretches)
     assert sum(batch.mask.shape[0] for batch in first) == rows.rows
     single = list(input_pipeline.evaluation_batches(files, choose_buckets(lines.lengths, 200)))
@@ -176,37 +148,36 @@ def test_training_reads_whole_stretches_and_validation_lines(files):
     assert sum(batch.mask.shape[0] for batch in single) == 160
 
 
-def epochs(files, buckets, stretches):
+def epochs(files, buckets, *layout):
     """The batches of two epochs, which differ, and those of the first after its third, of a training that goes on."""
-    both = list(input_pipeline.training_batches(files, buckets, 1, 0, 0, 2, stretches))
+    both = list(input_pipeline.training_batches(files, buckets, 1, 0, 0, 2, *layout))
     assert len(both) == 2 * buckets.batches
     first, second = both[: buckets.batches], both[buckets.batches :]
     assert [batch.inputs.numpy().tolist() for batch in first] != [batch.inputs.numpy().tolist() for batch in second]
-    resumed = list(input_pipeline.training_batches(files, buckets, 1, 0, 3, 1, stretches))
+    resumed = list(input_pipeline.training_batches(files, buckets, 1, 0, 3, 1, *layout))
     for of_resumed, of_first in zip(resumed, first[3:], strict=True):
         np.testing.assert_array_equal(of_resumed.inputs, of_first.inputs)
     return first, second, resumed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stretches", [Stretches(8, 60, 16), Stretches(8, 8, 32), Stretches(8, 300, 5)])
-def test_training_reads_windows_one_after_the_other(files, stretches):
+@pytest.mark.parametrize(("targets", "windows"), [(60, Windows(4, 16, 48)), (300, Windows(12, 5, 20, aligned=True))])
+def test_training_reads_windows_one_after_the_other(files, targets, windows):
+    stretches = Stretches(8, targets)
     rows = count_corpus(files, 50, "train", stretches)
-    buckets = stretches.buckets(rows.lengths, 64)
-    first, second, _ = epochs(files, buckets, stretches)
+    buckets = windows.buckets(rows.lengths)
+    first, second, _ = epochs(files, buckets, stretches, windows)
     single = input_pipeline.evaluation_batches(files, choose_buckets(count_corpus(files, 50, "train").lengths, 200))
     assert targets_of(first) == targets_of(second) == targets_of(single)
-    left, before = 0, None
+    left = 0
     for batch in first:
-        # Each row has a target in each window, so no step is lost; the windows of a stretch follow each other.
-        assert (batch.mask.numpy().sum(axis=1) > 0).all()
-        assert batch.mask.shape[0] <= max(buckets.batch_sizes)
-        assert bool(batch.begins) == (left == 0)
-        if left:
-            assert (int(batch.left), batch.mask.shape[0]) == (left - 1, before)
-        left, before = int(batch.left), batch.mask.shape[0]
+        assert batch.mask.shape[0] == windows.rows
+        assert batch.begins.numpy()[:, 0].all() or left
+        assert not left or int(batch.left) == left - 1
+        left = int(batch.left)
     assert left == 0
-    assert max(batch.mask.shape[1] for batch in first) <= stretches.first_window
+    # All batches but the last ones are full.
+    assert all(batch.inputs.shape[1] == windows.window for batch in first[:-4])
 
 
 class Killed(Exception):
@@ -216,9 +187,9 @@ class Killed(Exception):
 @pytest.mark.slow
 def test_a_killed_training_goes_on_where_stretches_begin(files, tmp_path, monkeypatch):
     monkeypatch.setattr(callbacks, "BACKUP_EVERY", 0.0)
-    monkeypatch.setattr(stretches_module, "WINDOW", 4)
-    # So that stretches have several windows.
-    monkeypatch.setattr(stretches_module, "UNFILLED", 2.0)
+    monkeypatch.setattr(windows_module, "WINDOW", 4)
+    # So that an epoch has other rows several times.
+    monkeypatch.setattr(windows_module, "ROW_WINDOWS", 6)
     options = TrainerOptions(
         units=8, embedding_units=8, batch_tokens=64, epochs=2, early_stopping_patience=2, dropout=0.1, seed=2**31 - 1
     )
@@ -233,7 +204,7 @@ def test_a_killed_training_goes_on_where_stretches_begin(files, tmp_path, monkey
     def kill(self, *_):
         saved.append(self.state.batches_done)
         original(self)
-        if self.state.epochs_done == 1 and self.state.batches_done > 10:
+        if self.state.epochs_done == 1 and self.state.batches_done > 4:
             raise Killed
 
     original = callbacks.SaveBackup._save
@@ -242,7 +213,7 @@ def test_a_killed_training_goes_on_where_stretches_begin(files, tmp_path, monkey
         with pytest.raises(Killed):
             trained(tmp_path / "killed", tmp_path / "backup of the killed")
     # Not after each batch, since most are followed by others of the same rows.
-    assert 3 < len(saved) < through["train"]["batches"] / 2
+    assert 3 < len(saved) < through["train"]["batches"]
     found, weights = trained(tmp_path / "resumed", tmp_path / "backup of the killed")
     assert (found["resumed_after_epoch"], found["resumed_after_batch"]) == (1, saved[-1])
     for mine, other in zip(found["epochs"], through["epochs"], strict=True):

@@ -25,7 +25,7 @@ from tfx_lm.components.trainer.distribution import choose_strategy
 from tfx_lm.components.trainer.replica_batches import distribute
 from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.components.trainer.untrained_model import build_model
-from tfx_lm.components.trainer.windows import windows_of
+from tfx_lm.components.trainer.windows import Windows
 from tfx_lm.model.loss import LossSums
 from tfx_lm.model.options import TrainerOptions
 from tfx_lm.transform.padding import pad_batch
@@ -34,6 +34,7 @@ strategy = choose_strategy(name)
 # Of the second batch one replica gets nothing; the others are dealt unevenly, too.
 BATCHES = [[[7, 9, 3], [4, 3], [5, 6, 7, 8, 3], [3], [8, 8, 8, 3]], [[6, 9, 3]], [[5, 3], [3], [9, 9, 4, 3]]]
 BUCKETS = Buckets((5,), (5,), 3, 0.0)
+WINDOWS = Windows(rows=5, window=2, length=6)
 OPTIONS = {
     "embedding_units": 4,
     "units": 6,
@@ -61,7 +62,8 @@ checked: Any = types.SimpleNamespace(check=lambda logs: None)
 
 
 def all_windows():
-    return all_batches().flat_map(lambda batch: windows_of(batch, 2, 2))
+    ids = tf.data.Dataset.from_tensor_slices(tf.ragged.constant(BATCHES, tf.int64)).repeat()
+    return WINDOWS.batches(ids.map(lambda ids: (ids, ids[:, :0])))
 
 
 def train(steps, validate=True, batches=all_batches, **options):
@@ -71,7 +73,7 @@ def train(steps, validate=True, batches=all_batches, **options):
         average, state = WeightAverage(model, 0.9), TrainingState()
         callbacks = [Position(state), Averaging(average, steps, state)]
         if batches is all_windows:
-            model.carry_states(-(-5 // strategy.num_replicas_in_sync))
+            model.carry_states(-(-WINDOWS.rows // strategy.num_replicas_in_sync))
             callbacks.append(SaveBackup(saved, steps, state, checked))
         before = model.get_weights()
         logs = model.fit(
