@@ -28,7 +28,7 @@ class ProcessorLSTM(keras.layers.LSTM):
         Args:
             sequences: [batch, time, features] float.
             state: [batch, 2, units] float, output and cell after the steps before.
-            begins: [batch, time] bool, before which steps the state is zero instead.
+            begins: [batch, time] bool, True at steps before which the state is set to zero.
 
         Returns:
             [batch, time, units], the output of each step, and the new state.
@@ -145,7 +145,10 @@ def _run(
     features, units = inputs.shape[2], recurrent_kernel.shape[0]
     from_inputs, half_recurrent = _products(inputs, kernel, recurrent_kernel, bias)
     zeros = tf.zeros([batch, units], inputs.dtype)
-    start = (zeros, zeros) if state is None else tf.unstack(tf.ensure_shape(state, [2, inputs.shape[1], units]))
+    start = [zeros, zeros]
+    if state is not None:
+        # As many rows as the inputs have in a graph, too: a loop may not lose what is known of its shapes.
+        start = tf.unstack(tf.ensure_shape(state[:, :batch], [2, inputs.shape[1], units]))
 
     def forward(step, output, cell, *history):
         if kept is not None:

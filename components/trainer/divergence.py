@@ -92,6 +92,8 @@ class Divergence(keras.callbacks.Callback):
         if skipped and (self.options.on_nonfinite == "stop" or skipped > self.most_skipped):
             raise self._nonfinite(skipped, where)
         loss = float(logs["loss"])
+        if ended and math.isnan(loss):
+            raise self._error(f"no step of epoch {self.epoch + 1} has a finite loss")
         if (ended or self.state.batches_done >= SETTLED) and loss > self.largest:
             raise self._error(
                 f"loss={loss:.4g} in epoch {self.epoch + 1} {where}: the training diverged, since a uniform guess "

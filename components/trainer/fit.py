@@ -53,7 +53,8 @@ def train(
         train_files: TFRecord files of transformed examples.
         eval_files: TFRecord files to validate with.
         vocabulary_size: The number of ids.
-        backup: Saved every ten minutes and after each epoch; the training resumes from it if it exists.
+        backup: Saved every ten minutes, with windows before the next rows begin, and after each epoch; the training
+            resumes from it if it exists.
         directory: The folder of `training.json` and the TensorBoard logs.
         shares: Number of shares of a batch; see `threads`.
         precision: The precision; by default the one that the options choose here.
@@ -73,7 +74,8 @@ def train(
             "it; raise {batch_tokens}, or lower {max_length}"
         )
     strategy = tf.distribute.get_strategy()
-    train_counts, train_buckets, stretches, windows = lay_out(train_files, train_counts, options.batch_tokens, strategy)
+    layout = lay_out(train_files, train_counts, options.batch_tokens, strategy)
+    train_counts, train_buckets, stretches, windows = layout
     eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
 
     keras.utils.set_random_seed(options.seed)
@@ -117,7 +119,7 @@ def train(
         """Trains from the current state to the end of that epoch."""
         first = (state.epochs_done, state.batches_done)
         epochs = input_pipeline.training_batches(
-            train_files, train_buckets, options.seed, *first, last_epoch, stretches, windows
+            train_files, train_buckets, options.seed, *first, last_epoch, stretches, windows, layout.shuffled
         )
         validation = input_pipeline.evaluation_batches(eval_files, eval_buckets)
         model.fit(

@@ -1,7 +1,8 @@
 """Input pipeline of the trainer: from the transformed examples on disk to padded batches.
 
-Batches are filled to a number of *positions*, not of rows, with rows of like length (`buckets`), and
-padded by `transform.padding`, so that little of a batch is padding and each batch costs about the same.
+Batches are filled to a number of *positions*, not of rows, with rows of like length (`buckets`) or with the next
+positions of all rows (`windows`), and padded by `transform.padding`, so that little of a batch is padding and each
+batch costs about the same.
 
 The order of the sentences is a function of the seed and the number of the epoch: a training that is resumed
 at epoch 3 sees in it what one that ran through would have seen.
@@ -24,9 +25,6 @@ from .windows import Windows
 
 # Sentences among which the next one is drawn; a corpus up to this size is shuffled perfectly.
 SHUFFLED_SENTENCES = 200_000
-# The same for stretches, which are longer, and the bytes of their ids at most.
-SHUFFLED_STRETCHES = 25_000
-SHUFFLED_BYTES = 2**27
 # Stretches that are divided into positions at once.
 FLATTENED_STRETCHES = 16
 # Batches among which the next one is drawn, so that the buckets' last, incomplete ones do not all come at
@@ -44,6 +42,7 @@ def training_batches(
     epochs: int,
     stretches: Stretches | None = None,
     windows: Windows | None = None,
+    shuffled: int = SHUFFLED_SENTENCES,
 ) -> tf.data.Dataset:
     """The batches of the epochs first_epoch … epochs - 1, one epoch after the other.
 
@@ -58,6 +57,7 @@ def training_batches(
         epochs: Number after the last epoch.
         stretches: As for `count_corpus`.
         windows: How stretches are divided into batches; None if each is in one batch.
+        shuffled: Sentences or stretches among which the next one is drawn.
 
     Returns:
         A dataset of `PaddedBatch`, each tensor [batch, time]; of `Window` with windows.
@@ -68,18 +68,17 @@ def training_batches(
         order = tf.random.experimental.stateless_fold_in([0, seed], epoch)
         seeds = tf.random.stateless_uniform([3], order, maxval=tf.int64.max, dtype=tf.int64)
         if stretches is None:
-            records = records_of(files, seeds[0]).shuffle(SHUFFLED_SENTENCES, seeds[1], reshuffle_each_iteration=False)
+            records = records_of(files, seeds[0]).shuffle(shuffled, seeds[1], reshuffle_each_iteration=False)
             batches = _bucketed(records, buckets, spec)
         else:
             blocks = blocks_of(files, spec, seeds[0]).map(
                 lambda parsed: joined(parsed, stretches), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
             )
-            held = min(SHUFFLED_STRETCHES, 1 + SHUFFLED_BYTES // (8 * (stretches.context_tokens + stretches.targets)))
-            rows = blocks.unbatch().shuffle(held, seeds[1], reshuffle_each_iteration=False)
+            joined_lines = blocks.unbatch().shuffle(shuffled, seeds[1], reshuffle_each_iteration=False)
             if windows is not None:
-                together = rows.ragged_batch(FLATTENED_STRETCHES)
-                return windows.batches(together.map(lambda row: (row["ids"], row[CONTEXT_IDS])))
-            batches = _bucketed_rows(rows, buckets)
+                together = joined_lines.ragged_batch(FLATTENED_STRETCHES)
+                return windows.batches(together.map(lambda parts: (parts["ids"], parts[CONTEXT_IDS])))
+            batches = _bucketed_rows(joined_lines, buckets)
         return batches.shuffle(SHUFFLED_BATCHES, seeds[2], reshuffle_each_iteration=False)
 
     batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch).skip(first_batch)

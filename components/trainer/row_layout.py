@@ -1,4 +1,4 @@
-"""Which rows the lines of a corpus make, and so what batches a training has."""
+"""What the lines of a corpus are joined to, and so what batches a training has."""
 
 from __future__ import annotations
 
@@ -10,25 +10,37 @@ import tensorflow as tf
 from ...model.devices import on_gpu
 from .buckets import Buckets, choose_buckets
 from .corpus_counts import CorpusCounts, count_corpus
+from .input_pipeline import SHUFFLED_SENTENCES
 from .replica_batches import compiles
 from .stretches import Stretches
 from .windows import LEAST_WINDOWS, ROW_WINDOWS, WINDOW, Windows, window_of
+
+# Stretches among which the next one is drawn, and the bytes of their ids, about.
+SHUFFLED_STRETCHES = 25_000
+SHUFFLED_BYTES = 2**27
 
 
 class RowLayout(NamedTuple):
     """The rows and batches of a training.
 
     Attributes:
-        counts: Counts of the rows.
-        buckets: Which rows share a batch.
+        counts: Counts of the lines, or of the stretches that they are joined to.
+        buckets: Which of them share a batch.
         stretches: What the lines are joined to; None if they have no contexts.
-        windows: The batches of the stretches; None if each row is read in one batch.
+        windows: The batches of the stretches; None if each is read in one batch.
     """
 
     counts: CorpusCounts
     buckets: Buckets
     stretches: Stretches | None = None
     windows: Windows | None = None
+
+    @property
+    def shuffled(self) -> int:
+        """Among how many sentences or stretches the next one is drawn."""
+        if self.stretches is None:
+            return SHUFFLED_SENTENCES
+        return min(SHUFFLED_STRETCHES, 1 + SHUFFLED_BYTES * self.counts.rows // (8 * self.counts.positions))
 
 
 def lay_out(

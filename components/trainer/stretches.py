@@ -61,8 +61,8 @@ class Stretches:
         limits = tf.cast(ids.row_splits, tf.int64)
         begins = limits[:-1]
         apart = ~self._goes_on(ids, context)
-        # Lines that go on with each other are a sequence, which is divided evenly: a rest would be a stretch of another
-        # length, with few others to share a batch.
+        # Lines that go on with each other are a sequence, which is divided evenly: in batches of whole stretches, a
+        # rest would have another length, and few others to share a batch.
         ends = tf.concat([tf.boolean_mask(begins, apart), limits[-1:]], axis=0)
         sequence = tf.cumsum(tf.cast(apart, tf.int64)) - 1
         sizes = tf.gather(ends[1:] - ends[:-1], sequence)

@@ -8,7 +8,7 @@ from typing import Any
 from ...errors import SettingError
 from .training_record import read_training_record
 
-# Lines in order take 2 at most: as many positions of context as targets.
+# Lines in order take 2 at most, on a TPU: as many positions of context as targets.
 MANY_POSITIONS = 2.5
 
 

@@ -1,8 +1,7 @@
-"""Transformed examples on disk: their files, and what a row of a batch is.
+"""Transformed examples on disk: their files, and what a training reads of them.
 
 A transformed example holds the feature `ids`: the targets of a sentence, any number of int64 values; with contexts also
-`context_ids`, what is read before it. A row of a batch is a sentence; to train with contexts, a stretch of them
-(`stretches`).
+`context_ids`, what is read before it. To train with contexts, sentences are joined to stretches (`stretches`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Windows: the batches in which stretches are trained, a few positions of each row at a time.
 
 All stretches of an epoch, one behind the other, are divided into rows. A batch has the next positions of every row, and
-the LSTM layers carry their state from each batch to the next. So every batch but the last ones is full, whatever the
-lengths of the stretches.
+the LSTM layers carry their state from each batch to the next. So all batches but the last ones have as many
+positions, whatever the lengths of the stretches.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tensorflow as tf
 from ...transform.padding import pad_batch
 from .buckets import Buckets
 
-# Targets of a row in a batch, at least; half of the context if that is more. Measured: `benchmarks/README.md`.
+# Positions of a row in a batch; half of the context if that is more. Measured: `benchmarks/README.md`.
 WINDOW = 32
 # Windows of a row, about. Then the states are zero, a backup may be saved, and other rows begin.
 ROW_WINDOWS = 128
@@ -67,7 +67,7 @@ class Windows:
         window: Positions of a row in a batch; the last batch of some rows may have fewer.
         length: Positions of a row, a multiple of `window`; the last rows of an epoch may have fewer.
         aligned: Whether a stretch begins only where a window does, behind padding: on a GPU, whose LSTM kernel cannot
-            begin anew within a row.
+            set a state to zero within a row.
     """
 
     rows: int
@@ -97,12 +97,13 @@ class Windows:
     def buckets(self, histogram: np.ndarray) -> Buckets:
         """Counts the batches of an epoch.
 
-        With 2 rows of 8 positions and windows of 4, 30 positions make four batches: two of all of the first 16
+        With 2 rows of 8 positions and windows of 4, 30 positions make four batches: two of the first 16
         positions, and two of the other 14.
 
         Args:
             histogram: [longest + 1] int, how many stretches have each number of positions.
         """
+        # The end of the last rows is not counted as padding: less than a position for each of them, if not aligned.
         total = _read(histogram, self.window if self.aligned else 1)
         whole, rest = divmod(total, self.rows * self.length)
         batches = whole * (self.length // self.window) + -(-rest // (self.rows * self.window))

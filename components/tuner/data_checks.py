@@ -66,8 +66,8 @@ def check_warmup_fits(
         (trainer.epochs, "{epochs}") if options.trial_epochs is None else (options.trial_epochs, "{trial_epochs}")
     )
     for batch_tokens in dict.fromkeys((trainer.batch_tokens, *options.space.get("batch_tokens", ()))):
-        # A batch has at most so many targets: with contexts, where documents begin. So large texts need not be read.
-        if longest < epochs * (tokens // (3 * batch_tokens)):
+        # A batch has at most so many targets. So large texts need not be read.
+        if longest < epochs * (tokens // batch_tokens):
             continue
         steps = epochs * batches(batch_tokens)
         if longest >= steps:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from helpers.exact_loss import numpy_nll
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfx_lm.model import chunked_loss, loss, output_gradients
+from tfx_lm.model import chunked_loss, loss, loss_of_logits, output_gradients
 
 
 @contextlib.contextmanager
@@ -161,7 +161,7 @@ def test_what_a_gpu_runs_is_the_reference(monkeypatch, vocabulary, chunk):
 @pytest.mark.parametrize("shares", [1, 2])
 def test_half_precision_is_the_same_in_any_number_of_rows(monkeypatch, rows_bytes, shares):
     """One row at a time, seven, all; the sums are those of float32 logits that were rounded once."""
-    monkeypatch.setattr(chunked_loss, "ROWS_BYTES", rows_bytes)
+    monkeypatch.setattr(loss_of_logits, "ROWS_BYTES", rows_bytes)
     hidden, kernel, bias, targets, mask = random_problem(4, 30, 16, 300, [30, 20, 10, 1])
     states, weights, bias = tf.cast(hidden, tf.bfloat16), tf.cast(kernel, tf.float32), tf.cast(bias, tf.float32)
     logits = tf.cast(states @ tf.cast(tf.transpose(kernel), tf.bfloat16), tf.float32)

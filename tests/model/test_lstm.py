@@ -103,6 +103,26 @@ def test_two_runs_are_one(batch, begin):
     np.testing.assert_array_equal(last[:, 0], second[:, -1])
 
 
+def test_a_state_of_known_rows_in_a_graph_of_any_shape():
+    _, ours, inputs = layer_and_inputs(1, 6, 4, 5)
+    state, begins = tf.ones([1, 2, 5]), tf.zeros([1, 6], tf.bool)
+    compiled = tf.function(
+        lambda inputs, begins: ours.after(inputs, state, begins),
+        input_signature=[tf.TensorSpec([None, None, 4]), tf.TensorSpec([None, None], tf.bool)],
+    )
+    for mine, other in zip(compiled(inputs, begins), ours.after(inputs, state, begins), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=1e-6)
+
+
+def test_half_precision_begins_within_a_row():
+    _, ours, inputs = layer_and_inputs(2, 6, 4, 5, dtype="mixed_bfloat16")
+    begins = tf.constant([[False] * 6, [False] * 2 + [True] + [False] * 3])
+    outputs, state = ours.after(inputs, tf.ones([2, 2, 5]), begins)
+    alone, _ = ours.after(inputs[1:, 2:], tf.zeros([1, 2, 5]), begins[:1, :4])
+    assert (outputs.dtype, state.dtype) == (tf.bfloat16, tf.bfloat16)
+    np.testing.assert_allclose(tf.cast(outputs[1:, 2:], tf.float32), tf.cast(alone, tf.float32), atol=0.01)
+
+
 @pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(begins=st.lists(st.lists(st.booleans(), min_size=6, max_size=6), min_size=1, max_size=3))

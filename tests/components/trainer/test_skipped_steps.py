@@ -94,7 +94,7 @@ def test_adam_keeps_finite_weights(monkeypatch):
     assert all(np.isfinite(value).all() for value in [*weights(model), *(v.numpy() for v in model.optimizer.variables)])
 
 
-def test_a_batch_without_a_real_token_changes_nothing():
+def test_a_batch_without_a_real_token_has_a_gradient_of_zero():
     """All rows of a window may read their context."""
     model = model_of()
     before = weights(model)
@@ -254,3 +254,10 @@ def test_the_first_validation_may_be_bad_but_not_absurd(val_loss, breaks):
         DivergenceError, match=rf"^validation loss={val_loss:g} after epoch 1: the training diverged; no"
     ):
         check(None, {"val_loss": val_loss}, ended=True)
+
+
+def test_an_epoch_without_a_finite_loss_ends_the_training():
+    """One step was skipped, and no other has a target."""
+    with pytest.raises(DivergenceError, match=r"^no step of epoch 1 has a finite loss; nothing is exported"):
+        check(None, {"loss": math.nan}, ended=True, on_nonfinite="skip")
+    check(None, {"loss": math.nan}, on_nonfinite="skip")

@@ -14,11 +14,14 @@ from tfx_lm.components.trainer.divergence import DivergenceError
 from tfx_lm.components.tuner import executor as tuner_executor
 from tfx_lm.components.tuner import trials as trials_module
 from tfx_lm.components.tuner.component import MaskedTuner
+from tfx_lm.components.tuner.data_checks import check_warmup_fits
 from tfx_lm.components.tuner.executor import Executor
+from tfx_lm.components.tuner.options import TunerOptions
 from tfx_lm.components.tuner.results import best_trial, read_trials
 from tfx_lm.components.tuner.trials import Trials
 from tfx_lm.components.tuner.tuner_fn import tuner_fn
 from tfx_lm.errors import SettingError
+from tfx_lm.model.options import TrainerOptions
 
 pytestmark = [
     pytest.mark.slow,
@@ -137,6 +140,16 @@ def test_a_warmup_that_ends_before_each_trial_or_is_not_used_is_no_error(search,
     monkeypatch.setattr(Trials, "_train", lambda *given: 10.0)
     search({"schedule": ["cosine"], "batch_tokens": [32]}, trainer={"batch_tokens": 64, "warmup_steps": 2})
     search({"units": [8]}, trainer={"warmup_steps": 5000})
+
+
+@pytest.mark.parametrize(("warmup", "counts"), [(19, 0), (20, 1)])
+def test_batches_are_counted_only_where_the_bound_does_not_tell(warmup, counts):
+    """Two epochs of 1,039 tokens have 20 batches of 100 tokens at least."""
+    options = TunerOptions(trials=2, trial_epochs=2, space={"units": [8, 16]})
+    trainer = TrainerOptions(schedule="cosine", warmup_steps=warmup, batch_tokens=100)
+    counted = []
+    check_warmup_fits(options, trainer, 1039, lambda size: counted.append(size) or 11)
+    assert counted == [100] * counts
 
 
 class Killed(BaseException):
