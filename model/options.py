@@ -33,8 +33,8 @@ class TrainerOptions(Settings):
     dropout: Number = Field(0.2, ge=0.0, lt=1.0)
     # Whether all steps of a sentence drop the same activations.
     variational_dropout: bool = Field(False, strict=True)
-    # Share of the recurrent weights that a training step leaves out, the same ones at all steps of the sentences; for long
-    # trainings on little text.
+    # Share of the recurrent weights that a training step leaves out, the same ones at all steps of the sentences; for
+    # long trainings on little text.
     recurrent_weight_dropout: Number = Field(0.0, ge=0.0, lt=1.0)
     # Whether the input of each layer is added to its output; of the first one only if embedding_units is units.
     residual: bool = Field(False, strict=True)
