@@ -138,7 +138,8 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
             for share, (part, *of_share) in enumerate(self._dealt(embedded, *before)):
                 own_seed = None if seed is None else tf.random.experimental.stateless_fold_in(seed, share)
                 if of_share:
-                    part, state = self.hidden_of_more(part, *of_share, own_seed)
+                    states, begins = of_share
+                    part, state = self.hidden_of_more(part, states, begins, own_seed)
                     after.append(state)
                 else:
                     part = self.hidden_of(part, own_seed)

@@ -177,8 +177,10 @@ class Windows:
 
         def one(number: tf.Tensor) -> Window:
             begin = number * self.window
-            parts = (tf.ensure_shape(part[:, begin : begin + self.window], [self.rows, None]) for part in grid)
-            return Window(*parts, count - 1 - number)
+            inputs, targets, mask, begins = (
+                tf.ensure_shape(part[:, begin : begin + self.window], [self.rows, None]) for part in grid
+            )
+            return Window(inputs, targets, mask, begins, count - 1 - number)
 
         return tf.data.Dataset.range(tf.cast(count, tf.int64), output_type=tf.int32).map(one)
 
