@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -16,8 +14,6 @@ from .options import TrainerOptions
 from .softmax import FullSoftmax
 
 _DEFAULTS = TrainerOptions()
-# Far above the numbers of shares and layers, by which the seeds of dropped units are made.
-_FIRST_WEIGHT_SITE = 2**20
 
 
 class LanguageModel(keras.Model):
@@ -50,7 +46,6 @@ class LanguageModel(keras.Model):
             only.
         variational_dropout: Whether all steps of a sentence drop the same units (Gal and Ghahramani 2016,
             https://arxiv.org/abs/1512.05287, for the connections between layers).
-        recurrent_weight_dropout: Fraction of the recurrent weights that `dropped_connections` leaves out.
         residual: Whether the input of each LSTM layer is added to its output, if both have the same width.
         tied_embedding: Whether embedding and output projection share their weights.
         adaptive_cutoffs: The ids at which the clusters of an adaptive softmax begin; empty for a softmax over the
@@ -82,7 +77,6 @@ class LanguageModel(keras.Model):
         layers: int = _DEFAULTS.layers,
         dropout: float = _DEFAULTS.dropout,
         variational_dropout: bool = _DEFAULTS.variational_dropout,
-        recurrent_weight_dropout: float = _DEFAULTS.recurrent_weight_dropout,
         residual: bool = _DEFAULTS.residual,
         tied_embedding: bool = _DEFAULTS.tied_embedding,
         adaptive_cutoffs: tuple[int, ...] = (),
@@ -108,7 +102,6 @@ class LanguageModel(keras.Model):
         self.vocabulary_size = vocabulary_size
         self.dropout = dropout
         self.variational_dropout = variational_dropout
-        self.recurrent_weight_dropout = recurrent_weight_dropout
         self.residual = residual
         # By layer. Not by the shapes of its tensors, which a graph need not know.
         self.joins = [residual and width == units for width in [embedding_units] + [units] * (layers - 1)]
@@ -281,39 +274,15 @@ class LanguageModel(keras.Model):
     def _drop(self, states: tf.Tensor, seed: tf.Tensor | None, site: int) -> tf.Tensor:
         if seed is None or self.dropout == 0.0:
             return states
+        site_seed = tf.random.experimental.stateless_fold_in(seed, site)
         shape = tf.shape(states)
         if self.variational_dropout:
             shape = tf.stack([shape[0], 1, shape[2]])
-        site_seed = tf.random.experimental.stateless_fold_in(seed, site)
-        return states * _dropout_factors(self.dropout, shape, site_seed, states.dtype)
-
-    def dropped_connections(self, seed: tf.Tensor | None) -> AbstractContextManager[Any]:
-        """Returns a context in which the LSTM layers lack some of their recurrent weights, for a step of the training.
-
-        Each is left out at all steps of all sentences (DropConnect on the recurrent weights, Merity et al. 2018,
-        https://arxiv.org/abs/1708.02182), and the others are as much larger. So the layers stay as fast as they are.
-
-        Args:
-            seed: [2] int32; None for all connections.
-        """
-        if seed is None or self.recurrent_weight_dropout == 0.0:
-            return contextlib.nullcontext()
-        values = []
-        for index, layer in enumerate(self.recurrent):
-            kernel = layer.cell.recurrent_kernel
-            own_seed = tf.random.experimental.stateless_fold_in(seed, _FIRST_WEIGHT_SITE + index)
-            factors = _dropout_factors(self.recurrent_weight_dropout, tf.shape(kernel.value), own_seed, kernel.dtype)
-            values.append((kernel, kernel.value * factors))
-        return keras.StatelessScope(state_mapping=values)
-
-
-def _dropout_factors(share: float, shape: tf.Tensor, seed: tf.Tensor, dtype: Any) -> tf.Tensor:
-    """Returns zeros, as many as this share, among equal numbers with a mean of 1."""
-    # `tf.nn.experimental.stateless_dropout` takes twice as long: it draws as many bits again and selects, which is
-    # slower than a product; and in bfloat16 it draws from 128 numbers only.
-    size = tf.reduce_prod(shape)
-    drawn = tf.random.stateless_uniform([(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.uint32)
-    halves = tf.reshape(tf.reshape(tf.bitcast(drawn, tf.uint16), [-1])[:size], shape)
-    dropped = min(round(share * 2**16), 2**16 - 1)
-    kept = tf.cast(halves >= tf.constant(dropped, tf.uint16), dtype)
-    return kept * tf.constant(1 / (1 - dropped / 2**16), dtype)
+        # `tf.nn.experimental.stateless_dropout` takes twice as long: it draws as many bits again and selects, which is
+        # slower than a product; and in bfloat16 it draws from 128 numbers only.
+        size = tf.reduce_prod(shape)
+        drawn = tf.random.stateless_uniform([(size + 1) // 2], site_seed, minval=None, maxval=None, dtype=tf.uint32)
+        halves = tf.reshape(tf.reshape(tf.bitcast(drawn, tf.uint16), [-1])[:size], shape)
+        dropped = min(round(self.dropout * 2**16), 2**16 - 1)
+        kept = tf.cast(halves >= tf.constant(dropped, tf.uint16), states.dtype)
+        return states * (kept * tf.constant(1 / (1 - dropped / 2**16), states.dtype))

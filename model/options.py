@@ -33,9 +33,6 @@ class TrainerOptions(Settings):
     dropout: Number = Field(0.2, ge=0.0, lt=1.0)
     # Whether all steps of a sentence drop the same activations.
     variational_dropout: bool = Field(False, strict=True)
-    # Share of the recurrent weights that a training step leaves out, the same ones at all steps of the sentences; for
-    # long trainings on little text.
-    recurrent_weight_dropout: Number = Field(0.0, ge=0.0, lt=1.0)
     # Whether the input of each layer is added to its output; of the first one only if embedding_units is units.
     residual: bool = Field(False, strict=True)
     # Whether the output layer uses the embedding's weights.
@@ -108,8 +105,7 @@ class TrainerOptions(Settings):
         """Returns the options that decide what is trained, JSON types: all but how many workers do it."""
         options = self.model_dump(mode="json", exclude={"workers", "worker_timeout_seconds"})
         # So that a training that was begun before there were these options goes on.
-        later = ("ema_momentum", "residual", "recurrent_weight_dropout")
-        return {name: value for name, value in options.items() if value or name not in later}
+        return {name: value for name, value in options.items() if value or name not in ("ema_momentum", "residual")}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TrainerOptions:

@@ -133,17 +133,15 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
         `before` are the states and beginnings that `hidden_of_more` takes, or nothing.
         """
         hidden, after = [], []
-        # The same for all shares, so that the weights are gone over once.
-        with self.dropped_connections(seed):
-            for share, (part, *of_share) in enumerate(self._dealt(embedded, *before)):
-                own_seed = None if seed is None else tf.random.experimental.stateless_fold_in(seed, share)
-                if of_share:
-                    states, begins = of_share
-                    part, state = self.hidden_of_more(part, states, begins, own_seed)
-                    after.append(state)
-                else:
-                    part = self.hidden_of(part, own_seed)
-                hidden.append(part)
+        for share, (part, *of_share) in enumerate(self._dealt(embedded, *before)):
+            own_seed = None if seed is None else tf.random.experimental.stateless_fold_in(seed, share)
+            if of_share:
+                states, begins = of_share
+                part, state = self.hidden_of_more(part, states, begins, own_seed)
+                after.append(state)
+            else:
+                part = self.hidden_of(part, own_seed)
+            hidden.append(part)
         # One loss, since each would have a gradient as large as the output layer.
         whole = tf.concat(hidden, axis=0)
         if self.static_shapes:
@@ -200,7 +198,7 @@ class TrainableLanguageModel(BuiltModel, LanguageModel):
         return [tf.math.multiply_no_nan(gradient, scale) for gradient in gradients], loss.LossSums(nll, tokens)
 
     def _dropout_seed(self) -> tf.Tensor | None:
-        if not (self.dropout or self.recurrent_weight_dropout):
+        if self.dropout == 0.0:
             return None
         context = tf.distribute.get_replica_context()
         replica = context.replica_id_in_sync_group if context is not None else 0

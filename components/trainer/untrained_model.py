@@ -36,7 +36,6 @@ def build_model(options: TrainerOptions, vocabulary_size: int, steps: int, share
         layers=options.layers,
         dropout=options.dropout,
         variational_dropout=options.variational_dropout,
-        recurrent_weight_dropout=options.recurrent_weight_dropout,
         residual=options.residual,
         tied_embedding=options.tied_embedding,
         adaptive_cutoffs=cutoffs,

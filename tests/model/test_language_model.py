@@ -6,9 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx_lm.model.gpu_lstm import GpuLSTM
 from tfx_lm.model.language_model import LanguageModel
-from tfx_lm.model.lstm import ProcessorLSTM
 
 
 def small_model(**options):
@@ -108,33 +106,6 @@ def test_variational_dropout_drops_the_same_units_at_all_steps(variational):
     assert set(np.unique(dropped)) == {0.0, 2.0}
     assert np.all(dropped == dropped[:, :1]) == variational
     assert not np.array_equal(dropped[0], dropped[1])
-
-
-@pytest.mark.parametrize("kind", [keras.layers.LSTM, ProcessorLSTM, GpuLSTM])
-@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-def test_dropped_connections_are_zeros_of_the_recurrent_weights(kind, dtype):
-    model = LanguageModel(12, 4, 8, layers=2, recurrent_weight_dropout=0.25, lstm_layer=kind, dtype=dtype)
-    embedded, seed = model.embedding(tf.constant([[2, 7, 9, 4]])), tf.constant([1, 2])
-
-    def assert_equal(one, other):
-        one, other = (tf.cast(states, tf.float32) for states in (one, other))
-        np.testing.assert_allclose(one, other, atol=1e-6 if dtype == "float32" else 0.01)
-
-    whole = model.hidden_of(embedded)
-    with model.dropped_connections(seed):
-        dropped = model.hidden_of(embedded)
-        kernels = [tf.convert_to_tensor(layer.cell.recurrent_kernel).numpy() for layer in model.recurrent]
-    assert_equal(model.hidden_of(embedded), whole)
-    for layer, kernel in zip(model.recurrent, kernels, strict=True):
-        of_layer = layer.cell.recurrent_kernel.numpy()
-        assert 0.15 < (kernel == 0).mean() < 0.35
-        np.testing.assert_allclose(kernel, np.where(kernel == 0, 0, of_layer / 0.75), rtol=1e-6)
-        layer.cell.recurrent_kernel.assign(kernel)
-    assert (kernels[0] == 0).tolist() != (kernels[1] == 0).tolist()
-    assert_equal(model.hidden_of(embedded), dropped)
-    for unused in (model.dropped_connections(None), LanguageModel(12, 4, 8).dropped_connections(seed)):
-        with unused:
-            assert_equal(model.hidden_of(embedded), dropped)
 
 
 def test_the_docstrings_residual_connection():

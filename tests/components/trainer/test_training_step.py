@@ -56,24 +56,6 @@ def test_a_step_follows_the_gradient_of_the_reference(options, length, shares, l
     assert float(logs["tokens"]) == 11.0
 
 
-@pytest.mark.parametrize("shares", [1, 3])
-def test_dropped_connections_have_no_gradient(shares):
-    model = model_with_sgd(recurrent_weight_dropout=0.5, shares=shares, lstm_layer=ProcessorLSTM)
-    batch, changed = pad_batch(ROWS), []
-    for _ in range(2):
-        before = [layer.cell.recurrent_kernel.numpy() for layer in model.recurrent]
-        model.train_step(batch)
-        changed.append(
-            [old != layer.cell.recurrent_kernel.numpy() for old, layer in zip(before, model.recurrent, strict=True)]
-        )
-    for first, second in zip(*changed, strict=True):
-        assert 0.3 < first.mean() < 0.7
-        assert (first != second).any()
-    model.perplexity.reset_state()
-    expected = loss.reference(model(batch.inputs), batch.targets, batch.mask).mean
-    assert float(model.test_step(batch)["loss"]) == pytest.approx(float(expected), rel=1e-5)
-
-
 def test_the_global_norm_is_clipped():
     model = model_with_sgd(clip_norm=0.01)
     batch = pad_batch(ROWS)
