@@ -1,6 +1,6 @@
 """One process of a training: prints the first step's gradients, and the weights and their averages after 20 steps.
 
-The loss of the second of the 20 is NaN. Then it trains windows, and prints the weights after 9 steps.
+The loss of the second of the 20 is NaN. Then it trains windows twice, and prints the weights after 9 steps.
 """
 
 import json
@@ -34,7 +34,8 @@ strategy = choose_strategy(name)
 # Of the second batch one replica gets nothing; the others are dealt unevenly, too.
 BATCHES = [[[7, 9, 3], [4, 3], [5, 6, 7, 8, 3], [3], [8, 8, 8, 3]], [[6, 9, 3]], [[5, 3], [3], [9, 9, 4, 3]]]
 BUCKETS = Buckets((5,), (5,), 3, 0.0)
-WINDOWS = Windows(rows=5, window=2, length=6)
+# Of the second, each of two replicas has one row.
+WINDOWS = [Windows(rows=5, window=2, length=6), Windows(rows=2, window=5, length=15)]
 OPTIONS = {
     "embedding_units": 4,
     "units": 6,
@@ -61,23 +62,23 @@ saved: Any = types.SimpleNamespace(save=lambda model, state: saved_after.append(
 checked: Any = types.SimpleNamespace(check=lambda logs: None)
 
 
-def all_windows():
+def divided(windows):
     ids = tf.data.Dataset.from_tensor_slices(tf.ragged.constant(BATCHES, tf.int64)).repeat()
-    return WINDOWS.batches(ids.map(lambda ids: (ids, ids[:, :0])))
+    return windows.batches(ids.map(lambda ids: (ids, ids[:, :0])))
 
 
-def train(steps, validate=True, batches=all_batches, **options):
+def train(steps, validate=True, windows=None, **options):
     with strategy.scope():
         keras.utils.set_random_seed(3)
         model = build_model(TrainerOptions.parse({**OPTIONS, **options}), 10, steps)
         average, state = WeightAverage(model, 0.9), TrainingState()
         callbacks = [Position(state), Averaging(average, steps, state)]
-        if batches is all_windows:
-            model.carry_states(-(-WINDOWS.rows // strategy.num_replicas_in_sync))
+        if windows is not None:
+            model.carry_states(-(-windows.rows // strategy.num_replicas_in_sync))
             callbacks.append(SaveBackup(saved, steps, state, checked))
         before = model.get_weights()
         logs = model.fit(
-            distribute(strategy, batches(), BUCKETS),
+            distribute(strategy, all_batches() if windows is None else divided(windows), BUCKETS),
             steps_per_epoch=steps,
             verbose=0,
             validation_data=distribute(strategy, all_batches(), BUCKETS) if validate else None,
@@ -113,7 +114,7 @@ TrainableLanguageModel._sums = broken  # type: ignore[method-assign]
 _, weights, averages, logs = train(20)
 per_step = [*reductions]
 TrainableLanguageModel._sums = sums  # type: ignore[method-assign]
-_, carried, _, _ = train(9, False, all_windows, optimizer="sgd", learning_rate=1.0)
+carried = [train(9, False, windows, optimizer="sgd", learning_rate=1.0)[1] for windows in WINDOWS]
 print(
     json.dumps(
         {
@@ -123,7 +124,7 @@ print(
             "averages": [average.tolist() for average in averages],
             "logs": logs,
             "reductions": per_step,
-            "carried": [weight.tolist() for weight in carried],
+            "carried": [weight.tolist() for weights in carried for weight in weights],
             "saved_after": saved_after,
         }
     )
