@@ -20,6 +20,7 @@ from tensorflow_serving.apis import (
 from .access import Token
 from .grpc_arrival import LARGEST_OPTION, InTime, arrival_options, status_of_cancelled
 from .padding import Outputs
+from .peers import end_connections_of
 from .predict_request import DEFAULT_SIGNATURE, PredictRequest, check_names, predict_request
 from .predictor import Predictor
 from .request_error import RequestError
@@ -101,10 +102,14 @@ async def grpc_server(
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(block_ended.wait(), _LOOK_SECONDS)
         # gRPC cancels calls that arrive while it stops, and clients do not retry a cancelled call. So new calls are
-        # first refused for a while, until clients have stopped sending them.
+        # refused until the last one is answered, and a while, so that clients can stop sending them. Then the
+        # connections are ended: what a client still sends fails as a call that may be retried.
         gate.ending = True
         await asyncio.sleep(_TURN_AWAY_SECONDS)
-        await server.stop(_GRACE_SECONDS)
+        if gate.running:
+            await asyncio.wait(set(gate.running), timeout=_GRACE_SECONDS)
+        end_connections_of(port)
+        await server.stop(0)
 
     stopping = asyncio.create_task(stop_at_the_end())
     try:
@@ -119,12 +124,20 @@ class _Ending(grpc.aio.ServerInterceptor):
 
     Attributes:
         ending: True if the server is ending.
+        running: The tasks of all calls that are not answered, the refused ones included.
     """
 
-    ending = False
+    def __init__(self) -> None:
+        self.ending = False
+        self.running: set[asyncio.Task[Any]] = set()
 
     async def intercept_service(self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any) -> Any:
         """Returns the handler of a call."""
+        # gRPC runs the handler in the same task, until the answer is sent.
+        call = asyncio.current_task()
+        assert call is not None
+        self.running.add(call)
+        call.add_done_callback(self.running.discard)
         return _ENDING if self.ending else await continuation(handler_call_details)
 
 

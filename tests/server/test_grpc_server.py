@@ -13,7 +13,7 @@ import grpc
 import pytest
 from helpers.grpc_calls import refused, request
 from helpers.waiting import wait_for
-from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 pytestmark = pytest.mark.slow
 
@@ -114,4 +114,25 @@ def test_a_server_that_ends_refuses_calls_while_it_still_answers_a_slow_request(
         wait_for(lambda: is_refused(stub))
         slow.sendall(body[-1:])
         assert b"HTTP/1.1 200" in slow.recv(1000)
+    assert server.stop() == (-signal.SIGTERM, "")
+
+
+def test_a_server_that_ends_refuses_calls_while_it_still_answers_one_that_began_before(start_server, bigram_model):
+    server = start_server(bigram_model, "--grpc-port", "0", python=sys.executable)
+    whole = threading.Event()
+
+    def message():
+        assert whole.wait(60)
+        yield request(text=["the cat"]).SerializeToString()
+
+    with grpc.insecure_channel(server.grpc_address) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        stub.Predict(request(text=["the cat"]), timeout=60)
+        call = channel.stream_unary("/tensorflow.serving.PredictionService/Predict").future(message(), timeout=60)
+        # The server is asked once more over the same connection, so that it knows of the call before.
+        stub.Predict(request(text=["the cat"]), timeout=60)
+        server.process.terminate()
+        wait_for(lambda: is_refused(stub))
+        whole.set()
+        assert predict_pb2.PredictResponse.FromString(call.result()).outputs
     assert server.stop() == (-signal.SIGTERM, "")
