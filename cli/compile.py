@@ -12,6 +12,7 @@ from ..pipelines.errors import ConfigurationError
 from ..pipelines.local.terminal import output_to
 from ..pipelines.uncollected import import_uncollected
 from .configuration_options import configuration_options, read_configuration
+from .local_path import LocalPath
 from .refusal import refuse
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--runner", type=click.Choice(["airflow", "kubeflow"]), required=True, help="The orchestrator to run the pipeline."
 )
-@click.option("--output", "file", type=click.Path(path_type=Path), required=True, help="The file to write.")
+@click.option("--output", "file", type=LocalPath(), required=True, help="The file to write.")
 @configuration_options
 def command(
     runner: str, file: Path, config_path: str | None, data: tuple[str, ...], overrides: tuple[str, ...]

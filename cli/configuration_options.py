@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..pipelines.errors import ConfigurationError
+from .local_path import LocalPath
 
 if TYPE_CHECKING:
     from ..pipelines.config import PipelineConfig
@@ -23,7 +24,7 @@ def configuration_options(command: Command) -> Command:
             "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override, such as trainer.epochs=3."
         ),
         click.option("--data", multiple=True, metavar="PATH", help="Input file or pattern; repeatable."),
-        click.option("--config", "config_path", type=click.Path(), help="The YAML configuration."),
+        click.option("--config", "config_path", type=LocalPath(str), help="The YAML configuration."),
     ):
         command = option(command)
     return command

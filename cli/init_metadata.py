@@ -7,13 +7,12 @@ from pathlib import Path
 import click
 
 from ..pipelines.errors import ConfigurationError
+from .local_path import LocalPath
 from .refusal import refuse
 
 
 @click.command("init-metadata")
-@click.option(
-    "--pipeline", "file", type=click.Path(path_type=Path), help="The compiled pipeline, which names the store."
-)
+@click.option("--pipeline", "file", type=LocalPath(), help="The compiled pipeline, which names the store.")
 @click.option("--metadata", "url", metavar="URL", help="The store itself, such as sqlite:///OUTPUT/metadata.sqlite.")
 @click.option("--upgrade", is_flag=True, help="Bring tables of an older ML Metadata up to date; copy them before.")
 def command(file: Path | None, url: str | None, upgrade: bool) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from ..pipelines.errors import ConfigurationError
+from .local_path import LocalPath
 from .quiet_tensorflow import quiet_imports
 from .refusal import refuse
 
 
 @click.command("push")
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("output", type=LocalPath())
 def command(output: Path) -> None:
     """Pushes the blessed model of the newest run in OUTPUT again, if its version was removed or rolled back.
 

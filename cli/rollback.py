@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from .local_path import LocalPath
 from .refusal import refuse
 
 
 @click.command("rollback")
-@click.argument("destination", type=click.Path(path_type=Path), metavar="DEST")
+@click.argument("destination", type=LocalPath(), metavar="DEST")
 @click.option("--to", type=click.IntRange(min=0), metavar="VERSION", help="Go back to this version.")
 def command(destination: Path, to: int | None) -> None:
     """Withdraws the newest version in DEST (OUTPUT/serving), so that servers go back to the one before.

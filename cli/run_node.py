@@ -19,6 +19,7 @@ from ..pipelines.nodes.node_result import ALREADY_DONE
 from ..pipelines.nodes.supervisor import Ended, supervise
 from ..pipelines.storage_failure import storage_failure
 from ..pipelines.uncollected import import_uncollected
+from .local_path import LocalPath
 from .quiet_tensorflow import quiet_imports
 from .refusal import refuse
 
@@ -27,7 +28,7 @@ HELPERS_TIMEOUT = 60.0
 
 
 @click.command("run-node")
-@click.option("--pipeline", "file", type=click.Path(path_type=Path), required=True, help="The compiled pipeline.")
+@click.option("--pipeline", "file", type=LocalPath(), required=True, help="The compiled pipeline.")
 @click.option("--node", "node_id", required=True, metavar="ID", help="The node to run.")
 @click.option("--run-id", required=True, metavar="ID", help="The same for all nodes of a run, another for each run.")
 @click.option("--parameters", default="{}", metavar="JSON", help="The run's parameters, as a JSON object.")

@@ -14,13 +14,14 @@ from ..exit_codes import NODE_FAILED
 from ..pipelines.errors import ConfigurationError
 from ..pipelines.nodes.supervisor import supervise
 from ..pipelines.uncollected import import_uncollected
+from .local_path import LocalPath
 from .quiet_tensorflow import quiet_imports
 from .refusal import refuse
 from .run_node import ending_signals, run_supervised
 
 
 @click.command("train-worker")
-@click.option("--pipeline", "file", type=click.Path(path_type=Path), required=True, help="The compiled pipeline.")
+@click.option("--pipeline", "file", type=LocalPath(), required=True, help="The compiled pipeline.")
 @click.option("--run-id", required=True, metavar="ID", help="The run, whose nodes before the Trainer are done.")
 @click.option("--worker", "workers", multiple=True, metavar="HOST:PORT", help="Each worker, in order.")
 @click.option("--index", type=click.IntRange(min=0), help="Which of them this host is, from 0.")

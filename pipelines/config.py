@@ -21,6 +21,7 @@ from ..components.tuner.options import TunerOptions, check_space
 from ..errors import SettingError, escape
 from ..exported.gate_options import GateOptions, PipelineSlice, as_sequence
 from ..exported.plain_path import pattern_letters
+from ..home_folder import expand_home
 from ..model.options import TrainerOptions
 from ..remote import is_remote
 from ..settings import Settings, WholeNumber, explain
@@ -67,7 +68,7 @@ class TrainerConfig(TrainerOptions):
     @field_validator("warm_start")
     @classmethod
     def _at_home(cls, value: str | None) -> str | None:
-        return str(Path(value).expanduser()) if value and value.startswith("~/") else value
+        return value and expand_home(value)
 
     def options(self) -> TrainerOptions:
         """Returns the options of the Trainer; it gets the model as an input."""
@@ -103,8 +104,7 @@ class PipelineConfig(Settings):
     def _is_a_path(cls, value: str) -> str:
         if "\0" in value:
             raise ValueError(f"output={value!r}: a path cannot have a NUL")
-        # A shell does not expand --output=~/runs, and YAML has no shell.
-        return str(Path(value).expanduser()) if value.startswith("~/") else value
+        return expand_home(value)
 
     def output_folder(self) -> str:
         """`output` as an absolute path, or unchanged if it is on object storage.
@@ -211,10 +211,13 @@ class PipelineConfig(Settings):
     def text_options(self) -> TextOptions:
         """Returns the text options of Transform, Trainer and Report."""
         lines = {name: getattr(self.data, name) for name in LineOptions.model_fields}
+        # A task of an orchestrator has another working folder.
+        file = self.vocabulary.file
+        file = str(Path(file).absolute()) if file and not is_remote(file) else file
         # A longer line would be a batch by itself, larger than the memory that was asked for.
         return TextOptions(
             **lines,
-            vocabulary=self.vocabulary,
+            vocabulary=self.vocabulary if file is None else self.vocabulary.model_copy(update={"file": file}),
             auto_limit=self.smallest_batch() - self.data.context_tokens,
             context_tokens=self.data.context_tokens,
             normalization=self.data.normalization,

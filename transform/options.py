@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from ..errors import SettingError, escape
+from ..home_folder import expand_home
 from ..settings import LARGEST_WHOLE_NUMBER, Settings, WholeNumber
 from ..text_files.normalization import NormalizationOptions
 
@@ -90,7 +90,7 @@ class VocabularyOptions(Settings):
     @field_validator("file")
     @classmethod
     def _at_home(cls, value: str | None) -> str | None:
-        return str(Path(value).expanduser()) if value and value.startswith("~/") else value
+        return value and expand_home(value)
 
     @model_validator(mode="after")
     def _one_source(self) -> VocabularyOptions:

@@ -54,6 +54,11 @@ class InputOptions(SpanOptions):
     def _usable_patterns(self) -> InputOptions:
         if self.files and self.splits:
             raise SettingError("{files} and {splits} are both set; keep one of them")
+        if self.splits and self.eval_percent != InputOptions.model_fields["eval_percent"].default:
+            raise SettingError(
+                f"{{eval_percent}}={self.eval_percent}: {{splits}} brings its own held-out split; remove "
+                "{eval_percent}"
+            )
         for name, patterns in self.splits.items():
             if not patterns:
                 raise SettingError(f"{{splits}}.{escape(name)}: no file given")

@@ -56,9 +56,10 @@ def create_dag(
 ) -> DAG:
     """Makes the DAG of a pipeline that `tfx-lm compile --runner airflow` wrote.
 
-    Each task runs `tfx-lm run-node` in its own process. The run's id is Airflow's, and the configuration of a run
-    (`dag_run.conf`) sets the pipeline's runtime parameters. A run continues from what ML Metadata records, so there
-    are no automatic retries, and a pipeline has one run at a time. A successful task that is cleared is done again.
+    Each task runs `tfx-lm run-node` in its own process. The run's id in ML Metadata is Airflow's, RUN_ID; DAG_ID.RUN_ID
+    if the DAG has another name than the pipeline. The configuration of a run (`dag_run.conf`) sets the pipeline's
+    runtime parameters. A run continues from what ML Metadata records, so there are no automatic retries, and a pipeline
+    has one run at a time. A successful task that is cleared is done again.
 
     Args:
         pipeline: The compiled pipeline, in the same folder as its `.dag.json`. Airflow's workers must find it, and all
@@ -77,6 +78,7 @@ def create_dag(
     path = Path(pipeline)
     graph = json.loads(path.with_suffix(".dag.json").read_text(encoding="utf-8"))
     variables = {**(environment or {}), "TFX_LM_PIPELINE": str(path)}
+    own_name = dag_id is None or dag_id == graph["pipeline"]
     defaults = {"schedule": None, "catchup": False, "start_date": datetime(2024, 1, 1, tzinfo=timezone.utc)}
     with DAG(dag_id=dag_id or graph["pipeline"], max_active_runs=1, **{**defaults, **options}) as dag:
         # Without this, the first nodes would create the tables of an empty database at the same time.
@@ -85,7 +87,8 @@ def create_dag(
         for node in graph["nodes"]:
             of_node = {
                 "TFX_LM_NODE": node["id"],
-                "TFX_LM_RUN_ID": "{{ run_id }}",
+                # Two DAGs of one pipeline, scheduled for the same time, have runs of the same id.
+                "TFX_LM_RUN_ID": "{{ run_id }}" if own_name else "{{ dag.dag_id }}.{{ run_id }}",
                 "TFX_LM_PARAMETERS": parameters_template(parameters or {}),
                 # A later try of a node that failed goes on as before; one that succeeded was cleared.
                 "TFX_LM_AGAIN": "{{ '--again' if ti.try_number > 1 else '' }}",

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
 
+from ..connection import connection_problem
 from ..errors import ConfigurationError
 from .arguments import worker_command
 from .options import ENGINES, BeamConfig, host_and_port
-
-# Seconds for a connection; a host that drops packets does not answer at all.
-_CONNECT_SECONDS = 10.0
 
 
 def check_beam(config: BeamConfig) -> None:
@@ -40,14 +36,9 @@ def check_beam(config: BeamConfig) -> None:
 
 
 def _check_answers(address: str, engine: str) -> None:
-    host, port = host_and_port(address)
-    try:
-        socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
-    except (OSError, UnicodeError) as error:
-        # A UnicodeError: no host has such a name.
-        number = error.errno if isinstance(error, OSError) else None
-        reason = os.strerror(number) if number and number > 0 else error
+    problem = connection_problem(*host_and_port(address))
+    if problem is not None:
         raise ConfigurationError(
-            f"beam.job_server={address}: no connection ({reason}); start the job server of Beam's {engine} runner "
+            f"beam.job_server={address}: no connection ({problem}); start the job server of Beam's {engine} runner "
             "there, or set beam.runner=direct"
-        ) from error
+        )

@@ -21,6 +21,7 @@ from ..errors import ConfigurationError
 from ..nodes.scratch import outer_temporary_folder
 from ..preflight import check_output_is_here, check_workers
 from .data_files import describe_data
+from .metadata_place import metadata_place
 from .packages import missing_for, stack_versions
 from .ports import port_problem
 from .processor import describe_memory, describe_processor
@@ -63,6 +64,11 @@ def diagnose(config: PipelineConfig | None, ports: Mapping[str, str]) -> dict[st
     folders = {"TMPDIR": outer_temporary_folder()}
     if config and not is_remote(config.output):
         folders["output"] = Path(config.output)
+    if config:
+        place, problem = metadata_place(config.metadata)
+        problems += [problem] if problem else []
+        if place is not None:
+            folders["metadata"] = place
     disks = {name: _describe_disk(folder) for name, folder in folders.items()}
     problems += [
         f"{name}={disk['folder']}: cannot be written ({disk['problem']}); set {name} to another folder"

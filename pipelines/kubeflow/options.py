@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ...remote import is_remote
 from ...settings import Number, Settings, WholeNumber
@@ -36,6 +36,16 @@ class KubeflowConfig(Settings):
     # Whether results of earlier runs are used again. Kubeflow compares paths and not files, so switch it on only if
     # the files of a path never change.
     cache: bool = False
+
+    @model_validator(mode="after")
+    def _counted_accelerators_have_a_kind(self) -> KubeflowConfig:
+        for name, resources in (("trainer", self.trainer), ("nodes", self.nodes)):
+            if resources.accelerator is None and resources.accelerator_count > 1:
+                raise ValueError(
+                    f"kubeflow.{name}.accelerator_count={resources.accelerator_count}: of no kind, so that there would "
+                    f"be none; set kubeflow.{name}.accelerator, such as nvidia.com/gpu"
+                )
+        return self
 
     @field_validator("pipeline_root")
     @classmethod

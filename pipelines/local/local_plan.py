@@ -24,6 +24,7 @@ from ..nodes.compiled_pipeline import compile_pipeline, graph, set_parameters
 from ..nodes.earlier_work import missing_producers
 from ..nodes.node_run import pipeline_connection
 from ..pipeline import add_to_fingerprint, create_pipeline
+from .reused_settings import check_reused_settings
 from .run_plan import Plan
 
 
@@ -51,7 +52,7 @@ def plan_pipeline(
 
     Raises:
         ConfigurationError: There is no node of that name, or the latest run has no outputs of the nodes before
-            `from_nodes`, or those of another output folder.
+            `from_nodes`, or those of another output folder or of other settings.
     """
     ir = compile_pipeline(pipeline)
     upstream = graph(ir)
@@ -76,7 +77,9 @@ def plan_pipeline(
                     f"--from {', '.join(from_nodes)}: the latest run did not make what lies before "
                     f"({str(error).rstrip('.')}); run without --from, or from an earlier node"
                 ) from error
-            _check_inputs(ir, RunRecords(handle.store, ir.pipeline_info.id, run_id), DamageCheck(handle.unlocked))
+            records = RunRecords(handle.store, ir.pipeline_info.id, run_id)
+            check_reused_settings(handle.store, ir, records, from_nodes)
+            _check_inputs(ir, records, DamageCheck(handle.unlocked))
     skipped = _skipped(ir)
     return Plan(run_id, ir.SerializeToString(), upstream, frozenset(skipped))
 

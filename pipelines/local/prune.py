@@ -8,6 +8,7 @@ from the marks.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from ..errors import ConfigurationError
 from ..metadata.metadata_store import (
     SerialSqlite,
     check_sqlite,
+    check_there,
     connection_config,
     open_store,
     resolve_connection,
@@ -33,7 +35,8 @@ from ..nodes.claim import close_killed
 from ..results.pruned import Pruned
 from .old_files import files_below, old_backups, old_logs
 
-# Custom property of artifacts that a pruning has named, since they lie elsewhere: the folder that it pruned.
+# Custom property of the pipeline's context, with the pruned folder behind it: the ids of the artifacts elsewhere that a
+# pruning has named. A property of the artifacts would change TFX's cache keys: the runs there would do all again.
 _NAMED_BY = "named_by_pruning_of"
 
 
@@ -60,12 +63,7 @@ def check_folders(config: PipelineConfig) -> None:
             f"output={config.output}: {serving} leads to no folder, so nobody knows which model is served; mount the "
             "disk that the link leads to, or remove the link"
         )
-    connection = resolve_connection(connection_config(config.metadata_url()))
-    if connection.WhichOneof("config") == "sqlite" and not Path(connection.sqlite.filename_uri).is_file():
-        raise ConfigurationError(
-            f"metadata={shown_url(connection)}: no such file, so there is no record of a run; set output and metadata "
-            "as in the runs"
-        )
+    check_there(resolve_connection(connection_config(config.metadata_url())))
 
 
 def prune(config: PipelineConfig) -> Pruned:
@@ -101,7 +99,7 @@ def prune(config: PipelineConfig) -> Pruned:
         theirs = history.theirs()
         pruned = Pruned(runs=old.runs if artifacts else 0)
         # Before the lock is released: later, a pruning of their own folder may have changed them.
-        store.put_artifacts(_report_outside(old.outside, config.name, root, pruned))
+        _report_outside(store, old.outside, config.name, root, pruned)
     deleted = [artifact for artifact in artifacts if _delete(Path(artifact.uri), pruned)]
     pruned.artifacts = len(deleted)
     with _held(lock):
@@ -160,23 +158,21 @@ def _delete_files(output: Path, time: float, theirs: list[str], pruned: Pruned) 
 
 
 def _report_outside(
-    artifacts: list[metadata_store_pb2.Artifact], name: str, root: Path, pruned: Pruned
-) -> list[metadata_store_pb2.Artifact]:
-    """Adds a sentence about artifacts that lie elsewhere, unless an earlier pruning of this folder has named them all.
-
-    Returns:
-        Those that are named now, with a property that says so, to be recorded.
-    """
+    store: mlmd.MetadataStore, artifacts: list[metadata_store_pb2.Artifact], name: str, root: Path, pruned: Pruned
+) -> None:
+    """Adds a sentence about artifacts that lie elsewhere, unless earlier prunings of this folder have named them."""
     there = [artifact for artifact in artifacts if os.path.lexists(artifact.uri)]
-    unnamed = [artifact for artifact in there if artifact.custom_properties[_NAMED_BY].string_value != str(root)]
+    context = store.get_context_by_type_and_name("pipeline", name)
+    named = context.custom_properties[f"{_NAMED_BY}:{root}"]
+    known = set(json.loads(named.string_value or "[]"))
+    unnamed = [artifact for artifact in there if artifact.id not in known]
     if unnamed:
         pruned.problems.append(
             f"{len(there)} artifacts of name={name} lie outside of {root}, such as {unnamed[0].uri}, and stay; prune "
             "the output folder that they belong to, or delete them by hand (this is said once)"
         )
-    for artifact in unnamed:
-        artifact.custom_properties[_NAMED_BY].string_value = str(root)
-    return unnamed
+        named.string_value = json.dumps([artifact.id for artifact in there])
+        store.put_contexts([context])
 
 
 @contextlib.contextmanager

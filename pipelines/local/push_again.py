@@ -13,7 +13,16 @@ from ...exported import versions
 from ...exported.damage import UnreadableError, damage, is_complete
 from ..config import PipelineConfig
 from ..errors import ConfigurationError
-from ..metadata.metadata_store import SerialSqlite, check_sqlite, connection_config, open_store, resolve_connection
+from ..metadata.metadata_store import (
+    SerialSqlite,
+    check_sqlite,
+    check_there,
+    connection_config,
+    open_store,
+    resolve_connection,
+    shown_url,
+)
+from ..metadata.metadata_url import URL_VARIABLE
 from ..metadata.run_records import RunRecords
 from ..results.summary import write_summary
 from .output_lock import locked_output
@@ -34,8 +43,8 @@ def push_again(output: Path) -> Path:
 
     Raises:
         ConfigurationError: The newest run pushed nothing, its version is there and whole, the run compared its model
-            with another baseline than the model that is served now, a model cannot be read, or a run works in the
-            folder.
+            with another baseline than the model that is served now, a model cannot be read, ML Metadata does not know
+            the run, or a run works in the folder.
     """
     # Before the lock, which makes the folder and its file.
     _newest_run(output)
@@ -44,11 +53,17 @@ def push_again(output: Path) -> Path:
         summary, config = _newest_run(output)
         config.make_link()
         connection = resolve_connection(connection_config(config.metadata_url()))
+        check_there(connection)
         lock = SerialSqlite(connection)
         lock.acquire()
         try:
             check_sqlite(connection)
             records = RunRecords(open_store(connection), config.name, str(summary["run_id"]))
+            if not records.is_known():
+                raise ConfigurationError(
+                    f"metadata={shown_url(connection)}: has no record of run {summary['run_id']}, the newest in "
+                    f"{output}; set metadata, or {URL_VARIABLE}, as in that run"
+                )
             return _push(Path(config.output_folder()), config, summary, records)
         except UnreadableError as error:
             raise ConfigurationError(str(error)) from error

@@ -18,6 +18,7 @@ from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
 
 from ... import file_lock
+from ...home_folder import expand_home
 from ..errors import ConfigurationError
 from .metadata_url import PASSWORD_VARIABLE, URL_VARIABLE, parse_metadata_url
 
@@ -39,7 +40,7 @@ def connection_config(url: str, source: str = "metadata") -> metadata_store_pb2.
     parts = parse_metadata_url(url, source)
     connection = metadata_store_pb2.ConnectionConfig()
     if parts.kind == "sqlite":
-        connection.sqlite.filename_uri = str(Path(parts.database).resolve())
+        connection.sqlite.filename_uri = str(Path(expand_home(parts.database)).resolve())
         connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
         return connection
     server = connection.postgresql if parts.kind == "postgresql" else connection.mysql
@@ -186,6 +187,22 @@ def open_store(
                 "it), and run again"
             ) from error
         raise ConfigurationError(f"metadata={url}: cannot be opened ({error})") from error
+
+
+def check_there(connection: metadata_store_pb2.ConnectionConfig) -> None:
+    """Checks that a SQLite file is there, before opening it makes one; does nothing for a server.
+
+    Args:
+        connection: A resolved connection.
+
+    Raises:
+        ConfigurationError: There is no such file.
+    """
+    if connection.WhichOneof("config") == "sqlite" and not Path(connection.sqlite.filename_uri).is_file():
+        raise ConfigurationError(
+            f"metadata={shown_url(connection)}: no such file, so there is no record of a run; set output and metadata "
+            f"(or {URL_VARIABLE}) as in the runs"
+        )
 
 
 def check_sqlite(connection: metadata_store_pb2.ConnectionConfig) -> None:

@@ -92,6 +92,10 @@ class RunRecords:
         self._pipeline_name = pipeline_name
         self._run_id = run_id
 
+    def is_known(self) -> bool:
+        """Returns whether the store has a record of the run."""
+        return self._store.get_context_by_type_and_name("pipeline_run", self._run_id) is not None
+
     def state(self, node_id: str) -> str:
         """Returns how a launched node ended: COMPLETE, CACHED, FAILED or SKIPPED (also without records)."""
         executions = self._executions(node_id)

@@ -259,3 +259,27 @@ def test_keras_computes_with_tensorflow_whatever_another_project_has_chosen(monk
     CliRunner().invoke(cli.main, ["score", str(tmp_path / "nowhere")])
     # Of this process and all that it starts.
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compile", "--runner", "airflow", "--output", "PLACE"],
+        ["run", "--config", "PLACE"],
+        ["run-node", "--node", "Trainer", "--run-id", "1", "--pipeline", "PLACE"],
+        ["train-worker", "--run-id", "1", "--pipeline", "PLACE"],
+        ["init-metadata", "--pipeline", "PLACE"],
+        ["push", "PLACE"],
+        ["rollback", "PLACE"],
+    ],
+)
+def test_a_place_that_must_be_on_this_machine(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    place = "gs://bucket/serving"
+    result = CliRunner().invoke(cli.main, [place if argument == "PLACE" else argument for argument in arguments])
+    option = f"{arguments[-2]} " if arguments[-2].startswith("--") else ""
+    assert (result.exit_code, result.output) == (
+        exit_codes.BAD_INPUT,
+        f"tfx-lm: {option}{place}: is not on this machine; name a place here, and copy the files\n",
+    )
+    assert not list(tmp_path.iterdir())

@@ -88,6 +88,28 @@ def test_an_output_folder_elsewhere(asked):
     assert answer["choices"]["beam.runner"]["reason"] == "the configuration sets it"
 
 
+def test_ml_metadata(asked, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    url = "metadata=sqlite:///~/records/metadata.sqlite"
+    answer = json.loads(doctor("--json", "--set", "gate.max_perplexity=9", "--set", url).output)
+    assert (answer["machine"]["disks"]["metadata"]["folder"], answer["problems"]) == (f"{tmp_path}/records", [])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("TFX_LM_METADATA", f"postgresql://me@127.0.0.1:{server.getsockname()[1]}/runs")
+        assert doctor("--set", "gate.max_perplexity=9").exit_code == 0
+        port = server.getsockname()[1]
+    result = doctor("--json", "--set", "gate.max_perplexity=9")
+    assert (result.exit_code, json.loads(result.output)["problems"]) == (
+        exit_codes.NOT_READY,
+        [
+            f"TFX_LM_METADATA: no connection to postgresql at 127.0.0.1:{port} (Connection refused); start the server, "
+            "or name another one"
+        ],
+    )
+    monkeypatch.setenv("TFX_LM_METADATA", "metadata.sqlite")
+    result = doctor("--json", "--set", "gate.max_perplexity=9")
+    assert json.loads(result.output)["problems"][0].startswith("TFX_LM_METADATA=metadata.sqlite: must be sqlite:///")
+
+
 def data_of(*arguments: str):
     """The exit code, what is known of the input files, and the problems."""
     result = doctor("--json", "--set", "gate.max_perplexity=9", *arguments)

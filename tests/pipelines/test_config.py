@@ -58,6 +58,15 @@ def message(*overrides: str) -> str:
         ),
         ("data.splits={train: [], eval: a.txt}", "data.splits.train: no file given"),
         (
+            "data={splits: {train: a.txt, eval: b.txt}, eval_percent: 20}",
+            "data.eval_percent=20: data.splits brings its own held-out split; remove data.eval_percent",
+        ),
+        (
+            "kubeflow.nodes.accelerator_count=2",
+            "kubeflow.nodes.accelerator_count=2: of no kind, so that there would be none; set "
+            "kubeflow.nodes.accelerator, such as nvidia.com/gpu",
+        ),
+        (
             "data.files=[a.txt, gs://bucket/b.txt]",
             "data.files: input files on different file systems (/, gs://); copy them to one place",
         ),
@@ -83,6 +92,12 @@ def test_files_and_splits_exclude_each_other():
     text = message(GATE, "data.files=a.txt", "data.splits={train: a.txt, eval: b.txt}")
     assert text == "data.files and data.splits are both set; keep one of them"
     assert "must name both train and eval" in message(GATE, "data.splits={train: a.txt}")
+
+
+def test_a_vocabulary_file_is_found_from_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for given, file in (("words.txt", f"{tmp_path}/words.txt"), ("/a/words.txt",) * 2, ("gs://a/words.txt",) * 2):
+        assert load_config(None, [GATE, f"vocabulary.file={given}"]).text_options().vocabulary.file == file
 
 
 def test_the_command_line_wins_over_overrides_and_they_win_over_the_file(tmp_path):

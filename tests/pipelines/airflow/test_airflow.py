@@ -165,7 +165,7 @@ def test_failures_are_mended_and_cleared_tasks_done_again(running, interrupted, 
     while not (interrupted / "started").exists():
         assert time.monotonic() < deadline, running.task_states("interrupted", "first")
         time.sleep(0.2)
-    os.kill(process_of(compiled(running, "interrupted"), "Wait", "first"), signal.SIGKILL)
+    os.kill(process_of(compiled(running, "interrupted"), "Wait", "interrupted.first"), signal.SIGKILL)
     assert running.wait_for("interrupted", "first") == "failed"
     states = running.task_states("interrupted", "first")
     assert (states["Begin"], states["Wait"], states["Double"]) == ("success", "failed", "upstream_failed")
@@ -179,10 +179,10 @@ def test_failures_are_mended_and_cleared_tasks_done_again(running, interrupted, 
     assert "Begin: CACHED after" in running.log("interrupted", "second", "Begin")
     assert "Wait: COMPLETE after" in running.log("interrupted", "second", "Wait")
     assert states_in_metadata(store, "Wait") == ["FAILED", "COMPLETE"]
-    killed = RunRecords(store, "small", "first").error("Wait")
+    killed = RunRecords(store, "small", "interrupted.first").error("Wait")
     assert killed is not None
     assert killed.startswith("its process was killed")
-    made = RunRecords(store, "small", "second").output("Double", "made")
+    made = RunRecords(store, "small", "interrupted.second").output("Double", "made")
     assert made is not None
     assert Path(made.uri).read_text() == "2"
     if running.version >= 3:
@@ -207,7 +207,9 @@ def test_the_model_is_that_of_a_local_run(running, complete, local_run):
     assert (version / "saved_model.pb").exists()
 
     # The same configuration, the same perplexity.
-    evaluation = RunRecords(open_metadata(running, "complete"), "small", "only").output("Evaluator", "evaluation")
+    evaluation = RunRecords(open_metadata(running, "complete"), "small", "complete.only").output(
+        "Evaluator", "evaluation"
+    )
     assert evaluation is not None
     assert evaluation.uri.startswith(str(complete / "elsewhere"))
     perplexity = results.summarize_evaluation(evaluation.uri)["evaluation"]["perplexity"]

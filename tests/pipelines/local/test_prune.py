@@ -338,11 +338,14 @@ def test_artifacts_outside_of_the_folder_are_named(runs, tmp_path):
 def test_artifacts_outside_of_the_folder_are_named_once(runs, tmp_path):
     other = Runs(tmp_path)
     other.output = tmp_path / "before"
-    other.whole("1")
+    theirs = other.whole("1")
     runs.whole("2")
     first = configuration(tmp_path)
+    before = runs.store.get_artifacts_by_id([*theirs.values()])
     assert len(prune(first).problems) == 1
     assert prune(first).problems == []
+    # A change would be another key of TFX's cache for the runs there.
+    assert runs.store.get_artifacts_by_id([*theirs.values()]) == before
     runs.whole("3")
     assert prune(first).artifacts == 3
     assert prune(first).problems == []

@@ -13,6 +13,7 @@ from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.local import push_again
 from tfx_lm.pipelines.local.push_again import _push
+from tfx_lm.pipelines.metadata.metadata_store import connection_config, initialize_store
 
 
 def save(folder, content):
@@ -129,11 +130,33 @@ def test_a_run_that_ended_before_the_lock_was_had_is_the_newest(output, monkeypa
         yield
 
     monkeypatch.setattr(push_again, "locked_output", locked_output)
+    (output / "metadata.sqlite").touch()
     monkeypatch.setattr(push_again, "open_store", lambda connection: None)
-    monkeypatch.setattr(push_again, "RunRecords", lambda store, pipeline, run_id: run_id)
+    monkeypatch.setattr(push_again, "RunRecords", lambda store, pipeline, run_id: KnownRun(run_id))
     monkeypatch.setattr(push_again, "_push", lambda output, config, summary, records: (summary["run_id"], records))
     write_summary("older")
     assert push_again.push_again(output) == ("newer", "newer")
+
+
+class KnownRun(str):
+    """The id of a run that ML Metadata knows."""
+
+    def is_known(self):
+        return True
+
+
+def test_ml_metadata_that_does_not_know_the_run(output, monkeypatch):
+    (output / "summary.json").write_text(json.dumps({"config": {"gate": {"max_perplexity": 100}}, "run_id": "r"}))
+    file = output / "elsewhere" / "metadata.sqlite"
+    monkeypatch.setenv("TFX_LM_METADATA", f"sqlite:///{file}")
+    with pytest.raises(ConfigurationError, match=r"elsewhere/metadata.sqlite: no such file, .* \(or TFX_LM_METADATA\)"):
+        push_again.push_again(output)
+    assert not file.parent.exists()
+    initialize_store(connection_config(f"sqlite:///{file}"))
+    with pytest.raises(
+        ConfigurationError, match=r"has no record of run r, the newest in .*; set metadata, or TFX_LM_ME"
+    ):
+        push_again.push_again(output)
 
 
 def test_a_folder_that_is_no_output(tmp_path):

@@ -281,3 +281,8 @@ def test_processes_that_write_to_one_sqlite_file_wait_for_each_other(tmp_path):
         assert writer.returncode == 0, errors
     store = mlmd.MetadataStore(connection_config(f"sqlite:///{file}"))
     assert len({artifact.uri for artifact in store.get_artifacts()}) == 100
+
+
+def test_a_file_below_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert connection_config("sqlite:///~/a.sqlite").sqlite.filename_uri == str(tmp_path.resolve() / "a.sqlite")
