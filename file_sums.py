@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +32,16 @@ def file_names(folder: str) -> list[str]:
     )
 
 
-def file_sums(folder: str, names: Iterable[str] | None = None) -> dict[str, str]:
+def file_sums(folder: str) -> dict[str, str]:
     """Returns the sum of each file of a folder, by its path in it.
 
     Args:
         folder: See `file_names`.
-        names: Only these files; None: all. A missing one has no sum.
 
     Returns:
         Worked example: `{"variables/variables.index": "9f86d081…"}`, 64 hexadecimal digits.
     """
-    present = file_names(folder)
-    wanted = present if names is None else sorted(set(names).intersection(present))
-    return {name: _sum(folder if name == "." else f"{folder}/{name}") for name in wanted}
+    return {name: _sum(_path(folder, name)) for name in file_names(folder)}
 
 
 def damaged_file(folder: str, sums: Mapping[str, str]) -> str | None:
@@ -54,14 +51,32 @@ def damaged_file(folder: str, sums: Mapping[str, str]) -> str | None:
         folder: See `file_names`.
         sums: What `file_sums` returned when the files were whole.
     """
-    now = file_sums(folder, sums)
     for name, expected in sums.items():
         shown = "the file" if name == "." else name
-        if name not in now:
+        # Opened by its name, which `file_names` does not list if it lies in a linked subfolder.
+        now = _sum_if_present(_path(folder, name))
+        if now is None:
             return f"{shown} is missing"
-        if now[name] != expected:
+        if now != expected:
             return f"{shown} has changed since it was written"
     return None
+
+
+def _path(folder: str, name: str) -> str:
+    return folder if name == "." else f"{folder}/{name}"
+
+
+def _sum_if_present(path: str) -> str | None:
+    """Returns the sum of a file; None if there is none of this name."""
+    missing: tuple[type[Exception], ...] = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+    if is_remote(path):
+        import tensorflow as tf
+
+        missing = (tf.errors.NotFoundError,)
+    try:
+        return _sum(path)
+    except missing:
+        return None
 
 
 def _sum(path: str) -> str:

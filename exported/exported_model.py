@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from .normalized_inputs import normalized_inputs
 from .plain_path import plain_path
 from .signatures import LOADING_ERRORS, NEXT_WORD, SCORE, SCORE_IN_CONTEXT, check_signature, signature_names
 from .token_identity import context_tokens, normalization_of
-from .versions import complete_versions
+from .versions import numbered_folders
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,24 +117,41 @@ def newest_version(path: str) -> str:
         path: The folder of all versions, or a version's folder, which is returned as it is.
 
     Raises:
-        ValueError: If there is no complete SavedModel, or the path cannot be read.
+        ValueError: If there is no complete SavedModel, or the path or a newer version cannot be read.
     """
-    return versions_to_serve(path)[0]
+    # Older versions are not looked at, since nothing may depend on whether they can be read.
+    return _versions(path, is_complete, most=1)[0]
 
 
 def versions_to_serve(path: str) -> list[str]:
-    """Lists the folders of the complete versions, the newest first; at least one.
+    """Lists the folders of the versions that a server tries, the newest first; at least one.
+
+    These are the complete ones, and those that cannot be read now: one of them must not hide the others, and may be the
+    one that is served.
 
     Args:
         path: The folder of all versions, or a version's folder, which is then the only one.
 
     Raises:
-        ValueError: If there is no complete SavedModel, or the path cannot be read.
+        ValueError: If there is no such version, or the path cannot be read.
     """
+    return _versions(path, _may_be_complete)
+
+
+def _may_be_complete(folder: str) -> bool:
+    try:
+        return is_complete(folder)
+    except (OSError, tf.errors.OpError):
+        return True
+
+
+def _versions(path: str, is_wanted: Callable[[str], bool], most: int | None = None) -> list[str]:
+    """Lists the newest wanted versions, at least one; see `newest_version`."""
     try:
         if is_complete(path):
             return [path]
-        is_folder, versions = tf.io.gfile.isdir(path), complete_versions(path)
+        is_folder = tf.io.gfile.isdir(path)
+        versions = list(itertools.islice(filter(is_wanted, numbered_folders(path)), most))
     except UnicodeEncodeError as error:
         raise ValueError(f"{path!a}: the name is not UTF-8, which TensorFlow cannot open; rename it") from error
     except tf.errors.OpError as error:

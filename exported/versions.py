@@ -3,7 +3,7 @@
 serving/1764000000           a version; servers load the highest number
 serving/withdrawn-1764009999 a version that was rolled back; servers ignore it, since its name is no number
 serving/.pushing-1b9e4f07-x7 a push under way on the host of that mark; left behind only if it was killed, and removed
-                             by the next push on that host, or a day later on any
+                             by the user's next push on that host, or a day later on any
 serving/.lock                locked while names change
 """
 
@@ -114,7 +114,7 @@ def unrecorded_push(destination: Path, model: Path, recorded: Iterable[Path]) ->
         return None
     with locked(destination):
         _remove_leftovers(destination)
-        newest = next(iter(complete_versions(str(destination))), None)
+        newest = next(filter(is_complete, numbered_folders(str(destination))), None)
         if newest is None or not _same_files(Path(newest), model):
             return None
         return None if any(_same_files(Path(newest), copy) for copy in recorded) else Path(newest)
@@ -130,14 +130,25 @@ def complete_versions(path: str) -> list[str]:
         Their folders, the newest (the highest number) first: for `9/`, `10/` and `11.tmp/`, all with a SavedModel,
         `PATH/10` and `PATH/9`.
     """
+    return list(filter(is_complete, numbered_folders(path)))
+
+
+def numbered_folders(path: str) -> list[str]:
+    """Lists the folders of all versions, complete or not, without a look into them.
+
+    Args:
+        path: See `complete_versions`.
+
+    Returns:
+        The folders, the newest first.
+    """
     import tensorflow as tf
 
     if not tf.io.gfile.isdir(path):
         return []
     # Object stores list folders with a slash at their end.
     names = [entry.rstrip("/") for entry in tf.io.gfile.listdir(path)]
-    versions = sorted(filter(is_version, names), key=int, reverse=True)
-    return [folder for folder in (f"{path}/{version}" for version in versions) if is_complete(folder)]
+    return [f"{path}/{version}" for version in sorted(filter(is_version, names), key=int, reverse=True)]
 
 
 def version_stamp(path: str) -> frozenset[tuple[str, int, int]]:
@@ -215,7 +226,8 @@ def _is_undamaged(folder: Path) -> bool:
 def _remove_leftovers(destination: Path) -> None:
     """Removes the leftovers of killed pushes; a push under way holds a lock on its folder."""
     for path in destination.glob(f"{_PUSHING}*"):
-        with contextlib.suppress(BlockingIOError, FileNotFoundError):  # At work, or it has just got its number.
+        # At work, or it has just got its number, or it is another user's, which that user's next push removes.
+        with contextlib.suppress(OSError):
             of_this_host = path.name.startswith(f"{_PUSHING}{host_mark()}-")
             if not of_this_host and time.time() - path.stat().st_mtime < _ABANDONED:
                 continue

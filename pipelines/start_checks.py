@@ -36,12 +36,13 @@ def check_start(config: PipelineConfig) -> None:
             check_place_here("trainer.warm_start", start)
         # Imports TensorFlow, so only if it is needed, and without its start-up messages.
         with output_to(Path(os.devnull)):
+            from ..exported.damage import is_complete
             from ..exported.exported_model import newest_version
-            from ..exported.versions import complete_versions
+            from ..exported.versions import numbered_folders
         if start is not None and named:
             _check_model(config, newest_version(start))
             return
-        for folder in complete_versions(str(serving)):
+        for folder in filter(is_complete, numbered_folders(str(serving))):
             if _is_damaged(folder):
                 continue  # As the node passes it over.
             try:
@@ -73,7 +74,7 @@ def check_served(config: PipelineConfig) -> None:
     except OSError:  # No such folder can be; the check of the output says why.
         return
     ours = config.data.normalization
-    # As `complete_versions`, without importing TensorFlow.
+    # As `numbered_folders`, without importing TensorFlow.
     for folder in (str(serving / str(version)) for version in reversed(list_versions(serving))):
         try:
             theirs = normalization_of(folder)

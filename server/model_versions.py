@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import tensorflow as tf
+
 from ..exported.exported_model import versions_to_serve
 from ..exported.versions import version_stamp
 from .freed_memory import give_back_freed_memory
@@ -24,8 +26,12 @@ _WATCH = WatchOptions()
 _RETRY_SECONDS, _MOST_RETRY_SECONDS = 30.0, 3600.0
 # Characters of a reason that are logged.
 _REASON = 600
+# Seconds that `close` waits for a look at the folder. To load a model takes longer, and the end does not wait for it.
+_CLOSE_SECONDS = 1.0
 
 _Stamp = frozenset[tuple[str, int, int]]
+# The stamp of a version that the system does not let us read.
+_UNREADABLE: _Stamp = frozenset({("", -1, -1)})
 
 
 @dataclasses.dataclass
@@ -51,9 +57,9 @@ class ModelVersions:
     A new version is loaded and warmed up beside the old one. Then new requests use the new one, and running requests
     end with the old one. If the newest version disappears (a rollback), the previous one is served again.
 
-    A version that cannot be loaded is passed over, logged, and tried again when its files have changed, or later. A
-    version is only taken when its files were the same at two looks, since it may be a copy under way; if the files of
-    the served version change, it is loaded again; what was loaded stays if they are damaged.
+    A version that cannot be read or loaded is passed over, logged, and tried again when its files have changed, or
+    later. A version is only taken when its files were the same at two looks, since it may be a copy under way; if the
+    files of the served version change, it is loaded again; what was loaded stays if they are damaged or unreadable.
 
     Loaded objects are excluded from Python's garbage collection. TensorFlow and a model are a million objects; a full
     collection, one in about 3,000 requests, would visit them all and delay every waiting request by 0.15 s.
@@ -62,7 +68,7 @@ class ModelVersions:
         path: The folder.
         poll_seconds: Seconds between two looks at the folder, at most a day.
         on_change: Called with each version that is served from now on.
-        on_failure: Called with the folder of each version that could not be loaded, at each try.
+        on_failure: Called with the folder of each version that could not be read or loaded, at each try.
         on_poll_failure: Called each time the folder could not be read.
 
     Attributes:
@@ -110,9 +116,10 @@ class ModelVersions:
             yield model
 
     def close(self) -> None:
-        """Stops watching."""
-        self._stop.set()
-        self._thread.join()
+        """Stops watching. A version that is just being loaded is not waited for, and not served any more."""
+        with self._exchanging:
+            self._stop.set()
+        self._thread.join(_CLOSE_SECONDS)
 
     def _watch(self) -> None:
         logged = ""
@@ -132,7 +139,7 @@ class ModelVersions:
         """Loads the newest version that can be loaded; returns its folder, the state of its files, and the model."""
         folders = versions_to_serve(self._path)
         for folder in folders:
-            stamp = version_stamp(folder)
+            stamp = _stamp(folder)
             model = self._load(folder, stamp)
             if model is not None:
                 for other in folders[: folders.index(folder)]:
@@ -149,7 +156,7 @@ class ModelVersions:
             # An older one would be a step back, even if the files of the served one are damaged now.
             folders = folders[: folders.index(self._served[0]) + 1]
         for folder in folders:
-            stamp = version_stamp(folder)
+            stamp = _stamp(folder)
             if (folder, stamp) == self._served:
                 break
             failure = self._failures.get(folder)
@@ -163,8 +170,10 @@ class ModelVersions:
                 if failure is None or failure.reason != self._failures[folder].reason:
                     reason = self._failures[folder].reason
                     _log.warning("%s; version %d is served on", reason, self.current.version)
-            elif version_stamp(folder) == stamp:
+            elif _stamp(folder) == stamp:
                 with self._exchanging:
+                    if self._stop.is_set():
+                        return
                     self._retired.append(self.current)
                     self.current = model
                 self._served = (folder, stamp)
@@ -210,3 +219,10 @@ class ModelVersions:
             gc.collect()
             gc.freeze()
             give_back_freed_memory()
+
+
+def _stamp(folder: str) -> _Stamp:
+    try:
+        return version_stamp(folder)
+    except (OSError, tf.errors.OpError):  # The same tells `_load` why, if it still holds.
+        return _UNREADABLE

@@ -25,7 +25,7 @@ class Limits(Settings):
     # a larger request could never be answered.
     waiting_rows: WholeNumber = Field(4096, ge=1)
     # Largest number of values of any one output, such as rows × vocabulary; more is answered with 400. At least
-    # `rows` × `tokens`, so that texts within these two limits can always be scored.
+    # `rows` × (`tokens` + 1), so that texts within these two limits can always be scored, each with its `</s>`.
     values: WholeNumber = Field(2**20, ge=1)
 
     # Largest number of values of all answers that are being made, by a bound before they are known; more requests are
@@ -39,7 +39,7 @@ class Limits(Settings):
     def _large_enough(self) -> Limits:
         # The usual assignment is an error, since settings are frozen.
         object.__setattr__(self, "waiting_rows", max(self.waiting_rows, self.rows))
-        object.__setattr__(self, "values", max(self.values, self.rows * self.tokens))
+        object.__setattr__(self, "values", max(self.values, self.rows * (self.tokens + 1)))
         object.__setattr__(self, "held_values", max(self.held_values, self.values, self.body_bytes))
         return self
 

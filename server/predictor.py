@@ -184,9 +184,10 @@ class Predictor:
         return outputs
 
     async def close(self) -> None:
-        """Stops watching for versions and refuses waiting requests."""
-        await asyncio.to_thread(self._versions.close)
+        """Refuses waiting requests and stops watching for versions."""
+        # The requests first, since they wait for an answer, and nobody for a version.
         await asyncio.to_thread(self._batcher.close)
+        await asyncio.to_thread(self._versions.close)
 
     def _check_address(self, model: ServedModel, name: str, version: int | None, label: str) -> None:
         if name != self.name:

@@ -143,11 +143,10 @@ def _grpc_server(
 
 
 def _listen(host: str, port: int, setting: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # As gRPC does: `::` is every address of both families.
+    both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        # Of a name that is not known, `create_server` only tells a number.
-        socket.getaddrinfo(host or None, port, family)
-        return socket.create_server((host, port), family=family, backlog=2048)
+        return socket.create_server((host, port), family=_family(host, port), backlog=2048, dualstack_ipv6=both)
     except UnicodeError as error:
         raise SettingError(f"{{host}}={escape(host)}: cannot be the name of a host; set another") from error
     except OSError as error:
@@ -158,6 +157,13 @@ def _listen(host: str, port: int, setting: str) -> socket.socket:
         raise SettingError(
             f"{{host}}={escape(host)}, {{{setting}}}={port}: cannot listen there ({escape(reason)}); set another"
         ) from error
+
+
+def _family(host: str, port: int) -> socket.AddressFamily:
+    """Returns the family of a host's addresses; IPv4 for a name that has both."""
+    # Of a name that is not known, `create_server` only tells a number.
+    families = {family for family, *_ in socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)}
+    return socket.AF_INET if socket.AF_INET in families else socket.AF_INET6
 
 
 def _shown(host: str) -> str:

@@ -1,5 +1,7 @@
 """Sums of files, on this machine and on file systems that TensorFlow reads."""
 
+from pathlib import Path
+
 import pytest
 import tensorflow as tf
 from tfx_lm.file_sums import damaged_file, file_names, file_sums
@@ -23,12 +25,12 @@ def folder(request, tmp_path):
 def test_names_and_sums(folder):
     assert file_names(folder) == ["a", "inner/b"]
     assert file_sums(folder) == {"a": A, "inner/b": B}
-    assert file_sums(folder, ["inner/b", "c"]) == {"inner/b": B}
 
 
 def test_damage(folder):
     assert damaged_file(folder, {"inner/b": B}) is None
     assert damaged_file(folder, {"a": A, "c": B}) == "c is missing"
+    assert damaged_file(folder, {"inner/b": B, "other/b": B}) == "other/b is missing"
     assert damaged_file(folder, {"a": B}) == "a has changed since it was written"
 
 
@@ -39,3 +41,29 @@ def test_a_single_file(tmp_path):
     assert damaged_file(str(tmp_path / "value"), {".": A}) == "the file has changed since it was written"
     (tmp_path / "value").unlink()
     assert damaged_file(str(tmp_path / "value"), {".": A}) == "the file is missing"
+
+
+def test_a_linked_subfolder(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b").write_text("b")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "inner").symlink_to(tmp_path / "elsewhere")
+    assert damaged_file(str(tmp_path / "folder"), {"inner/b": B}) is None
+    assert damaged_file(str(tmp_path / "folder"), {"inner/b": A}) == "inner/b has changed since it was written"
+
+
+def test_what_has_another_kind_than_before_is_missing(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "inner").write_text("a")
+    (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
+    for name in ("a", "inner/b", "lost"):
+        assert damaged_file(str(tmp_path), {name: A}) == f"{name} is missing"
+
+
+def test_a_file_that_cannot_be_read_is_not_missing(tmp_path, monkeypatch):
+    def refuse(path, mode):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(PermissionError):
+        damaged_file(str(tmp_path), {"a": A})

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ...exported.damage import damage
-from ...exported.versions import complete_versions
+from ...exported.damage import damage, is_complete
+from ...exported.versions import numbered_folders
 from ...remote import is_remote
 from ..model_copy import IDENTITY, model_digest
 
@@ -62,7 +62,8 @@ def served_model(destination: str, candidate: str, replaced: str = "") -> str:
         UnreadableError: A served model cannot be read. Servers may read it, so it is not passed over.
     """
     damaged = []
-    for version in complete_versions(destination):
+    # One after the other: nothing may depend on whether older ones can be read.
+    for version in filter(is_complete, numbered_folders(destination)):
         if _name(version) == replaced or _is_copy(version, candidate):
             continue
         problem = damage(version)

@@ -20,8 +20,8 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, proto_utils
 
 from ...exported import versions
-from ...exported.damage import changed_file
-from ...exported.versions import complete_versions, is_version
+from ...exported.damage import changed_file, is_complete
+from ...exported.versions import is_version, numbered_folders
 from ...progress import report
 from ...remote import is_remote
 from ..artifacts import Artifacts
@@ -140,7 +140,8 @@ def _record(pushed: types.Artifact, input_dict: Artifacts) -> None:
 def _remove_oldest(destination: str, keep: int) -> None:
     """Removes all versions older than the newest `keep` undamaged ones; one that cannot be removed stays."""
     with _failure_is_a_warning(destination):
-        undamaged = (version for version in complete_versions(destination) if changed_file(version) is None)
+        complete = filter(is_complete, numbered_folders(destination))
+        undamaged = (version for version in complete if changed_file(version) is None)
         kept = list(itertools.islice(undamaged, keep))
         if len(kept) < keep:
             return

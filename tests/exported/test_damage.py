@@ -85,6 +85,15 @@ def test_a_missing_part_of_the_variables(model):
     assert damage(str(model)) == "a file is missing: saved_model.pb, variables.index or a part of the variables"
 
 
+def test_a_linked_subfolder_is_no_damage(model, tmp_path):
+    write_sums(str(model))
+    (model / "variables").rename(tmp_path / "elsewhere")
+    (model / "variables").symlink_to(tmp_path / "elsewhere")
+    assert damage(str(model)) is changed_file(str(model)) is None
+    flip_a_bit(tmp_path / "elsewhere" / Path(VARIABLES).name)
+    assert changed_file(str(model)) == f"{VARIABLES} has changed since it was written"
+
+
 def test_a_damaged_model_is_not_loaded(model):
     write_sums(str(model))
     flip_a_bit(model / "saved_model.pb")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from tfx_lm.exported.exported_model import load_model
+from tfx_lm.exported.exported_model import load_model, newest_version, versions_to_serve
 
 
 @pytest.fixture
@@ -60,6 +60,20 @@ def test_a_path_that_the_system_refuses(versions, monkeypatch):
     monkeypatch.setattr(Path, "exists", exists)
     with pytest.raises(ValueError, match=rf"/10/saved_model\.pb: cannot be read \(Permission denied\); {remedy}$"):
         load_model(versions)
+
+
+def test_an_older_version_that_the_system_refuses(versions, monkeypatch):
+    exists = Path.exists
+
+    def refuse(path):
+        if path.parent.name == "9":
+            raise PermissionError(13, "Permission denied", str(path))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert newest_version(str(versions)) == f"{versions}/10"
+    # It may be the one that is served.
+    assert versions_to_serve(str(versions)) == [f"{versions}/10", f"{versions}/9"]
 
 
 def test_a_damaged_model(versions):

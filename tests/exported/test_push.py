@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from helpers.disk_events import note_disk_events
 from helpers.programs import program
 from tfx_lm.exported import versions
 from tfx_lm.exported.rollback import RollbackError, rollback
+from tfx_lm.file_lock import host_mark
 
 # Two files that belong together; a version with different contents in them would be a mix.
 FILES = ("saved_model.pb", "variables/variables.index")
@@ -88,6 +90,37 @@ def test_a_push_of_another_host_whose_lock_is_not_seen_here_stays_for_a_day(tmp_
     os.utime(other, (time.time() - seconds,) * 2)
     versions.push(tmp_path, writer("a"))
     assert other.exists() == stays
+
+
+def test_a_push_of_another_user_whose_folder_cannot_be_opened_stays(tmp_path, monkeypatch):
+    other = tmp_path / f".pushing-{host_mark()}-x7c2"
+    other.mkdir()
+    lock = versions.lock
+
+    # The system itself would not refuse root, as which the tests may run.
+    def refuse(path, *args, **options):
+        if path == other:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return lock(path, *args, **options)
+
+    monkeypatch.setattr(versions, "lock", refuse)
+    version = versions.push(tmp_path, writer("a"))
+    assert names(tmp_path) == [".lock", other.name, version.name]
+    assert versions.unrecorded_push(tmp_path, version, []) == version
+
+
+def test_an_old_version_that_cannot_be_read_hides_no_unrecorded_push(tmp_path, monkeypatch):
+    (tmp_path / "3").mkdir()
+    version = versions.push(tmp_path, writer("a"))
+    is_complete = versions.is_complete
+
+    def refuse(folder):
+        if folder == f"{tmp_path}/3":
+            raise PermissionError(errno.EACCES, "Permission denied", folder)
+        return is_complete(folder)
+
+    monkeypatch.setattr(versions, "is_complete", refuse)
+    assert versions.unrecorded_push(tmp_path, version, []) == version
 
 
 def test_a_push_leaves_another_that_is_still_at_work_alone(tmp_path):

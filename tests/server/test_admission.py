@@ -14,7 +14,7 @@ from tfx_lm.server.request_error import RequestError
 
 @pytest.fixture
 def predictor(bigram_model):
-    made = Predictor(bigram_model, "model", Limits(rows=10, tokens=1, values=10, body_bytes=10, held_values=20), 1.0)
+    made = Predictor(bigram_model, "model", Limits(rows=5, tokens=1, values=10, body_bytes=10, held_values=20), 1.0)
     yield made
     asyncio.run(made.close())
     gc.unfreeze()
@@ -69,5 +69,5 @@ def test_a_step_with_too_large_an_answer_is_refused_before_the_model_makes_it(pr
 
 
 def test_every_request_within_the_limits_can_be_answered():
-    assert Limits(held_values=1).held_values == 2**20
+    assert Limits(held_values=1).held_values == 256 * 4097
     assert Limits(body_bytes=2**30).held_values == 2**30

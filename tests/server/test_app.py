@@ -59,6 +59,14 @@ def test_an_answer_of_too_many_values_is_refused(bigram_model):
     assert answer["error"].endswith(": the answer has 12 values: at most 11; send fewer rows")
 
 
+def test_the_longest_texts_that_are_allowed_are_scored(bigram_model):
+    app = model_server.create_app(bigram_model, limits=Limits(rows=2, tokens=3, values=1))
+    status, answer = run(app, ask(app, {"signature_name": "score", "inputs": {"text": ["the cat the"] * 2}}))
+    assert status == 200
+    # With the end of the line.
+    assert np.shape(answer["outputs"]["log_probabilities"]) == (2, 4)
+
+
 @pytest.mark.parametrize(("size", "beside"), [(10, True), (100, False)])
 def test_a_large_answer_is_written_beside_the_event_loop(bigram_model, monkeypatch, size, beside):
     monkeypatch.setattr(writing, "LARGE_ANSWER", size)

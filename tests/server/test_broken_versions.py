@@ -1,9 +1,12 @@
 """Versions that appear half-copied, broken, as links, or vanish: the newest that can be loaded is served."""
 
+import contextlib
 import gc
 import shutil
+from pathlib import Path
 
 import pytest
+import tensorflow as tf
 from helpers.waiting import wait_for
 from tfx_lm.server import model_versions
 from tfx_lm.server.model_versions import ModelVersions
@@ -146,3 +149,66 @@ def test_versions_that_vanish(bigram_model, tmp_path, watch):
     (tmp_path / ".4").rename(tmp_path / "4")
     wait_for(lambda: watched.current.version == 4)
     assert failed == []
+
+
+@contextlib.contextmanager
+def unreadable(monkeypatch, *folders):
+    """The system refuses to read these folders, as it does to others than root, as which the tests may run."""
+    exists, listdir = Path.exists, tf.io.gfile.listdir
+
+    def is_refused(path):
+        return any(Path(path).is_relative_to(folder) for folder in folders)
+
+    def exists_if_allowed(path):
+        if is_refused(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return exists(path)
+
+    def list_if_allowed(path):
+        if is_refused(path):
+            raise tf.errors.PermissionDeniedError(None, None, f"{path}; Permission denied")
+        return listdir(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "exists", exists_if_allowed)
+        patch.setattr(tf.io.gfile, "listdir", list_if_allowed)
+        yield
+
+
+def test_versions_that_cannot_be_read_are_passed_over(bigram_model, tmp_path, watch, monkeypatch, caplog):
+    for number in ("1", "2", "3"):
+        shutil.copytree(bigram_model, tmp_path / number)
+    with unreadable(monkeypatch, tmp_path / "1", tmp_path / "3"):
+        watched, failed = watch()
+        assert (watched.current.version, failed) == (2, [str(tmp_path / "3")])
+    lines = [record.getMessage() for record in caplog.records if record.name == model_versions.__name__]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{tmp_path}/3/saved_model.pb: cannot be read (Permission denied); make it readable")
+    assert lines[0].endswith("; version 2 is served")
+    # At once when it can be read, as its files then differ from what was seen.
+    wait_for(lambda: watched.current.version == 3)
+
+
+def test_a_served_version_that_cannot_be_read_any_more_stays(bigram_model, tmp_path, watch, monkeypatch):
+    for number in ("1", "2"):
+        shutil.copytree(bigram_model, tmp_path / number)
+    watched, failed = watch()
+    before = watched.current
+    monkeypatch.setattr(model_versions, "_RETRY_SECONDS", 0.1)
+    with unreadable(monkeypatch, tmp_path / "2"):
+        # Time enough to look at the older one.
+        wait_for(lambda: len(failed) > 2)
+        assert watched.current is before
+        shutil.copytree(bigram_model, tmp_path / ".3")
+        (tmp_path / ".3").rename(tmp_path / "3")
+        wait_for(lambda: watched.current.version == 3)
+    assert set(failed) == {str(tmp_path / "2")}
+
+
+def test_if_no_version_can_be_read_the_server_does_not_start(bigram_model, tmp_path, monkeypatch):
+    for number in ("1", "2"):
+        shutil.copytree(bigram_model, tmp_path / number)
+    with unreadable(monkeypatch, tmp_path / "1", tmp_path / "2"):
+        reason = r"/2/saved_model.pb: cannot be read .*\(1 older versions cannot be loaded either\)$"
+        with pytest.raises(ValueError, match=reason):
+            ModelVersions(str(tmp_path))

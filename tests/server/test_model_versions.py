@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import shutil
+import threading
 import time
 import weakref
 
@@ -96,6 +97,28 @@ def test_a_file_system_that_does_not_answer_for_a_while_is_looked_at_again(
     assert [record.getMessage() for record in caplog.records if record.name == model_versions.__name__] == [
         "cannot look for a new version (no answer); version 1 stays"
     ]
+
+
+@pytest.mark.slow
+def test_the_end_does_not_wait_for_a_version_that_is_being_loaded(versions, bigram_model, monkeypatch):
+    folder, watched = versions
+    loading, may_go_on = threading.Event(), threading.Event()
+    served_model = model_versions.ServedModel
+
+    def slow(path):
+        loading.set()
+        may_go_on.wait()
+        return served_model(path)
+
+    monkeypatch.setattr(model_versions, "ServedModel", slow)
+    monkeypatch.setattr(model_versions, "_CLOSE_SECONDS", 0.1)
+    shutil.copytree(bigram_model, folder / "2")
+    assert loading.wait(30)
+    watched.close()
+    assert watched._thread.is_alive()
+    may_go_on.set()
+    watched._thread.join()
+    assert watched.current.version == 1
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf"), 1e10])

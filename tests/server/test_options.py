@@ -8,11 +8,11 @@ from tfx_lm.server.options import Limits
 
 
 def test_a_request_of_as_many_rows_as_are_allowed_may_wait_and_be_answered():
-    assert (Limits().waiting_rows, Limits().values) == (4096, 256 * 4096)
+    assert (Limits().waiting_rows, Limits().values) == (4096, 256 * 4097)
     # A step of 8 rows and 100,000 words.
     assert Limits().values >= 8 * 100_000
     assert Limits(rows=5000).waiting_rows == 5000
-    assert Limits(rows=5000, tokens=10_000).values == 50_000_000
+    assert Limits(rows=5000, tokens=10_000).values == 5000 * 10_001
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,22 @@ def test_pieces_of_words_are_shown_as_words(page):
     assert page.problems == []
 
 
+def test_what_is_no_number_is_shown_as_such(page):
+    """A model whose weights have become NaN must not look like a perfect one."""
+
+    def answer(route):
+        words, nulls = ["the", "</s>"], [[None, None]]
+        outputs = {"words": [words], "ids": [[9, 3]], "mask": [[1.0, 1.0]], "log_probabilities": nulls}
+        route.fulfill(json={"outputs": {**outputs, "truncated_tokens": [0]}})
+
+    page.route("**/*:predict", answer)
+    page.fill("#text", "the")
+    expect_words(page, ("the", "NaN"), ("\u23ce", "NaN"))
+    assert page.inner_text("#perplexity") == page.inner_text("#log-probability") == "NaN"
+    assert page.locator("#candidates td", has_text="%").all_inner_texts() == ["NaN %"] * 2
+    assert page.problems == []
+
+
 def test_a_model_of_words_whose_text_holds_the_mark_of_pieces(page):
     words = ["\u2581", "the", "cat", "</s>"]
 

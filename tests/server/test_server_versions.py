@@ -1,7 +1,9 @@
 """Versions of the model that change, and the end of the server, under load."""
 
+import contextlib
 import http.client
 import json
+import os
 import shutil
 import signal
 import sys
@@ -98,3 +100,31 @@ def test_requests_under_way_are_answered_when_the_server_is_told_to_end(start_se
     assert connection.getresponse().status == 200
     connection.close()
     assert server.stop() == (-signal.SIGTERM, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_end_does_not_wait_for_a_version_that_is_being_loaded(start_server, bigram_model, tmp_path, number):
+    copy_version(bigram_model, tmp_path, 1)
+    server = start_server(tmp_path, "--poll-seconds", "0.1", python=sys.executable)
+    shutil.copytree(bigram_model, tmp_path / ".2")
+    sums = tmp_path / ".2" / "assets.extra" / "SHA256SUMS"
+    sums.parent.mkdir(exist_ok=True)
+    sums.unlink(missing_ok=True)
+    # Its reader waits for what never comes.
+    os.mkfifo(sums)
+    (tmp_path / ".2").rename(tmp_path / "2")
+    writer = []
+
+    def is_read():
+        # It cannot be opened before a reader has opened it.
+        with contextlib.suppress(OSError):
+            writer.append(os.open(tmp_path / "2" / "assets.extra" / "SHA256SUMS", os.O_WRONLY | os.O_NONBLOCK))
+        return writer
+
+    wait_for(is_read)
+    begin = time.monotonic()
+    server.process.send_signal(number)
+    server.process.wait(timeout=60)
+    assert time.monotonic() - begin < 15
+    os.close(writer[0])
+    assert server.stop()[1].strip() in ("", "Aborted!")
