@@ -19,8 +19,9 @@ Documents = Literal["none", "blank_line", "record", "file"]
 # Text without any white space, such as Chinese, is a single word here. So much of it holds a token.
 CHARACTERS_OF_A_TOKEN = 32
 
-# Every tokenizer makes at least one token of each: what stands between white space and has a letter or a digit.
-_WORD = re.compile(r"[^\W_][^\t-\r \0]*")
+# Every tokenizer makes at least one token of each: what stands between white space and has a letter or a digit. Marks
+# before the letter belong to it, since `"hello` is one word of the tokenizer `whitespace`.
+_WORD = re.compile(r"(?<![^\t-\r \0])[^\t-\r \0]*?[^\W_][^\t-\r \0]*")
 
 
 class Context:

@@ -18,6 +18,7 @@ from tfx_lm.components.trainer.corpus_counts import count_corpus
 from tfx_lm.components.trainer.distribution import choose_distribution, choose_strategy
 from tfx_lm.components.trainer.optimizer import build_optimizer
 from tfx_lm.components.trainer.replica_batches import compiles, distribute, fill
+from tfx_lm.components.trainer.row_layout import RowLayout
 from tfx_lm.components.trainer.threads import deal_threads
 from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.components.trainer.untrained_model import build_model
@@ -86,7 +87,7 @@ def main() -> None:
     counts = count_corpus(files, asked["vocabulary"], "train")
 
     def batches(epochs: int) -> tf.data.Dataset:
-        read = input_pipeline.training_batches(files, buckets, options.seed, 0, 0, epochs)
+        read = input_pipeline.training_batches(files, RowLayout(counts, buckets), options.seed, 0, 0, epochs)
         return distribute(strategy, read.map(lambda batch: fill(batch, buckets)) if jit else read, buckets)
 
     with strategy.scope():

@@ -8,6 +8,7 @@ from shared.examples import integers, write_examples
 from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.buckets import Buckets
 from tfx_lm.components.trainer.corpus_counts import count_corpus
+from tfx_lm.components.trainer.row_layout import RowLayout
 from tfx_lm.components.trainer.threads import deal_threads
 from tfx_lm.components.trainer.training import TrainableLanguageModel
 from tfx_lm.components.trainer.untrained_model import build_model
@@ -47,7 +48,7 @@ def main() -> None:
     model = build_model(options, asked["vocabulary"], buckets.batches * options.epochs, shares)
     model.start_from_frequencies(counts.targets)
     ready(turns, model)
-    batches = input_pipeline.training_batches(files, buckets, options.seed, 0, 0, options.epochs)
+    batches = input_pipeline.training_batches(files, RowLayout(counts, buckets), options.seed, 0, 0, options.epochs)
     take_turns = TakeTurns(turns, counts.tokens)
     if asked["fit"]:
         model.fit(

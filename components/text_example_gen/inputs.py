@@ -17,6 +17,7 @@ from ...text_files.errors import InputError, UnreadableFileError
 from ...text_files.file_types import file_type
 from ...text_files.in_documents import in_documents
 from ...text_files.looking import look_at
+from ...text_files.normalization import normalized
 from ...text_files.options import RecordOptions
 from ...text_files.parsing import Parsed, Problem
 from ...text_files.problems import Place, has_text, record_problem
@@ -214,7 +215,7 @@ class _Texts:
                 self.empty += 1
 
     def _usable(self, file: BinaryIO, path: str) -> Iterator[tuple[None, Parsed]]:
-        """Yields the records that have no problem."""
+        """Yields the records that have no problem, normalized: the node decides by such a text, too."""
         records = numbered_records(file, path, self._options.text_field)
         with_text = 0
         for number, parsed in records:
@@ -226,7 +227,7 @@ class _Texts:
                 place = Place(path, file_type(path), number)
                 raise InputError(record_problem(problem, place, self._options.text_field, with_text, records))
             else:
-                yield None, parsed
+                yield None, parsed._replace(text=normalized(parsed.text, self._options.normalization))
 
     def why_empty(self) -> str:
         """Says what was read, for a split that is empty."""

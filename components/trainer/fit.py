@@ -75,7 +75,7 @@ def train(
         )
     strategy = tf.distribute.get_strategy()
     layout = lay_out(train_files, train_counts, options.batch_tokens, strategy)
-    train_counts, train_buckets, stretches, windows = layout
+    train_counts, train_buckets = layout.counts, layout.buckets
     eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
 
     keras.utils.set_random_seed(options.seed)
@@ -83,8 +83,8 @@ def train(
     tf.random.set_seed(options.seed % _SEEDS or 1)
     model = build_model(options, vocabulary_size, train_buckets.batches * options.epochs, shares)
     model.start_from_frequencies(train_counts.targets)
-    if windows is not None:
-        model.carry_states(-(-windows.rows // strategy.num_replicas_in_sync))
+    if layout.windows is not None:
+        model.carry_states(-(-layout.windows.rows // strategy.num_replicas_in_sync))
     started_from = None if start is None else start.assign(model)
     # Its variables come back from the backup.
     average = WeightAverage(model, options.ema_momentum) if options.ema_momentum else None
@@ -95,7 +95,10 @@ def train(
         "started_from": started_from,
         "vocabulary_size": vocabulary_size,
         "parameters": int(sum(np.prod(variable.shape) for variable in model.trainable_variables)),
-        "train": _describe(train_counts, train_buckets),
+        "train": {
+            **_describe(train_counts, train_buckets),
+            "window": None if layout.windows is None else layout.windows.window,
+        },
         "eval": _describe(eval_counts, eval_buckets),
         "text": dataclasses.asdict(train_counts.text),
         "resumed_after_epoch": state.epochs_done,
@@ -118,9 +121,7 @@ def train(
     def fit(last_epoch: int) -> None:
         """Trains from the current state to the end of that epoch."""
         first = (state.epochs_done, state.batches_done)
-        epochs = input_pipeline.training_batches(
-            train_files, train_buckets, options.seed, *first, last_epoch, stretches, windows, layout.shuffled
-        )
+        epochs = input_pipeline.training_batches(train_files, layout, options.seed, *first, last_epoch)
         validation = input_pipeline.evaluation_batches(eval_files, eval_buckets)
         model.fit(
             distribute(strategy, epochs, train_buckets),

@@ -19,12 +19,9 @@ import tensorflow as tf
 from ...transform.padding import PaddedBatch, pad_batch
 from ...transform.preprocessing import CONTEXT_IDS
 from .buckets import Buckets
-from .stretches import Stretches
+from .row_layout import RowLayout
 from .transformed_examples import blocks_of, joined, lengths_of, parse, records_of, spec_of
-from .windows import Windows
 
-# Sentences among which the next one is drawn; a corpus up to this size is shuffled perfectly.
-SHUFFLED_SENTENCES = 200_000
 # Stretches that are divided into positions at once.
 FLATTENED_STRETCHES = 16
 # Batches among which the next one is drawn, so that the buckets' last, incomplete ones do not all come at
@@ -34,47 +31,37 @@ SHUFFLED_BATCHES = 64
 
 @tf.autograph.experimental.do_not_convert
 def training_batches(
-    files: Sequence[str],
-    buckets: Buckets,
-    seed: int,
-    first_epoch: int,
-    first_batch: int,
-    epochs: int,
-    stretches: Stretches | None = None,
-    windows: Windows | None = None,
-    shuffled: int = SHUFFLED_SENTENCES,
+    files: Sequence[str], layout: RowLayout, seed: int, first_epoch: int, first_batch: int, epochs: int
 ) -> tf.data.Dataset:
     """The batches of the epochs first_epoch … epochs - 1, one epoch after the other.
 
-    Each epoch has exactly `buckets.batches` batches and every sentence once.
+    Each epoch has exactly `layout.buckets.batches` batches and every sentence once.
 
     Args:
         files: TFRecord files of transformed examples.
-        buckets: Chosen from the lengths of these very files.
+        layout: The rows and batches of these very files.
         seed: Seed of the order.
         first_epoch: Number of the first epoch, counted from 0.
         first_batch: How many of its batches to leave out, because a killed training had finished them.
         epochs: Number after the last epoch.
-        stretches: As for `count_corpus`.
-        windows: How stretches are divided into batches; None if each is in one batch.
-        shuffled: Sentences or stretches among which the next one is drawn.
 
     Returns:
         A dataset of `PaddedBatch`, each tensor [batch, time]; of `Window` with windows.
     """
     spec = spec_of(files)
+    _, buckets, stretches, windows = layout
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_fold_in([0, seed], epoch)
         seeds = tf.random.stateless_uniform([3], order, maxval=tf.int64.max, dtype=tf.int64)
         if stretches is None:
-            records = records_of(files, seeds[0]).shuffle(shuffled, seeds[1], reshuffle_each_iteration=False)
+            records = records_of(files, seeds[0]).shuffle(layout.shuffled, seeds[1], reshuffle_each_iteration=False)
             batches = _bucketed(records, buckets, spec)
         else:
             blocks = blocks_of(files, spec, seeds[0]).map(
                 lambda parsed: joined(parsed, stretches), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
             )
-            joined_lines = blocks.unbatch().shuffle(shuffled, seeds[1], reshuffle_each_iteration=False)
+            joined_lines = blocks.unbatch().shuffle(layout.shuffled, seeds[1], reshuffle_each_iteration=False)
             if windows is not None:
                 together = joined_lines.ragged_batch(FLATTENED_STRETCHES)
                 return windows.batches(together.map(lambda parts: (parts["ids"], parts[CONTEXT_IDS])))

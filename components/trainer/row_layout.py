@@ -10,11 +10,12 @@ import tensorflow as tf
 from ...model.devices import on_gpu
 from .buckets import Buckets, choose_buckets
 from .corpus_counts import CorpusCounts, count_corpus
-from .input_pipeline import SHUFFLED_SENTENCES
 from .replica_batches import compiles
 from .stretches import Stretches
 from .windows import LEAST_WINDOWS, ROW_WINDOWS, WINDOW, Windows, window_of
 
+# Sentences among which the next one is drawn; a corpus up to this size is shuffled perfectly.
+SHUFFLED_SENTENCES = 200_000
 # Stretches among which the next one is drawn, and the bytes of their ids, about.
 SHUFFLED_STRETCHES = 25_000
 SHUFFLED_BYTES = 2**27

@@ -1,9 +1,9 @@
 """A Transform graph's own options, told from what it makes of a few texts.
 
 TFX records the options of a Transform nowhere that a Trainer sees. The exported model takes its ids and its vocabulary
-from the graph, and tokenizer, lower case and `max_length` from the options. So options that differ would give it words
-that are not those it was trained on. The options of the vocabulary are not compared: only Transform uses them, and a
-pinned file may have changed since it ran.
+from the graph, and tokenizer, lower case, `max_length` and `context_tokens` from the options. So options that differ
+would give it words that are not those it was trained on, or name another context than the one it reads. The options of
+the vocabulary are not compared: only Transform uses them, and a pinned file may have changed since it ran.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ...transform.vocabulary import END_ID, RESERVED, lookup_table, read_vocabul
 
 # Words of the vocabulary that are tried.
 _WORDS = 1000
-# Words of the longest line that is tried. A larger limit is compared only as far as this line shows it.
+# Words of the longest line and of the context that are tried. A larger limit is compared only as far as they show it.
 _LONGEST = 2**14
 
 
@@ -48,6 +48,7 @@ def check_same_transform(graph: TransformGraph, options: TextOptions) -> None:
         used = f"Transform used {' or '.join(fitting)}" if fitting else "Transform split the lines otherwise"
         raise _mismatch(f"{{tokenizer}}={told[0]}, {{lowercase}}={told[1]}", used)
     _check_length(graph, options)
+    _check_context(graph, options.context_tokens)
 
 
 def _mismatch(told: str, used: str) -> SettingError:
@@ -94,3 +95,16 @@ def _check_length(graph: TransformGraph, options: TextOptions) -> None:
         told = "{auto_limit}" if options.max_length == AUTO else "{max_length}"
         used = f"at most {length}" if length < limit else f"more than {limit}"
         raise _mismatch(f"{told}={limit}", f"the lines of Transform have {used} tokens")
+
+
+def _check_context(graph: TransformGraph, told: int) -> None:
+    used = 0
+    if graph.has_context:
+        _, context = graph.ids_and_context(tf.constant([""]), tf.constant([b"a " * _LONGEST]))
+        used = len(context.to_list()[0])
+    # The context that is tried has `<s>` and at least one token for each word, with bytes and subwords maybe more. So
+    # one of no more tokens than words was cut to as many as Transform was told.
+    cut = used <= _LONGEST
+    if told < used or (cut and told > used):
+        number = f"{{context_tokens}}={used}" if cut else f"more than {told} tokens"
+        raise _mismatch(f"{{context_tokens}}={told}", f"Transform used {number}")

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 from tfx_lm.errors import SettingError
@@ -12,6 +13,7 @@ from tfx_lm.text_files.file_types import FileType
 from tfx_lm.text_files.in_documents import FIRST_LINES, in_documents
 from tfx_lm.text_files.options import RecordOptions
 from tfx_lm.text_files.parsing import Parsed, Problem
+from tfx_lm.transform.tokenizer import tokenize
 
 
 def contexts(texts, documents, tokens=100):
@@ -37,16 +39,31 @@ def test_a_context_holds_as_many_words_as_it_must(lines, tokens):
     every = [word for line in lines for word in re.findall(r"[^ \n]+", line)]
     held = re.findall(r"[^ \n]+", context.text())
     assert len(held) >= min(tokens, len(every))
-    # The first may be the end of a longer one.
-    assert held[1:] == every[len(every) - len(held) + 1 :]
+    assert held == every[len(every) - len(held) :]
 
 
 def test_a_long_line_is_cut_at_a_word_and_one_without_spaces_at_a_character():
     context = Context(2)
     context.add("one two (three four")
-    assert context.text() == "three four"
+    assert context.text() == "(three four"
     context.add("\u732b" * 1000)
     assert context.text() == "\u732b" * 64
+
+
+@pytest.mark.parametrize("kind", ["whitespace", "word"])
+def test_the_end_of_a_long_line_has_the_tokens_of_the_line(kind):
+    line = 'he -- said "hello there (a'
+    context = Context(3)
+    context.add(line)
+    assert context.text() == '"hello there (a'
+    whole, end = (tokenize(tf.constant([text]), kind, True).to_list()[0] for text in (line, context.text()))
+    assert end == whole[-len(end) :]
+
+
+def test_a_long_line_of_marks_takes_no_time_that_grows_with_its_square():
+    context = Context(2**12)
+    context.add("-" * 2**17)
+    assert context.text() == "-" * 2**17
 
 
 def test_no_tokens_are_no_text():

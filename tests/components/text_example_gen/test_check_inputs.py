@@ -1,7 +1,9 @@
 """Input files before a run: patterns, places, splits, and corpora without text."""
 
 import gzip
+import json
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,24 @@ def test_an_empty_split_by_pattern(write):
     good, empty = write("x.txt", GOOD), write("y.txt", b"\n \n")
     with pytest.raises(InputError, match=r"splits\.eval: the split would be empty: .*y\.txt has only empty lines"):
         check_inputs(None, {"train": [str(good)], "eval": [str(empty)]}, {}, RecordOptions())
+
+
+@pytest.mark.parametrize("documents", ["none", "file", "record"])
+def test_a_split_is_that_of_the_normalized_text(write, documents):
+    """In NFD the lines would fall otherwise: into `train` alone for 6, and into both splits for 3."""
+    empty = "split eval would be empty: none of the 12 usable lines falls there"
+    for number, missing in ((6, False), (3, True)):
+        lines = [unicodedata.normalize("NFD", f"café numéro {number} ligne {line}") for line in range(12)]
+        if documents == "record":
+            records = "".join(json.dumps({"text": line}) + "\n" for line in lines)
+            paths = [write(f"{number}.jsonl", records.encode())]
+        else:
+            paths = [write(f"{number}/{index}.txt", line.encode()) for index, line in enumerate(lines)]
+        if missing:
+            assert empty in refused(*paths, documents=documents, normalization="nfc")
+        else:
+            check(*paths, documents=documents, normalization="nfc")
+            assert empty in refused(*paths, documents=documents)
 
 
 def test_reading_ends_as_soon_as_every_split_has_a_line(write, monkeypatch):

@@ -10,6 +10,7 @@ from helpers.examples import ids_example, write_records
 from tfx_lm.components.trainer import input_pipeline
 from tfx_lm.components.trainer.buckets import choose_buckets
 from tfx_lm.components.trainer.corpus_counts import count_corpus, digest_of
+from tfx_lm.components.trainer.row_layout import RowLayout
 from tfx_lm.components.trainer.transformed_examples import list_files
 
 BATCH_TOKENS = 60
@@ -34,6 +35,11 @@ def buckets(rows):
     return choose_buckets(np.bincount([len(row) for row in rows]), BATCH_TOKENS)
 
 
+@pytest.fixture(scope="module")
+def layout(files, buckets):
+    return RowLayout(count_corpus(files, 50, "train"), buckets)
+
+
 def targets_of(batch):
     return [row[mask > 0].tolist() for row, mask in zip(batch.targets.numpy(), batch.mask.numpy(), strict=True)]
 
@@ -54,8 +60,9 @@ def test_counts(rows, files):
     np.testing.assert_array_equal(counts.targets, np.bincount(np.concatenate(rows), minlength=50))
 
 
-def test_every_sentence_once_in_each_epoch_in_the_promised_number_of_batches(rows, files, buckets):
-    batches = list(input_pipeline.training_batches(files, buckets, seed=1, first_epoch=0, first_batch=0, epochs=2))
+def test_every_sentence_once_in_each_epoch_in_the_promised_number_of_batches(rows, files, layout):
+    buckets = layout.buckets
+    batches = list(input_pipeline.training_batches(files, layout, seed=1, first_epoch=0, first_batch=0, epochs=2))
     assert len(batches) == 2 * buckets.batches
     first, second = all_targets(batches[: buckets.batches]), all_targets(batches[buckets.batches :])
     assert sorted(first) == sorted(second) == sorted(rows)
@@ -67,9 +74,9 @@ def test_every_sentence_once_in_each_epoch_in_the_promised_number_of_batches(row
 
 
 @pytest.mark.slow
-def test_the_order_depends_on_seed_and_epoch_alone(files, buckets):
+def test_the_order_depends_on_seed_and_epoch_alone(files, layout):
     def order(seed, first_epoch, epochs, first_batch=0):
-        return all_targets(input_pipeline.training_batches(files, buckets, seed, first_epoch, first_batch, epochs))
+        return all_targets(input_pipeline.training_batches(files, layout, seed, first_epoch, first_batch, epochs))
 
     both = order(1, 0, 2)
     assert order(1, 0, 2) == both
@@ -87,8 +94,8 @@ def test_evaluation_reads_everything_once_in_one_order(rows, files, buckets):
     assert first == all_targets(input_pipeline.evaluation_batches(files, buckets))
 
 
-def test_batches_are_mostly_real_tokens(files, buckets):
-    batches = list(input_pipeline.training_batches(files, buckets, 1, 0, 0, 1))
+def test_batches_are_mostly_real_tokens(files, layout):
+    batches = list(input_pipeline.training_batches(files, layout, 1, 0, 0, 1))
     real = sum(float(tf.reduce_sum(batch.mask)) for batch in batches)
     assert real / sum(int(tf.size(batch.mask)) for batch in batches) > 0.95
 

@@ -51,9 +51,7 @@ def test_stretches_have_windows(lines, monkeypatch, gpu):
 def test_an_epoch_has_as_many_batches_as_were_counted(lines, monkeypatch, batch_tokens, gpu):
     monkeypatch.setattr(row_layout, "on_gpu", lambda: gpu)
     layout = row_layout.lay_out(*lines, batch_tokens, STRATEGY)
-    batches = list(
-        training_batches(lines[0], layout.buckets, 1, 0, 0, 1, layout.stretches, layout.windows, layout.shuffled)
-    )
+    batches = list(training_batches(lines[0], layout, 1, 0, 0, 1))
     assert len(batches) == layout.buckets.batches
     assert sum(float(tf.reduce_sum(batch.mask)) for batch in batches) == 4000
     assert all(batch.mask.shape[0] == layout.windows.rows for batch in batches)

@@ -1,13 +1,15 @@
 """Steps whose loss or gradient is not finite: they leave the weights as they are, are counted, and end the training."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import tfx_lm
 from tfx_lm.components.trainer import callbacks
 from tfx_lm.components.trainer.backup import Backup, TrainingState
-from tfx_lm.components.trainer.divergence import Divergence, DivergenceError
+from tfx_lm.components.trainer.divergence import LARGEST_VALIDATION, Divergence, DivergenceError
 from tfx_lm.components.trainer.untrained_model import build_model
 from tfx_lm.model import loss
 from tfx_lm.model.options import TrainerOptions
@@ -254,6 +256,11 @@ def test_the_first_validation_may_be_bad_but_not_absurd(val_loss, breaks):
         DivergenceError, match=rf"^validation loss={val_loss:g} after epoch 1: the training diverged; no"
     ):
         check(None, {"val_loss": val_loss}, ended=True)
+
+
+def test_the_guide_names_the_bound_of_the_first_validation():
+    page = (Path(tfx_lm.__file__).parent / "docs" / "guide" / "training.md").read_text(encoding="utf-8")
+    assert f"| the first validation loss is above {LARGEST_VALIDATION:g} nats per token, or one is not finite |" in page
 
 
 def test_an_epoch_without_a_finite_loss_ends_the_training():

@@ -14,6 +14,7 @@ from tfx_lm.components.trainer.backup import Backup
 from tfx_lm.components.trainer.buckets import choose_buckets
 from tfx_lm.components.trainer.corpus_counts import count_corpus
 from tfx_lm.components.trainer.fit import train
+from tfx_lm.components.trainer.row_layout import RowLayout
 from tfx_lm.components.trainer.stretches import Stretches
 from tfx_lm.components.trainer.transformed_examples import list_files
 from tfx_lm.components.trainer.windows import Windows
@@ -141,20 +142,21 @@ def test_training_reads_whole_stretches_and_validation_lines(files):
     assert rows.tokens == lines.tokens < rows.positions < 2 * rows.tokens < lines.positions
     assert rows.text == lines.text
     buckets = choose_buckets(rows.lengths, 200)
-    first, second, _ = epochs(files, buckets, stretches)
+    first, second, _ = epochs(files, RowLayout(rows, buckets, stretches))
     assert sum(batch.mask.shape[0] for batch in first) == rows.rows
     single = list(input_pipeline.evaluation_batches(files, choose_buckets(lines.lengths, 200)))
     assert targets_of(first) == targets_of(second) == targets_of(single)
     assert sum(batch.mask.shape[0] for batch in single) == 160
 
 
-def epochs(files, buckets, *layout):
+def epochs(files, layout):
     """The batches of two epochs, which differ, and those of the first after its third, of a training that goes on."""
-    both = list(input_pipeline.training_batches(files, buckets, 1, 0, 0, 2, *layout))
-    assert len(both) == 2 * buckets.batches
-    first, second = both[: buckets.batches], both[buckets.batches :]
+    both = list(input_pipeline.training_batches(files, layout, 1, 0, 0, 2))
+    each = layout.buckets.batches
+    assert len(both) == 2 * each
+    first, second = both[:each], both[each:]
     assert [batch.inputs.numpy().tolist() for batch in first] != [batch.inputs.numpy().tolist() for batch in second]
-    resumed = list(input_pipeline.training_batches(files, buckets, 1, 0, 3, 1, *layout))
+    resumed = list(input_pipeline.training_batches(files, layout, 1, 0, 3, 1))
     for of_resumed, of_first in zip(resumed, first[3:], strict=True):
         for mine, other in zip(of_resumed, of_first, strict=True):
             np.testing.assert_array_equal(mine, other)
@@ -166,8 +168,7 @@ def epochs(files, buckets, *layout):
 def test_training_reads_windows_one_after_the_other(files, targets, windows):
     stretches = Stretches(8, targets)
     rows = count_corpus(files, 50, "train", stretches)
-    buckets = windows.buckets(rows.lengths)
-    first, second, _ = epochs(files, buckets, stretches, windows)
+    first, second, _ = epochs(files, RowLayout(rows, windows.buckets(rows.lengths), stretches, windows))
     single = input_pipeline.evaluation_batches(files, choose_buckets(count_corpus(files, 50, "train").lengths, 200))
     assert targets_of(first) == targets_of(second) == targets_of(single)
     left = 0
