@@ -120,27 +120,14 @@ def unrecorded_push(destination: Path, model: Path, recorded: Iterable[Path]) ->
         return None if any(_same_files(Path(newest), copy) for copy in recorded) else Path(newest)
 
 
-def complete_versions(path: str) -> list[str]:
-    """Lists the versions that a server could load.
+def numbered_folders(path: str) -> list[str]:
+    """Lists the folders of all versions, complete or not, without a look into them.
 
     Args:
         path: The folder of all versions, any path that TensorFlow reads. It need not exist.
 
     Returns:
-        Their folders, the newest (the highest number) first: for `9/`, `10/` and `11.tmp/`, all with a SavedModel,
-        `PATH/10` and `PATH/9`.
-    """
-    return list(filter(is_complete, numbered_folders(path)))
-
-
-def numbered_folders(path: str) -> list[str]:
-    """Lists the folders of all versions, complete or not, without a look into them.
-
-    Args:
-        path: See `complete_versions`.
-
-    Returns:
-        The folders, the newest first.
+        The folders, the newest (the highest number) first: for `9/`, `10/` and `11.tmp/`, `PATH/10` and `PATH/9`.
     """
     import tensorflow as tf
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+CODE_DIGEST_KEY = "code_digest"
 PACKAGE = Path(__file__).resolve().parent.parent
 # pipelines/ only builds and launches nodes; its decisions reach them as execution properties.
 NODE_CODE = ("components", "exported", "model", "text_files", "transform")

@@ -26,7 +26,7 @@ from ..components.tuner.component import MaskedTuner
 from ..exported.gate_options import FILE
 from ..remote import is_remote
 from .beam.arguments import beam_arguments
-from .code_digest import code_digest
+from .code_digest import CODE_DIGEST_KEY, code_digest
 from .config import BASELINE, PipelineConfig
 from .metadata.metadata_store import connection_config, make_folder
 
@@ -163,7 +163,7 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
     ]  # fmt: skip
     components += [node for node in (named_model, served_model, drift_validator, tuner) if node is not None]
     for component in components:
-        add_to_fingerprint(component, "code_digest", code_digest())
+        add_to_fingerprint(component, CODE_DIGEST_KEY, code_digest())
     # If the output is not on this machine, it has no store: Kubeflow has its own.
     keeps_no_metadata = is_remote(config.output) and config.metadata is None
     connection = None if keeps_no_metadata else connection_config(config.metadata_url())

@@ -108,8 +108,12 @@ async def grpc_server(
         await asyncio.sleep(_TURN_AWAY_SECONDS)
         if gate.running:
             await asyncio.wait(set(gate.running), timeout=_GRACE_SECONDS)
-        end_connections_of(port)
-        await server.stop(0)
+        try:
+            end_connections_of(port)
+        except OSError:
+            _log.warning("gRPC: connections could not be ended, so that calls may be cancelled", exc_info=True)
+        finally:
+            await server.stop(0)
 
     stopping = asyncio.create_task(stop_at_the_end())
     try:

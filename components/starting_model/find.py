@@ -10,10 +10,10 @@ from tfx import types
 from tfx.components.example_gen import utils as example_gen_utils
 
 from ...errors import SettingError, escape
-from ...exported.damage import damage
+from ...exported.damage import damage, is_complete
 from ...exported.exported_model import newest_version
 from ...exported.training_origin import read_training_origin
-from ...exported.versions import complete_versions
+from ...exported.versions import numbered_folders
 from ..baseline.served import DamagedVersionsError
 from ..text_example_gen.content import CONTENT_DIGEST, TEXT_FIELD, input_name
 
@@ -78,9 +78,10 @@ def served_start(destination: str, digest: str) -> str:
         DamagedVersionsError: Models are served, and all of them are damaged.
         UnreadableError: A served model cannot be read.
     """
-    versions, damaged = complete_versions(destination), []
+    damaged = []
     own: list[tuple[str, bool]] = []
-    for version in versions:
+    # One after the other: nothing may depend on whether older ones can be read.
+    for version in filter(is_complete, numbered_folders(destination)):
         problem = damage(version)
         if problem is not None:
             damaged.append(f"{version}: {problem}")
@@ -90,7 +91,7 @@ def served_start(destination: str, digest: str) -> str:
         if origin.examples != digest:
             return version
         own.append((version, origin.from_model))
-    if damaged and len(damaged) == len(versions):
+    if damaged and not own:
         raise DamagedVersionsError(
             "every served model is damaged, so that this run has no earlier model to start from or to compare its "
             f"text with ({'; '.join(damaged)}); bring back a copy of one, or remove these folders: the run then counts "

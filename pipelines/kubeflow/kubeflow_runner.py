@@ -24,7 +24,7 @@ from tfx_lm.components.kubeflow_run import KUBEFLOW_RUN_KEY
 from tfx_lm.components.text_example_gen.spans import SPANS_KEY
 from tfx_lm.components.trainer.component import MaskedTrainer
 from tfx_lm.components.tuner.component import MaskedTuner
-from tfx_lm.pipelines.code_digest import code_digest
+from tfx_lm.pipelines.code_digest import CODE_DIGEST_KEY, code_digest
 from tfx_lm.pipelines.config import PipelineConfig, load_config
 from tfx_lm.pipelines.errors import ConfigurationError
 from tfx_lm.pipelines.kubeflow.kubeflow_checks import check_kubeflow
@@ -137,7 +137,7 @@ def _check_first(pipeline: Pipeline, defaults: Mapping[str, Any]) -> None:
         name: RuntimeParameter(name=name, ptype=type(default), default=default) for name, default in defaults.items()
     }
     # As other nodes have it: in newer code, bounds may be others.
-    parameters["code_digest"] = code_digest()
+    parameters[CODE_DIGEST_KEY] = code_digest()
     # The pipeline knows its nodes by where they were made.
     with use_registry(pipeline.dsl_context_registry):
         check = CheckParameters(parameters)

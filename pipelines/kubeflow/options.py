@@ -42,8 +42,8 @@ class KubeflowConfig(Settings):
         for name, resources in (("trainer", self.trainer), ("nodes", self.nodes)):
             if resources.accelerator is None and resources.accelerator_count > 1:
                 raise ValueError(
-                    f"kubeflow.{name}.accelerator_count={resources.accelerator_count}: of no kind, so that there would "
-                    f"be none; set kubeflow.{name}.accelerator, such as nvidia.com/gpu"
+                    f"kubeflow.{name}.accelerator_count={resources.accelerator_count}: has no effect without a kind; "
+                    f"set kubeflow.{name}.accelerator, such as nvidia.com/gpu, or remove it"
                 )
         return self
 

@@ -35,8 +35,8 @@ from ..nodes.claim import close_killed
 from ..results.pruned import Pruned
 from .old_files import files_below, old_backups, old_logs
 
-# Custom property of the pipeline's context, with the pruned folder behind it: the ids of the artifacts elsewhere that a
-# pruning has named. A property of the artifacts would change TFX's cache keys: the runs there would do all again.
+# Custom property of the pipeline's context, JSON: for each pruned folder, the ids of the artifacts elsewhere that were
+# named. A property of the artifacts would change TFX's cache keys: the runs there would do all again.
 _NAMED_BY = "named_by_pruning_of"
 
 
@@ -163,15 +163,15 @@ def _report_outside(
     """Adds a sentence about artifacts that lie elsewhere, unless earlier prunings of this folder have named them."""
     there = [artifact for artifact in artifacts if os.path.lexists(artifact.uri)]
     context = store.get_context_by_type_and_name("pipeline", name)
-    named = context.custom_properties[f"{_NAMED_BY}:{root}"]
-    known = set(json.loads(named.string_value or "[]"))
-    unnamed = [artifact for artifact in there if artifact.id not in known]
+    recorded = context.custom_properties[_NAMED_BY]
+    named = json.loads(recorded.string_value or "{}")
+    unnamed = [artifact for artifact in there if artifact.id not in named.get(str(root), [])]
     if unnamed:
         pruned.problems.append(
             f"{len(there)} artifacts of name={name} lie outside of {root}, such as {unnamed[0].uri}, and stay; prune "
             "the output folder that they belong to, or delete them by hand (this is said once)"
         )
-        named.string_value = json.dumps([artifact.id for artifact in there])
+        recorded.string_value = json.dumps({**named, str(root): [artifact.id for artifact in there]})
         store.put_contexts([context])
 
 

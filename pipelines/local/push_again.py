@@ -75,11 +75,18 @@ def _newest_run(output: Path) -> tuple[dict[str, Any], PipelineConfig]:
     file = output / "summary.json"
     try:
         summary = json.loads(file.read_text(encoding="utf-8"))
-        config = PipelineConfig.model_validate({**summary["config"], "output": str(output)})
+        config = PipelineConfig.model_validate({**_accepted(summary["config"]), "output": str(output)})
         str(summary["run_id"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ConfigurationError(f"{file}: no summary of a run ({error}); give the output folder of a run") from error
     return summary, config
+
+
+def _accepted(config: dict[str, Any]) -> dict[str, Any]:
+    """Returns the configuration of a run without what had no effect on it, which earlier releases did not refuse."""
+    data = config.get("data", {})
+    data = {key: value for key, value in data.items() if key != "eval_percent" or not data.get("splits")}
+    return {**{key: value for key, value in config.items() if key != "kubeflow"}, "data": data}
 
 
 def _push(output: Path, config: PipelineConfig, summary: dict[str, Any], records: RunRecords) -> Path:

@@ -46,14 +46,14 @@ def check_parameters(
     for node_id, name, parameter in places:
         recorded = records.execution_property(node_id, name)
         value = data_types_utils.get_metadata_value(nodes[node_id].parameters.parameters[name].field_value)
-        if recorded is not None and recorded != value and not _chosen_by(name, value, recorded):
+        if recorded is not None and recorded != value and not chosen_by_driver(name, value, recorded):
             raise ConfigurationError(
                 f"--parameters: {parameter} is {_shown(value)} now, and was {_shown(recorded)} when run {run_id} did "
                 f"{node_id}; give all nodes of a run the same parameters, or choose another --run-id"
             )
 
 
-def _chosen_by(name: str, value: Any, recorded: Any) -> bool:
+def chosen_by_driver(name: str, value: Any, recorded: Any) -> bool:
     """Says whether a driver chose the recorded value of a property for the parameter's: spans, which it looks up."""
     return name == SPANS_KEY and recorded.startswith("[{") and were_asked_for(json.loads(recorded), value)
 

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from helpers.complete_versions import complete_versions
 from tfx_lm.exported import damage
 from tfx_lm.exported.damage import FILE, is_complete, write_sums
 from tfx_lm.exported.rollback import RollbackError, rollback
 from tfx_lm.exported.versions import (
     VersionNumberError,
-    complete_versions,
     is_version,
     list_versions,
     push,

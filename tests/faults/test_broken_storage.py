@@ -15,11 +15,11 @@ from pathlib import Path
 
 import ml_metadata
 import pytest
+from helpers.complete_versions import complete_versions
 from helpers.local_run import CONFIG, made_up_corpus
 from helpers.small_disks import small_disks
 from ml_metadata.proto import metadata_store_pb2
 from tfx_lm.exported.damage import damage
-from tfx_lm.exported.versions import complete_versions
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 
 TFX_LM = Path(sys.executable).parent / "tfx-lm"

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from helpers.complete_versions import complete_versions
 from helpers.local_run import CONFIG, made_up_corpus, run_pipeline, tfx_lm
 from helpers.pushed_versions import files_and_sizes
 from tfx_lm import exit_codes
-from tfx_lm.exported.versions import complete_versions
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 

@@ -9,12 +9,12 @@ import time
 
 import ml_metadata
 import pytest
+from helpers.complete_versions import complete_versions
 from helpers.programs import program
 from ml_metadata.proto import metadata_store_pb2
 from tfx_lm import atomic_file
 from tfx_lm.components.serving_check.process import PROBE
 from tfx_lm.exported import versions
-from tfx_lm.exported.versions import complete_versions
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 
 pytestmark = pytest.mark.slow

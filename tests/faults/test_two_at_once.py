@@ -14,6 +14,7 @@ from pathlib import Path
 import ml_metadata
 import pytest
 from click.testing import CliRunner
+from helpers.complete_versions import complete_versions
 from helpers.local_run import CONFIG, made_up_corpus
 from helpers.pushed_versions import Files, PollingServer
 from helpers.server_process import Server
@@ -23,7 +24,6 @@ from tfx_lm.cli.cli import main
 from tfx_lm.components.baseline.served import SERVED_MODEL_KEY
 from tfx_lm.exported import versions
 from tfx_lm.exported.rollback import rollback
-from tfx_lm.exported.versions import complete_versions
 from tfx_lm.pipelines.local.output_lock import LOCK_FILE
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 from tfx_lm.pipelines.metadata.run_records import RunRecords

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from helpers.complete_versions import complete_versions
 from helpers.fault_table import Faults
-from tfx_lm.exported.versions import complete_versions
 
 Files = tuple[tuple[str, int], ...]
 

@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import ml_metadata
+from helpers.complete_versions import complete_versions
 from helpers.local_run import Run, run_here
 from ml_metadata.proto import metadata_store_pb2
-from tfx_lm.exported.versions import complete_versions
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 
 # A week of sentences has a held-out perplexity of 2 to 4, one of shuffled words of more than 5.

@@ -63,8 +63,8 @@ def message(*overrides: str) -> str:
         ),
         (
             "kubeflow.nodes.accelerator_count=2",
-            "kubeflow.nodes.accelerator_count=2: of no kind, so that there would be none; set "
-            "kubeflow.nodes.accelerator, such as nvidia.com/gpu",
+            "kubeflow.nodes.accelerator_count=2: has no effect without a kind; set kubeflow.nodes.accelerator, such as "
+            "nvidia.com/gpu, or remove it",
         ),
         (
             "data.files=[a.txt, gs://bucket/b.txt]",

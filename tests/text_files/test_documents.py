@@ -60,12 +60,6 @@ def test_the_end_of_a_long_line_has_the_tokens_of_the_line(kind):
     assert end == whole[-len(end) :]
 
 
-def test_a_long_line_of_marks_takes_no_time_that_grows_with_its_square():
-    context = Context(2**12)
-    context.add("-" * 2**17)
-    assert context.text() == "-" * 2**17
-
-
 def test_no_tokens_are_no_text():
     context = Context(0)
     context.add("the cat")

@@ -8,10 +8,10 @@ import re
 
 import pytest
 import yaml
+from helpers.complete_versions import complete_versions
 from helpers.container_image import make_writable
 from helpers.local_run import CONFIG, made_up_corpus
 from tfx_lm.components.evaluator.results import summarize_evaluation
-from tfx_lm.exported.versions import complete_versions
 
 pytestmark = [pytest.mark.slow, pytest.mark.image]
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers.complete_versions import complete_versions
 from helpers.local_run import made_up_corpus
 from tfx_lm.exported import load, score
-from tfx_lm.exported.versions import complete_versions
 from tfx_lm.pipelines.config import load_config
 from tfx_lm.pipelines.kubeflow import kubeflow_runner
 
