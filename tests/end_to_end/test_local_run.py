@@ -216,10 +216,15 @@ def test_a_failed_node_says_why_and_leaves_what_was_made(folder, changed):
 
 
 def test_part_of_the_pipeline(folder, changed):
-    run = run_here(
+    part = (
         "run", "--config", folder / "small.yaml", "--data", folder / "corpus.txt",
         "--output", folder / "output", "--from", "Evaluator", "--set", "gate.max_perplexity=1.5", "--require-push",
     )  # fmt: skip
+    # The model of the latest run is one of another setting than this run's.
+    refused = run_here(*part)
+    assert refused.returncode == 2
+    assert "custom_config.trainer.learning_rate: 0.03 then, 0.02 now); run with --from Trainer" in refused.stderr
+    run = run_here(*part, "--set", "trainer.learning_rate=0.03")
     assert run.returncode == 3, run.stdout + run.stderr
     assert "Not blessed" in run.stdout
     summary = json.loads((folder / "output" / "summary.json").read_text())
