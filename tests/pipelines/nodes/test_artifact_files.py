@@ -51,8 +51,14 @@ def test_each_part_of_a_record_is_short(records, tmp_path):
 
 def test_a_file_that_cannot_be_read(records, tmp_path):
     (tmp_path / "part-7").unlink()
+    (tmp_path / "part-7").symlink_to(tmp_path / "part-7")
+    assert damage_of(records.artifact).startswith(f"{tmp_path}: cannot be read ([Errno {errno.ELOOP}] ")
+
+
+def test_a_link_that_leads_nowhere(records, tmp_path):
+    (tmp_path / "part-7").unlink()
     (tmp_path / "part-7").symlink_to(tmp_path / "nowhere")
-    assert damage_of(records.artifact).startswith(f"{tmp_path}: cannot be read ([Errno 2] No such file")
+    assert damage_of(records.artifact) == f"{tmp_path}: part-7 is missing"
 
 
 def test_the_files_of_an_artifact_are_read_once(records, monkeypatch):
