@@ -1,5 +1,6 @@
 """Records of an artifact's files, and what is wrong with files that have a record."""
 
+import errno
 import os
 
 import pytest
