@@ -19,6 +19,7 @@ from tensorflow_serving.apis import (
 
 from .access import Token
 from .grpc_arrival import LARGEST_OPTION, InTime, arrival_options, status_of_cancelled
+from .grpc_refusal import Ending, WithToken
 from .padding import Outputs
 from .peers import end_connections_of
 from .predict_request import DEFAULT_SIGNATURE, PredictRequest, check_names, predict_request
@@ -72,8 +73,8 @@ async def grpc_server(
         RuntimeError: If it cannot listen there.
     """
     limits = predictor.limits
-    gate = _Ending()
-    refusals = [] if token is None else [_WithToken(token, predictor.metrics.unauthorized.inc)]
+    gate = Ending()
+    refusals = [] if token is None else [WithToken(token, predictor.metrics.unauthorized.inc)]
     server = grpc.aio.server(
         interceptors=[gate, *refusals, InTime(limits, predictor.count_unread, predictor.metrics.count_cut)],
         options=[
@@ -121,59 +122,6 @@ async def grpc_server(
     finally:
         block_ended.set()
         await stopping
-
-
-class _Ending(grpc.aio.ServerInterceptor):
-    """Refuses new calls once the server is ending.
-
-    Attributes:
-        ending: True if the server is ending.
-        running: The tasks of all calls that are not answered, the refused ones included.
-    """
-
-    def __init__(self) -> None:
-        self.ending = False
-        self.running: set[asyncio.Task[Any]] = set()
-
-    async def intercept_service(self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any) -> Any:
-        """Returns the handler of a call."""
-        # gRPC runs the handler in the same task, until the answer is sent.
-        call = asyncio.current_task()
-        assert call is not None
-        self.running.add(call)
-        call.add_done_callback(self.running.discard)
-        return _ENDING if self.ending else await continuation(handler_call_details)
-
-
-class _WithToken(grpc.aio.ServerInterceptor):
-    """Refuses calls without the server's token in their metadata, before their message has arrived."""
-
-    def __init__(self, token: Token, on_refusal: Callable[[], None]):
-        self._token = token
-        self._on_refusal = on_refusal
-
-    async def intercept_service(self, continuation: Callable[..., Awaitable[Any]], handler_call_details: Any) -> Any:
-        """Returns the handler of a call."""
-        given = [value for key, value in handler_call_details.invocation_metadata if key == "authorization"]
-        if len(given) == 1 and self._token.admits(given[0].encode()):
-            return await continuation(handler_call_details)
-        self._on_refusal()
-        return _UNAUTHENTICATED
-
-
-def _refusal(code: grpc.StatusCode, message: str) -> Any:
-    """Makes a handler that refuses a call. It takes a stream, whose messages it does not wait for."""
-
-    async def refuse(messages: Any, context: Any) -> None:
-        await context.abort(code, message)
-
-    return grpc.stream_unary_rpc_method_handler(refuse)
-
-
-_ENDING = _refusal(grpc.StatusCode.UNAVAILABLE, "the server is ending; ask another one")
-_UNAUTHENTICATED = _refusal(
-    grpc.StatusCode.UNAUTHENTICATED, "the server wants its token: send the metadata `authorization: Bearer TOKEN`"
-)
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):

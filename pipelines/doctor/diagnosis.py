@@ -18,6 +18,7 @@ from ..beam.checks import check_beam
 from ..beam.options import BeamConfig
 from ..config import PipelineConfig
 from ..errors import ConfigurationError
+from ..metadata.metadata_url import URL_VARIABLE
 from ..nodes.scratch import outer_temporary_folder
 from ..preflight import check_output_is_here, check_workers
 from .data_files import describe_data
@@ -70,8 +71,10 @@ def diagnose(config: PipelineConfig | None, ports: Mapping[str, str]) -> dict[st
         if place is not None:
             folders["metadata"] = place
     disks = {name: _describe_disk(folder) for name, folder in folders.items()}
+    remedies = {"metadata": f"set metadata, or {URL_VARIABLE}, to another URL"}
     problems += [
-        f"{name}={disk['folder']}: cannot be written ({disk['problem']}); set {name} to another folder"
+        f"{name}={disk['folder']}: cannot be written ({disk['problem']}); "
+        + remedies.get(name, f"set {name} to another folder")
         for name, disk in disks.items()
         if disk["problem"]
     ]

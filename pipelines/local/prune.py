@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import ml_metadata as mlmd
@@ -86,8 +85,7 @@ def prune(config: PipelineConfig) -> Pruned:
     root = output / "artifacts"
     connection = resolve_connection(connection_config(config.metadata_url()))
     close_killed(str(root), connection)
-    lock = SerialSqlite(connection)
-    with _held(lock):
+    with SerialSqlite(connection):
         check_sqlite(connection)
         store: mlmd.MetadataStore = open_store(connection)
         history = RunHistory(store, config.name, root)
@@ -102,7 +100,7 @@ def prune(config: PipelineConfig) -> Pruned:
         _report_outside(store, old.outside, config.name, root, pruned)
     deleted = [artifact for artifact in artifacts if _delete(Path(artifact.uri), pruned)]
     pruned.artifacts = len(deleted)
-    with _held(lock):
+    with SerialSqlite(connection):
         _mark(store, deleted, metadata_store_pb2.Artifact.DELETED)
     real = os.path.realpath(root)
     for folder in root.glob("*/.system/*/*"):
@@ -173,15 +171,6 @@ def _report_outside(
         )
         recorded.string_value = json.dumps({**named, str(root): [artifact.id for artifact in there]})
         store.put_contexts([context])
-
-
-@contextlib.contextmanager
-def _held(lock: SerialSqlite) -> Iterator[None]:
-    lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _versions(serving: Path) -> tuple[list[str], list[str]]:

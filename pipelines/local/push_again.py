@@ -54,9 +54,7 @@ def push_again(output: Path) -> Path:
         config.make_link()
         connection = resolve_connection(connection_config(config.metadata_url()))
         check_there(connection)
-        lock = SerialSqlite(connection)
-        lock.acquire()
-        try:
+        with SerialSqlite(connection):
             check_sqlite(connection)
             records = RunRecords(open_store(connection), config.name, str(summary["run_id"]))
             if not records.is_known():
@@ -64,11 +62,10 @@ def push_again(output: Path) -> Path:
                     f"metadata={shown_url(connection)}: has no record of run {summary['run_id']}, the newest in "
                     f"{output}; set metadata, or {URL_VARIABLE}, as in that run"
                 )
-            return _push(Path(config.output_folder()), config, summary, records)
-        except UnreadableError as error:
-            raise ConfigurationError(str(error)) from error
-        finally:
-            lock.release()
+            try:
+                return _push(Path(config.output_folder()), config, summary, records)
+            except UnreadableError as error:
+                raise ConfigurationError(str(error)) from error
 
 
 def _newest_run(output: Path) -> tuple[dict[str, Any], PipelineConfig]:

@@ -152,6 +152,15 @@ class SerialSqlite:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def __enter__(self) -> SerialSqlite:
+        """Waits as `acquire` does."""
+        self.acquire()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Lets the next process in."""
+        self.release()
+
 
 def open_store(
     connection: metadata_store_pb2.ConnectionConfig,
@@ -244,13 +253,9 @@ def initialize_store(connection: metadata_store_pb2.ConnectionConfig, upgrade: b
     Raises:
         ConfigurationError: See `check_sqlite` and `open_store`.
     """
-    lock = SerialSqlite(connection)
-    lock.acquire()
-    try:
+    with SerialSqlite(connection):
         check_sqlite(connection)
         open_store(connection, enable_upgrade_migration=upgrade)
-    finally:
-        lock.release()
 
 
 def shown_url(connection: metadata_store_pb2.ConnectionConfig) -> str:

@@ -75,12 +75,8 @@ def fail_unfinished(
         ConfigurationError: If the store cannot be opened.
         ml_metadata.errors.StatusError: If it cannot be read or written.
     """
-    lock = SerialSqlite(connection)
-    lock.acquire()
-    try:
+    with SerialSqlite(connection):
         return RunRecords(open_store(connection), pipeline_name, run_id).fail_unfinished(node_id, message)
-    finally:
-        lock.release()
 
 
 class RunRecords:

@@ -52,12 +52,8 @@ def run_node_of_file(file: Path, node_id: str, run_id: str, parameters: str, aga
     places = parameter_places(ir)
     set_parameters(ir, run_id, values)
     connection = pipeline_connection(ir)
-    lock = SerialSqlite(connection)
-    lock.acquire()
-    try:
+    with SerialSqlite(connection):
         check_sqlite(connection)
-    finally:
-        lock.release()
     with NodeMetadata(connection) as handle:
         records = RunRecords(handle.store, ir.pipeline_info.id, run_id)
         check_parameters(ir, places, run_id, records)

@@ -93,6 +93,12 @@ def test_ml_metadata(asked, tmp_path, monkeypatch):
     url = "metadata=sqlite:///~/records/metadata.sqlite"
     answer = json.loads(doctor("--json", "--set", "gate.max_perplexity=9", "--set", url).output)
     assert (answer["machine"]["disks"]["metadata"]["folder"], answer["problems"]) == (f"{tmp_path}/records", [])
+    (tmp_path / "records").touch()
+    problems = json.loads(doctor("--json", "--set", "gate.max_perplexity=9", "--set", url).output)["problems"]
+    assert problems == [
+        f"metadata={tmp_path}/records: cannot be written (Not a directory); set metadata, or TFX_LM_METADATA, to "
+        "another URL"
+    ]
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("TFX_LM_METADATA", f"postgresql://me@127.0.0.1:{server.getsockname()[1]}/runs")
         assert doctor("--set", "gate.max_perplexity=9").exit_code == 0

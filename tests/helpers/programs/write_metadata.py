@@ -8,9 +8,7 @@ from tfx_lm.pipelines.metadata.metadata_store import SerialSqlite, connection_co
 
 connection = connection_config(f"sqlite:///{sys.argv[1]}")
 for index in range(25):
-    lock = SerialSqlite(connection)
-    lock.acquire()
-    store = mlmd.MetadataStore(connection)
-    kind = store.put_artifact_type(metadata_store_pb2.ArtifactType(name="Thing"))
-    store.put_artifacts([metadata_store_pb2.Artifact(type_id=kind, uri=f"{sys.argv[2]}/{index}")])
-    lock.release()
+    with SerialSqlite(connection):
+        store = mlmd.MetadataStore(connection)
+        kind = store.put_artifact_type(metadata_store_pb2.ArtifactType(name="Thing"))
+        store.put_artifacts([metadata_store_pb2.Artifact(type_id=kind, uri=f"{sys.argv[2]}/{index}")])
