@@ -32,7 +32,7 @@ _DATAFLOW_NEEDS = ("project", "region", "temp_location")
 
 
 class BeamConfig(Settings):
-    """Where Beam runs TextExampleGen, StatisticsGen, Transform, the Evaluator and the Report's counts."""
+    """Where Beam runs TextExampleGen, StatisticsGen, DriftValidator, Transform, the Evaluator, the Report's counts."""
 
     # direct: in the process of each node. flink, spark: on a cluster of Flink or Spark. dataflow: on Google Cloud,
     # not tried.
