@@ -19,13 +19,14 @@ DAYS = ["2026-05-01", "2026-05-02"]
 DAG = """
 from datetime import datetime, timezone
 
+from airflow.timetables.interval import CronDataIntervalTimetable
 from tfx_lm.pipelines.airflow import create_dag
 
 dag = create_dag(
     {pipeline!r},
     command={command!r},
     parameters={{"data_spans": "{{{{ ds }}}}"}},
-    schedule="@daily",
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
     start_date=datetime(2026, 5, 1, tzinfo=timezone.utc),
     end_date=datetime(2026, 5, 2, tzinfo=timezone.utc),
 )
@@ -81,6 +82,13 @@ def test_each_day_reads_its_own_window(airflow, daily):
     store = ml_metadata.MetadataStore(connection_config(url))
     examples = [RunRecords(store, "daily", run).output("TextExampleGen", "examples") for run in runs]
     spans = [json.loads(artifact.custom_properties["spans"].string_value) for artifact in examples]
+    # The run of a day begins when the day is over.
+    intervals = airflow.postgresql.query(
+        airflow.database,
+        "select data_interval_end - data_interval_start from dag_run "
+        "where dag_id = 'daily' and run_id like 'backfill%'",
+    )
+    assert intervals == [["1 day"], ["1 day"]]
     # In the first run there is no day before its own.
     assert [[span["date"] for span in of_run] for of_run in spans] == [DAYS[:1], DAYS]
     assert (daily / "serving").is_dir()
