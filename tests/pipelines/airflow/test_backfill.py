@@ -70,25 +70,19 @@ def test_each_day_reads_its_own_window(airflow, daily):
         airflow.command("backfill", "create", "--dag-id", "daily", *days, "--max-active-runs", "1")
     else:
         airflow.command("dags", "backfill", "daily", "--start-date", first, "--end-date", last)
-    runs = [
-        run_id
-        for (run_id,) in airflow.postgresql.query(
-            airflow.database, "select run_id from dag_run where dag_id = 'daily' and run_id like 'backfill%' order by 1"
-        )
-    ]
-    assert [day for run, day in zip(runs, DAYS, strict=True) if day in run] == DAYS
+    of_runs = airflow.postgresql.query(
+        airflow.database,
+        "select run_id, date(data_interval_start at time zone 'UTC'), data_interval_end - data_interval_start "
+        "from dag_run where dag_id = 'daily' and run_id like 'backfill%' order by data_interval_start",
+    )
+    # The run of a day begins when the day is over; Airflow 3 names it by that time.
+    assert [(day, length) for _, day, length in of_runs] == [(day, "1 day") for day in DAYS]
+    runs = [run_id for run_id, _, _ in of_runs]
     assert [airflow.wait_for("daily", run) for run in runs] == ["success", "success"]
     url = airflow.postgresql.url(f"mlmd{airflow.version}_daily")
     store = ml_metadata.MetadataStore(connection_config(url))
     examples = [RunRecords(store, "daily", run).output("TextExampleGen", "examples") for run in runs]
     spans = [json.loads(artifact.custom_properties["spans"].string_value) for artifact in examples]
-    # The run of a day begins when the day is over.
-    intervals = airflow.postgresql.query(
-        airflow.database,
-        "select data_interval_end - data_interval_start from dag_run "
-        "where dag_id = 'daily' and run_id like 'backfill%'",
-    )
-    assert intervals == [["1 day"], ["1 day"]]
     # In the first run there is no day before its own.
     assert [[span["date"] for span in of_run] for of_run in spans] == [DAYS[:1], DAYS]
     assert (daily / "serving").is_dir()
