@@ -151,6 +151,8 @@ def test_a_candidate_of_punctuation_is_attached(page):
 
     page.route("**/*:predict", answer)
     page.fill("#text", "the")
+    # The candidates before are those of an empty text, shown as the server told at first.
+    expect_words(page, ("the", "1.0"), ("⏎", "3.0"))
     page.locator("#candidates button", has_text=",").click()
     assert page.input_value("#text") == "the,"
 
