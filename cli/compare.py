@@ -40,6 +40,7 @@ def command(
         refuse(error)
     from ..exported import comparison, scoring
     from ..exported.calls_at_once import one_thread_for_each_call
+    from ..exported.token_identity import case_warning
     from ..pipelines.local.terminal import plain_console
     from ..pipelines.results.comparison_tables import print_comparison
 
@@ -59,4 +60,6 @@ def command(
         click.echo(json.dumps(values))
     else:
         print_comparison(values, plain_console())
+    if warning := case_warning(models[0].path, models[1].path, ("MODEL_A", "MODEL_B")):
+        click.echo(f"tfx-lm: {warning}", err=True)
     warn_without_documents(models, input_options["documents"])

@@ -149,6 +149,63 @@ def other_normalization(ours: str, baseline: str, theirs: str) -> SettingError:
     )
 
 
+def lowercase_of(path: str) -> bool | None:
+    """Returns whether a SavedModel lower-cases its text; None if it has no token identity."""
+    try:
+        found = read_token_identity(path).get("lowercase")
+    except ValueError:
+        return None
+    return None if found is None else bool(found)
+
+
+def check_same_case(candidate: str, baseline: str) -> None:
+    """Makes sure that a tolerance between two models means something.
+
+    Bits per byte charge a model that lower-cases nothing for the case of letters, and one that does not all of it.
+
+    Args:
+        candidate: The candidate's SavedModel.
+        baseline: The baseline's.
+
+    Raises:
+        SettingError: One of them lower-cases its text, and the other does not.
+    """
+    ours, theirs = lowercase_of(candidate), lowercase_of(baseline)
+    if ours is not None and theirs is not None and ours != theirs:
+        raise other_case(ours, baseline)
+
+
+def other_case(ours: bool, baseline: str) -> SettingError:
+    """Returns the error about a baseline that lower-cases its text if the candidate does not, or the other way."""
+    values = {True: "true", False: "false"}
+    return SettingError(
+        f"{{lowercase}}={values[ours]}: the baseline {escape(baseline)} reads text with {{lowercase}}="
+        f"{values[not ours]}, and only the model that keeps capitals is charged for them, so that no tolerance is "
+        f"right; set {{lowercase}} to {values[not ours]}, or {{tolerance}} and {{slice_tolerance}} to null until a "
+        f"model with {{lowercase}}={values[ours]} is served"
+    )
+
+
+def case_warning(
+    candidate: str, baseline: str, names: tuple[str, str] = ("the model", "the baseline")
+) -> SettingError | None:
+    """Returns a warning about two models that differ in lower case, to be shown and not raised; None if all is well.
+
+    Args:
+        candidate: The candidate's SavedModel.
+        baseline: The baseline's.
+        names: What the warning calls them.
+    """
+    ours, theirs = lowercase_of(candidate), lowercase_of(baseline)
+    if ours is None or theirs is None or ours == theirs:
+        return None
+    lower, other = names if ours else reversed(names)
+    return SettingError(
+        f"{lower} reads text with {{lowercase}}=true and {other} with {{lowercase}}=false: only {other} is charged for "
+        f"capitals, so that {lower} seems better than it is; compare models with the same {{lowercase}}"
+    )
+
+
 def same_tokens(candidate: str, baseline: str) -> bool:
     """Returns whether two SavedModels read the same tokens: False if one of them has no token identity."""
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..components.text_example_gen.places import check_place_here
 from ..errors import SettingError
 from ..exported.damage import visible_damage
-from ..exported.token_identity import normalization_of, other_normalization
+from ..exported.token_identity import lowercase_of, normalization_of, other_case, other_normalization
 from ..exported.versions import list_versions
 from ..remote import is_remote
 from ..text_files.errors import InputError
@@ -59,13 +59,14 @@ def check_start(config: PipelineConfig) -> None:
 
 
 def check_served(config: PipelineConfig) -> None:
-    """Checks that the served model, which is the baseline, reads text in the normalization of the new one.
+    """Checks that the served model, which is the baseline, can be compared with the new one.
 
     Args:
         config: The configuration of a local run.
 
     Raises:
-        ConfigurationError: It does not.
+        ConfigurationError: It reads text in another normalization; or only one of them lower-cases it, and the gate has
+            a tolerance.
     """
     serving = Path(config.output_folder()) / "serving"
     try:
@@ -73,17 +74,27 @@ def check_served(config: PipelineConfig) -> None:
             return
     except OSError:  # No such folder can be; the check of the output says why.
         return
-    ours = config.data.normalization
     # As `numbered_folders`, without importing TensorFlow.
     for folder in (str(serving / str(version)) for version in reversed(list_versions(serving))):
         try:
-            theirs = normalization_of(folder)
+            problem = _comparison_problem(config, folder)
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
-        if theirs == ours:
+        if problem is None:
             return
         if not _is_damaged(folder):
-            raise ConfigurationError(other_normalization(ours, folder, theirs).with_names(yaml_key))
+            raise ConfigurationError(problem.with_names(yaml_key))
+
+
+def _comparison_problem(config: PipelineConfig, folder: str) -> SettingError | None:
+    """Returns why the new model cannot be compared with a served one; None if it can."""
+    ours, theirs = config.data.normalization, normalization_of(folder)
+    if theirs != ours:
+        return other_normalization(ours, folder, theirs)
+    compared = config.gate.tolerance is not None or config.gate.slice_tolerance is not None
+    if compared and lowercase_of(folder) not in (None, config.data.lowercase):
+        return other_case(config.data.lowercase, folder)
+    return None
 
 
 def _check_model(config: PipelineConfig, folder: str) -> None:

@@ -18,7 +18,7 @@ from ...exported.calls_at_once import one_thread_for_each_call
 from ...exported.gate import Verdict
 from ...exported.gate_options import SENTENCE_LENGTH, UNKNOWN_WORDS, GateOptions
 from ...exported.signatures import check_evaluation
-from ...exported.token_identity import check_same_normalization, check_same_tokens, same_tokens
+from ...exported.token_identity import check_same_case, check_same_normalization, check_same_tokens, same_tokens
 from ...progress import report
 from ..artifacts import Artifacts
 from ..baseline.served import SERVED_DESTINATION_KEY, SERVED_DIGEST_KEY, SERVED_MODEL_KEY
@@ -55,7 +55,7 @@ class Executor(tfx_executor.Executor):
 
         Raises:
             ValueError: If a model cannot be used, an option is out of range, a slice does not exist, or two
-                perplexities cannot be compared. Raised before any work.
+                models cannot be compared. Raised before any work.
         """
         one_thread_for_each_call()
         gate = gate_of_run(exec_properties)
@@ -135,6 +135,8 @@ def _check(
         models[model_path(baseline)] = check_evaluation(model_path(baseline), "baseline", first)
         check_same_normalization(model_path(model), model_path(baseline))
         compared = gate.tolerance is not None or gate.slice_tolerance is not None
+        if compared:
+            check_same_case(model_path(model), model_path(baseline))
         if gate.criterion == "perplexity" and compared:
             check_same_tokens(model_path(model), model_path(baseline))
     wanted = [name for name in gate.slices if name not in (SENTENCE_LENGTH, UNKNOWN_WORDS)]

@@ -96,6 +96,26 @@ def test_perplexities_of_other_vocabularies_are_refused(models, tmp_path):
     assert "perplexity is equal to the baseline's" in same.output
 
 
+def test_models_that_differ_in_lower_case_are_compared_with_a_warning(models, tmp_path):
+    (tmp_path / "vocabulary").write_text("<pad>\n<unk>\n<s>\n</s>\nw1\n")
+    folders = []
+    for model, lowercase in zip(models, (False, True), strict=True):
+        folders.append(str(shutil.copytree(model, tmp_path / str(lowercase))))
+        config = {"tokenizer": "whitespace", "lowercase": lowercase}
+        token_identity.write_token_identity(folders[-1], config, str(tmp_path / "vocabulary"))
+    lines = tmp_path / "lines.txt"
+    lines.write_bytes(b"".join(LINES))
+    done = CliRunner().invoke(cli.main, ["compare", *folders, str(lines), "--json"])
+    assert done.exit_code == 0
+    assert done.stderr == (
+        "tfx-lm: MODEL_B reads text with lowercase=true and MODEL_A with lowercase=false: only MODEL_A is charged for "
+        "capitals, so that MODEL_B seems better than it is; compare models with the same lowercase\n"
+    )
+    assert json.loads(done.stdout)["lines"] == 90
+    same = CliRunner().invoke(cli.main, ["compare", folders[0], folders[0], str(lines), "--json"])
+    assert same.stderr == ""
+
+
 def test_max_length_is_no_part_of_the_tokens(tmp_path):
     tokens = {"tokenizer": "word", "lowercase": True, "vocabulary_size": 20, "vocabulary_sha256": "0" * 64}
     models = {"old": tokens, "short": tokens | {"max_length": 5}, "other": tokens | {"lowercase": False}}

@@ -93,6 +93,31 @@ def test_the_served_model_must_read_text_in_the_same_normalization(tmp_path):
         check_served(config("none"))
 
 
+def test_a_gate_with_a_tolerance_wants_a_served_model_with_the_same_lower_case(tmp_path):
+    def config(lowercase, *settings):
+        settings = ["gate.max_perplexity=9", f"output={tmp_path}", f"data.lowercase={lowercase}", *settings]
+        return load_config(None, settings)
+
+    served = tmp_path / "serving" / "7"
+    (served / "variables").mkdir(parents=True)
+    for name in ("saved_model.pb", "variables/variables.index"):
+        (served / name).touch()
+    check_served(config("false"))
+    (served / FILE).parent.mkdir()
+    (served / FILE).write_text(json.dumps({"lowercase": True}))
+    check_served(config("true"))
+    with pytest.raises(ConfigurationError) as refused:
+        check_served(config("false"))
+    assert str(refused.value) == (
+        f"data.lowercase=false: the baseline {served} reads text with data.lowercase=true, and only the model that "
+        "keeps capitals is charged for them, so that no tolerance is right; set data.lowercase to true, or "
+        "gate.tolerance and gate.slice_tolerance to null until a model with data.lowercase=false is served"
+    )
+    with pytest.raises(ConfigurationError, match="no tolerance is right"):
+        check_served(config("false", "gate.tolerance=null"))
+    check_served(config("false", "gate.tolerance=null", "gate.slice_tolerance=null"))
+
+
 @pytest.mark.parametrize(
     ("start", "named"),
     [

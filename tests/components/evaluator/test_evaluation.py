@@ -179,12 +179,12 @@ def test_a_model_above_the_bound_is_refused(tmp_path, uniform_model):
 def described(tmp_path, save_uniform_model):
     """A function that saves a uniform model that says what it reads, into a folder of its own."""
 
-    def describe(size):
+    def describe(size, lowercase=True):
         words = ["<pad>", "<unk>", "<s>", "</s>"] + [f"w{index}" for index in range(size - 4)]
         file = tmp_path / f"words-{size}"
         file.write_text("\n".join(words) + "\n")
         model = save_uniform_model(size)
-        token_identity.write_token_identity(model, {"tokenizer": "whitespace", "lowercase": True}, str(file))
+        token_identity.write_token_identity(model, {"tokenizer": "whitespace", "lowercase": lowercase}, str(file))
         return model
 
     return describe
@@ -220,6 +220,19 @@ def test_a_better_model_is_blessed(tmp_path, described, monkeypatch):
     assert math.isnan(change["perplexity_change"])
     assert math.isnan(change["perplexity_change_upper95"])
     assert change["bits_per_byte_change"] < 0
+
+
+def test_models_that_differ_in_lower_case_are_compared_without_tolerances_only(tmp_path, described):
+    lower, cased = described(16), described(20, lowercase=False)
+    other = r"^lowercase=true: the baseline .* reads text with lowercase=false, and only"
+    for name in ("tolerance", "slice_tolerance"):
+        with pytest.raises(SettingError, match=other):
+            Evaluation(tmp_path / name, lower, cased, **{name: None})
+    with pytest.raises(SettingError, match="set lowercase to true, or tolerance and slice_tolerance to null until"):
+        Evaluation(tmp_path / "cased", cased, lower)
+    run = Evaluation(tmp_path / "without", lower, cased, tolerance=None, slice_tolerance=None)
+    assert run.gate["blessed"] is True
+    assert run.baseline["perplexity"] == pytest.approx(20, rel=1e-6)
 
 
 def test_a_model_that_is_better_but_for_one_slice_is_refused(tmp_path, save_table_model):

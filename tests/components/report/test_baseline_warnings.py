@@ -1,4 +1,4 @@
-"""Warnings about a baseline that was trained with more context than the examples hold."""
+"""Warnings about a baseline with more context than the examples hold, or with another lower case."""
 
 import json
 
@@ -28,3 +28,25 @@ def test_a_baseline_with_a_longer_context(model):
     )
     assert "the examples hold none (context_tokens=0)" in str(baseline_warnings(none, short)[0])
     assert baseline_warnings(long, short) == baseline_warnings(long, long) == baseline_warnings(short, none) == []
+
+
+@pytest.fixture
+def cased(tmp_path):
+    """The folders of a model that lower-cases, of one that does not, and of one that does not say."""
+    for name, identity in {"lower": {"lowercase": True}, "cased": {"lowercase": False}, "old": {}}.items():
+        (tmp_path / name / FILE).parent.mkdir(parents=True)
+        (tmp_path / name / FILE).write_text(json.dumps(identity))
+    return [str(tmp_path / name) for name in ("lower", "cased", "old")]
+
+
+def test_models_that_differ_in_lower_case(cased):
+    lower, keeps, old = cased
+    (warning,) = baseline_warnings(lower, keeps)
+    assert str(warning) == (
+        "the model reads text with lowercase=true and the baseline with lowercase=false: only the baseline is charged "
+        "for capitals, so that the model seems better than it is; compare models with the same lowercase"
+    )
+    (warning,) = baseline_warnings(keeps, lower)
+    assert "only the model is charged for capitals, so that the baseline seems better than it is" in str(warning)
+    for same in ((lower, lower), (keeps, keeps), (old, keeps), (lower, old)):
+        assert baseline_warnings(*same) == []
