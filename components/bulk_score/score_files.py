@@ -32,7 +32,7 @@ from ..text_example_gen.input_config import input_base_and_config
 from ..text_example_gen.input_counts import Counts
 from ..text_example_gen.places import check_place_here
 from ..text_example_gen.problems import describe
-from ..text_example_gen.reading import open_stored
+from ..text_example_gen.reading import Corpus, open_stored
 from ..text_example_gen.spans import has_span
 from ..text_example_gen.to_examples import COUNTS_TAG
 from .json_records import RECORDS, JsonRecords
@@ -164,10 +164,10 @@ def _score(
     with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
         # Scoring takes long, so all files are read before it, for records that cannot be used. What the second step
         # reads is named by what the first one found, so that no runner begins with it earlier.
-        before = (pipeline | beam.Create([check.total]) | "Check" >> check.step())[COUNTS_TAG] | (
+        before = (pipeline | beam.Create([check.corpus]) | "Check" >> check.step())[COUNTS_TAG] | (
             "MergeChecked" >> beam.CombineGlobally(MergeAdditive(Counts))
         )
-        records = before | "Usable" >> beam.FlatMap(_if_usable, read.total) | "Read" >> read.step()
+        records = before | "Usable" >> beam.FlatMap(_if_usable, read.corpus) | "Read" >> read.step()
         scored = records[TEXTS] | "Score" >> beam.ParDo(ScoreRecords(model, JsonRecords(), keep)).with_outputs(
             TOTALS_TAG, main="scored"
         )
@@ -213,8 +213,8 @@ def _scores(scores: BulkScores) -> _Outcome:
     return _Outcome(scores=scores)
 
 
-def _if_usable(counts: Counts, total: int) -> list[int]:
-    return [] if counts.problems or counts.unreadable_files else [total]
+def _if_usable(counts: Counts, corpus: Corpus) -> list[Corpus]:
+    return [] if counts.problems or counts.unreadable_files else [corpus]
 
 
 def _taken(file: str) -> str:

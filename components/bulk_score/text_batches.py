@@ -8,7 +8,7 @@ from typing import Any
 import apache_beam as beam
 
 from ...text_files.options import RecordOptions
-from ..text_example_gen.reading import Bytes, ReadFiles, stored_size
+from ..text_example_gen.reading import Bytes, Corpus, ReadFiles, stored_size
 from ..text_example_gen.to_examples import COUNTS_TAG
 from .batch import Batcher
 from .json_records import JsonRecords, ToRecords
@@ -48,7 +48,7 @@ class ReadTexts(ReadFiles):
 
     def process(
         self,
-        element: int,
+        element: Corpus,
         tracker: Any = beam.DoFn.RestrictionParam(Bytes()),  # noqa: B008 - how Beam marks it
     ) -> Iterator[Any]:
         """Yields the batches of the records that begin in the tracker's range."""
@@ -64,5 +64,5 @@ class ReadTexts(ReadFiles):
         yield from self._decide.finish_bundle()
 
     def step(self) -> beam.ParDo:
-        """Returns the step that takes `total` and has the outputs `TEXTS` and `COUNTS_TAG`."""
+        """Returns the step that takes `corpus` and has the outputs `TEXTS` and `COUNTS_TAG`."""
         return beam.ParDo(self).with_outputs(COUNTS_TAG, main=TEXTS)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import bisect
+import io
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
@@ -15,6 +16,7 @@ from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTr
 from tfx.dsl.io import fileio
 
 from ...progress import report
+from ...remote import is_remote
 from ...text_files.binary import HEAD_BYTES
 from ...text_files.errors import UnreadableFileError
 from ...text_files.file_types import FileType, compression, file_type
@@ -31,7 +33,11 @@ from .record import Record, Records
 
 # The bytes that one worker reads at a time: few enough to share a corpus, many enough for thousands of small files.
 MIN_RANGE_BYTES = 2**20
+# The same for large files in object storage: what is fetched at once there, 16 MiB with gs:// and s3://, may reach far
+# behind a range.
+MIN_REMOTE_RANGE_BYTES = 2**26
 MAX_RANGES = 1000
+_BUFFER_BYTES = 2**20
 # With fewer files than this, the lines that are read say enough about progress.
 FILES_BETWEEN_REPORTS = 1000
 # Most records of a list, and characters of text from which on it takes no further record.
@@ -43,7 +49,8 @@ BLOCK_CHARACTERS = 2**20
 def open_stored(path: str) -> Iterator[BinaryIO]:
     """Opens a file through Beam's file systems, as it is stored: compressed files stay compressed."""
     with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        yield file
+        # Python's `readline` reads a file without `peek` byte by byte, and Beam's files of gs:// have none.
+        yield file if hasattr(file, "peek") else cast(BinaryIO, io.BufferedReader(file, _BUFFER_BYTES))
 
 
 def read_files(files: Sequence[tuple[str, str]], options: RecordOptions) -> beam.PTransform:
@@ -60,7 +67,7 @@ def read_files(files: Sequence[tuple[str, str]], options: RecordOptions) -> beam
         of the files: the same input gives the same output, byte for byte.
     """
     reader = ReadFiles(files, [stored_size(path) for _, path in files], options)
-    return "Bytes" >> beam.Create([reader.total]) | "Records" >> beam.ParDo(ReadFilesInBlocks(reader))
+    return "Bytes" >> beam.Create([reader.corpus]) | "Records" >> beam.ParDo(ReadFilesInBlocks(reader))
 
 
 def stored_size(path: str) -> int:
@@ -72,22 +79,28 @@ def stored_size(path: str) -> int:
         return 0
 
 
+# The number of positions of all files, and the fewest that a range has.
+Corpus: TypeAlias = tuple[int, int]
+
+
 class Bytes(beam.transforms.core.RestrictionProvider):
     """Which positions of the corpus are read: all of them, in ranges that workers share."""
 
-    def initial_restriction(self, element: int) -> OffsetRange:
+    def initial_restriction(self, element: Corpus) -> OffsetRange:
         """All positions."""
-        return OffsetRange(0, element)
+        positions, _ = element
+        return OffsetRange(0, positions)
 
     def create_tracker(self, restriction: OffsetRange) -> OffsetRestrictionTracker:
         """The tracker of one range."""
         return OffsetRestrictionTracker(restriction)
 
-    def split(self, element: int, restriction: OffsetRange) -> Iterator[OffsetRange]:
+    def split(self, element: Corpus, restriction: OffsetRange) -> Iterator[OffsetRange]:
         """The ranges that workers take at first."""
-        yield from restriction.split(max(MIN_RANGE_BYTES, -(-restriction.size() // MAX_RANGES)))
+        _, fewest = element
+        yield from restriction.split(max(fewest, -(-restriction.size() // MAX_RANGES)))
 
-    def restriction_size(self, element: int, restriction: OffsetRange) -> int:
+    def restriction_size(self, element: Corpus, restriction: OffsetRange) -> int:
         """The positions of a range, which Beam weighs ranges by."""
         return restriction.size()
 
@@ -125,12 +138,21 @@ class ReadFiles(beam.DoFn):
 
     @property
     def total(self) -> int:
-        """The number of positions; the element that this step takes."""
+        """The number of positions."""
         return self._starts[-1]
+
+    @property
+    def corpus(self) -> Corpus:
+        """The element that this step takes."""
+        if not any(is_remote(path) for _, path in self._files):
+            return self.total, MIN_RANGE_BYTES
+        # Nothing is fetched behind the end of a file, and opening many small ones takes long: workers share them.
+        average = self.total // len(self._files)
+        return self.total, max(MIN_RANGE_BYTES, min(MIN_REMOTE_RANGE_BYTES, average))
 
     def process(
         self,
-        element: int,
+        element: Corpus,
         tracker: Any = beam.DoFn.RestrictionParam(Bytes()),  # noqa: B008 - how Beam marks it
     ) -> Iterator[Record]:
         """Yields the records that begin in the tracker's range."""
@@ -185,7 +207,7 @@ class ReadFilesInBlocks(beam.DoFn):
 
     def process(
         self,
-        element: int,
+        element: Corpus,
         tracker: Any = beam.DoFn.RestrictionParam(Bytes()),  # noqa: B008 - how Beam marks it
     ) -> Iterator[Records]:
         """Yields the records that begin in the tracker's range."""

@@ -59,7 +59,7 @@ def read_in_ranges(path: Path, options: RecordOptions, cuts: int, seed: int) -> 
         step = ToExamples(HashSplit(SPLIT), options)
         step.start_bundle()
         tracker = OffsetRestrictionTracker(OffsetRange(start, stop))
-        for records in ReadFilesInBlocks(reader).process(reader.total, tracker):
+        for records in ReadFilesInBlocks(reader).process(reader.corpus, tracker):
             # In the order of the records, which are of two splits.
             for record in records:
                 for output in step.process([record]):

@@ -6,6 +6,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from apache_beam.coders import registry
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.gcp import gcsio
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,7 +37,7 @@ def _values(records):
 
 def _read_range(reader, start, stop):
     tracker = OffsetRestrictionTracker(OffsetRange(start, stop))
-    records = list(reader.process(reader.total, tracker))
+    records = list(reader.process(reader.corpus, tracker))
     # Beam asks this after each range.
     tracker.check_done()
     return records
@@ -98,7 +100,7 @@ def test_a_range_can_be_split_while_it_is_read(tmp_path, taken, fraction):
     (tmp_path / "y.txt").write_bytes(b"e")
     reader = _reader(tmp_path / "x.txt", tmp_path / "y.txt")
     tracker = OffsetRestrictionTracker(OffsetRange(0, reader.total))
-    records = reader.process(reader.total, tracker)
+    records = reader.process(reader.corpus, tracker)
     values = _values(next(records) for _ in range(taken))
     # Beam gives the rest of the range to another worker.
     split = tracker.try_split(fraction)
@@ -253,10 +255,57 @@ def test_what_beam_sends_with_a_range_does_not_grow_with_the_files(tmp_path):
     paths = [(f"{number}.txt", 100) for number in range(100_000)]
     reader = ReadFiles([("", path) for path, _ in paths], [size for _, size in paths], RecordOptions())
     provider = reading.Bytes()
-    ranges = list(provider.split(reader.total, provider.initial_restriction(reader.total)))
+    ranges = list(provider.split(reader.corpus, provider.initial_restriction(reader.corpus)))
     assert len(ranges) == 10
-    assert sum(map(provider.restriction_size, [0] * 10, ranges)) == reader.total == 10_100_000
-    assert max(len(pickle.dumps((reader.total, of_files))) for of_files in ranges) < 200
+    assert sum(map(provider.restriction_size, [reader.corpus] * 10, ranges)) == reader.total == 10_100_000
+    assert max(len(pickle.dumps((reader.corpus, of_files))) for of_files in ranges) < 200
+
+
+@pytest.mark.parametrize(
+    ("folder", "size", "files", "ranges"),
+    [
+        ("/local", 2**28, 1, 256),
+        # Each range fetches at least 16 MiB, unless its files are shorter.
+        ("gs://bucket", 2**28, 1, 4),
+        ("gs://bucket", 2**23, 8, 8),
+        ("gs://bucket", 2**10, 2**12, 4),
+    ],
+)
+def test_ranges_are_large_if_more_than_them_is_fetched(folder, size, files, ranges):
+    reader = ReadFiles([("", f"{folder}/{number}.txt") for number in range(files)], [size] * files, RecordOptions())
+    provider = reading.Bytes()
+    assert len(list(provider.split(reader.corpus, provider.initial_restriction(reader.corpus)))) == ranges
+
+
+class _Blob:
+    """An object of Cloud Storage, as its client shows it."""
+
+    chunk_size = None
+
+    def __init__(self, content):
+        self._content = content
+        self.size = len(content)
+
+    def download_as_bytes(self, start, end, **_):
+        return self._content[start : end + 1]
+
+
+@pytest.mark.parametrize("start", [0, 1500])
+def test_lines_in_cloud_storage_are_not_read_byte_by_byte(monkeypatch, start):
+    lines = [f"line {number}" for number in range(1000)]
+    blob, reads = _Blob("".join(f"{line}\n" for line in lines).encode()), []
+
+    class Reader(gcsio.BeamBlobReader):
+        def read(self, size=-1):
+            reads.append(size)
+            return super().read(size)
+
+    monkeypatch.setattr(FileSystems, "open", lambda path, **_: Reader(blob))
+    reader = ReadFiles([("", "gs://bucket/x.txt")], [blob.size], RecordOptions())
+    values = _values(_read_range(reader, start, reader.total))
+    assert values == lines[-len(values) :]
+    assert len(values) == (1000 if start == 0 else 821)
+    assert len(reads) < 10
 
 
 def test_many_files_are_reported(tmp_path, monkeypatch):
