@@ -81,12 +81,7 @@ def push(
         with locked(destination):
             if check is not None:
                 check()
-            version = destination / str(max(int(time.time()), _highest_ever(destination) + 1))
-            if not is_version(version.name):
-                raise VersionNumberError(
-                    f"{destination}: has the highest number that a server reads, {_highest_ever(destination)}, so that "
-                    "none is left for a new version; rename the folder of that number to a lower one"
-                )
+            version = destination / next_version(str(destination), [path.name for path in destination.iterdir()])
             temporary.rename(version)
             flush(destination)
             if keep is not None:
@@ -135,7 +130,9 @@ def numbered_folders(path: str) -> list[str]:
         return []
     # Object stores list folders with a slash at their end.
     names = [entry.rstrip("/") for entry in tf.io.gfile.listdir(path)]
-    return [f"{path}/{version}" for version in sorted(filter(is_version, names), key=int, reverse=True)]
+    # To an object store, `a//5` is another folder than `a/5`.
+    folder = path.rstrip("/")
+    return [f"{folder}/{version}" for version in sorted(filter(is_version, names), key=int, reverse=True)]
 
 
 def version_stamp(path: str) -> frozenset[tuple[str, int, int]]:
@@ -174,9 +171,25 @@ def version_folders(destination: Path) -> list[Path]:
     return sorted(folders, key=lambda folder: (int(folder.name), folder.name))
 
 
-def _highest_ever(destination: Path) -> int:
-    names = [path.name.removeprefix(WITHDRAWN) for path in destination.iterdir()]
-    return max((int(name) for name in names if is_version(name)), default=0)
+def next_version(destination: str, names: Iterable[str]) -> str:
+    """Returns the name of a new version: the time in seconds, or one more than the highest number.
+
+    Args:
+        destination: The folder of versions, for the error.
+        names: The names in it; those of withdrawn versions count too.
+
+    Raises:
+        VersionNumberError: If a version has the highest number of all.
+    """
+    numbers = [name.removeprefix(WITHDRAWN) for name in names]
+    highest = max((int(number) for number in numbers if is_version(number)), default=0)
+    version = str(max(int(time.time()), highest + 1))
+    if not is_version(version):
+        raise VersionNumberError(
+            f"{destination}: has the highest number that a server reads, {highest}, so that none is left for a new "
+            "version; rename the folder of that number to a lower one"
+        )
+    return version
 
 
 def is_version(name: str) -> bool:

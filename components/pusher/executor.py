@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import logging
-import os
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tfx import types
 from tfx.components.pusher import executor
-from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, proto_utils
 
 from ...exported import versions
-from ...exported.damage import changed_file, is_complete
-from ...exported.versions import is_version, numbered_folders
 from ...progress import report
 from ...remote import is_remote
 from ..artifacts import Artifacts
@@ -34,6 +28,8 @@ from ..baseline.served import (
     served_model,
 )
 from ..lineage import copy_scores
+from . import object_store
+from .copying import copy_into
 from .options import PusherOptions
 
 _log = logging.getLogger(__name__)
@@ -64,17 +60,6 @@ class Executor(executor.Executor):
         proto_utils.json_to_proto(exec_properties[specs.PUSH_DESTINATION_KEY], push_destination)
         destination = push_destination.filesystem.base_directory
         pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
-        if urllib.parse.urlparse(destination).scheme:
-            # An object store cannot rename folders. TFX writes saved_model.pb last there, which is the best possible.
-            if self.CheckBlessing(input_dict):
-                # It has no locks either: what is pushed between this check and the copy's end is not noticed.
-                self._check_compared(input_dict, destination)
-            super().Do(input_dict, output_dict, exec_properties)
-            if pushed.get_int_custom_property("pushed") == 1:
-                _record(pushed, input_dict)
-            if keep is not None and pushed.get_int_custom_property("pushed") == 1:
-                _remove_oldest(destination, keep)
-            return
         self._log_startup(input_dict, output_dict, exec_properties)
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
@@ -83,14 +68,19 @@ class Executor(executor.Executor):
         model = self.GetModelPath(input_dict)
         # TFX records the push before servers see the version: a failure here pushes nothing.
         io_utils.copy_dir(model, pushed.uri)
-        version = _unrecorded_push(destination, pushed.uri) or versions.push(
-            Path(destination),
-            lambda folder: _copy_into(model, folder),
-            keep,
-            check=lambda: self._check_compared(input_dict, destination),
+        version = self._push(
+            destination, model, pushed.uri, keep, lambda: self._check_compared(input_dict, destination)
         )
-        self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
+        self._MarkPushed(pushed, pushed_destination=version, pushed_version=version.rpartition("/")[2])
         _record(pushed, input_dict)
+
+    def _push(self, destination: str, model: str, record: str, keep: int | None, check: Callable[[], None]) -> str:
+        if urllib.parse.urlparse(destination).scheme:
+            return object_store.push(destination, model, keep, check)
+        version = _unrecorded_push(destination, record) or versions.push(
+            Path(destination), lambda folder: copy_into(model, str(folder)), keep, check
+        )
+        return str(version)
 
     def _check_compared(self, input_dict: Artifacts, destination: str) -> None:
         for blessing in input_dict.get(specs.MODEL_BLESSING_KEY) or []:
@@ -111,14 +101,6 @@ class Executor(executor.Executor):
                 )
 
 
-def _copy_into(model: str, folder: Path) -> None:
-    """Copies a model into a folder that exists; TFX's `copy_dir` would replace the folder, and its lock with it."""
-    for entry in fileio.listdir(model):
-        name = os.fsdecode(entry).rstrip("/")
-        copy = io_utils.copy_dir if fileio.isdir(f"{model}/{name}") else io_utils.copy_file
-        copy(f"{model}/{name}", str(folder / name))
-
-
 def _unrecorded_push(destination: str, uri: str) -> Path | None:
     """Finds what a killed push has done: done twice, a rollback would go back to the same model.
 
@@ -135,34 +117,3 @@ def _unrecorded_push(destination: str, uri: str) -> Path | None:
 def _record(pushed: types.Artifact, input_dict: Artifacts) -> None:
     copy_scores(pushed, input_dict.get(specs.MODEL_BLESSING_KEY) or [])
     report(f"pushed to {pushed.get_string_custom_property('pushed_destination')}")
-
-
-def _remove_oldest(destination: str, keep: int) -> None:
-    """Removes all versions older than the newest `keep` undamaged ones; one that cannot be removed stays."""
-    with _failure_is_a_warning(destination):
-        complete = filter(is_complete, numbered_folders(destination))
-        undamaged = (version for version in complete if changed_file(version) is None)
-        kept = list(itertools.islice(undamaged, keep))
-        if len(kept) < keep:
-            return
-        oldest_kept = int(kept[-1].rsplit("/", 1)[1])
-        names = [os.fsdecode(name).rstrip("/") for name in fileio.listdir(destination)]
-        for name in names:
-            if is_version(name) and int(name) < oldest_kept:
-                with _failure_is_a_warning(f"{destination}/{name}"):
-                    _remove(f"{destination}/{name}")
-
-
-def _remove(version: str) -> None:
-    # Without this file a server ignores the version; it is missing after a killed push or removal.
-    with contextlib.suppress(fileio.NotFoundError):
-        fileio.remove(f"{version}/saved_model.pb")
-    fileio.rmtree(version)
-
-
-@contextlib.contextmanager
-def _failure_is_a_warning(folder: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # The new model is served already; each file system raises other errors.
-        _log.warning("%s: cannot be pruned (%s); the next push tries again", folder, error)

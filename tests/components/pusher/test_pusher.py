@@ -243,7 +243,7 @@ def test_of_four_runs_that_compared_with_the_same_model_one_pushes(tmp_path):
 
 @pytest.fixture
 def bucket(tmp_path, model):
-    """An object store with the versions 3 and 5, and what a killed push or removal leaves as 4.
+    """An object store with the versions 3 and 5, without sums, and what a killed push or removal leaves as 4.
 
     TensorFlow's own in-memory files, which have a scheme and no folders, stand in for it.
     """
@@ -271,6 +271,59 @@ def test_on_an_object_store_damaged_versions_do_not_count(model, tmp_path, bucke
         file.write("more")
     pushed = push(tmp_path, model, keep=2, serving=destination(bucket))
     assert stored(bucket) == {"3", "4", "5", pushed.get_string_custom_property("pushed_version")}
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_on_an_object_store_the_newest_version_is_not_pushed_again(model, tmp_path, bucket, end, monkeypatch):
+    serving = pusher_pb2.PushDestination(filesystem={"base_directory": f"{bucket}/serving{end}"})
+    first = push(tmp_path, model, keep=2, serving=serving)
+    before = stored(bucket)
+    shutil.rmtree(tmp_path / "pushed")
+    later = versions.time.time() + 9
+    monkeypatch.setattr(versions.time, "time", lambda: later)
+    again = push(tmp_path, model, keep=2, serving=serving)
+    assert stored(bucket) == before == {"5", first.get_string_custom_property("pushed_version")}
+    for name in ("pushed_version", "pushed_destination"):
+        assert again.get_string_custom_property(name) == first.get_string_custom_property(name)
+    assert again.get_string_custom_property("pushed_destination").startswith(f"{bucket}/serving/")
+    assert again.get_int_custom_property("pushed") == 1
+    assert again.get_float_custom_property("bits_per_byte") == 1.5
+    assert (tmp_path / "pushed" / "saved_model.pb").read_text() == "graph"
+
+
+def test_on_an_object_store_a_damaged_copy_of_the_model_is_pushed_again(model, tmp_path, bucket):
+    first = push(tmp_path, model, serving=destination(bucket)).get_string_custom_property("pushed_version")
+    with tf.io.gfile.GFile(f"{bucket}/serving/{first}/variables/variables.index", "w") as file:
+        file.write("cut")
+    second = push(tmp_path, model, serving=destination(bucket)).get_string_custom_property("pushed_version")
+    assert int(second) > int(first)
+
+
+def test_on_an_object_store_numbers_rise_within_a_second_and_above_the_clock(model, tmp_path, bucket, monkeypatch):
+    monkeypatch.setattr(versions.time, "time", lambda: 1764000000.5)
+    pushed = []
+    for graph in "ab":
+        Path(model.uri, "Format-Serving", "saved_model.pb").write_text(graph)
+        pushed.append(push(tmp_path, model, keep=1, serving=destination(bucket)))
+    assert [each.get_string_custom_property("pushed_version") for each in pushed] == ["1764000000", "1764000001"]
+
+    # Of a killed push on a host with another clock.
+    tf.io.gfile.makedirs(f"{bucket}/serving/99999999999/variables")
+    tf.io.gfile.copy(f"{model.uri}/Format-Serving/saved_model.pb", f"{bucket}/serving/99999999999/variables/x")
+    Path(model.uri, "Format-Serving", "saved_model.pb").write_text("c")
+    push(tmp_path, model, keep=1, serving=destination(bucket))
+    assert stored(bucket) == {"100000000000"}
+    with tf.io.gfile.GFile(f"{bucket}/serving/100000000000/saved_model.pb") as file:
+        assert file.read() == "c"
+
+
+def test_on_an_object_store_servers_find_the_other_files_with_the_graph(model, tmp_path, bucket, monkeypatch):
+    copied, copy = [], fileio.copy
+    monkeypatch.setattr(fileio, "copy", lambda src, dst, **how: copied.append(dst) or copy(src, dst, **how))
+    version = push(tmp_path, model, serving=destination(bucket)).get_string_custom_property("pushed_version")
+    served = [name.removeprefix(f"{bucket}/serving/{version}/") for name in copied if name.startswith(bucket)]
+    assert sorted(served) == ["assets.extra/SHA256SUMS", "saved_model.pb", "variables/variables.index"]
+    assert served[-1] == "saved_model.pb"
 
 
 def test_on_an_object_store_nothing_is_removed_where_nothing_was_pushed(model, tmp_path, bucket):
