@@ -225,9 +225,10 @@ def test_a_better_model_is_blessed(tmp_path, described, monkeypatch):
 def test_models_that_differ_in_lower_case_are_compared_without_tolerances_only(tmp_path, described):
     lower, cased = described(16), described(20, lowercase=False)
     other = r"^lowercase=true: the baseline .* reads text with lowercase=false, and only"
-    for name in ("tolerance", "slice_tolerance"):
+    for number, tolerances in enumerate([(0.005, None), (None, 0.02)]):
         with pytest.raises(SettingError, match=other):
-            Evaluation(tmp_path / name, lower, cased, **{name: None})
+            options = dict(zip(("tolerance", "slice_tolerance"), tolerances, strict=True))
+            Evaluation(tmp_path / str(number), lower, cased, **options)
     with pytest.raises(SettingError, match="set lowercase to true, or tolerance and slice_tolerance to null until"):
         Evaluation(tmp_path / "cased", cased, lower)
     run = Evaluation(tmp_path / "without", lower, cased, tolerance=None, slice_tolerance=None)
