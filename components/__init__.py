@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .bulk_score.component import BulkScore
     from .drift_validator.component import DriftValidator
     from .evaluator.component import MaskedEvaluator
+    from .evaluator.eval_config import eval_config
     from .pusher.component import AtomicPusher
     from .report.component import Report
     from .report.visualizations import register_visualizations
@@ -37,6 +38,7 @@ __all__ = [
     "StartingModel",
     "TextExampleGen",
     "TextTransform",
+    "eval_config",
     "register_visualizations",
 ]
 
@@ -55,6 +57,7 @@ __getattr__, __dir__ = lazy_names(
         "StartingModel": "starting_model.component.StartingModel",
         "TextExampleGen": "text_example_gen.component.TextExampleGen",
         "TextTransform": "text_transform.component.TextTransform",
+        "eval_config": "evaluator.eval_config.eval_config",
         "register_visualizations": "report.visualizations.register_visualizations",
     },
 )

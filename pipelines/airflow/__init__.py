@@ -5,17 +5,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ...public_names import lazy_names
 
 if TYPE_CHECKING:
     from .airflow_dag import create_dag
 
 __all__ = ["create_dag"]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "create_dag":
-        from .airflow_dag import create_dag
-
-        return create_dag
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, {"create_dag": "airflow_dag.create_dag"})

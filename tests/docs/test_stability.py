@@ -1,5 +1,6 @@
 """docs/stability.md says what is public: it must be what the code has."""
 
+import ast
 import importlib
 import json
 import re
@@ -44,10 +45,29 @@ def test_every_package_with_public_names_is_listed():
 
 
 def test_functions_that_tfx_takes_by_their_path():
-    (sentence,) = re.findall(r"These paths stay: (.*?)\.\n", PAGE, flags=re.DOTALL)
+    (sentence,) = re.findall(r"These paths stay: (.*?)\.\s", PAGE, flags=re.DOTALL)
     for path in code(sentence):
         module, _, name = path.rpartition(".")
         assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_the_module_that_tfx_takes_by_its_path():
+    (name,) = re.findall(r"So does the module `(.*?)`", PAGE)
+    assert callable(importlib.import_module(name).custom_extractors)
+
+
+def test_examples_import_public_names_alone():
+    public = {code(package)[0]: code(names) for package, names in rows(PAGE, "Package")}
+    found = 0
+    for folder in ("docs", *(package.partition(".")[2].replace(".", "/") for package in public)):
+        for page in [ROOT / "README.md", *(ROOT / folder).rglob("*.md")]:
+            blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+            for node in (node for block in blocks for node in ast.walk(ast.parse(block))):
+                if isinstance(node, ast.ImportFrom) and node.module.startswith("tfx_lm"):
+                    assert {name.name for name in node.names} <= set(public.get(node.module, [])), page
+                    found += 1
+                assert not isinstance(node, ast.Import) or "tfx_lm" not in ast.unparse(node), page
+    assert found > 20
 
 
 def test_type_names():
