@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import escape, messages
+from .beside_bound import beside_bound, plain
 from .gate_options import Criterion, GateOptions
 from .score_warnings import unknown_share
 from .scores import Change
@@ -114,8 +115,8 @@ def conditions(
     ]
     if gate.max_unknown is not None and (unknown := unknown_share(scores)) > gate.max_unknown:
         reason = (
-            f"{100 * unknown:.4g} % of the scored tokens are unknown words; {{max_unknown}} allows "
-            f"{100 * gate.max_unknown:.4g} %"
+            f"{beside_bound(100 * unknown, 100 * gate.max_unknown, '.4g')} % of the scored tokens are unknown words; "
+            f"{{max_unknown}} allows {plain(100 * gate.max_unknown)} %"
         )
         checks.append(Check(False, reason, "oov_rate", gate.max_unknown))
     if change is not None and gate.tolerance is not None:
@@ -127,10 +128,11 @@ def conditions(
 
 def _bound(name: str, value: float, bound: float) -> Check:
     if math.isnan(value):
-        reason = f"{_WORDS[name]} is NaN: the model is broken or nothing was scored; {{max_{name}}} is {bound:.6g}"
+        reason = f"{_WORDS[name]} is NaN: the model is broken or nothing was scored; {{max_{name}}} is {plain(bound)}"
         return Check(False, reason, name, bound)
     met = value <= bound
-    return Check(met, f"{_WORDS[name]} {value:.5g} {'<=' if met else '>'} {{max_{name}}} {bound:.6g}", name, bound)
+    observed = f"{_WORDS[name]} {beside_bound(value, bound, '.5g')}"
+    return Check(met, f"{observed} {'<=' if met else '>'} {{max_{name}}} {plain(bound)}", name, bound)
 
 
 def compare(criterion: Criterion, change: Change, tolerance: float) -> Check:
@@ -150,7 +152,7 @@ def compare(criterion: Criterion, change: Change, tolerance: float) -> Check:
 
 def _compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[bool, str]:
     words = _WORDS[criterion]
-    if math.isnan(change.relative):
+    if not math.isfinite(change.relative):
         why = "one of them is NaN or infinite"
         if criterion == "perplexity":
             why += ", or they cut lines at different lengths (set {max_length}, or {criterion} to bits_per_byte)"
@@ -161,8 +163,9 @@ def _compare(criterion: Criterion, change: Change, tolerance: float) -> tuple[bo
     observed = f"{words} is {_percent(change.relative)} the baseline's"
     if met:
         return True, f"{observed}; with 95 % confidence {_at_most(change.upper)}"
-    demanded = f"{{tolerance}} allows {100 * tolerance:.3g} %" if tolerance else "{tolerance} 0 asks for less"
-    return False, f"{observed}; with 95 % confidence only known to be {_at_most(change.upper)}, {demanded}"
+    demanded = f"{{tolerance}} allows {plain(100 * tolerance)} %" if tolerance else "{tolerance} 0 asks for less"
+    known = f"at most {beside_bound(100 * change.upper, 100 * tolerance, '.3g')} % above"
+    return False, f"{observed}; with 95 % confidence only known to be {known}, {demanded}"
 
 
 def compare_slices(
@@ -185,21 +188,23 @@ def compare_slices(
     checks = []
     for name, change in watched.items():
         if not change.relative <= tolerance:  # NaN is not met.
-            observed = f"{escape(name)}: {_WORDS[criterion]} is {_percent(change.relative)} the baseline's"
-            allowed = f"{{slice_tolerance}} allows {100 * tolerance:.3g} %"
+            observed = f"{escape(name)}: {_WORDS[criterion]} is {_percent(change.relative, tolerance)} the baseline's"
+            allowed = f"{{slice_tolerance}} allows {plain(100 * tolerance)} %"
             reason = f"{observed} over {change.sentences} sentences; {allowed}"
             checks.append(Check(False, reason, metric, tolerance, name))
     if watched and not checks:
-        allowed = f"{{slice_tolerance}} {100 * tolerance:.3g} %"
+        allowed = f"{{slice_tolerance}} {plain(100 * tolerance)} %"
         reason = f"none of the {len(watched)} watched slices is worse by more than {allowed}"
         checks.append(Check(True, reason, metric, tolerance))
     return checks
 
 
-def _percent(change: float) -> str:
+def _percent(change: float, bound: float = 0.0) -> str:
     if change == 0:
         return "equal to"
-    return f"{100 * abs(change):.3g} % {'above' if change > 0 else 'below'}" if not math.isnan(change) else "NaN beside"
+    if math.isnan(change):
+        return "NaN beside"
+    return f"{beside_bound(100 * abs(change), 100 * bound, '.3g')} % {'above' if change > 0 else 'below'}"
 
 
 def _at_most(change: float) -> str:

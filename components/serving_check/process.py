@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...errors import escape
+from ...exported.beside_bound import beside_bound, plain
 
 PROBE = Path(__file__).with_name("probe.py")
 STDERR_CHARACTERS = 2000
@@ -101,8 +102,9 @@ def run_probe(
     problems, latency = list(map(escape, answers["problems"])), answers.get("latency_ms")
     if latency and latency["p95"] > max_latency_ms:
         problems.append(
-            f"one of 20 requests of a single sentence takes {latency['p95']:.1f} ms or longer; at most "
-            f"{max_latency_ms:g} ms ({{max_latency_ms}})"
+            "one of 20 requests of a single sentence takes "
+            f"{beside_bound(latency['p95'], max_latency_ms, '.1f')} ms or longer; at most {plain(max_latency_ms)} ms "
+            "({max_latency_ms})"
         )
     nll = np.array(answers["nll"]) if "nll" in answers else None
     return ProbeResult(tuple(problems), answers["load_seconds"], latency, nll)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 from tfx_lm.errors import SettingError, messages
-from tfx_lm.exported.gate import NO_BASELINE, NO_SENTENCES, decide
+from tfx_lm.exported.gate import NO_BASELINE, NO_SENTENCES, compare_slices, decide
 from tfx_lm.exported.gate_options import GateOptions
 from tfx_lm.exported.scores import Change
 
@@ -55,6 +55,30 @@ def test_the_comparison_with_the_baseline(relative, margin, blessed, reason):
     verdict = decide(GateOptions(max_perplexity=500, tolerance=0.005), scores(), change(relative, margin))
     assert verdict.blessed is blessed
     assert verdict.reasons[-1] == reason
+
+
+def test_a_reason_has_as_many_digits_as_tell_its_numbers_apart():
+    gate = GateOptions(max_perplexity=98.4, tolerance=0.005)
+    verdict = decide(gate, scores(98.400001), change(0.002, 0.0030001))
+    assert verdict.reasons == [
+        "perplexity 98.400001 > max_perplexity 98.4",
+        "bits per byte is 0.2 % above the baseline's; with 95 % confidence only known to be at most 0.50001 % above, "
+        "tolerance allows 0.5 %",
+    ]
+    assert decide(GateOptions(max_perplexity=98.4012345), scores(98.4012999), None).reasons[0] == (
+        "perplexity 98.4013 > max_perplexity 98.4012345"
+    )
+    unknown = {**scores(), "tokens": 1e6, "oov_tokens": 500_001.0}
+    assert decide(GateOptions(max_perplexity=500), unknown, None).reasons[0] == (
+        "50.0001 % of the scored tokens are unknown words; max_unknown allows 50 %"
+    )
+    (check,) = compare_slices("bits_per_byte", {"file: a.txt": change(0.020001)}, 0.02, 100)
+    assert check.reason.startswith("file: a.txt: bits per byte is 2.0001 % above the baseline's over 2000 sentences; ")
+
+
+def test_an_infinite_loss_is_named_whatever_the_number_of_sentences():
+    verdict = decide(GateOptions(max_perplexity=500), scores(), Change(math.inf, math.nan, math.nan, 3000))
+    assert verdict.reasons[-1] == "bits per byte cannot be compared with the baseline's: one of them is NaN or infinite"
 
 
 def test_both_conditions_must_hold():
