@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from ...errors import SettingError, escape, messages
+from ...exported.beside_bound import beside_bound, plain
 from ...exported.slices import LENGTH_NAMES
 from ...exported.text_statistics import TextStatistics
 from .options import DriftOptions
@@ -17,6 +18,10 @@ from .options import DriftOptions
 FILE = "drift.json"
 
 TOKENS_PER_LINE, UNKNOWN_SHARE, LENGTH_SHARE = "tokens_per_line", "unknown_share", "length_share"
+
+
+# More than the rounding of shares, so that a text that moved by exactly as much as is allowed is no anomaly.
+_ROUNDING = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,27 +130,29 @@ def find_anomalies(before: TextStatistics, now: TextStatistics, options: DriftOp
     found = []
     allowed = options.max_tokens_change
     change = abs(now.tokens_per_line - before.tokens_per_line) / (before.tokens_per_line or 1.0)
-    if allowed is not None and change > allowed:
+    if allowed is not None and change > allowed + _ROUNDING:
+        first, second = _apart(before.tokens_per_line, now.tokens_per_line, allowed * before.tokens_per_line)
         found.append(
             Anomaly(
                 TOKENS_PER_LINE,
-                f"tokens per line moved from {before.tokens_per_line:.1f} to {now.tokens_per_line:.1f}, by "
-                f"{_percent(change)}; {{max_tokens_change}} allows {_percent(allowed)}. Check how the new text is "
-                "split into lines; if it is meant to be so, raise {max_tokens_change}",
+                f"tokens per line moved from {first} to {second}, by "
+                f"{beside_bound(100 * change, 100 * allowed, '.1f')} %; {{max_tokens_change}} allows "
+                f"{_hundredths(allowed)} %. Check how the new text is split into lines; if it is meant to be so, raise "
+                "{max_tokens_change}",
                 change,
                 allowed,
             )
         )
     allowed = options.max_unknown_rise
     rise = now.unknown_share - before.unknown_share
-    if allowed is not None and rise > allowed:
+    if allowed is not None and rise > allowed + _ROUNDING:
+        first, second = _apart(100 * before.unknown_share, 100 * now.unknown_share, 100 * allowed)
         found.append(
             Anomaly(
                 UNKNOWN_SHARE,
-                f"words that the served model does not know rose from {_percent(before.unknown_share)} to "
-                f"{_percent(now.unknown_share)} of the text; {{max_unknown_rise}} allows {_points(allowed)} more. "
-                "Check the language, spelling and encoding of the new text; if it is meant to be so, raise "
-                "{max_unknown_rise}",
+                f"words that the served model does not know rose from {first} % to {second} % of the text; "
+                f"{{max_unknown_rise}} allows {_hundredths(allowed)} percentage points more. Check the language, "
+                "spelling and encoding of the new text; if it is meant to be so, raise {max_unknown_rise}",
                 rise,
                 allowed,
             )
@@ -153,14 +160,14 @@ def find_anomalies(before: TextStatistics, now: TextStatistics, options: DriftOp
     allowed = options.max_length_share_change
     moved = max(LENGTH_NAMES, key=lambda name: abs(now.length_share(name) - before.length_share(name)))
     change = abs(now.length_share(moved) - before.length_share(moved))
-    if allowed is not None and change > allowed:
+    if allowed is not None and change > allowed + _ROUNDING:
+        first, second = _apart(100 * before.length_share(moved), 100 * now.length_share(moved), 100 * allowed)
         found.append(
             Anomaly(
                 LENGTH_SHARE,
-                f"lines of {moved} tokens moved from {_percent(before.length_share(moved))} to "
-                f"{_percent(now.length_share(moved))} of the lines; {{max_length_share_change}} allows "
-                f"{_points(allowed)}. Check how the new text is split into lines, and what was left out of it; if it "
-                "is meant to be so, raise {max_length_share_change}",
+                f"lines of {moved} tokens moved from {first} % to {second} % of the lines; {{max_length_share_change}} "
+                f"allows {_hundredths(allowed)} percentage points. Check how the new text is split into lines, and "
+                "what was left out of it; if it is meant to be so, raise {max_length_share_change}",
                 change,
                 allowed,
             )
@@ -168,9 +175,16 @@ def find_anomalies(before: TextStatistics, now: TextStatistics, options: DriftOp
     return tuple(found)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _hundredths(share: float) -> str:
+    """Returns a threshold in hundredths: `5.0`, or with all its digits, `0.25`."""
+    text = f"{100 * share:.1f}"
+    return text if plain(float(text)) == plain(100 * share) else plain(100 * share)
 
 
-def _points(share: float) -> str:
-    return f"{100 * share:.1f} percentage points"
+def _apart(before: float, now: float, allowed: float) -> tuple[str, str]:
+    """Returns two numbers with as many digits as show that they differ by more than is allowed."""
+    for digits in range(1, 12):
+        first, second = f"{before:.{digits}f}", f"{now:.{digits}f}"
+        if abs(float(second) - float(first)) > allowed + _ROUNDING:
+            break
+    return first, second

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ...exported.text_statistics import TextStatistics
 from ...transform.preprocessing import CONTEXT_IDS
-from ...transform.vocabulary import UNKNOWN_ID
+from ...transform.vocabulary import END_ID, UNKNOWN_ID
 from .stretches import Stretches
 from .transformed_examples import blocks_of, joined, lengths_of, spec_of
 
@@ -57,7 +57,9 @@ class CorpusCounts:
     def text(self) -> TextStatistics:
         """What a model that is trained on the split keeps of it."""
         lengths = {length: int(self.line_lengths[length]) for length in np.flatnonzero(self.line_lengths).tolist()}
-        return TextStatistics.count(lengths, int(self.targets[UNKNOWN_ID]), self.tokens - self.sentences)
+        # A line that was cut has no `</s>`.
+        looked_up = self.tokens - int(self.targets[END_ID])
+        return TextStatistics.count(lengths, int(self.targets[UNKNOWN_ID]), looked_up)
 
 
 @tf.autograph.experimental.do_not_convert

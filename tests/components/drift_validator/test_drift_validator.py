@@ -66,6 +66,38 @@ def test_each_anomaly_is_a_sentence():
     assert [sentence.split(" ")[0] for sentence in sentences(shorter, **ALL)] == ["tokens", "lines"]
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "options"),
+    [
+        # 2 % and 7 % of the words; 40 % and 50 % of the lines; 10 and 13 tokens a line.
+        (({11: 10}, 2, 100), ({11: 10}, 7, 100), {"max_unknown_rise": 0.05}),
+        (({11: 40, 16: 60}, 0, 1), ({11: 50, 16: 50}, 0, 1), {"max_length_share_change": 0.1}),
+        (({11: 10}, 0, 1), ({14: 10}, 0, 1), {"max_tokens_change": 0.3}),
+    ],
+)
+def test_as_much_as_is_allowed_is_no_anomaly(before, now, options):
+    texts = TextStatistics.count(*before), TextStatistics.count(*now)
+    assert find_anomalies(*texts, DriftOptions(**options)) == ()
+    (found,) = find_anomalies(*texts, DriftOptions(**{name: 0.9999 * value for name, value in options.items()}))
+    assert found.distance == pytest.approx(*options.values())
+
+
+def test_a_sentence_has_as_many_digits_as_its_anomaly_needs():
+    now = TextStatistics.count({11: 80, 31: 20}, 98_000 + 42, 1_400_000)
+    assert sentences(now, max_unknown_rise=0.05)[0].startswith(
+        "words that the served model does not know rose from 2.000 % to 7.003 % of the text; max_unknown_rise allows "
+        "5.0 percentage points more"
+    )
+    now = TextStatistics.count({11: 79_990, 31: 20_010}, 0, 1)
+    assert sentences(now, max_tokens_change=0.0001)[0].startswith(
+        "tokens per line moved from 14.000 to 14.002, by 0.014 %; max_tokens_change allows 0.01 %"
+    )
+    assert sentences(now, max_length_share_change=0.00005)[0].startswith(
+        "lines of 0 to 10 tokens moved from 80.00 % to 79.99 % of the lines; max_length_share_change allows 0.005 "
+        "percentage points"
+    )
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_thresholds_out_of_bounds_are_refused(name):
     for value in (0, -0.1, "much"):

@@ -94,6 +94,13 @@ def test_evaluation_reads_everything_once_in_one_order(rows, files, buckets):
     assert first == all_targets(input_pipeline.evaluation_batches(files, buckets))
 
 
+def test_a_line_that_was_cut_has_no_end_among_the_words(write_examples, tmp_path):
+    """Cut to three targets: the first line lost its third word and `</s>`, which is 3; 1 is the unknown word."""
+    write_examples(tmp_path / "cut.gz", [[1, 1, 5], [1, 7, 3]])
+    text = count_corpus([str(tmp_path / "cut.gz")], 8, "train").text
+    assert (text.unknown, text.looked_up, text.unknown_share) == (3, 5, 0.6)
+
+
 def test_batches_are_mostly_real_tokens(files, layout):
     batches = list(input_pipeline.training_batches(files, layout, 1, 0, 0, 1))
     real = sum(float(tf.reduce_sum(batch.mask)) for batch in batches)
