@@ -156,6 +156,16 @@ class PipelineConfig(Settings):
         return self
 
     @model_validator(mode="after")
+    def _unknown_words_can_rise(self) -> PipelineConfig:
+        if self.drift.max_unknown_rise is not None and self.vocabulary.kind == "subwords":
+            raise ValueError(
+                f"drift.max_unknown_rise={self.drift.max_unknown_rise}: with vocabulary.kind=subwords no word is "
+                "unknown, so that it would never find anything; set it to null, and drift.max_tokens_change instead: "
+                "unfamiliar words have more pieces"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_starting_model(self) -> PipelineConfig:
         start = self.trainer.warm_start
         if self.vocabulary.from_ is not None and start not in (None, BASELINE):

@@ -199,6 +199,11 @@ def test_every_configuration_that_is_shipped_loads():
         (["vocabulary.size=256"], "vocabulary.size=256: must be >= 257 with vocabulary.kind=subwords"),
         (["vocabulary.size=null"], "vocabulary.size=null: must be >= 257 with vocabulary.kind=subwords"),
         (["data.tokenizer=byte"], "vocabulary.kind=subwords: data.tokenizer=byte makes no words to split; set"),
+        (
+            ["drift.max_unknown_rise=0.05"],
+            "drift.max_unknown_rise=0.05: with vocabulary.kind=subwords no word is unknown, so that it would never "
+            "find anything; set it to null, and drift.max_tokens_change instead",
+        ),
     ],
 )
 def test_subwords_that_cannot_be(overrides, message):
