@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from apache_beam.transforms import window
 from apache_beam.utils.windowed_value import WindowedValue
 
 from ..exported.additive import Additive
+from ..exported.piece_table import PieceTable
 from ..transform.pieces import holds_pieces
 from ..transform.preprocessing import TEXT
 from ..transform.token_ids import token_ids
@@ -43,10 +45,12 @@ class TextCounts(Additive):
     Attributes:
         lengths: Number of sentences by length, in targets, before anything is cut.
         words: int64 `[vocabulary]`, how often each id occurs among all words, cut words included; `</s>` is not a word.
+        words_of_pieces: With subwords, whose ids are of pieces, the number of words; else 0.
     """
 
     lengths: Counter[int] = dataclasses.field(default_factory=Counter)
     words: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
+    words_of_pieces: int = 0
 
     def __add__(self, other: Any) -> TextCounts:
         if not isinstance(other, TextCounts):
@@ -54,17 +58,18 @@ class TextCounts(Additive):
         words = np.zeros(max(self.words.size, other.words.size), np.int64)
         words[: self.words.size] += self.words
         words[: other.words.size] += other.words
-        return TextCounts(self.lengths + other.lengths, words)
+        return TextCounts(self.lengths + other.lengths, words, self.words_of_pieces + other.words_of_pieces)
 
     def as_json(self) -> str:
         """Returns the counts as one JSON object."""
-        return json.dumps({"lengths": sorted(self.lengths.items()), "words": self.words.tolist()})
+        tree = {"lengths": sorted(self.lengths.items()), "words": self.words.tolist()}
+        return json.dumps({**tree, "words_of_pieces": self.words_of_pieces})
 
     @classmethod
     def from_json(cls, text: str) -> TextCounts:
         """Reads what `as_json` wrote."""
         tree = json.loads(text)
-        return cls(Counter(dict(tree["lengths"])), np.array(tree["words"], np.int64))
+        return cls(Counter(dict(tree["lengths"])), np.array(tree["words"], np.int64), tree["words_of_pieces"])
 
     @property
     def sentences(self) -> int:
@@ -100,6 +105,11 @@ class TextCounts(Additive):
         return known / total if total else np.full_like(known, np.nan)
 
     @property
+    def pieces_per_word(self) -> float:
+        """How many pieces a word has on average; NaN without words of pieces."""
+        return float(self.words.sum()) / self.words_of_pieces if self.words_of_pieces else math.nan
+
+    @property
     def unknown(self) -> int:
         """Number of unknown words."""
         return int(self.words[UNKNOWN_ID]) if self.words.size else 0
@@ -119,13 +129,14 @@ class CountText(beam.DoFn):
         self._ids = lookup_table(self._vocabulary_file)
         words = read_vocabulary(self._vocabulary_file)
         self._size = len(words)
-        self._subwords = holds_pieces(words)
+        self._pieces = PieceTable(words) if holds_pieces(words) else None
 
     def start_bundle(self) -> None:
         """Starts with empty counts."""
         self._examples: list[bytes] = []
         self._bytes = 0
         self._counts = TextCounts(Counter(), np.zeros(self._size, np.int64))
+        self._words_of_pieces = 0
 
     def process(self, examples: Sequence[bytes]) -> Iterable[TextCounts]:
         """Counts as soon as there are enough lines; the counts are output at the end of the bundle."""
@@ -140,12 +151,13 @@ class CountText(beam.DoFn):
         """Counts the rest."""
         if self._examples:
             self._count()
-        yield window.GlobalWindows.windowed_value(self._counts)
+        counts = dataclasses.replace(self._counts, words_of_pieces=self._words_of_pieces)
+        yield window.GlobalWindows.windowed_value(counts)
 
     def _count(self) -> None:
         feature = tf.io.FixedLenFeature([], tf.string, default_value="")
         lines = tf.io.parse_example(tf.constant(self._examples), {TEXT: feature})[TEXT]
-        ids = token_ids(lines, self._tokenizer, self._lowercase, self._ids.lookup, self._subwords)
+        ids = token_ids(lines, self._tokenizer, self._lowercase, self._ids.lookup, self._pieces is not None)
         # In place: the vocabulary may be long, with many batches.
         self._counts.lengths.update((ids.row_lengths() + 1).numpy().tolist())
         np.add(
@@ -153,6 +165,8 @@ class CountText(beam.DoFn):
             np.bincount(ids.flat_values.numpy(), minlength=self._size),
             out=self._counts.words,
         )
+        if self._pieces is not None:
+            self._words_of_pieces += self._pieces.count_words(ids.flat_values.numpy(), ids.value_rowids().numpy())
         self._examples, self._bytes = [], 0
 
 

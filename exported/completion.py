@@ -44,7 +44,7 @@ def candidates(model: ExportedModel, text: str, top_n: int = 10, context: str = 
         raise ValueError(f"top_n={top_n}: must be >= 1")
     line, before = in_document(model, text, context)
     if reads_pieces(model.path):
-        found = next_words(Continuation(model, line, context=before), top_n, ends_with_space(text))
+        found = next_words(Continuation(model, line, context=before), top_n, text)
         return [(word.decode(), log_probability) for word, log_probability in found]
     if before:
         likeliest = Continuation(model, line, context=before).likeliest(top_n)
@@ -103,15 +103,17 @@ def _words_in_pieces(
 ) -> str:
     """Draws pieces until the words are complete, of which the first may go on with the text's last one."""
     pieces: list[bytes] = []
-    words = 0
+    words, word = 0, b""
     # At most so many on average: a model that never ends a word must not go on for ever.
     while options.length and len(pieces) < options.length * PIECES_OF_A_WORD:
         first = at_beginning and not pieces
         token = _draw(options, continuation, generator, begins_only=first)
-        words += not pieces or begins_word(continuation.words[token], pieces[-1])
+        if begins_word(continuation.words[token], word):
+            words, word = words + 1, b""
         if words > options.length:
             break
         pieces.append(continuation.append(token))
+        word += spelled(pieces[-1:])
     text = spelled(pieces)
     return (text.removeprefix(b" ") if at_beginning else text).decode("utf-8", "surrogateescape")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +10,8 @@ from ..transform.tokenizer import MARK
 from ..transform.vocabulary import RESERVED
 from .continuation import Continuation
 from .exported_model import ExportedModel
-from .words_of_pieces import begins_word, text_of_pieces
+from .piece_table import piece_table
+from .words_of_pieces import spelled, text_of_pieces
 
 LAST_TOKENS = 1024
 """Most tokens of a text that an answer to `next_word` reads, as the signature does."""
@@ -46,7 +46,7 @@ def next_words_of_texts(
         if not count:
             continue
         continuation = Continuation(model, text, LAST_TOKENS, b"" if contexts is None else contexts[row])
-        found = next_words(continuation, count, ends_with_space(text.decode("utf-8", "replace")))
+        found = next_words(continuation, count, text.decode("utf-8", "replace"))
         for column, (word, log_probability) in enumerate(found):
             words[row, column], log_probabilities[row, column] = word, log_probability
     return {"words": words, "log_probabilities": log_probabilities}
@@ -57,7 +57,7 @@ def ends_with_space(text: str) -> bool:
     return not text or text[-1].isspace()
 
 
-def next_words(continuation: Continuation, top_n: int, after_space: bool) -> list[tuple[bytes, float]]:
+def next_words(continuation: Continuation, top_n: int, text: str) -> list[tuple[bytes, float]]:
     """Lists the likeliest words that follow a text.
 
     The probability of a word is that of its pieces and of an end behind them: a piece that begins another word, or
@@ -71,7 +71,7 @@ def next_words(continuation: Continuation, top_n: int, after_space: bool) -> lis
     Args:
         continuation: The model after the text.
         top_n: Number of words; there may be fewer.
-        after_space: Whether the text ends with white space or is empty, so that no punctuation follows it directly.
+        text: The text. Nothing is attached to white space; a word may be attached to a quote, a bracket or a hyphen.
 
     Returns:
         Words in valid UTF-8 and their log-probabilities (nats), the likeliest first.
@@ -79,10 +79,11 @@ def next_words(continuation: Continuation, top_n: int, after_space: bool) -> lis
     pieces = continuation.words
     real = np.arange(len(pieces)) >= len(RESERVED)
     marked = continuation.after_space
-    begins = _begins(tuple(pieces))
+    table = piece_table(tuple(pieces))
     width = min(max(2 * top_n, _FEWEST), _MOST)
 
-    first = np.where(real & (marked if after_space else begins), continuation.log_probabilities, -np.inf)
+    allowed = marked if ends_with_space(text) else table.begins([text.split()[-1].encode("utf-8", "replace")])[0]
+    first = np.where(real & allowed, continuation.log_probabilities, -np.inf)
     _, tokens, scores = _likeliest(first[np.newaxis], width, -np.inf)
     words = [(token,) for token in tokens]
     states = continuation.states[np.zeros(len(words), int)]
@@ -94,25 +95,20 @@ def next_words(continuation: Continuation, top_n: int, after_space: bool) -> lis
         log_probabilities = log_probabilities.astype(np.float64) + scores[:, np.newaxis]
         # Behind a mark that stands alone no word ends.
         alone = np.array([pieces[word[-1]] == MARK.encode() for word in words])[:, np.newaxis]
+        begins = table.begins([spelled(pieces[token] for token in word) for word in words])
         ended = np.logaddexp.reduce(np.where(begins & ~alone, log_probabilities, -np.inf), axis=1)
         for word, score in zip(words, ended.tolist(), strict=True):
-            text = text_of_pieces(pieces[token] for token in word)
-            if _is_text(text) and np.isfinite(score):
+            spelling = text_of_pieces(pieces[token] for token in word)
+            if _is_text(spelling) and np.isfinite(score):
                 # The same word in other pieces is the same word.
-                found[text] = float(np.logaddexp(found.get(text, -np.inf), score))
+                found[spelling] = float(np.logaddexp(found.get(spelling, -np.inf), score))
         # A longer word is less likely than its beginning.
         least = sorted(found.values())[-top_n] if len(found) >= top_n else -np.inf
-        further = np.where(real & ~marked & (alone | ~begins), log_probabilities, -np.inf)
+        further = np.where(real & ~marked & ~begins, log_probabilities, -np.inf)
         rows, tokens, scores = _likeliest(further, width, least)
         words = [(*words[row], token) for row, token in zip(rows, tokens, strict=True)]
         states = states[rows]
     return sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:top_n]
-
-
-@functools.lru_cache(maxsize=4)
-def _begins(pieces: tuple[bytes, ...]) -> np.ndarray:
-    """Bool [vocabulary], the pieces that begin a word behind any other."""
-    return np.array([begins_word(piece) for piece in pieces])
 
 
 def _likeliest(scores: np.ndarray, most: int, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
-
-import numpy as np
+from itertools import accumulate
 
 from ..transform.tokenizer import MARK
 from ..transform.vocabulary import END_ID, RESERVED
-from .detokenize import is_unspaced_script
+from .word_boundaries import APOSTROPHES, boundaries, byte_boundaries
 
 _BYTE_TOKEN = re.compile(rb"<0x([0-9A-F]{2})>")
 _MARK = MARK.encode()
 _END = RESERVED[END_ID].encode()
+_LETTER = "a"
 
 
 def spelled(pieces: Iterable[bytes]) -> bytes:
@@ -35,7 +33,7 @@ def text_of_pieces(pieces: Iterable[bytes]) -> bytes:
 
 
 def word_lengths(pieces: Sequence[bytes]) -> list[int]:
-    """Groups the pieces of a line to words.
+    """Groups the pieces of a line to words, as the tokenizer `word` has words.
 
     Example: `▁the`, `▁cat`, `s`, `,`, `</s>` are `the`, `cats`, `,` and `</s>`, so that the lengths are 1, 2, 1 and 1.
 
@@ -45,53 +43,38 @@ def word_lengths(pieces: Sequence[bytes]) -> list[int]:
     Returns:
         The number of pieces of each word, in their order.
     """
+    spellings = [b"" if piece == _END else _spelled(piece) for piece in pieces]
+    # Where a line was cut, its last character may lack bytes.
+    begins = byte_boundaries(b"".join(spellings).decode("utf-8", "ignore"))
+    places = accumulate(map(len, spellings), initial=0)
     lengths: list[int] = []
-    before = None
-    for piece in pieces:
-        if not lengths or begins_word(piece, before):
+    for piece, place in zip(pieces, places, strict=False):
+        if not lengths or piece == _END or place in begins:
             lengths.append(0)
         lengths[-1] += 1
-        before = piece
     return lengths
 
 
-def pieces_per_word(counts: np.ndarray, vocabulary: Sequence[bytes]) -> float:
-    """Returns how many pieces a word has on average, `</s>` left out; NaN without words.
+def begins_word(piece: bytes, word: bytes) -> bool:
+    """Returns whether a word begins with a piece, for a text of which the rest is not known.
 
-    A mark that stands alone before punctuation or a character of a script without spaces counts as a word, since the
-    counts do not tell what follows it.
-
-    Args:
-        counts: int `[vocabulary]`, how often each id occurs; empty if nothing was counted.
-        vocabulary: The pieces by their ids.
-    """
-    if not counts.size:
-        return math.nan
-    counts = np.where(np.arange(len(vocabulary)) >= len(RESERVED), counts, 0)
-    words = counts[[begins_word(piece) for piece in vocabulary]].sum()
-    return float(counts.sum() / words) if words else math.nan
-
-
-def begins_word(piece: bytes, before: bytes | None = None) -> bool:
-    """Returns whether a word begins with a piece, as the tokenizer `word` has words.
-
-    It has the mark, is the end of the line, or begins with punctuation other than an apostrophe, a symbol, or a
-    character of a script without spaces. Behind a mark that stands alone it does not: the word has begun with that.
+    A piece begins a word if it has the mark, is the end of the line, or begins with what the tokenizer `word` splits
+    off: punctuation, a symbol or a character of a script without spaces. So does any piece behind these. An apostrophe
+    behind a letter goes on with its word, since a letter may follow, and so does the first byte of a character.
+    Behind a mark that stands alone no piece begins a word: the word has begun with that.
 
     Args:
         piece: The piece.
-        before: The piece before it in the line; None for any that is no mark alone.
+        word: The word before it, as far as it goes, `spelled`; b"" at the beginning of a text.
     """
-    if piece == _END:
+    if piece == _END or not word:
         return True
-    if before == _MARK:
-        return False
-    if piece.startswith(_MARK):
-        return True
-    if _BYTE_TOKEN.fullmatch(piece):
-        return False
-    first = piece.decode("utf-8", "replace")[0]
-    return (unicodedata.category(first)[0] in "PS" and first not in "'’") or is_unspaced_script(first)
+    try:
+        before = word.decode()
+    except UnicodeDecodeError:
+        return False  # Within a character.
+    text = before + (_spelled(piece).decode("utf-8", "ignore") or _LETTER)
+    return len(before) in boundaries(text + _LETTER if text.endswith(APOSTROPHES) else text)
 
 
 def _spelled(piece: bytes) -> bytes:

@@ -19,7 +19,6 @@ from ...exported.exported_model import ExportedModel, load_model
 from ...exported.score_warnings import score_warnings
 from ...exported.signatures import SCORE
 from ...exported.token_identity import read_token_identity
-from ...exported.words_of_pieces import pieces_per_word
 from ...progress import report
 from ...transform.lengths import smallest_length
 from ...transform.normalized_words import normalized_warning
@@ -129,7 +128,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             code_digest=exec_properties.get(CODE_DIGEST_KEY),
             config=json.loads(exec_properties[CONFIG_KEY]),
             pieces_per_word=(
-                {split: pieces_per_word(counted.words, words) for split, counted in counts.items()}
+                {split: counted.pieces_per_word for split, counted in counts.items()}
                 if holds_pieces(words)
                 else {}
             ),

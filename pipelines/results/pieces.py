@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import numpy as np
+import tensorflow as tf
+
+from ...components.examples import read_records
 from ...components.text_transform.vocabulary_file import vocabulary_file
-from ...exported.words_of_pieces import pieces_per_word
+from ...exported.piece_table import PieceTable
+from ...transform import preprocessing
 from ...transform.pieces import holds_pieces
-from ...transform.vocabulary import read_vocabulary
-from .unigram import count_ids
+from ...transform.vocabulary import RESERVED, read_vocabulary
 
 
 def held_out_pieces_per_word(transformed_examples: str, transform_graph: str) -> float | None:
@@ -21,4 +26,17 @@ def held_out_pieces_per_word(transformed_examples: str, transform_graph: str) ->
     vocabulary = read_vocabulary(vocabulary_file(transform_graph))
     if not holds_pieces(vocabulary):
         return None
-    return pieces_per_word(count_ids(Path(transformed_examples) / "Split-eval", len(vocabulary)), vocabulary)
+    files = sorted(str(path) for path in (Path(transformed_examples) / "Split-eval").iterdir())
+    return _pieces_per_word(files, vocabulary)
+
+
+def _pieces_per_word(files: list[str], vocabulary: list[bytes]) -> float:
+    """Returns the average over the words of some transformed examples, `</s>` left out; NaN without words."""
+    table = PieceTable(vocabulary)
+    pieces = words = 0
+    spec = {preprocessing.IDS: tf.io.VarLenFeature(tf.int64)}
+    for batch in read_records(files).batch(1024):
+        ids = tf.io.parse_example(batch, spec)[preprocessing.IDS]
+        pieces += int(np.count_nonzero(ids.values.numpy() >= len(RESERVED)))
+        words += table.count_words(ids.values.numpy(), ids.indices.numpy()[:, 0])
+    return pieces / words if words else math.nan

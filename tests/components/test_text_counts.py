@@ -17,7 +17,11 @@ EXAMPLE = TextCounts(Counter({4: 1, 2: 1}), np.array([0, 1, 0, 0, 1, 2]))
 
 
 def same(left, right):
-    return left.lengths == right.lengths and left.words.tolist() == right.words.tolist()
+    return (left.lengths, left.words.tolist(), left.words_of_pieces) == (
+        right.lengths,
+        right.words.tolist(),
+        right.words_of_pieces,
+    )
 
 
 def test_the_docstrings_example():
@@ -71,6 +75,19 @@ def test_beam_counts_files(tmp_path, vocabulary_file, monkeypatch):
     found = run(tmp_path, {"train": [first, second], "eval": [empty], "none": []}, vocabulary_file)
     assert same(found["train"], TextCounts(Counter({4: 4, 2: 4, 1: 1}), np.array([0, 4, 0, 0, 4, 8])))
     assert found["eval"].sentences == found["none"].sentences == 0
+
+
+@pytest.mark.slow
+def test_beam_counts_the_words_of_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(counts, "BATCH_LINES", 1)
+    pieces = [*WORDS[:4], *(f"<0x{byte:02X}>" for byte in range(256)), "▁", "▁cat", "s", "-", "▁("]
+    (tmp_path / "vocabulary").write_text("\n".join(pieces) + "\n")
+    file = write_examples(tmp_path / "1.gz", [b"cats-s", b"(cats (s"])
+    found = run(tmp_path, {"train": [file]}, str(tmp_path / "vocabulary"), "word")["train"]
+    # cats, - and s of four pieces; (, cats (three bytes and a piece), ( and s of seven.
+    assert (found.words.sum(), found.words_of_pieces) == (11, 7)
+    assert found.pieces_per_word == 11 / 7
+    assert np.isnan(TextCounts().pieces_per_word)
 
 
 @pytest.mark.slow

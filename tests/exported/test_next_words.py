@@ -12,7 +12,7 @@ from tfx_lm.exported.next_words import PIECES_OF_A_WORD, next_words
 from tfx_lm.exported.token_identity import FILE
 from tfx_lm.server.served_model import ServedModel
 
-WORDS = ["<pad>", "<unk>", "<s>", "</s>", "<0xC3>", "<0xB1>", "▁", "▁cat", "▁sat", "s", "at", "▁c", ",", "("]
+WORDS = ["<pad>", "<unk>", "<s>", "</s>", "<0xC3>", "<0xB1>", "▁", "▁cat", "▁sat", "s", "at", "▁c", ",", "(", "-"]
 END = "</s>"
 
 
@@ -42,33 +42,47 @@ def shares(found):
 
 def test_the_worked_example():
     model = Table({"▁cat": 0.5, ",": 0.5}, {"▁cat": {"s": 0.2, "▁sat": 0.8}, "s": {"▁sat": 1.0}})
-    assert shares(next_words(model, 5, after_space=True)) == {"cat": 0.4, "cats": 0.1}
-    assert shares(next_words(model, 5, after_space=False)) == {",": 0.5, "cat": 0.4, "cats": 0.1}
-    assert shares(next_words(model, 1, after_space=True)) == {"cat": 0.4}
+    assert shares(next_words(model, 5, "the ")) == {"cat": 0.4, "cats": 0.1}
+    assert shares(next_words(model, 5, "the")) == {",": 0.5, "cat": 0.4, "cats": 0.1}
+    assert shares(next_words(model, 1, "the ")) == {"cat": 0.4}
 
 
 def test_a_word_in_other_pieces_is_the_same_word():
     model = Table({"▁cat": 0.5, "▁c": 0.25}, {"▁c": {"at": 1.0}})
-    assert shares(next_words(model, 5, after_space=True)) == {"cat": 0.75}
+    assert shares(next_words(model, 5, "the ")) == {"cat": 0.75}
 
 
 def test_bytes_are_words_once_their_character_is_complete():
     bytes_of_letter = {"▁": {"<0xC3>": 0.5, "(": 0.5}, "<0xC3>": {"<0xB1>": 0.5, "▁cat": 0.5}}
-    found = next_words(Table({"▁": 1.0}, bytes_of_letter), 5, after_space=True)
+    found = next_words(Table({"▁": 1.0}, bytes_of_letter), 5, "the ")
     assert shares(found) == {"(": 0.5, "ñ": 0.25}
 
 
 def test_words_that_never_end_and_broken_models():
-    assert next_words(Table({"▁cat": 1.0}, {"▁cat": {"s": 1.0}, "s": {"s": 1.0}}), 5, after_space=True) == []
+    assert next_words(Table({"▁cat": 1.0}, {"▁cat": {"s": 1.0}, "s": {"s": 1.0}}), 5, "the ") == []
     model = Table({"▁cat": 1.0}, {})
     model.log_probabilities = np.full(len(WORDS), np.nan, np.float32)
-    assert next_words(model, 5, after_space=True) == []
+    assert next_words(model, 5, "the ") == []
     assert PIECES_OF_A_WORD == 16
+
+
+def test_a_word_ends_before_and_behind_what_is_a_word_alone():
+    model = Table({"▁c": 1.0}, {"▁c": {"at": 1.0}, "at": {"-": 0.5, END: 0.5}, "-": {"s": 1.0}})
+    assert shares(next_words(model, 5, "")) == {"cat": 1.0}
+    # Behind a hyphen or a quote a word begins without a mark.
+    model = Table({"s": 0.75, "▁cat": 0.25}, {"s": {"at": 0.5, END: 0.5}})
+    for text in ("the -", "the (", "the cat s-", "“", "日", "a '"):
+        assert shares(next_words(model, 5, text)) == {"s": 0.375, "sat": 0.375, "cat": 0.25}
+    for text in ("the cat", "don'"):
+        assert shares(next_words(model, 5, text)) == {"cat": 0.25}
+    # The hyphen is proposed alone.
+    model = Table({"-": 1.0}, {"-": {"s": 0.5, "▁cat": 0.5}})
+    assert shares(next_words(model, 5, "the")) == {"-": 1.0}
 
 
 def test_the_last_word_of_a_text_is_complete_and_reserved_tokens_are_no_words():
     model = Table({"s": 0.5, END: 0.25, "<unk>": 0.2, "▁sat": 0.05}, {"▁sat": {END: 0.5, "<unk>": 0.0, "s": 0.5}})
-    assert shares(next_words(model, 5, after_space=False)) == {"sat": 0.025, "sats": 0.025}
+    assert shares(next_words(model, 5, "the")) == {"sat": 0.025, "sats": 0.025}
 
 
 @pytest.mark.parametrize(("text", "words"), [("the", [",", "cat"]), ("the ", ["cat"]), ("", ["cat"])])

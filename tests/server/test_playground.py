@@ -10,6 +10,7 @@ import pytest
 from playwright import sync_api
 from tfx_lm.exported.detokenize import readable_text
 from tfx_lm.exported.token_identity import FILE
+from tfx_lm.exported.words_of_pieces import word_lengths
 
 pytestmark = pytest.mark.slow
 
@@ -96,6 +97,20 @@ def test_pieces_of_words_are_shown_as_words(page):
     assert page.inner_text("#tokens") == "11"
     assert page.locator("#candidates button").all_inner_texts() == ["cats"]
     assert page.problems == []
+
+
+def test_pieces_are_grouped_as_python_groups_them(page):
+    rows = [
+        '▁" we ll - kn own ▁( qu ote ) " ▁日 本 </s>', "▁‘ tis ▁cat s ’ s ▁cat s ’ - </s>", "▁don 't ▁ ▁ 漢字 ー </s>",
+        "▁a <0xE2> <0x80> <0x94> b", "▁ <0xE2> <0x9D> <0xA4> <0xEF> <0xB8> <0x8F> a", "▁( <0xC3> </s>", "<0x61> s",
+        "▁< un k> ▁x <s> <0xE2> <0x96> <0x81> ▁👩 \u200d 👩 a \u0301", "",
+    ]  # fmt: skip
+    rows = [row.split() for row in rows]
+    found = page.evaluate("rows => rows.map(wordBegins)", rows)
+    for row, begins in zip(rows, found, strict=True):
+        lengths = word_lengths([piece.encode() for piece in row])
+        expected = [place for length in lengths for place in [True] + [False] * (length - 1)]
+        assert begins == expected, row
 
 
 def test_what_is_no_number_is_shown_as_such(page):
