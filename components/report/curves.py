@@ -33,9 +33,3 @@ def _read(folder: str) -> Curves:
                 if value.HasField("tensor") and value.tensor.dtype == tf.float32.as_datatype_enum:
                     curves.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
     return {name: dict(sorted(points.items())) for name, points in sorted(curves.items())}
-
-
-def best_epoch(curves: dict[str, Curves]) -> int | None:
-    """Returns the exported epoch: the first with the lowest validation perplexity; None if unknown."""
-    points = {epoch: value for epoch, value in curves[VALIDATION].get("perplexity", {}).items() if value == value}
-    return min(points, key=lambda epoch: (points[epoch], epoch)) if points else None

@@ -34,6 +34,7 @@ from ..text_counts import CountText, TextCounts, count_texts
 from ..text_example_gen.input_warnings import input_warnings
 from ..trainer.precision import read_precision
 from ..trainer.started_from import read_started_from
+from ..trainer.training_record import read_training_record
 from ..trainer.training_warnings import training_warnings
 from ..tuner.results import read_trials
 from .artifact import page_path, warnings_path
@@ -114,6 +115,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             warnings=list(map(str, warnings)),
             results=results,
             curves=read_curves(model_run.uri),
+            best_epoch=(read_training_record(model_run.uri) or {}).get("best_epoch"),
             precision=read_precision(model_run.uri),
             started_from=read_started_from(model_run.uri),
             drift=drift,
@@ -128,9 +130,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             code_digest=exec_properties.get(CODE_DIGEST_KEY),
             config=json.loads(exec_properties[CONFIG_KEY]),
             pieces_per_word=(
-                {split: counted.pieces_per_word for split, counted in counts.items()}
-                if holds_pieces(words)
-                else {}
+                {split: counted.pieces_per_word for split, counted in counts.items()} if holds_pieces(words) else {}
             ),
         )
         with tf.io.gfile.GFile(path, "w") as file:

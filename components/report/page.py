@@ -19,7 +19,7 @@ from ..text_counts import TextCounts
 from ..trainer.precision import Precision
 from ..trainer.started_from import StartedFrom
 from . import figures, numbers, tables
-from .curves import Curves, best_epoch
+from .curves import Curves
 from .provenance import Source, spans_read
 from .surprisal import LEVELS, ScoredSentence, level
 
@@ -63,6 +63,7 @@ class Page:
         pieces_per_word: With subwords, the average of each split; empty with words.
         drift: The training text beside that of the served model, if it was compared.
         trials: From `tuner.results.read_trials`; empty without a search.
+        best_epoch: The epoch whose weights the model has, counted from 1; None or 0 if it is not known.
     """
 
     verdict: Verdict
@@ -81,6 +82,7 @@ class Page:
     pieces_per_word: Mapping[str, float] = dataclasses.field(default_factory=dict)
     drift: Drift | None = None
     trials: Sequence[Mapping[str, Any]] = ()
+    best_epoch: int | None = None
 
 
 def template(name: str) -> jinja2.Template:
@@ -124,7 +126,6 @@ def render(page: Page) -> str:
         epochs=tables.epoch_rows(page.curves),
         tried=tables.tried_options(page.trials),
         trials=tables.trial_rows(page.trials),
-        best=best_epoch(dict(page.curves)),
         bins=figures.length_bins(list(page.counts.values()), page.max_length),
         splits=tables.split_rows(page.counts, page.max_length),
         coverage=tables.coverage_rows(page.counts),

@@ -76,6 +76,7 @@ def make_page(**changes):
         "warnings": ["21 % of the scored tokens are unknown words; raise vocabulary_size"],
         "results": results,
         "curves": curves,
+        "best_epoch": 7,
         "precision": Precision("bfloat16", "this processor multiplies it: AMX"),
         "started_from": StartedFrom("gs://bucket/my-model/serving/1764000000", 21),
         "counts": {"train": TextCounts(lengths, words), "eval": TextCounts(lengths, words // 9)},
@@ -120,7 +121,7 @@ def empty_page():
     return make_page(
         verdict=Verdict(False, ["no sentences: the split that is evaluated is empty"]), results={},
         curves={"train": {}, "validation": {}}, counts={"train": TextCounts(), "eval": TextCounts()}, max_length=2,
-        precision=None, started_from=None,
+        best_epoch=None, precision=None, started_from=None,
         max_length_is_smallest=False, warnings=[], standouts=Standouts(), provenance=[], code_digest=None, config={},
     )  # fmt: skip
 
@@ -136,6 +137,7 @@ def broken_page():
     curves = {"train": {"perplexity": {1: math.inf}}, "validation": {"perplexity": {1: math.nan}}}
     return make_page(
         verdict=Verdict(False, ["perplexity is NaN"]), results={"": result(nan, infinite, math.nan)}, curves=curves,
+        best_epoch=0,
         standouts=Standouts((odd,), (odd,)),
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 import math
 
 import tensorflow as tf
-from tfx_lm.components.report.curves import best_epoch, read_curves
+from tfx_lm.components.report.curves import read_curves
 
 
 def write(folder, values, name="perplexity"):
@@ -18,7 +18,6 @@ def test_curves_of_both_runs(tmp_path):
     curves = read_curves(str(tmp_path))
     assert curves == {"train": {"perplexity": {1: 90.0, 2: 50.5}}, "validation": {"perplexity": {1: math.inf, 2: 60.0}}}
     assert list(curves["validation"]["perplexity"]) == [1, 2]
-    assert best_epoch(curves) == 2
 
 
 def test_an_epoch_that_was_recorded_again_after_a_resume(tmp_path):
@@ -30,11 +29,4 @@ def test_an_epoch_that_was_recorded_again_after_a_resume(tmp_path):
 
 
 def test_no_records(tmp_path):
-    curves = read_curves(str(tmp_path / "nowhere"))
-    assert curves == {"train": {}, "validation": {}}
-    assert best_epoch(curves) is None
-
-
-def test_the_best_epoch_is_the_first_of_equals_and_never_nan():
-    assert best_epoch({"validation": {"perplexity": {1: math.nan, 2: 5.0, 3: 4.0, 4: 4.0}}}) == 3
-    assert best_epoch({"validation": {"perplexity": {1: math.nan}}}) is None
+    assert read_curves(str(tmp_path / "nowhere")) == {"train": {}, "validation": {}}

@@ -126,6 +126,7 @@ def test_scores_that_are_no_numbers(rendered):
     assert "Perplexity per token NaN ∞ ∞ to ∞ NaN" in text
     assert "No bits per byte is finite" in text
     assert "No perplexity is finite" in text
+    assert "The weights are those of epoch" not in text
     assert (
         "+∞ bits candidate NaN baseline ∞ only its beginning is shown and counted here cat NaN ∞ … and 3 more" in text
     )

@@ -171,6 +171,18 @@ def test_a_report_on_a_candidate_and_its_baseline(tmp_path, bigram_model, unifor
     assert run.page() == text
 
 
+def test_the_best_epoch_is_that_of_the_record_and_not_of_the_rounded_curve(first_run, tmp_path):
+    writer = tf.summary.create_file_writer(str(tmp_path / "model_run" / "validation"))
+    for epoch, perplexity in ((1, 77.2500002), (2, 77.2500001)):  # Equal as float32, which the curve has.
+        with writer.as_default(step=epoch):
+            tf.summary.scalar("perplexity", perplexity)
+    writer.close()
+    assert "The weights are those of epoch" not in first_run.page()  # As TFX's own Trainer leaves no record.
+    record = {"best_epoch": 2, "epochs": [], "train": {"batches": 10}}
+    (tmp_path / "model_run" / "training.json").write_text(json.dumps(record))
+    assert "The weights are those of epoch 2, the lowest validation perplexity." in first_run.page()
+
+
 def test_the_automatic_length_is_that_of_the_analyzed_split_also_if_only_others_are_shown(first_run):
     """The longest line, `dog <script>alert(1)</script>`, has three targets."""
     text = first_run.page(example_splits=["eval"])
