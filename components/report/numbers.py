@@ -6,13 +6,17 @@ import math
 
 MINUS = "\N{MINUS SIGN}"
 
+# From here on, not every whole number is a float, so that the last digits would be invented.
+_WHOLE_NUMBERS = 2**53
+
 
 def number(value: float | None, digits: int = 2) -> str:
     """Formats a number: `1,234.50`, `3.2e+09`, `∞`, `NaN`; `–` for None.
 
     Args:
         value: The number.
-        digits: Digits after the point, up to ten million.
+        digits: Digits after the point, up to ten million, and for whole numbers up to 2^53. Larger ones have three in
+            all.
     """
     if value is None:
         return "–"
@@ -20,7 +24,8 @@ def number(value: float | None, digits: int = 2) -> str:
         return "NaN"
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
-    text = f"{value:,.{digits}f}" if abs(value) < 1e7 or float(value).is_integer() else f"{value:.3g}"
+    all_digits = abs(value) < 1e7 or (float(value).is_integer() and abs(value) < _WHOLE_NUMBERS)
+    text = f"{value:,.{digits}f}" if all_digits else f"{value:.3g}"
     return text.replace("-", MINUS) if value < 0 else text
 
 

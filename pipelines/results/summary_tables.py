@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from ...components.text_example_gen.span_numbers import spans_in_words
 from ...components.trainer.started_from import StartedFrom
 from ...components.tuner.results import best_trial, value_text
 from .pruned import Pruned
+from .score_texts import count_text, interval_text, score_text
 
 INTERVAL = "  95 % interval"
 
@@ -72,7 +74,7 @@ def _trials_table(trials: list[dict[str, Any]]) -> Table:
         table.add_column(name)
     for number, trial in enumerate(trials, 1):
         mark = " *" if trial is best else ""
-        score = "failed" if trial["perplexity"] is None else f"{trial['perplexity']:.2f}{mark}"
+        score = "failed" if trial["perplexity"] is None else f"{score_text(trial['perplexity'])}{mark}"
         table.add_row(str(number), score, *(value_text(trial["values"][name]) for name in best["values"]))
     return table
 
@@ -96,23 +98,22 @@ def _score_table(summary: dict[str, Any]) -> Table:
     table = Table(f"Held-out score ({evaluation['split']} split)", "Model")
     if baseline:
         table.add_column("Baseline")
-    rows = [
-        ("Perplexity per token", "perplexity", ".2f"),
-        ("Perplexity without unknown words", "perplexity_without_oov", ".2f"),
-        ("Bits per byte", "bits_per_byte", ".4f"),
-        ("Tokens", "tokens", ",.0f"),
-        ("Unknown words", "oov_tokens", ",.0f"),
-        ("Tokens cut off", "truncated_tokens", ",.0f"),
+    rows: list[tuple[str, str, Callable[[float], str]]] = [
+        ("Perplexity per token", "perplexity", score_text),
+        ("Perplexity without unknown words", "perplexity_without_oov", score_text),
+        ("Bits per byte", "bits_per_byte", lambda bits: score_text(bits, ".4f")),
+        ("Tokens", "tokens", count_text),
+        ("Unknown words", "oov_tokens", count_text),
+        ("Tokens cut off", "truncated_tokens", count_text),
     ]
     if any(scores.get("context_tokens") for scores in (evaluation, baseline or {})):
-        rows.append(("Context tokens (read, not scored)", "context_tokens", ",.0f"))
+        rows.append(("Context tokens (read, not scored)", "context_tokens", count_text))
     for title, key, form in rows:
         models = [evaluation, baseline] if baseline else [evaluation]
-        table.add_row(title, *(format(scores.get(key, 0), form) for scores in models))
+        table.add_row(title, *(form(scores.get(key, 0)) for scores in models))
         if key == "perplexity":
             # A separate row: beside the value, it does not fit on 80 columns with a baseline.
-            intervals = [scores.get("perplexity_ci95") for scores in models]
-            table.add_row(INTERVAL, *(f"{each[0]:.2f} to {each[1]:.2f}" if each else "" for each in intervals))
+            table.add_row(INTERVAL, *(interval_text(scores.get("perplexity_ci95")) for scores in models))
     if "pieces_per_word" in summary:
         table.add_row("Pieces per word", f"{summary['pieces_per_word']:.2f}", *([""] if baseline else []))
     for column in table.columns[1:]:

@@ -10,6 +10,7 @@ import yaml
 from ... import atomic_file
 from ...components.tuner.results import best_trial
 from ..config import PipelineConfig
+from .score_texts import score_text
 
 FILE = "tuned.yaml"
 
@@ -33,7 +34,7 @@ def write_tuned_configuration(config: PipelineConfig, summary: dict[str, Any], f
     given["trainer"] = {**given.get("trainer", {}), **best["values"]}
     # A section of which nothing is given.
     sections = {name: section for name, section in given.items() if section != {}}
-    heading = f"# The best trial of {len(trials)}: validation perplexity {best['perplexity']:.2f}.\n"
+    heading = f"# The best trial of {len(trials)}: validation perplexity {score_text(best['perplexity'])}.\n"
     path = folder / FILE
     atomic_file.write_text(path, heading + yaml.safe_dump(sections, sort_keys=False, allow_unicode=True))
     return path

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -199,6 +200,31 @@ def test_scores_and_intervals_fit_into_80_columns():
     print_comparison(found, console)
     assert stream.getvalue().count("12345.00 to 12346.50") == 4
     assert max(map(len, stream.getvalue().splitlines())) <= 80
+
+
+def test_huge_and_unknown_scores_fit_into_80_columns():
+    nan = math.nan
+    scores = {"split": "eval", "perplexity": 1.25e300, "perplexity_ci95": (nan, nan), "bits_per_byte": nan,
+              "perplexity_without_oov": math.inf, "tokens": 2**53 + 1, "oov_tokens": 1, "truncated_tokens": 0,
+              "bits_per_byte_ci95": (None, None)}  # fmt: skip
+    stream = io.StringIO()
+    summary = {"evaluation": scores, "baseline": scores, "run_id": "r", "nodes": [], "warnings": [], "gate": None,
+               "spans": None, "precision": None, "started_from": None, "serving_check": None, "pushed_model": None,
+               "report": None, "pruned": None,
+               "tuner": [{"values": {"units": 8}, "perplexity": 1.25e300, "failure": "", "seconds": 1.0}]}  # fmt: skip
+    print_summary(summary, Console(file=stream, width=80))
+    unknown = dict.fromkeys(("perplexity", "bits_per_byte"))
+    part = {"lines": 1, "change": 1.25e300, "change_lower95": None, "change_upper95": None}
+    found = {**part, "candidate": scores, "baseline": {**scores, **unknown, "perplexity_ci95": (None, None)},
+             "slices": {}, "gate": {"blessed": True, "reasons": []}}  # fmt: skip
+    print_comparison(found, Console(file=stream, width=80))
+    shown = stream.getvalue()
+    assert max(map(len, shown.splitlines())) <= 80
+    assert shown.count("1.25e+300") == 4
+    assert "1.25e+302 %" in shown
+    assert shown.count("9,007,199,254,740,993") == 4
+    assert "nan to nan" not in shown
+    assert "none to none" not in shown
 
 
 @pytest.mark.parametrize(
