@@ -26,6 +26,7 @@ from ..artifacts import Artifacts
 from ..empty_folder import empty_folder
 from ..example_blocks import write_blocks
 from ..merge_additive import MergeAdditive
+from ..normalization import record_normalization
 from .content import CONTENT_DIGEST, TEXT_FIELD, content_digest, other_field, stamps
 from .driver import resolve
 from .input_config import ExecutorOptions, files_of_properties
@@ -106,6 +107,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             examples.set_string_custom_property(CONTENT_DIGEST, digest)
         if field := other_field(files, options.text_field):
             examples.set_string_custom_property(TEXT_FIELD, field)
+        record_normalization([examples], options.normalization)
         if options.documents != "none":
             examples.set_string_custom_property(DOCUMENTS, options.documents)
         for name, value in properties(counts).items():

@@ -12,6 +12,7 @@ from ...transform.options import TextOptions
 from ..artifacts import Artifacts
 from ..empty_folder import empty_folders
 from ..model_path import holds_model, model_path
+from ..normalization import check_normalization, record_normalization
 from ..starting_model.find import examples_digest
 from ..starting_model.properties import EXAMPLES_DIGEST, STARTING_MODEL
 from .compat import BlockProcessor, do_with
@@ -35,9 +36,12 @@ class Executor(executor.Executor):
             exec_properties: As in TFX.
 
         Raises:
-            SettingError: The model of the vocabulary has another tokenizer.
+            SettingError: The model of the vocabulary has another tokenizer, or the Examples another normalization.
         """
         given = json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])
+        normalization = TextOptions.from_custom_config(given).normalization
+        check_normalization(input_dict[specs.EXAMPLES_KEY], normalization)
+        record_normalization(output_dict[specs.TRANSFORMED_EXAMPLES_KEY], normalization)
         if given.get(RECORD_INPUT):
             digest = examples_digest(input_dict[specs.EXAMPLES_KEY])
             for examples in output_dict[specs.TRANSFORMED_EXAMPLES_KEY]:

@@ -10,6 +10,7 @@ from tfx.utils import json_utils
 
 from ...model.options import TrainerOptions
 from ..artifacts import Artifacts
+from ..normalization import check_transformed
 from ..starting_model.properties import EXAMPLES_DIGEST, STARTING_MODEL
 from .overrides import with_overrides
 from .start import EXAMPLES, FROM_MODEL, STARTED_FROM
@@ -31,12 +32,13 @@ class Executor(tfx_executor.GenericExecutor):
             exec_properties: Those of TFX's Trainer, and `trainer_OPTION` for any option of `TrainerOptions`.
 
         Raises:
-            SettingError: An option cannot be used.
+            SettingError: An option cannot be used, or the examples were read in another normalization.
         """
         given = json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY])
         config = with_overrides(given, exec_properties)
         # An orchestrator's values have not been checked yet.
         TrainerOptions.from_config(config["trainer"])
+        check_transformed(input_dict.get(specs.EXAMPLES_KEY, []), config)
         for base in input_dict.get(specs.BASE_MODEL_KEY, []):
             if base.has_custom_property(STARTING_MODEL):
                 config[STARTED_FROM] = base.get_string_custom_property(STARTING_MODEL)

@@ -14,6 +14,7 @@ from tfx.utils import json_utils
 
 from ...errors import SettingError
 from ..artifacts import Artifacts
+from ..normalization import check_transformed
 from ..trainer.overrides import with_overrides
 from .results import TRIALS_FILE
 
@@ -31,9 +32,11 @@ class Executor(tfx_executor.Executor):
                 the Trainer.
 
         Raises:
-            SettingError: An option cannot be used, or all trials failed.
+            SettingError: An option cannot be used, the examples were read in another normalization, or all trials
+                failed.
         """
         config = with_overrides(json_utils.loads(exec_properties[specs.CUSTOM_CONFIG_KEY]), exec_properties)
+        check_transformed(input_dict.get(specs.EXAMPLES_KEY, []), config)
         properties = {**exec_properties, specs.CUSTOM_CONFIG_KEY: json_utils.dumps(config)}
         results = artifact_utils.get_single_uri(output_dict[specs.TUNER_RESULTS_KEY])
         try:

@@ -180,6 +180,9 @@ def test_both_forms_of_a_line_are_in_one_split(run_component, tmp_path):
     for split in ("train", "eval"):
         texts = output.texts(split)
         assert texts[::2] == texts[1::2] != []
+    assert output.artifact.get_string_custom_property("normalization") == "nfc"
+    as_it_is = run_component(files=files, hash_buckets={"train": 1, "eval": 1})
+    assert as_it_is.artifact.get_string_custom_property("normalization") == "none"
 
 
 def test_two_workers_read_the_same_lines(run_component, tmp_path):
