@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ try:
 except ImportError:
     from airflow.operators.bash import BashOperator
 
+from .dag_options import with_defaults
 from .parameters_template import parameters_template
 
 SKIPPED = 99  # The exit code of `tfx-lm run-node` for a node that is skipped.
@@ -70,17 +70,19 @@ def create_dag(
             TFX_LM_METADATA_PASSWORD in the worker's environment, which tasks inherit and Airflow does not show.
         parameters: Values of the pipeline's parameters for each run; texts are templates of Airflow, such as
             `{"data_spans": "{{ ds }}"}`. The configuration of a run wins over them.
-        **options: Airflow's own arguments of a DAG, such as `schedule`.
+        **options: Airflow's own arguments of a DAG, such as `schedule`; with `catchup`, `start_date` too.
 
     Returns:
         The DAG, for a module-level variable of a file in Airflow's folder of DAGs.
+
+    Raises:
+        ValueError: `catchup` is on, and there is no `start_date`.
     """
     path = Path(pipeline)
     graph = json.loads(path.with_suffix(".dag.json").read_text(encoding="utf-8"))
     variables = {**(environment or {}), "TFX_LM_PIPELINE": str(path)}
     own_name = dag_id is None or dag_id == graph["pipeline"]
-    defaults = {"schedule": None, "catchup": False, "start_date": datetime(2024, 1, 1, tzinfo=timezone.utc)}
-    with DAG(dag_id=dag_id or graph["pipeline"], max_active_runs=1, **{**defaults, **options}) as dag:
+    with DAG(dag_id=dag_id or graph["pipeline"], max_active_runs=1, **with_defaults(options)) as dag:
         # Without this, the first nodes would create the tables of an empty database at the same time.
         before = _task(INIT_TASK, _INIT.format(command=command), variables)
         tasks = {}
