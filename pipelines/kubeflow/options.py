@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import Field, field_validator, model_validator
 
+from ...errors import escape
 from ...remote import is_remote
 from ...settings import Number, Settings, WholeNumber
+
+# What both KFP's launcher and TFX read and write. KFP's `minio://` is unknown to TFX, and `hdfs://` to KFP.
+_BUCKET = re.compile(r"(gs|s3)://[^/\s]+(/.*)?")
 
 
 class ResourcesConfig(Settings):
@@ -27,7 +33,8 @@ class KubeflowConfig(Settings):
     # The image of all containers, such as registry.example.com/tfx-lm:0.1.0; the Dockerfile builds it.
     image: str | None = None
     # Folder on object storage that replaces `output`, such as gs://bucket/my-model: the runs' artifacts, the
-    # pushed models (serving/VERSION) and the backups of the Trainer and the Tuner.
+    # pushed models (serving/VERSION) and the backups of the Trainer and the Tuner. gs://, or s3:// with an image that
+    # has tensorflow-io; no mounted folder, which KFP takes for no pipeline root.
     pipeline_root: str | None = None
     # Resources of the Trainer, and of the Tuner, whose trials are trainings.
     trainer: ResourcesConfig = ResourcesConfig()
@@ -50,9 +57,14 @@ class KubeflowConfig(Settings):
     @field_validator("pipeline_root")
     @classmethod
     def _is_shared(cls, value: str | None) -> str | None:
-        if value is not None and not is_remote(value):
+        if value is None or _BUCKET.fullmatch(value):
+            return value
+        if is_remote(value):
             raise ValueError(
-                f"kubeflow.pipeline_root={value}: every container must reach it; name a folder on object storage, "
-                "such as gs://BUCKET/FOLDER"
+                f"kubeflow.pipeline_root={escape(value)}: Kubeflow keeps artifacts in gs://BUCKET/FOLDER or, with an "
+                "image that has tensorflow-io, s3://BUCKET/FOLDER; name such a folder"
             )
-        return value
+        raise ValueError(
+            f"kubeflow.pipeline_root={escape(value)}: every container must reach it; name a folder on object storage, "
+            "such as gs://BUCKET/FOLDER"
+        )

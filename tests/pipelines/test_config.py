@@ -78,6 +78,32 @@ def test_an_error_is_one_line_with_key_value_and_remedy(override, expected):
     assert message(GATE, override) == expected
 
 
+@pytest.mark.parametrize(
+    "root",
+    [
+        "http://host/models", "ftp://host/models", "file:///srv", "minio://bucket/a", "hdfs://host/a", "GS://bucket/a",
+        "gs://", "gs:///models", "s3://",
+    ],
+)  # fmt: skip
+def test_a_pipeline_root_that_kubeflow_and_tfx_do_not_share_is_refused(root):
+    assert message(GATE, f"kubeflow.pipeline_root={root}") == (
+        f"kubeflow.pipeline_root={root}: Kubeflow keeps artifacts in gs://BUCKET/FOLDER or, with an image that has "
+        "tensorflow-io, s3://BUCKET/FOLDER; name such a folder"
+    )
+
+
+@pytest.mark.parametrize("root", ["models", "./models", "/mnt/models", "gs:/bucket/a"])
+def test_a_pipeline_root_on_one_machine_is_refused(root):
+    assert message(GATE, f"kubeflow.pipeline_root={root}").startswith(
+        f"kubeflow.pipeline_root={root}: every container must reach it; name a folder on object storage"
+    )
+
+
+@pytest.mark.parametrize("root", ["gs://bucket", "gs://bucket/my-model/", "s3://bucket/a b"])
+def test_a_pipeline_root_in_a_bucket(root):
+    assert load_config(None, [GATE, f"kubeflow.pipeline_root={root}"]).kubeflow.pipeline_root == root
+
+
 def test_an_unknown_section_lists_the_known_ones():
     text = message(GATE, "zzz.bar=1")
     assert text.startswith("zzz: unknown key; known here:")
