@@ -16,8 +16,11 @@ from .file_types import FileType
 
 Documents = Literal["none", "blank_line", "record", "file"]
 
-# Text without any white space, such as Chinese, is a single word here. So much of it holds a token.
+# Text without any white space, such as Chinese, is a single word here. So much of it holds a token; white space is not
+# counted, since most tokenizers make no tokens of it.
 CHARACTERS_OF_A_TOKEN = 32
+
+_SPACES = "\t\n\v\f\r \0"
 
 # Every tokenizer makes at least one token of each: what stands between white space and has a letter or a digit. Marks
 # before the letter belong to it, since `"hello` is one word of the tokenizer `whitespace`.
@@ -36,40 +39,62 @@ class Context:
 
     def __init__(self, tokens: int) -> None:
         self._tokens = tokens
-        self._lines: deque[tuple[str, int]] = deque()
+        self._long_space = re.compile(rf"[\t-\r \0]{{{tokens + 1},}}")
+        self._lines: deque[tuple[str, int, int]] = deque()
         self._words = 0
         self._characters = 0
 
     def text(self) -> str:
         r"""Returns the lines before the next one, with `\n` between them; empty at the beginning of a document."""
-        return "\n".join(line for line, _ in self._lines)
+        return "\n".join(line for line, _, _ in self._lines)
 
     def add(self, line: str) -> None:
         """Adds the line that was read; a line break within it counts as a space."""
         if not self._tokens:
             return
-        line = line.replace("\n", " ")[-CHARACTERS_OF_A_TOKEN * self._tokens :]
+        line = line.replace("\n", " ")
+        if len(line) > self._tokens and len(line) - _visible(line) > self._tokens:
+            # A tokenizer of bytes makes tokens of white space, but no more than these matter.
+            line = self._long_space.sub(lambda run: run[0][-self._tokens :], line)
+        if len(line) > CHARACTERS_OF_A_TOKEN * self._tokens:
+            line = _end_of(line, CHARACTERS_OF_A_TOKEN * self._tokens)
         words = [match.start() for match in _WORD.finditer(line)]
         if len(words) > self._tokens:
             line, words = line[words[-self._tokens] :], words[-self._tokens :]
-        if not line:
+        characters = _visible(line)
+        if not characters:
             return
-        self._lines.append((line, len(words)))
+        self._lines.append((line, len(words), characters))
         self._words += len(words)
-        self._characters += len(line)
-        while self._holds_enough_without(*self._lines[0]):
-            first, its_words = self._lines.popleft()
+        self._characters += characters
+        while self._holds_enough_without(*self._lines[0][1:]):
+            _, its_words, its_characters = self._lines.popleft()
             self._words -= its_words
-            self._characters -= len(first)
+            self._characters -= its_characters
 
     def clear(self) -> None:
         """Begins another document."""
         self._lines.clear()
         self._words = self._characters = 0
 
-    def _holds_enough_without(self, line: str, words: int) -> bool:
+    def _holds_enough_without(self, words: int, characters: int) -> bool:
         enough_words = self._words - words >= self._tokens
-        return enough_words or self._characters - len(line) >= CHARACTERS_OF_A_TOKEN * self._tokens
+        return enough_words or self._characters - characters >= CHARACTERS_OF_A_TOKEN * self._tokens
+
+
+def _visible(text: str) -> int:
+    """Returns the number of characters without white space."""
+    return len(text) - sum(map(text.count, _SPACES))
+
+
+def _end_of(line: str, characters: int) -> str:
+    """Returns the end of a line that has so many characters without white space; the line if it has no more."""
+    begin = len(line)
+    while begin and characters:
+        # Never too many, since white space does not count.
+        end, begin = begin, max(0, begin - characters)
+        characters -= _visible(line[begin:end])
+    return line[begin:]
 
 
 def lines_of(text: str, documents: Documents) -> list[str]:

@@ -50,6 +50,24 @@ def test_a_long_line_is_cut_at_a_word_and_one_without_spaces_at_a_character():
     assert context.text() == "\u732b" * 64
 
 
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["the cat", "sat" + " " * 1000], "the cat\nsat  "),
+        (["the cat", " " * 1000], "the cat"),
+        (["the", "cat" + "\t" * 1000 + "sat"], "cat\t\tsat"),
+        (["\u732b", "\u732b " * 40], "\u732b \u732b "),
+        (["the", "! " * 100], "! " * 64),
+    ],
+)
+def test_white_space_takes_no_room_from_words(lines, text):
+    """As in the lines of a table, which are padded to one width."""
+    context = Context(2)
+    for line in lines:
+        context.add(line)
+    assert context.text() == text
+
+
 @pytest.mark.parametrize("kind", ["whitespace", "word"])
 def test_the_end_of_a_long_line_has_the_tokens_of_the_line(kind):
     line = 'he -- said "hello there (a'
