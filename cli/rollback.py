@@ -10,8 +10,15 @@ from .local_path import LocalPath
 from .refusal import refuse
 
 
+# A local rollback is one rename; object stores cannot rename folders, but servers ignore a version without this file.
+_IN_OBJECT_STORAGE = (
+    "a rollback works on a local folder only; in object storage, delete saved_model.pb of the newest version first, "
+    "which is what servers look for, and then move the rest of its folder away"
+)
+
+
 @click.command("rollback")
-@click.argument("destination", type=LocalPath(), metavar="DEST")
+@click.argument("destination", type=LocalPath(refusal=_IN_OBJECT_STORAGE), metavar="DEST")
 @click.option("--to", type=click.IntRange(min=0), metavar="VERSION", help="Go back to this version.")
 def command(destination: Path, to: int | None) -> None:
     """Withdraws the newest version in DEST (OUTPUT/serving), so that servers go back to the one before.

@@ -270,7 +270,6 @@ def test_keras_computes_with_tensorflow_whatever_another_project_has_chosen(monk
         ["train-worker", "--run-id", "1", "--pipeline", "PLACE"],
         ["init-metadata", "--pipeline", "PLACE"],
         ["push", "PLACE"],
-        ["rollback", "PLACE"],
     ],
 )
 def test_a_place_that_must_be_on_this_machine(tmp_path, monkeypatch, arguments):
@@ -281,5 +280,16 @@ def test_a_place_that_must_be_on_this_machine(tmp_path, monkeypatch, arguments):
     assert (result.exit_code, result.output) == (
         exit_codes.BAD_INPUT,
         f"tfx-lm: {option}{place}: is not on this machine; name a place here, and copy the files\n",
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_rollback_in_object_storage_is_done_by_hand(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli.main, ["rollback", "gs://bucket/serving"])
+    assert (result.exit_code, result.output) == (
+        exit_codes.BAD_INPUT,
+        "tfx-lm: gs://bucket/serving: a rollback works on a local folder only; in object storage, delete saved_model.pb "
+        "of the newest version first, which is what servers look for, and then move the rest of its folder away\n",
     )
     assert not list(tmp_path.iterdir())
