@@ -11,6 +11,11 @@ _CLOSING = set(".,;:!?%)]}»”’…")
 _OPENING = set("([{«“‘$£€#@")
 _JOINING = set("-/'_–")
 
+# Chinese and Japanese: punctuation and kana; full-width forms and half-width katakana; full-width signs; and Han
+# characters that a later Unicode names.
+_WIDE = (("\u3000", "\u30ff"), ("\uff01", "\uff9f"), ("\uffe0", "\uffe6"), ("\U00020000", "\U0003fffd"))
+_WIDE_NAMES = ("CJK", "KANGXI", "HIRAGANA", "KATAKANA", "HENTAIGANA")
+
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
@@ -65,13 +70,19 @@ def _attached(text: str, word: str) -> bool:
     if word == '"' or last == '"':
         # With an odd number of straight quotes so far, one is open.
         return text.count('"') % 2 == 1
-    return is_unspaced_script(last) and is_unspaced_script(word[:1])
+    # Words of full-width letters, as of a name in Japanese, have spaces between them, and none beside other characters.
+    return _is_wide(last) and _is_wide(word[:1]) and not (_is_wide_letter(last) and _is_wide_letter(word[0]))
 
 
-def is_unspaced_script(character: str) -> bool:
-    """Returns whether a character is of a script that is written without spaces; False for no character."""
-    name = unicodedata.name(character, "") if character else ""
-    return name.startswith(("CJK", "HIRAGANA", "KATAKANA", "IDEOGRAPHIC", "FULLWIDTH"))
+def _is_wide(character: str) -> bool:
+    """Returns whether a character is of a script without spaces, or of its punctuation; False for no character."""
+    if any(first <= character <= last for first, last in _WIDE):
+        return True
+    return bool(character) and unicodedata.name(character, "").startswith(_WIDE_NAMES)
+
+
+def _is_wide_letter(character: str) -> bool:
+    return "\uff00" < character < "\uff66" and character.isalnum()
 
 
 def _raw_byte(word: str) -> bytes:

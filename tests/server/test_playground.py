@@ -149,7 +149,9 @@ def test_a_model_of_words_whose_text_holds_the_mark_of_pieces(page):
 def test_a_word_is_joined_as_completions_join_it(page, tokenizer, kind):
     texts = ["", "the cat", "so ", "a (", 'he said "', 'he said "no"', "\u65e5\u672c", "\u30e9\u30fc", "\u0e01"]
     texts += ["well-", "$", "\u3002", "cat\u2581"]
+    texts += ["ＮＨＫ", "２", "「", "ｱ", "한", "⼀", "・"]
     words = ["cat", ",", "(", ")", '"', "'s", "-", "本", "。", "ー", "ข", "！", "…", "5", "▁"]
+    words += ["Ａ", "３", "」", "ｲ", "ﾞ", "｡", "국", "\U00031350"]
     expected = [readable_text(text, [word], tokenizer) for text in texts for word in words]
     pairs = [[text, word] for text in texts for word in words]
     tokens = {"tokenizer": tokenizer, "kind": kind}
