@@ -145,6 +145,7 @@ def create_pipeline(config: PipelineConfig) -> Pipeline:
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_destination)
         ),
         keep_versions=config.pusher.keep_versions,
+        require_push=config.pusher.require_push,
     )
     report = Report(
         evaluation=evaluator.outputs["evaluation"],

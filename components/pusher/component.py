@@ -10,18 +10,20 @@ from tfx.types import component_spec, standard_artifacts
 from tfx.types import standard_component_specs as specs
 
 from ..checked_arguments import checked_arguments
-from .executor import KEEP_VERSIONS_KEY, Executor
+from .executor import KEEP_VERSIONS_KEY, REQUIRE_PUSH_KEY, Executor
 from .options import PusherOptions
 
 DEFAULTS = PusherOptions()
 
 
 class AtomicPusherSpec(types.ComponentSpec):
-    """Inputs, outputs and properties: those of TFX's Pusher, and `keep_versions` instead of `custom_config`."""
+    """Inputs, outputs and properties: those of TFX's Pusher, and two of ours instead of `custom_config`."""
 
     PARAMETERS = {  # noqa: RUF012, as TFX declares it
         specs.PUSH_DESTINATION_KEY: component_spec.ExecutionParameter(type=pusher_pb2.PushDestination),
         KEEP_VERSIONS_KEY: component_spec.ExecutionParameter(type=int, optional=True),
+        # 1, or absent: caches of earlier versions stay valid.
+        REQUIRE_PUSH_KEY: component_spec.ExecutionParameter(type=int, optional=True),
     }
     INPUTS = {  # noqa: RUF012, as TFX declares it
         specs.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
@@ -52,6 +54,7 @@ class AtomicPusher(base_component.BaseComponent):
         infra_blessing: types.BaseChannel | None = None,
         *,
         keep_versions: int | RuntimeParameter | None = DEFAULTS.keep_versions,
+        require_push: bool | RuntimeParameter = DEFAULTS.require_push,
     ) -> None:
         """Builds the component; its node id is `Pusher`.
 
@@ -61,12 +64,16 @@ class AtomicPusher(base_component.BaseComponent):
             model_blessing: From an Evaluator.
             infra_blessing: From a ServingCheck or an InfraValidator.
             keep_versions: Number of newest undamaged versions to keep; None: all.
+            require_push: Whether the node fails, with the reasons, if the model is not blessed.
 
         Raises:
-            SettingError: If `keep_versions` is below 1. A run checks the value of a RuntimeParameter.
+            SettingError: If `keep_versions` is below 1, or `require_push` is neither true nor false. A run checks the
+                value of a RuntimeParameter.
             ValueError: If neither a model nor a blessing with one is given.
         """
-        arguments = checked_arguments(PusherOptions, {KEEP_VERSIONS_KEY: keep_versions})
+        arguments = checked_arguments(PusherOptions, {KEEP_VERSIONS_KEY: keep_versions, REQUIRE_PUSH_KEY: require_push})
+        if not isinstance(require_push, RuntimeParameter):
+            arguments[REQUIRE_PUSH_KEY] = 1 if arguments[REQUIRE_PUSH_KEY] else None
         if model is None and infra_blessing is None:
             raise ValueError("no model to push: give model, or the infra_blessing of a ServingCheck")
         super().__init__(

@@ -31,10 +31,12 @@ from ..lineage import copy_scores
 from . import object_store
 from .copying import copy_into
 from .options import PusherOptions
+from .refusal import not_blessed
 
 _log = logging.getLogger(__name__)
 
 KEEP_VERSIONS_KEY = "keep_versions"
+REQUIRE_PUSH_KEY = "require_push"
 
 
 class Executor(executor.Executor):
@@ -46,22 +48,29 @@ class Executor(executor.Executor):
         Args:
             input_dict: Those of TFX's Pusher: `model`, `model_blessing`, `infra_blessing`.
             output_dict: That of TFX's Pusher: `pushed_model`.
-            exec_properties: `push_destination`, and `keep_versions`: number of newest versions to keep; absent or
-                None: all.
+            exec_properties: `push_destination`; `keep_versions`: number of newest versions to keep; absent or
+                None: all; `require_push`: 1 if a model that is not blessed is an error.
 
         Raises:
-            SettingError: If `keep_versions` is below 1.
+            SettingError: If `keep_versions` is below 1, or a push is required and the model is not blessed.
             NotComparedError: If another model is served by now than the one that the blessing was given against; in
                 a folder that Baseline did not read, that is a warning in the log.
         """
         # A RuntimeParameter's value has not been checked yet; TFX leaves out what is None.
-        keep = PusherOptions.parse({KEEP_VERSIONS_KEY: exec_properties.get(KEEP_VERSIONS_KEY)}).keep_versions
+        options = PusherOptions.parse(
+            {
+                KEEP_VERSIONS_KEY: exec_properties.get(KEEP_VERSIONS_KEY),
+                REQUIRE_PUSH_KEY: exec_properties.get(REQUIRE_PUSH_KEY) or False,
+            }
+        )
         push_destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[specs.PUSH_DESTINATION_KEY], push_destination)
         destination = push_destination.filesystem.base_directory
         pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
         self._log_startup(input_dict, output_dict, exec_properties)
         if not self.CheckBlessing(input_dict):
+            if options.require_push:
+                raise not_blessed(input_dict)
             self._MarkNotPushed(pushed)
             report("not pushed: the model is not blessed")
             return
@@ -69,7 +78,7 @@ class Executor(executor.Executor):
         # TFX records the push before servers see the version: a failure here pushes nothing.
         io_utils.copy_dir(model, pushed.uri)
         version = self._push(
-            destination, model, pushed.uri, keep, lambda: self._check_compared(input_dict, destination)
+            destination, model, pushed.uri, options.keep_versions, lambda: self._check_compared(input_dict, destination)
         )
         self._MarkPushed(pushed, pushed_destination=version, pushed_version=version.rpartition("/")[2])
         _record(pushed, input_dict)

@@ -1,4 +1,4 @@
-"""Options of AtomicPusher: the versions to keep. Their only definition."""
+"""Options of AtomicPusher. Their only definition."""
 
 from __future__ import annotations
 
@@ -12,3 +12,6 @@ class PusherOptions(Settings):
 
     # How many undamaged versions to keep, the newest; null: all.
     keep_versions: WholeNumber | None = Field(10, ge=1)
+    # Whether the node fails if the model is not blessed, so that Airflow and Kubeflow show a failed run. A local run
+    # has the option --require-push.
+    require_push: bool = False

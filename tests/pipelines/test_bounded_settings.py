@@ -151,6 +151,6 @@ def test_the_default_of_a_runtime_parameter_is_checked(section, value):
 def test_a_runtime_parameter_without_a_default_is_left_to_the_run(section):
     for name in PipelineConfig.model_fields[section].annotation.model_fields:
         if name not in ("criterion", "slices"):
-            whole = name in ("slice_min_sentences", "keep_versions")
+            whole = name in ("slice_min_sentences", "keep_versions", "require_push")
             parameter = RuntimeParameter(name="of_the_run", ptype=int if whole else float)
             assert component(section, name, parameter).exec_properties[name] is parameter

@@ -11,11 +11,15 @@ from tfx.proto import pusher_pb2
 from tfx.types import channel, standard_artifacts
 from tfx.utils import proto_utils
 from tfx_lm.components.baseline.served import NotComparedError
+from tfx_lm.components.evaluator.results import write_verdict
 from tfx_lm.components.model_copy import model_digest
 from tfx_lm.components.pusher.component import AtomicPusher
 from tfx_lm.components.pusher.executor import Executor
+from tfx_lm.components.serving_check.verdict import ServingVerdict
+from tfx_lm.errors import SettingError
 from tfx_lm.exported import versions
 from tfx_lm.exported.damage import write_sums
+from tfx_lm.exported.gate import Verdict
 from tfx_lm.exported.rollback import rollback
 from tfx_lm.file_lock import host_mark
 
@@ -35,11 +39,24 @@ def model(tmp_path):
     return artifact
 
 
-def push(folder, model, blessed=1, keep=None, serving=None, compared=None, compared_in=None, digest=""):
+def push(
+    folder,
+    model,
+    blessed=1,
+    keep=None,
+    serving=None,
+    compared=None,
+    compared_in=None,
+    digest="",
+    required=False,
+    infra=(),
+):
     serving = serving or destination(folder)
     # A test may have changed its files.
     write_sums(f"{model.uri}/Format-Serving")
-    component = AtomicPusher(serving, model=channel.Channel(type=standard_artifacts.Model), keep_versions=keep)
+    component = AtomicPusher(
+        serving, model=channel.Channel(type=standard_artifacts.Model), keep_versions=keep, require_push=required
+    )
     blessing = standard_artifacts.ModelBlessing()
     blessing.uri = str(folder / "blessing")
     blessing.set_int_custom_property("blessed", blessed)
@@ -54,8 +71,10 @@ def push(folder, model, blessed=1, keep=None, serving=None, compared=None, compa
     properties = {
         "push_destination": proto_utils.proto_to_json(serving),
         "keep_versions": component.exec_properties.get("keep_versions"),
+        "require_push": component.exec_properties.get("require_push"),
     }
-    Executor().Do({"model": [model], "model_blessing": [blessing]}, {"pushed_model": [pushed]}, properties)
+    inputs = {"model": [model], "model_blessing": [blessing], "infra_blessing": [*infra]}
+    Executor().Do(inputs, {"pushed_model": [pushed]}, properties)
     return pushed
 
 
@@ -77,6 +96,42 @@ def test_a_model_that_is_not_blessed_is_not_pushed(model, tmp_path):
     pushed = push(tmp_path, model, blessed=0)
     assert pushed.get_int_custom_property("pushed") == 0
     assert not (tmp_path / "serving").exists()
+
+
+def test_a_required_push_of_a_model_that_is_not_blessed_fails_with_the_reasons(model, tmp_path):
+    begin = "not pushed, which require_push makes an error: the model is not blessed: "
+    with pytest.raises(SettingError) as caught:
+        push(tmp_path, model, blessed=0, required=True)
+    assert str(caught.value) == begin + "the blessing tells no reason"
+
+    write_verdict(str(tmp_path / "blessing"), Verdict(False, ["perplexity 9.0: at most {max_perplexity}=2.0"]))
+    checked = standard_artifacts.InfraBlessing()
+    checked.uri = str(tmp_path / "infra")
+    checked.set_int_custom_property("blessed", 0)
+    ServingVerdict(("a request took 9 ms; at most {max_latency_ms}=1",)).write(checked.uri)
+    with pytest.raises(SettingError) as caught:
+        push(tmp_path, model, blessed=0, required=True, infra=[checked])
+    gate = "perplexity 9.0: at most max_perplexity=2.0"
+    served = "a request took 9 ms; at most max_latency_ms=1"
+    assert str(caught.value) == f"{begin}{gate}; {served}"
+    assert not (tmp_path / "serving").exists()
+
+    # The gate blessed it, and the serving check did not.
+    write_verdict(str(tmp_path / "blessing"), Verdict(True, ["perplexity 1.0: at most {max_perplexity}=2.0"]))
+    with pytest.raises(SettingError) as caught:
+        push(tmp_path, model, required=True, infra=[checked])
+    assert str(caught.value) == f"{begin}{served}"
+
+    # A model that passes is pushed as ever.
+    assert push(tmp_path, model, required=True).get_int_custom_property("pushed") == 1
+
+
+def test_the_default_leaves_the_cache_key_as_it_was(tmp_path):
+    given = channel.Channel(type=standard_artifacts.Model)
+    made = [AtomicPusher(destination(tmp_path), given, require_push=required) for required in (False, True)]
+    assert [of.spec.exec_properties.get("require_push") for of in made] == [None, 1]
+    with pytest.raises(SettingError, match="require_push='often'"):
+        AtomicPusher(destination(tmp_path), given, require_push="often")
 
 
 def test_the_newest_versions_are_kept(model, tmp_path):
