@@ -9,7 +9,6 @@ import click
 from .local_path import LocalPath
 from .refusal import refuse
 
-
 # A local rollback is one rename; object stores cannot rename folders, but servers ignore a version without this file.
 _IN_OBJECT_STORAGE = (
     "a rollback works on a local folder only; in object storage, delete saved_model.pb of the newest version first, "

@@ -289,7 +289,8 @@ def test_a_rollback_in_object_storage_is_done_by_hand(tmp_path, monkeypatch):
     result = CliRunner().invoke(cli.main, ["rollback", "gs://bucket/serving"])
     assert (result.exit_code, result.output) == (
         exit_codes.BAD_INPUT,
-        "tfx-lm: gs://bucket/serving: a rollback works on a local folder only; in object storage, delete saved_model.pb "
-        "of the newest version first, which is what servers look for, and then move the rest of its folder away\n",
+        "tfx-lm: gs://bucket/serving: a rollback works on a local folder only; in object storage, delete "
+        "saved_model.pb of the newest version first, which is what servers look for, and then move the rest of its "
+        "folder away\n",
     )
     assert not list(tmp_path.iterdir())
