@@ -11,6 +11,7 @@ from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils
 
 from ..errors import SettingError, escape
+from .finished_files import finished_files
 
 # The split that components score unless told otherwise; TFX's Evaluator has the same.
 EVALUATED_SPLITS = ("eval",)
@@ -46,7 +47,7 @@ def split_files(examples: Sequence[types.Artifact], splits: Iterable[str]) -> li
             f"{escape(', '.join(known))}"
         )
     uris = [uri for split in wanted for uri in artifact_utils.get_split_uris(list(examples), split)]
-    return [file for uri in uris for file in sorted(tf.io.gfile.glob(io_utils.all_files_pattern(uri)))]
+    return [file for uri in uris for file in finished_files(io_utils.all_files_pattern(uri))]
 
 
 def compression(file: str) -> str:

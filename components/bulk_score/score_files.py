@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import posixpath
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from ...text_files.errors import InputError, UnreadableFileError
 from ...text_files.file_types import file_type
 from ...text_files.looking import look_at
 from ...text_files.options import RecordOptions
+from ..finished_files import is_temporary
 from ..merge_additive import MergeAdditive
 from ..text_example_gen.files import Pattern, files_of_splits
 from ..text_example_gen.input_config import input_base_and_config
@@ -96,7 +98,7 @@ def score_files(
             raise InputError(
                 "{files}: have more or fewer records than before they were scored; run again when nobody writes to them"
             )
-        for name in tf.io.gfile.listdir(unfinished):
+        for name in itertools.filterfalse(is_temporary, tf.io.gfile.listdir(unfinished)):
             tf.io.gfile.rename(posixpath.join(unfinished, name), posixpath.join(output, name))
     except BaseException:
         tf.io.gfile.rmtree(output if created else unfinished)

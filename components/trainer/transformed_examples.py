@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from ...transform.preprocessing import CONTEXT_IDS
+from ..finished_files import finished_files
 from .stretches import Stretches
 
 # Sentences that are parsed at once. A stretch lies within a block.
@@ -30,7 +31,7 @@ def list_files(patterns: Sequence[str], split: str) -> list[str]:
     Raises:
         ValueError: if no file matches.
     """
-    files = sorted({name for pattern in patterns for name in tf.io.gfile.glob(pattern)})
+    files = sorted({name for pattern in patterns for name in finished_files(pattern)})
     if not files:
         raise ValueError(f"{split}: no files match {', '.join(patterns)}; does the corpus have this split?")
     return files

@@ -10,6 +10,7 @@ import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
 from tfx_lm.cli.cli import main
+from tfx_lm.components.bulk_score import score_files
 from tfx_lm.components.text_example_gen import reading
 from tfx_lm.exported import scoring
 
@@ -202,6 +203,19 @@ def test_dropped_records_are_left_out(bulk_score):
     Path("a.jsonl").write_text('{"text": "cat"}\n{"body": "b"}\n')
     bulk_score("a.jsonl", "--invalid-records", "drop")
     assert [row["text"] for row in written()] == ["cat"]
+
+
+def test_what_beam_left_is_no_output(bulk_score, monkeypatch):
+    score = score_files._score
+
+    def leaving(files, model, output, *options):
+        Path(output, "beam-temp-scored-1b9e").mkdir()
+        return score(files, model, output, *options)
+
+    monkeypatch.setattr(score_files, "_score", leaving)
+    Path("a.txt").write_text("the cat\n")
+    bulk_score("a.txt")
+    assert sorted(path.name.partition("-")[0] for path in Path("out").iterdir()) == ["scored", "scores.json"]
 
 
 def test_an_output_that_exists_is_kept(bulk_score):

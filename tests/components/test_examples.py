@@ -48,5 +48,17 @@ def test_any_split_of_several_artifacts(tmp_path):
         reader.split_files(both, ["train", "dev"])
 
 
+def test_what_a_killed_beam_step_left_is_no_file(tmp_path):
+    write(tmp_path / "Split-eval" / "data-0", [b"a"], "")
+    write(tmp_path / "Split-eval" / "beam-temp-data-1b9e" / "4c21.data", [b"a"], "")
+    # On object storage, a pattern may match within folders.
+    assert reader.split_files([artifact(tmp_path, ["eval"])], ["eval"]) == [f"{tmp_path}/Split-eval/data-0"]
+
+
+def test_an_artifact_below_a_folder_of_that_name_has_files(tmp_path):
+    write(tmp_path / "beam-temp-x" / "Split-eval" / "data-0", [b"a"], "")
+    assert len(reader.split_files([artifact(tmp_path / "beam-temp-x", ["eval"])], ["eval"])) == 1
+
+
 def test_no_files_hold_no_examples():
     assert list(reader.read_records([]).as_numpy_iterator()) == []

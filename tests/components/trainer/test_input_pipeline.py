@@ -117,6 +117,12 @@ def test_no_files(tmp_path):
         list_files([str(tmp_path / "nothing*")], "eval")
 
 
+def test_what_a_killed_beam_step_left_is_not_read(tmp_path):
+    (tmp_path / "beam-temp-data-1b9e").mkdir()
+    (tmp_path / "data-0.gz").touch()
+    assert list_files([f"{tmp_path}/*"], "train") == [f"{tmp_path}/data-0.gz"]
+
+
 def test_no_sentences(write_examples, tmp_path):
     write_examples(tmp_path / "empty.gz", [])
     with pytest.raises(ValueError, match="eval: the files hold no sentences"):
