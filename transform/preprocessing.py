@@ -43,6 +43,7 @@ from .vocabulary import (
     VOCABULARY_NAME,
     check_pinned_vocabulary,
     lookup_table,
+    new_vocabulary_path,
     read_vocabulary,
 )
 from .word_counts import grown_vocabulary, vocabulary_of_corpus
@@ -174,11 +175,10 @@ class _KeepFile(tft_beam.experimental.PTransformAnalyzer):
 
     def expand(self, batches):
         pipeline = batches.pipeline
-        target = f"{self.base_temp_dir}/{VOCABULARY_NAME}"
-        return pipeline | "Source" >> beam.Create([self._source]) | "Copy" >> beam.Map(_copy, target)
+        return pipeline | "Source" >> beam.Create([self._source]) | "Copy" >> beam.Map(_copy, self.base_temp_dir)
 
 
-def _copy(source: str, target: str) -> np.ndarray:
-    tf.io.gfile.makedirs(target.rpartition("/")[0])
-    tf.io.gfile.copy(source, target, overwrite=True)
+def _copy(source: str, folder: str) -> np.ndarray:
+    target = new_vocabulary_path(folder)
+    tf.io.gfile.copy(source, target)
     return np.array(target.encode())

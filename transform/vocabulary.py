@@ -9,6 +9,8 @@ Every vocabulary begins with the same four reserved tokens:
     3   </s>    end of a line, only ever a target
 """
 
+import uuid
+
 import tensorflow as tf
 
 from ..errors import SettingError, escape
@@ -18,6 +20,19 @@ PAD_ID, UNKNOWN_ID, START_ID, END_ID = range(4)
 
 VOCABULARY_NAME = "vocabulary"
 """Name of the vocabulary in the Transform graph (`TFTransformOutput.vocabulary_file_by_name`)."""
+
+
+def new_vocabulary_path(folder: str) -> str:
+    """Returns the path of a vocabulary file that no other try of the same Beam step writes; its folder is made.
+
+    Beam may run a step again, or twice at once, while a later step already reads the file of the first try.
+
+    Args:
+        folder: Transform's temporary folder.
+    """
+    own = f"{folder}/{uuid.uuid4().hex}"
+    tf.io.gfile.makedirs(own)
+    return f"{own}/{VOCABULARY_NAME}"
 
 
 def read_vocabulary(path: str) -> list[bytes]:

@@ -20,7 +20,7 @@ import tensorflow_transform.beam as tft_beam
 from apache_beam.transforms import window
 
 from .options import VocabularyOptions
-from .vocabulary import RESERVED, UNKNOWN_ID, VOCABULARY_NAME, read_vocabulary
+from .vocabulary import RESERVED, UNKNOWN_ID, VOCABULARY_NAME, new_vocabulary_path, read_vocabulary
 
 # One worker holds a bucket at a time, so that only one with a vocabulary of all words has to hold all of them.
 _BUCKETS = 256
@@ -175,14 +175,13 @@ class _WriteMostFrequent(tft_beam.experimental.PTransformAnalyzer):
         self._file = file
 
     def expand(self, blocks: beam.PCollection) -> beam.PCollection:
-        path = f"{self.base_temp_dir}/{VOCABULARY_NAME}"
         if self._file is not None:
             blocks |= "New" >> beam.ParDo(_NewWords(self._file))
         return (
             blocks
             | "OfBucket" >> beam.MapTuple(lambda _, block: most_frequent([block], self._size, self._min_count))
             | "Together" >> beam.CombineGlobally(_MostFrequent(self._size, self._min_count))
-            | "Write" >> beam.Map(_write, path, self._size, self._pieces, self._file)
+            | "Write" >> beam.Map(_write, self.base_temp_dir, self._size, self._pieces, self._file)
         )
 
 
@@ -239,7 +238,7 @@ class _MostFrequent(beam.CombineFn):
         return most_frequent(accumulator, self._size, self._min_count)
 
 
-def _write(block: Counts, path: str, size: int | None, pieces: int | None, first_words: str | None) -> np.ndarray:
+def _write(block: Counts, folder: str, size: int | None, pieces: int | None, first_words: str | None) -> np.ndarray:
     words, counts = unpack(block)
     first = [token.encode() for token in RESERVED] if first_words is None else read_vocabulary(first_words)
     if pieces is not None:
@@ -249,7 +248,7 @@ def _write(block: Counts, path: str, size: int | None, pieces: int | None, first
         words = learn_pieces(words, counts, pieces)
     elif not words and size is not None and first_words is None:
         words = [_NO_WORD]
-    tf.io.gfile.makedirs(path.rpartition("/")[0])
+    path = new_vocabulary_path(folder)
     with tf.io.gfile.GFile(path, "wb") as file:
         file.write(b"".join(word + _SEPARATOR for word in [*first, *words]))
     return np.array(path.encode())

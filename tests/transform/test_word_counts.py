@@ -10,9 +10,9 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from tfx_lm.transform import word_counts
+from tfx_lm.transform import preprocessing, word_counts
 from tfx_lm.transform.options import VocabularyOptions
-from tfx_lm.transform.vocabulary import RESERVED, VOCABULARY_NAME
+from tfx_lm.transform.vocabulary import RESERVED, VOCABULARY_NAME, read_vocabulary
 from tfx_lm.transform.word_counts import CacheCoder, CountWords, add, most_frequent, pack, unpack, vocabulary_of_corpus
 
 
@@ -100,6 +100,21 @@ def test_the_keys_of_the_cache_are_the_same_in_each_run():
 def test_the_cache_keeps_a_bucket(block):
     coder = CacheCoder()
     assert coder.decode_cache(coder.encode_cache((255, block))) == (255, block)
+
+
+def test_a_step_that_beam_repeats_leaves_the_file_that_others_read(tmp_path):
+    pinned = tmp_path / "mine.txt"
+    first = word_counts._write(pack([b"cat"], [3]), str(tmp_path / "temporary"), None, None, None)
+    again = word_counts._write(pack([b"dog"], [3]), str(tmp_path / "temporary"), None, None, None)
+    assert read_vocabulary(first.item())[4:] == [b"cat"]
+    assert read_vocabulary(again.item())[4:] == [b"dog"]
+    pinned.write_text("mine")
+    first = preprocessing._copy(str(pinned), str(tmp_path / "temporary"))
+    pinned.write_text("another")
+    again = preprocessing._copy(str(pinned), str(tmp_path / "temporary"))
+    assert [Path(path.item().decode()).read_text() for path in (first, again)] == ["mine", "another"]
+    # The Transform graph names the vocabulary after its file.
+    assert {Path(path.item().decode()).name for path in (first, again)} == {VOCABULARY_NAME}
 
 
 @pytest.mark.slow
