@@ -21,6 +21,7 @@ from ..components.tuner.options import TunerOptions, check_space
 from ..errors import SettingError, escape
 from ..exported.gate_options import GateOptions, PipelineSlice, as_sequence
 from ..exported.plain_path import pattern_letters
+from ..exported.vocabulary_beside import vocabulary_beside
 from ..home_folder import expand_home
 from ..model.options import TrainerOptions
 from ..remote import is_remote
@@ -171,11 +172,11 @@ class PipelineConfig(Settings):
         if self.vocabulary.from_ is not None and start not in (None, BASELINE):
             raise ValueError(
                 f"vocabulary.from={self.vocabulary.from_}: trainer.warm_start={start} names another model; set it to "
-                f"baseline, or set vocabulary.file to {start}/assets/vocabulary"
+                f"baseline, or vocabulary.from to null and vocabulary.file to {vocabulary_beside(start)}"
             )
         keeps_ids = self.vocabulary.from_ is not None or self.vocabulary.file is not None
         if start is not None and self.trainer.output == "adaptive" and not keeps_ids:
-            remedy = "from to baseline" if start == BASELINE else f"file to {start}/assets/vocabulary"
+            remedy = "from to baseline" if start == BASELINE else f"file to {vocabulary_beside(start)}"
             raise ValueError(
                 f"trainer.warm_start={start}: with trainer.output=adaptive the weights belong to ranges of ids, and a "
                 f"vocabulary of the text has other ids; set vocabulary.{remedy}"

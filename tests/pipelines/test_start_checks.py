@@ -190,7 +190,11 @@ def test_a_model_of_the_same_input_is_passed_over(trained, tmp_path):
 
 @pytest.mark.parametrize(
     ("start", "remedy"),
-    [("baseline", "set vocabulary.from to baseline"), ("/m/7", "set vocabulary.file to /m/7/assets/vocabulary")],
+    [
+        ("baseline", "set vocabulary.from to baseline"),
+        ("/m/7", "set vocabulary.file to /m/7/assets/vocabulary"),
+        ("/m", "set vocabulary.file to the file assets/vocabulary of the newest version in /m"),
+    ],
 )
 def test_an_adaptive_output_needs_ids_that_stay(tmp_path, start, remedy):
     settings = [f"trainer.warm_start={start}", "trainer.output=adaptive"]
