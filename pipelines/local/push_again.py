@@ -27,6 +27,8 @@ from ..metadata.run_records import RunRecords
 from ..results.summary import write_summary
 from .output_lock import locked_output
 
+SUMMARY = "summary.json"
+
 _RUN = "run `tfx-lm run` with the same settings, which compares and pushes"
 
 
@@ -53,14 +55,15 @@ def push_again(output: Path) -> Path:
         summary, config = _newest_run(output)
         config.make_link()
         connection = resolve_connection(connection_config(config.metadata_url()))
-        check_there(connection)
+        # The configuration is that of the summary, so only the variable can be set.
+        remedy = f"set {URL_VARIABLE} to the URL that run {summary['run_id']}, the newest in {output}, had"
+        check_there(connection, remedy)
         with SerialSqlite(connection):
             check_sqlite(connection)
             records = RunRecords(open_store(connection), config.name, str(summary["run_id"]))
             if not records.is_known():
                 raise ConfigurationError(
-                    f"metadata={shown_url(connection)}: has no record of run {summary['run_id']}, the newest in "
-                    f"{output}; set metadata, or {URL_VARIABLE}, as in that run"
+                    f"metadata={shown_url(connection)}: has no record of run {summary['run_id']}; {remedy}"
                 )
             try:
                 return _push(Path(config.output_folder()), config, summary, records)
@@ -69,7 +72,9 @@ def push_again(output: Path) -> Path:
 
 
 def _newest_run(output: Path) -> tuple[dict[str, Any], PipelineConfig]:
-    file = output / "summary.json"
+    file = output / SUMMARY
+    if not file.is_file():
+        raise ConfigurationError(_no_summary(output))
     try:
         summary = json.loads(file.read_text(encoding="utf-8"))
         config = PipelineConfig.model_validate({**_accepted(summary["config"]), "output": str(output)})
@@ -77,6 +82,19 @@ def _newest_run(output: Path) -> tuple[dict[str, Any], PipelineConfig]:
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise ConfigurationError(f"{file}: no summary of a run ({error}); give the output folder of a run") from error
     return summary, config
+
+
+def _no_summary(output: Path) -> str:
+    """Returns why a folder without a summary cannot be used, and what to give in its place."""
+    missing = f"{output}: has no {SUMMARY}, which `tfx-lm run` writes"
+    if outer := next((folder for folder in output.absolute().parents if (folder / SUMMARY).is_file()), None):
+        return f"{missing}; give the output folder itself, {outer}"
+    if (output / "artifacts").is_dir() or (output / "serving").is_dir():
+        return (
+            f"{missing}, and orchestrators do not; on Airflow, clear the task Pusher of the newest run instead, which "
+            "then pushes its model again"
+        )
+    return f"{missing}; give the output folder of a run"
 
 
 def _accepted(config: dict[str, Any]) -> dict[str, Any]:
@@ -117,5 +135,5 @@ def _push(output: Path, config: PipelineConfig, summary: dict[str, Any], records
     pushed.custom_properties["pushed_version"].string_value = version.name
     records.update(pushed)
     warnings = [warning for warning in summary["warnings"] if not warning.startswith(f"{before}, which the Pusher")]
-    write_summary({**summary, "pushed_model": str(version), "warnings": warnings}, output / "summary.json")
+    write_summary({**summary, "pushed_model": str(version), "warnings": warnings}, output / SUMMARY)
     return version

@@ -198,19 +198,22 @@ def open_store(
         raise ConfigurationError(f"metadata={url}: cannot be opened ({error})") from error
 
 
-def check_there(connection: metadata_store_pb2.ConnectionConfig) -> None:
+def check_there(
+    connection: metadata_store_pb2.ConnectionConfig,
+    remedy: str = f"set output and metadata (or {URL_VARIABLE}) as in the runs",
+) -> None:
     """Checks that a SQLite file is there, before opening it makes one; does nothing for a server.
 
     Args:
         connection: A resolved connection.
+        remedy: What the user can do; the end of the message.
 
     Raises:
         ConfigurationError: There is no such file.
     """
     if connection.WhichOneof("config") == "sqlite" and not Path(connection.sqlite.filename_uri).is_file():
         raise ConfigurationError(
-            f"metadata={shown_url(connection)}: no such file, so there is no record of a run; set output and metadata "
-            f"(or {URL_VARIABLE}) as in the runs"
+            f"metadata={shown_url(connection)}: no such file, so there is no record of a run; {remedy}"
         )
 
 

@@ -149,18 +149,38 @@ def test_ml_metadata_that_does_not_know_the_run(output, monkeypatch):
     (output / "summary.json").write_text(json.dumps({"config": {"gate": {"max_perplexity": 100}}, "run_id": "r"}))
     file = output / "elsewhere" / "metadata.sqlite"
     monkeypatch.setenv("TFX_LM_METADATA", f"sqlite:///{file}")
-    with pytest.raises(ConfigurationError, match=r"elsewhere/metadata.sqlite: no such file, .* \(or TFX_LM_METADATA\)"):
+    with pytest.raises(
+        ConfigurationError, match=r"elsewhere/metadata.sqlite: no such file, .*; set TFX_LM_METADATA to"
+    ):
         push_again.push_again(output)
     assert not file.parent.exists()
     initialize_store(connection_config(f"sqlite:///{file}"))
-    with pytest.raises(
-        ConfigurationError, match=r"has no record of run r, the newest in .*; set metadata, or TFX_LM_ME"
-    ):
+    remedy = rf"has no record of run r; set TFX_LM_METADATA to the URL that run r, the newest in {output}, had$"
+    with pytest.raises(ConfigurationError, match=remedy):
         push_again.push_again(output)
 
 
 def test_a_folder_that_is_no_output(tmp_path):
     result = CliRunner().invoke(cli.main, ["push", str(tmp_path)])
     assert result.exit_code == exit_codes.BAD_INPUT
-    assert f"{tmp_path}/summary.json: no summary of a run" in result.output
+    assert (
+        f"{tmp_path}: has no summary.json, which `tfx-lm run` writes; give the output folder of a run" in result.output
+    )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_folder_of_an_orchestrator(tmp_path):
+    (tmp_path / "artifacts").mkdir()
+    with pytest.raises(ConfigurationError) as refused:
+        push_again.push_again(tmp_path)
+    assert str(refused.value) == (
+        f"{tmp_path}: has no summary.json, which `tfx-lm run` writes, and orchestrators do not; on Airflow, clear the "
+        "task Pusher of the newest run instead, which then pushes its model again"
+    )
+
+
+def test_a_folder_within_an_output(tmp_path):
+    (tmp_path / "summary.json").touch()
+    (tmp_path / "serving" / "7").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match=f"; give the output folder itself, {tmp_path}$"):
+        push_again.push_again(tmp_path / "serving" / "7")
