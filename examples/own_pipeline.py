@@ -12,7 +12,8 @@ from tfx_lm.transform import TextOptions
 
 def own_pipeline(data: str, output: str) -> tfx.dsl.Pipeline:
     """Builds the pipeline; it pushes to `OUTPUT/serving`."""
-    text = TextOptions(tokenizer="word", vocabulary={"size": 5000})
+    # No line is longer than a batch of the trainer, its `batch_tokens`.
+    text = TextOptions(tokenizer="word", vocabulary={"size": 5000}, auto_limit=2048)
     example_gen = tfx.components.CsvExampleGen(input_base=data)
     examples = example_gen.outputs["examples"]
     statistics_gen = tfx.components.StatisticsGen(examples=examples)

@@ -26,7 +26,7 @@ class TextTransform(transform.Transform):
     Inputs and outputs are those of TFX's Transform; its executor moves the Examples in blocks.
 
     ```python
-    options = TextOptions(tokenizer="word", vocabulary={"size": 20000})
+    options = TextOptions(tokenizer="word", vocabulary={"size": 20000}, auto_limit=2048)
     transform = TextTransform(example_gen.outputs["examples"], schema_gen.outputs["schema"], options)
     ```
     """
