@@ -16,7 +16,7 @@ from .sampling import draw
 from .signatures import NEXT_WORD, SCORE
 from .text_in_document import in_document
 from .token_identity import reads_pieces
-from .words_of_pieces import begins_word, spelled
+from .words_of_pieces import ENDING, begins_word, spelled
 
 _DEFAULTS = CompletionOptions()
 
@@ -113,7 +113,7 @@ def _words_in_pieces(
         if words > options.length:
             break
         pieces.append(continuation.append(token))
-        word += spelled(pieces[-1:])
+        word = (word + spelled(pieces[-1:]))[-ENDING:]
     text = spelled(pieces)
     return (text.removeprefix(b" ") if at_beginning else text).decode("utf-8", "surrogateescape")
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..transform.vocabulary import END_ID, RESERVED, START_ID
 from .word_boundaries import APOSTROPHES, boundaries, kinds_of
-from .words_of_pieces import begins_word, spelled
+from .words_of_pieces import begins_word, ending, spelled
 
 # What a word may end with, by an example: nothing, a letter, an apostrophe behind one, what is a word alone, a mark,
-# and a part of a character. Which pieces begin a word then is the same for all that end alike.
+# and a part of a character. Which pieces begin a word then is the same for nearly all that end alike.
 _NOTHING, _LETTER, _APOSTROPHE, _ALONE, _MARK, _PART = range(6)
 _EXAMPLES = (b"", b"a", b"a'", b"(", b" ", b"\xc3")
 
@@ -82,9 +82,8 @@ def _head(piece: bytes) -> str:
 
 
 def _ending(word: bytes) -> int:
-    try:
-        text = word.decode()
-    except UnicodeDecodeError:
+    text = ending(word)
+    if text is None:
         return _PART
     if not text.strip(" "):
         return _MARK if text else _NOTHING

@@ -181,8 +181,8 @@ def other_case(ours: bool, baseline: str) -> SettingError:
     return SettingError(
         f"{{lowercase}}={values[ours]}: the baseline {escape(baseline)} reads text with {{lowercase}}="
         f"{values[not ours]}, and only the model that keeps capitals is charged for them, so that no tolerance is "
-        f"right; set {{lowercase}} to {values[not ours]}, or {{tolerance}} and {{slice_tolerance}} to null until a "
-        f"model with {{lowercase}}={values[ours]} is served"
+        f"right; set {{lowercase}} to {values[not ours]}, or {{tolerance}} and {{slice_tolerance}} to null, and "
+        f"back for the next text once a model with {{lowercase}}={values[ours]} is served"
     )
 
 

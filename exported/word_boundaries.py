@@ -16,8 +16,9 @@ APOSTROPHES = ("'", "’")
 
 # Each character by its kind: L letter or digit, M mark, J joiner, A alone (punctuation, a symbol, a character of a
 # script without spaces), ' apostrophe, B and T the beginning and the rest of a reserved token, - any other.
-# What is split off:
-_SPLIT_OFF = re.compile(r" *(?:BT+|[LM]+(?:'[LM]+)+|['A][MJ]*)")
+# What is split off. Letters without an apostrophe are not; they are matched whole, since to look for an apostrophe
+# behind each of them takes a time that grows with the square of their number.
+_SPLIT_OFF = re.compile(r" *(?:BT+|[LM]+(?P<more>(?:'[LM]+)*)|['A][MJ]*)")
 _SPACE = re.compile(" +")
 _RESERVED = re.compile("<pad>|<unk>|</?s>")
 _UNSPACED = re.compile(
@@ -37,7 +38,7 @@ def boundaries(text: str) -> set[int]:
         text: A text, with a space before each word that follows white space.
     """
     kinds = kinds_of(text)
-    matches = [match.span() for match in _SPLIT_OFF.finditer(kinds)]
+    matches = [match.span() for match in _SPLIT_OFF.finditer(kinds) if match["more"] != ""]
     return {0, *(match.start() for match in _SPACE.finditer(kinds)), *(place for span in matches for place in span)}
 
 

@@ -14,6 +14,9 @@ _BYTE_TOKEN = re.compile(rb"<0x([0-9A-F]{2})>")
 _MARK = MARK.encode()
 _END = RESERVED[END_ID].encode()
 _LETTER = "a"
+# As much of a word, in bytes, as tells whether another one begins behind it.
+ENDING = 128
+_REST_OF_A_CHARACTER = bytes(range(0x80, 0xC0))
 
 
 def spelled(pieces: Iterable[bytes]) -> bytes:
@@ -69,12 +72,21 @@ def begins_word(piece: bytes, word: bytes) -> bool:
     """
     if piece == _END or not word:
         return True
-    try:
-        before = word.decode()
-    except UnicodeDecodeError:
-        return False  # Within a character.
+    before = ending(word)
+    if before is None:
+        return False
     text = before + (_spelled(piece).decode("utf-8", "ignore") or _LETTER)
     return len(before) in boundaries(text + _LETTER if text.endswith(APOSTROPHES) else text)
+
+
+def ending(word: bytes) -> str | None:
+    """Returns the end of a word, `ENDING` bytes at most; None within a character."""
+    end = word[-ENDING:]
+    try:
+        # It may begin within a character.
+        return (end if len(word) < ENDING else end.lstrip(_REST_OF_A_CHARACTER)).decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _spelled(piece: bytes) -> bytes:

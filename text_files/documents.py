@@ -21,6 +21,8 @@ Documents = Literal["none", "blank_line", "record", "file"]
 CHARACTERS_OF_A_TOKEN = 32
 
 _SPACES = "\t\n\v\f\r \0"
+# Within a line.
+_LONG_SPACE = re.compile(r"[\t\v\f\r \0]{2,}")
 
 # Every tokenizer makes at least one token of each: what stands between white space and has a letter or a digit. Marks
 # before the letter belong to it, since `"hello` is one word of the tokenizer `whitespace`.
@@ -39,23 +41,19 @@ class Context:
 
     def __init__(self, tokens: int) -> None:
         self._tokens = tokens
-        self._long_space = re.compile(rf"[\t-\r \0]{{{tokens + 1},}}")
         self._lines: deque[tuple[str, int, int]] = deque()
         self._words = 0
         self._characters = 0
 
     def text(self) -> str:
         r"""Returns the lines before the next one, with `\n` between them; empty at the beginning of a document."""
-        return "\n".join(line for line, _, _ in self._lines)
+        return _narrow("\n".join(line for line, _, _ in self._lines), self._tokens)
 
     def add(self, line: str) -> None:
         """Adds the line that was read; a line break within it counts as a space."""
         if not self._tokens:
             return
-        line = line.replace("\n", " ")
-        if len(line) > self._tokens and len(line) - _visible(line) > self._tokens:
-            # A tokenizer of bytes makes tokens of white space, but no more than these matter.
-            line = self._long_space.sub(lambda run: run[0][-self._tokens :], line)
+        line = _narrow(line.replace("\n", " "), self._tokens)
         if len(line) > CHARACTERS_OF_A_TOKEN * self._tokens:
             line = _end_of(line, CHARACTERS_OF_A_TOKEN * self._tokens)
         words = [match.start() for match in _WORD.finditer(line)]
@@ -80,6 +78,13 @@ class Context:
     def _holds_enough_without(self, words: int, characters: int) -> bool:
         enough_words = self._words - words >= self._tokens
         return enough_words or self._characters - characters >= CHARACTERS_OF_A_TOKEN * self._tokens
+
+
+def _narrow(text: str, tokens: int) -> str:
+    """Returns a long text with a space in the place of more white space, but for the bytes that may be tokens."""
+    if len(text) <= CHARACTERS_OF_A_TOKEN * tokens:
+        return text
+    return _LONG_SPACE.sub(" ", text[:-tokens]) + text[-tokens:]
 
 
 def _visible(text: str) -> int:

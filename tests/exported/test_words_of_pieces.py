@@ -110,6 +110,20 @@ def test_a_piece_begins_a_word(piece, word, begins):
     assert PieceTable([*pieces("<pad> <unk> <s> </s> ▁a"), piece.encode()]).begins([word])[0, -1] == begins
 
 
+def test_a_long_word_takes_no_more_time_for_each_of_its_letters():
+    """With a time that grows with the square of the letters, this would take minutes."""
+    letters = 100_000
+    pieces = ["\u2581a".encode(), *[b"a"] * letters, b"-", b"a"]
+    assert word_lengths(pieces) == [letters + 1, 1, 1]
+    word = spelled(pieces[:-2])
+    assert not begins_word(b"a", word)
+    assert begins_word(b"-", word)
+    assert begins_word(b"a", word + b"-")
+    # The last bytes begin within a character, or end in one.
+    assert begins_word(b"-", "\u00e9".encode() * 1001 + b"a")
+    assert not begins_word(b"-", word + b"\xc3")
+
+
 def test_the_words_of_lines_are_counted():
     vocabulary = pieces("<pad> <unk> <s> </s> <0x61> ▁ ▁the s , ( ' ▁cat")
     table = PieceTable(vocabulary)

@@ -53,9 +53,9 @@ def test_a_long_line_is_cut_at_a_word_and_one_without_spaces_at_a_character():
 @pytest.mark.parametrize(
     ("lines", "text"),
     [
-        (["the cat", "sat" + " " * 1000], "the cat\nsat  "),
+        (["the cat", "sat" + " " * 1000], "the cat\nsat   "),
         (["the cat", " " * 1000], "the cat"),
-        (["the", "cat" + "\t" * 1000 + "sat"], "cat\t\tsat"),
+        (["the", "cat" + "\t" * 1000 + "sat"], "cat sat"),
         (["\u732b", "\u732b " * 40], "\u732b \u732b "),
         (["the", "! " * 100], "! " * 64),
     ],
@@ -66,6 +66,17 @@ def test_white_space_takes_no_room_from_words(lines, text):
     for line in lines:
         context.add(line)
     assert context.text() == text
+
+
+def test_lines_that_are_mostly_white_space_do_not_make_a_long_text():
+    context = Context(50)
+    for _ in range(100):
+        context.add("cat" + " " * 47)
+    text = context.text()
+    assert len(text) < 400
+    assert text.split() == ["cat"] * 50
+    # What a tokenizer of bytes reads is the text as it is.
+    assert text.endswith(" \ncat" + " " * 47)
 
 
 @pytest.mark.parametrize("kind", ["whitespace", "word"])

@@ -229,7 +229,7 @@ def test_models_that_differ_in_lower_case_are_compared_without_tolerances_only(t
         with pytest.raises(SettingError, match=other):
             options = dict(zip(("tolerance", "slice_tolerance"), tolerances, strict=True))
             Evaluation(tmp_path / str(number), lower, cased, **options)
-    with pytest.raises(SettingError, match="set lowercase to true, or tolerance and slice_tolerance to null until"):
+    with pytest.raises(SettingError, match="set lowercase to true, or tolerance and slice_tolerance to null, and back"):
         Evaluation(tmp_path / "cased", cased, lower)
     run = Evaluation(tmp_path / "without", lower, cased, tolerance=None, slice_tolerance=None)
     assert run.gate["blessed"] is True
