@@ -5,7 +5,7 @@ from __future__ import annotations
 from tfx.dsl.io import fileio
 from tfx.types import standard_component_specs as specs
 
-from ...errors import SettingError, escape
+from ...errors import SettingError
 from ..artifacts import Artifacts
 
 
@@ -27,6 +27,6 @@ def not_blessed(input_dict: Artifacts) -> SettingError:
             reasons += [] if gate.blessed else gate.templates
     for blessing in input_dict.get(specs.INFRA_BLESSING_KEY) or []:
         if fileio.exists(f"{blessing.uri}/{verdict.VERDICT_FILE}"):
-            reasons += map(escape, verdict.read_verdict(blessing.uri)["reasons"])
+            reasons += verdict.read_templates(blessing.uri)
     why = "; ".join(reasons) or "the blessing tells no reason"
     return SettingError(f"not pushed, which {{require_push}} makes an error: the model is not blessed: {why}")

@@ -11,7 +11,7 @@ import numpy as np
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from ...errors import messages
+from ...errors import escape, messages
 from .process import LOCALE, ProbeResult
 
 VERDICT_FILE = "serving_check.json"
@@ -81,9 +81,20 @@ def read_verdict(blessing: str, name_of: Callable[[str], str] = str) -> dict[str
     Returns:
         `blessed`, `reasons`, and the other attributes of `ServingVerdict` without `templates`.
     """
-    with fileio.open(f"{blessing}/{VERDICT_FILE}") as file:
-        content = json.loads(file.read())
+    content = _read(blessing)
     # Older verdicts have the reasons alone.
     if (templates := content.pop("templates", None)) is not None:
         content["reasons"] = messages(templates, name_of)
+    return content
+
+
+def read_templates(blessing: str) -> list[str]:
+    """Reads why the model may not be served: templates of `SettingError`, from the folder of an InfraBlessing."""
+    content = _read(blessing)
+    return list(content.get("templates", [escape(reason) for reason in content["reasons"]]))
+
+
+def _read(blessing: str) -> dict[str, Any]:
+    with fileio.open(f"{blessing}/{VERDICT_FILE}") as file:
+        content: dict[str, Any] = json.loads(file.read())
     return content

@@ -22,6 +22,7 @@ from tfx_lm.exported.damage import write_sums
 from tfx_lm.exported.gate import Verdict
 from tfx_lm.exported.rollback import rollback
 from tfx_lm.file_lock import host_mark
+from tfx_lm.pipelines.setting_names import yaml_key
 
 
 def destination(folder):
@@ -114,7 +115,19 @@ def test_a_required_push_of_a_model_that_is_not_blessed_fails_with_the_reasons(m
     gate = "perplexity 9.0: at most max_perplexity=2.0"
     served = "a request took 9 ms; at most max_latency_ms=1"
     assert str(caught.value) == f"{begin}{gate}; {served}"
+    in_yaml = caught.value.with_names(yaml_key)
+    assert "pusher.require_push makes" in in_yaml
+    assert "at most gate.max_perplexity=2.0; a request took 9 ms; at most serving_check.max_latency_ms=1" in in_yaml
     assert not (tmp_path / "serving").exists()
+
+    # A verdict of an earlier release has the reasons alone.
+    file = tmp_path / "infra" / "serving_check.json"
+    newer = file.read_text()
+    file.write_text('{"blessed": false, "reasons": ["no signature {max_latency_ms}"]}')
+    with pytest.raises(SettingError) as caught:
+        push(tmp_path, model, blessed=0, required=True, infra=[checked])
+    assert caught.value.with_names(yaml_key).endswith("=2.0; no signature {max_latency_ms}")
+    file.write_text(newer)
 
     # The gate blessed it, and the serving check did not.
     write_verdict(str(tmp_path / "blessing"), Verdict(True, ["perplexity 1.0: at most {max_perplexity}=2.0"]))
