@@ -41,10 +41,12 @@ def push(destination: str, model: str, keep: int | None, check: Callable[[], Non
     check()
     newest = next(filter(is_complete, numbered_folders(destination)), None)
     if newest is not None and model_digest(newest) == model_digest(model) and changed_file(newest) is None:
-        return newest
-    names = names_in(destination) if fileio.isdir(destination) else []
-    version = f"{destination}/{next_version(destination, names)}"
-    copy_into(model, version)
+        version = newest
+    else:
+        names = names_in(destination) if fileio.isdir(destination) else []
+        version = f"{destination}/{next_version(destination, names)}"
+        copy_into(model, version)
+    # Also if nothing was copied: the last push may have had another `keep`, or could not remove a version.
     if keep is not None:
         _remove_oldest(destination, keep)
     return version

@@ -359,6 +359,13 @@ def test_on_an_object_store_the_newest_version_is_not_pushed_again(model, tmp_pa
     assert (tmp_path / "pushed" / "saved_model.pb").read_text() == "graph"
 
 
+def test_on_an_object_store_a_run_that_pushes_nothing_prunes_too(model, tmp_path, bucket):
+    first = push(tmp_path, model, serving=destination(bucket)).get_string_custom_property("pushed_version")
+    assert stored(bucket) == {"3", "4", "5", first}
+    push(tmp_path, model, keep=1, serving=destination(bucket))
+    assert stored(bucket) == {first}
+
+
 def test_on_an_object_store_a_damaged_copy_of_the_model_is_pushed_again(model, tmp_path, bucket):
     first = push(tmp_path, model, serving=destination(bucket)).get_string_custom_property("pushed_version")
     with tf.io.gfile.GFile(f"{bucket}/serving/{first}/variables/variables.index", "w") as file:
