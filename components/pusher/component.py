@@ -64,7 +64,8 @@ class AtomicPusher(base_component.BaseComponent):
             model_blessing: From an Evaluator.
             infra_blessing: From a ServingCheck or an InfraValidator.
             keep_versions: Number of newest undamaged versions to keep; None: all.
-            require_push: Whether the node fails, with the reasons, if the model is not blessed.
+            require_push: Whether the node fails, with the reasons, if the model is not blessed. A RuntimeParameter is
+                one of `int`, 1 or 0, since TFX refuses those of `bool`.
 
         Raises:
             SettingError: If `keep_versions` is below 1, or `require_push` is neither true nor false. A run checks the
