@@ -91,8 +91,8 @@ def _no_summary(output: Path) -> str:
         return f"{missing}; give the output folder itself, {outer}"
     if (output / "artifacts").is_dir() or (output / "serving").is_dir():
         return (
-            f"{missing}, and orchestrators do not; on Airflow, clear the task Pusher of the newest run instead, which "
-            "then pushes its model again"
+            f"{missing} at its end, and orchestrators do not; if `tfx-lm run` was cut short here, run it again; on "
+            "Airflow, clear the task Pusher of the newest run, which then pushes its model again"
         )
     return f"{missing}; give the output folder of a run"
 

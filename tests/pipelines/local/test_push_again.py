@@ -169,13 +169,14 @@ def test_a_folder_that_is_no_output(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_output_folder_of_an_orchestrator(tmp_path):
+def test_an_output_folder_of_an_orchestrator_or_of_a_run_that_was_cut_short(tmp_path):
     (tmp_path / "artifacts").mkdir()
     with pytest.raises(ConfigurationError) as refused:
         push_again.push_again(tmp_path)
     assert str(refused.value) == (
-        f"{tmp_path}: has no summary.json, which `tfx-lm run` writes, and orchestrators do not; on Airflow, clear the "
-        "task Pusher of the newest run instead, which then pushes its model again"
+        f"{tmp_path}: has no summary.json, which `tfx-lm run` writes at its end, and orchestrators do not; if "
+        "`tfx-lm run` was cut short here, run it again; on Airflow, clear the task Pusher of the newest run, which "
+        "then pushes its model again"
     )
 
 
