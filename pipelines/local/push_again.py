@@ -101,7 +101,9 @@ def _accepted(config: dict[str, Any]) -> dict[str, Any]:
     """Returns the configuration of a run without what had no effect on it, which earlier releases did not refuse."""
     data = config.get("data", {})
     data = {key: value for key, value in data.items() if key != "eval_percent" or not data.get("splits")}
-    return {**{key: value for key, value in config.items() if key != "kubeflow"}, "data": data}
+    pieces = config.get("vocabulary", {}).get("kind") == "subwords"
+    drift = {key: value for key, value in config.get("drift", {}).items() if key != "max_unknown_rise" or not pieces}
+    return {**{key: value for key, value in config.items() if key != "kubeflow"}, "data": data, "drift": drift}
 
 
 def _push(output: Path, config: PipelineConfig, summary: dict[str, Any], records: RunRecords) -> Path:

@@ -138,6 +138,27 @@ def test_a_run_that_ended_before_the_lock_was_had_is_the_newest(output, monkeypa
     assert push_again.push_again(output) == ("newer", "newer")
 
 
+@pytest.mark.parametrize("without_effect", ["drift", "kubeflow", "data"])
+def test_a_summary_of_an_earlier_release_may_have_settings_without_effect(output, without_effect):
+    """They are refused today."""
+    config = {"gate": {"max_perplexity": 100}, "vocabulary": {"kind": "subwords"}}
+    config |= {
+        "drift": {"drift": {"max_unknown_rise": 0.1, "max_tokens_change": 0.5}},
+        "kubeflow": {"kubeflow": {"another": 1}},
+        "data": {"data": {"splits": {"train": "a", "eval": "b"}, "eval_percent": 10}},
+    }[without_effect]
+    (output / "summary.json").write_text(json.dumps({"config": config, "run_id": "r"}))
+    _, read = push_again._newest_run(output)
+    assert read.drift.max_unknown_rise is None
+    assert read.drift.max_tokens_change == config.get("drift", {}).get("max_tokens_change")
+
+
+def test_the_rise_of_unknown_words_is_read_if_the_vocabulary_holds_words(output):
+    config = {"gate": {"max_perplexity": 100}, "drift": {"max_unknown_rise": 0.1}}
+    (output / "summary.json").write_text(json.dumps({"config": config, "run_id": "r"}))
+    assert push_again._newest_run(output)[1].drift.max_unknown_rise == 0.1
+
+
 class KnownRun(str):
     """The id of a run that ML Metadata knows."""
 
