@@ -13,16 +13,21 @@ def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
     """Adds what a DAG has by default: no schedule, no catch-up, and a `start_date` in the past.
 
     Args:
-        options: Arguments of a DAG. Its `start_date` may also be in `default_args`.
+        options: Arguments of a DAG. Its `start_date` may also be in `default_args`, where Airflow reads it.
 
     Raises:
         ValueError: `catchup` is on, and there is no `start_date`.
     """
     given = {"schedule": None, "catchup": False, **options}
-    start_date = given.get("start_date") or (given.get("default_args") or {}).get("start_date")
-    if given["catchup"] and start_date is None:
+    if given.get("start_date") is not None:
+        return given
+    # Airflow 3 reads that of `default_args` only if the DAG is given none of its own, not even None.
+    given.pop("start_date", None)
+    if (given.get("default_args") or {}).get("start_date") is not None:
+        return given
+    if given["catchup"]:
         raise ValueError(
             f"catchup={given['catchup']}: Airflow would do all runs since start_date, which is not set; give start_date"
             ", such as the first day that has data, or leave catchup out"
         )
-    return {**given, "start_date": start_date or _PAST}
+    return {**given, "start_date": _PAST}

@@ -18,7 +18,20 @@ FIRST = datetime(2026, 5, 1, tzinfo=timezone.utc)
         ({"catchup": True, "start_date": FIRST}, {"schedule": None, "catchup": True, "start_date": FIRST}),
         (
             {"catchup": True, "default_args": {"start_date": FIRST}},
-            {"schedule": None, "catchup": True, "start_date": FIRST, "default_args": {"start_date": FIRST}},
+            {"schedule": None, "catchup": True, "default_args": {"start_date": FIRST}},
+        ),
+        # Airflow parses a text in `default_args`, and refuses one as the DAG's own argument.
+        (
+            {"start_date": None, "default_args": {"start_date": "2026-05-01"}},
+            {"schedule": None, "catchup": False, "default_args": {"start_date": "2026-05-01"}},
+        ),
+        (
+            {"start_date": FIRST, "default_args": {"start_date": PAST}},
+            {"schedule": None, "catchup": False, "start_date": FIRST, "default_args": {"start_date": PAST}},
+        ),
+        (
+            {"default_args": {"start_date": None}},
+            {"schedule": None, "catchup": False, "start_date": PAST, "default_args": {"start_date": None}},
         ),
     ],
 )
