@@ -70,7 +70,8 @@ def create_dag(
             TFX_LM_METADATA_PASSWORD in the worker's environment, which tasks inherit and Airflow does not show.
         parameters: Values of the pipeline's parameters for each run; texts are templates of Airflow, such as
             `{"data_spans": "{{ ds }}"}`. The configuration of a run wins over them.
-        **options: Airflow's own arguments of a DAG, such as `schedule`; with `catchup`, `start_date` too.
+        **options: Airflow's own arguments of a DAG, such as `schedule`, except `max_active_runs`; with `catchup`,
+            `start_date` too.
 
     Returns:
         The DAG, for a module-level variable of a file in Airflow's folder of DAGs.
