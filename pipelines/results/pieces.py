@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from ...components.examples import read_records
+from ...components.finished_files import finished_files
 from ...components.text_transform.vocabulary_file import vocabulary_file
 from ...exported.piece_table import PieceTable
 from ...transform import preprocessing
@@ -22,11 +22,16 @@ def held_out_pieces_per_word(transformed_examples: str, transform_graph: str) ->
     Args:
         transformed_examples: URI of the Transform component's examples, with the split `eval`.
         transform_graph: URI of its transform graph.
+
+    Raises:
+        FileNotFoundError: The split has no files.
     """
     vocabulary = read_vocabulary(vocabulary_file(transform_graph))
     if not holds_pieces(vocabulary):
         return None
-    files = sorted(str(path) for path in (Path(transformed_examples) / "Split-eval").iterdir())
+    files = finished_files(f"{transformed_examples}/Split-eval/*")
+    if not files:
+        raise FileNotFoundError(f"{transformed_examples}/Split-eval: has no files")
     return _pieces_per_word(files, vocabulary)
 
 

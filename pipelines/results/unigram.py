@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import tensorflow as tf
 
 from ...components.examples import read_records
+from ...components.finished_files import finished_files
 from ...components.text_transform.vocabulary_file import learned_words
 from ...transform import preprocessing
 from ...transform.vocabulary import RESERVED
@@ -28,7 +27,7 @@ def unigram_perplexity(transformed_examples: str, transform_graph: str) -> float
         `(3/8 · 2/8)^(−1/2) = 3.27`.
     """
     size = learned_words(transform_graph) + len(RESERVED)
-    train, evaluation = (count_ids(Path(transformed_examples) / f"Split-{split}", size) for split in ("train", "eval"))
+    train, evaluation = (count_ids(f"{transformed_examples}/Split-{split}", size) for split in ("train", "eval"))
     return perplexity_of_counts(train, evaluation)
 
 
@@ -38,12 +37,11 @@ def perplexity_of_counts(train: np.ndarray, evaluation: np.ndarray) -> float:
     return float(np.exp(-(evaluation * log_probability).sum() / evaluation.sum()))
 
 
-def count_ids(split: Path, size: int) -> np.ndarray:
-    """Counts how often each id occurs in the transformed examples of a split: float64 `[size]`."""
+def count_ids(split: str, size: int) -> np.ndarray:
+    """Counts how often each id occurs in the transformed examples in the folder of a split: float64 `[size]`."""
     counts = np.zeros(size)
-    files = sorted(str(path) for path in split.iterdir())
     spec = {preprocessing.IDS: tf.io.VarLenFeature(tf.int64)}
-    for batch in read_records(files).batch(1024):
+    for batch in read_records(finished_files(f"{split}/*")).batch(1024):
         ids = tf.io.parse_example(batch, spec)[preprocessing.IDS].values
         counts += np.bincount(ids.numpy(), minlength=size)
     return counts

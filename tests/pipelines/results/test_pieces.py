@@ -29,7 +29,15 @@ def record(row: str) -> bytes:
 def test_the_words_behind_brackets_are_counted(tmp_path, monkeypatch, rows, expected):
     monkeypatch.setattr(pieces, "vocabulary_file", lambda graph: graph)
     (tmp_path / "vocabulary").write_text("\n".join(VOCABULARY) + "\n")
-    (tmp_path / "Split-eval").mkdir()
+    # A killed Beam step leaves such a folder beside the files.
+    (tmp_path / "Split-eval" / "beam-temp-x").mkdir(parents=True)
     write_records(tmp_path / "Split-eval" / "1.gz", map(record, rows))
     found = pieces.held_out_pieces_per_word(str(tmp_path), str(tmp_path / "vocabulary"))
     assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_examples_that_are_gone_are_no_empty_text(tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "vocabulary_file", lambda graph: graph)
+    (tmp_path / "vocabulary").write_text("\n".join(VOCABULARY) + "\n")
+    with pytest.raises(FileNotFoundError, match=f"^{tmp_path}/Split-eval: has no files$"):
+        pieces.held_out_pieces_per_word(str(tmp_path), str(tmp_path / "vocabulary"))
