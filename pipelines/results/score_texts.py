@@ -14,11 +14,13 @@ def score_text(value: float | None, form: str = ".2f") -> str:
 
     Args:
         value: The score.
-        form: The format of a score of usual size.
+        form: The format of a score of usual size. With a `+` it shows the sign of every score.
     """
     if value is None:
         return "none"
-    return f"{value:.3g}" if math.isfinite(value) and abs(value) >= LONG else f"{value:{form}}"
+    if math.isfinite(value) and abs(value) >= LONG:
+        form = "+.3g" if form.startswith("+") else ".3g"
+    return f"{value:{form}}"
 
 
 def interval_text(bounds: Sequence[float | None] | None, form: str = ".2f") -> str:

@@ -221,7 +221,7 @@ def test_huge_and_unknown_scores_fit_into_80_columns():
     shown = stream.getvalue()
     assert max(map(len, shown.splitlines())) <= 80
     assert shown.count("1.25e+300") == 4
-    assert "1.25e+302 %" in shown
+    assert "+1.25e+302 %" in shown
     assert shown.count("9,007,199,254,740,993") == 4
     assert "nan to nan" not in shown
     assert "none to none" not in shown
