@@ -111,7 +111,8 @@ def test_a_gate_with_a_tolerance_wants_a_served_model_with_the_same_lower_case(t
     assert str(refused.value) == (
         f"data.lowercase=false: the baseline {served} reads text with data.lowercase=true, and only the model that "
         "keeps capitals is charged for them, so that no tolerance is right; set data.lowercase to true, or "
-        "gate.tolerance and gate.slice_tolerance to null, and back for the next text once a model with data.lowercase=false is served"
+        "gate.tolerance and gate.slice_tolerance to null, and back for the next text once a model with "
+        "data.lowercase=false is served"
     )
     with pytest.raises(ConfigurationError, match="no tolerance is right"):
         check_served(config("false", "gate.tolerance=null"))
