@@ -8,6 +8,7 @@ from typing import Any
 from tfx import types
 
 from ..errors import SettingError, escape
+from ..exported.token_identity import normalization_of
 from ..transform.options import TextOptions
 
 NORMALIZATION = "normalization"
@@ -32,15 +33,31 @@ def check_normalization(examples: Iterable[types.Artifact], told: str) -> None:
     Raises:
         SettingError: They were read in another one.
     """
-    for artifact in examples:
-        if not artifact.has_custom_property(NORMALIZATION):
-            continue
-        read = artifact.get_string_custom_property(NORMALIZATION)
+    for uri, read in _read(examples):
         if read != told:
-            where = escape(artifact.uri)
             raise SettingError(
-                f"{{normalization}}={told}: the Examples {where} were read with {{normalization}}={escape(read)}; give "
-                "the same to TextExampleGen, Transform and Trainer"
+                f"{{normalization}}={told}: the Examples {escape(uri)} were read with {{normalization}}={escape(read)};"
+                " give the same to TextExampleGen, Transform and Trainer"
+            )
+
+
+def check_as_model_reads(examples: Iterable[types.Artifact], model: str) -> None:
+    """Refuses Examples whose lines were read in another normalization than a model's, which scores them as they are.
+
+    Args:
+        examples: Raw Examples; those that do not tell are not checked.
+        model: The folder of a SavedModel.
+
+    Raises:
+        SettingError: They were read in another one.
+    """
+    for uri, read in _read(examples):
+        told = normalization_of(model)
+        if read != told:
+            raise SettingError(
+                f"the Examples {escape(uri)} were read with {{normalization}}={escape(read)}, and the model "
+                f"{escape(model)} reads text with {{normalization}}={told}; give {{normalization}}={told} to the "
+                "TextExampleGen that reads them"
             )
 
 
@@ -57,3 +74,9 @@ def check_transformed(examples: Iterable[types.Artifact], custom_config: Mapping
     telling = [artifact for artifact in examples if artifact.has_custom_property(NORMALIZATION)]
     if telling:
         check_normalization(telling, TextOptions.from_custom_config(custom_config["transform"]).normalization)
+
+
+def _read(examples: Iterable[types.Artifact]) -> list[tuple[str, str]]:
+    """Returns the folder and the normalization of the Examples that tell theirs."""
+    telling = (artifact for artifact in examples if artifact.has_custom_property(NORMALIZATION))
+    return [(artifact.uri, artifact.get_string_custom_property(NORMALIZATION)) for artifact in telling]

@@ -27,6 +27,7 @@ from ..example_blocks import read_blocks, write_blocks
 from ..examples import split_files, split_names
 from ..merge_additive import MergeAdditive
 from ..model_path import model_path
+from ..normalization import check_as_model_reads
 from .batch import ToBatches
 from .example_records import ExampleRecords
 from .scoring import TOTALS_TAG, BulkScores, ScoreRecords
@@ -52,7 +53,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             exec_properties: `keep`; `example_splits`, a JSON list, or null for all splits.
 
         Raises:
-            ValueError: The model or the condition cannot be used; before any work. The condition keeps no record.
+            ValueError: The model or the condition cannot be used, or the examples were read in another normalization
+                than the model's; before any work. The condition keeps no record.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         keep = exec_properties[KEEP_KEY]
@@ -60,6 +62,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         model = artifact_utils.get_single_instance(input_dict[specs.MODEL_KEY])
         check_signature(model_path(model), SCORE)
         examples = input_dict[specs.EXAMPLES_KEY]
+        check_as_model_reads(examples, model_path(model))
         splits = json_utils.loads(exec_properties[specs.EXAMPLE_SPLITS_KEY])
         splits = split_names(examples) if splits is None else splits
         files = {split: split_files(examples, [split]) for split in splits}

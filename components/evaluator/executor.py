@@ -27,6 +27,7 @@ from ..examples import read_records, split_files
 from ..in_process import stays_in_process
 from ..lineage import record_scores
 from ..model_path import holds_model, model_path
+from ..normalization import check_as_model_reads
 from . import inference as scoring
 from . import loaded_models
 from .eval_config import eval_config
@@ -54,8 +55,9 @@ class Executor(tfx_executor.Executor):
                 its condition off. `example_splits`, a JSON list.
 
         Raises:
-            ValueError: If a model cannot be used, an option is out of range, a slice does not exist, or two
-                models cannot be compared. Raised before any work.
+            ValueError: If a model cannot be used, an option is out of range, a slice does not exist, two models cannot
+                be compared, or the examples were read in another normalization than the model's. Raised before any
+                work.
         """
         one_thread_for_each_call()
         gate = gate_of_run(exec_properties)
@@ -66,6 +68,7 @@ class Executor(tfx_executor.Executor):
         blessing = artifact_utils.get_single_instance(output_dict[specs.BLESSING_KEY])
 
         files = split_files(input_dict[specs.EXAMPLES_KEY], splits)
+        check_as_model_reads(input_dict[specs.EXAMPLES_KEY], model_path(model))
         models = _check(files, model, baselines, gate)
         comparable = all(same_tokens(model_path(model), model_path(baseline)) for baseline in baselines)
         report(f"scoring {', '.join(splits)} with the model{' and its baseline' if baselines else ''}")

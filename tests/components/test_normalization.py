@@ -2,16 +2,26 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from tfx.components.trainer import executor as tfx_trainer
 from tfx.components.tuner import executor as tfx_tuner
 from tfx.types import standard_artifacts
-from tfx_lm.components.normalization import NORMALIZATION, check_normalization, record_normalization
+from tfx_lm.components.bulk_score import executor as bulk_score
+from tfx_lm.components.evaluator import executor as evaluator
+from tfx_lm.components.normalization import (
+    NORMALIZATION,
+    check_as_model_reads,
+    check_normalization,
+    record_normalization,
+)
 from tfx_lm.components.text_transform import executor as text_transform
 from tfx_lm.components.trainer import executor as trainer
 from tfx_lm.components.tuner import executor as tuner
 from tfx_lm.errors import SettingError
+from tfx_lm.exported.gate_options import GateOptions
+from tfx_lm.exported.token_identity import FILE
 from tfx_lm.transform.options import TextOptions
 
 
@@ -83,3 +93,41 @@ def test_a_trainer_that_is_told_nothing():
     with pytest.raises(SettingError, match=refusal("none", "nfc")):
         properties = {"custom_config": json.dumps({"trainer": {}, "transform": given})}
         trainer.Executor().Do({"examples": [read_in("nfc")]}, {}, properties)
+
+
+def model_that_reads(folder: Path, normalization: str) -> standard_artifacts.Model:
+    (folder / "Format-Serving" / FILE).parent.mkdir(parents=True)
+    # As `token_identity` writes it.
+    identity = {} if normalization == "none" else {"normalization": normalization}
+    (folder / "Format-Serving" / FILE).write_text(json.dumps(identity))
+    model = standard_artifacts.Model()
+    model.uri = str(folder)
+    return model
+
+
+@pytest.mark.parametrize("read", ["none", "nfc"])
+@pytest.mark.parametrize("told", ["none", "nfc"])
+def test_a_model_scores_what_was_read_as_it_reads(tmp_path, told, read):
+    model = model_that_reads(tmp_path, told).uri + "/Format-Serving"
+    if read == told:
+        check_as_model_reads([read_in(None), read_in(read)], model)
+        return
+    with pytest.raises(SettingError) as refused:
+        check_as_model_reads([read_in(None), read_in(read)], model)
+    assert str(refused.value) == (
+        f"the Examples /examples/1 were read with normalization={read}, and the model {model} reads text with "
+        f"normalization={told}; give normalization={told} to the TextExampleGen that reads them"
+    )
+
+
+@pytest.mark.parametrize("component", [evaluator, bulk_score])
+def test_evaluator_and_bulk_score_refuse_another_one_before_any_work(monkeypatch, tmp_path, component):
+    monkeypatch.setattr(component, "split_files", lambda examples, splits: [])
+    monkeypatch.setattr(bulk_score, "check_signature", lambda model, signature: None)
+    output = standard_artifacts.Examples()
+    inputs = {"examples": [read_in("none")], "model": [model_that_reads(tmp_path / "model", "nfc")]}
+    outputs = {name: [output] for name in ("evaluation", "blessing", "scored_examples")}
+    gate = {**GateOptions(max_perplexity=9.0).model_dump(mode="json"), "slices": "[]"}
+    properties = {**gate, "example_splits": '["eval"]', "keep": "tokens > 1"}
+    with pytest.raises(SettingError, match=r"^the Examples /examples/1 were read with normalization=none"):
+        component.Executor().Do(inputs, outputs, properties)
