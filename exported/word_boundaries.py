@@ -17,8 +17,8 @@ APOSTROPHES = ("'", "’")
 # Each character by its kind: L letter or digit, M mark, J joiner, A alone (punctuation, a symbol, a character of a
 # script without spaces), ' apostrophe, B and T the beginning and the rest of a reserved token, - any other.
 # What is split off. Letters without an apostrophe are not; they are matched whole, since to look for an apostrophe
-# behind each of them takes a time that grows with the square of their number.
-_SPLIT_OFF = re.compile(r" *(?:BT+|[LM]+(?P<more>(?:'[LM]+)*)|['A][MJ]*)")
+# behind each of them takes a time that grows with the square of their number, as it does to look behind each space.
+_SPLIT_OFF = re.compile(r"(?<! ) *(?:BT+|[LM]+(?P<more>(?:'[LM]+)*)|['A][MJ]*)")
 _SPACE = re.compile(" +")
 _RESERVED = re.compile("<pad>|<unk>|</?s>")
 _UNSPACED = re.compile(

@@ -15,8 +15,10 @@ from .request_error import RequestError
 
 # Number of bytes from which a body is decompressed or compressed in another thread; for fewer, the switch takes longer.
 _MUCH = 32_000
-# Number of bytes that are decompressed in one step.
+# Number of bytes that one step of decompressing makes, and of those that it reads: where a stream ends, what is read
+# behind it is read again.
 _STEP = 65_536
+_READ = 4096
 # Answers of fewer bytes are not compressed: they fit into a few network packets either way.
 _COMPRESSED_FROM = 4096
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -93,7 +95,7 @@ def inflate(body: bytes, limits: Limits) -> bytes:
                 raise RequestError(400, "the body has more behind its gzip stream; send the stream alone")
             decompressor = zlib.decompressobj(_WITH_GZIP_HEADER)
             while not decompressor.eof:
-                chunk = body[position : position + _STEP]
+                chunk = body[position : position + _READ]
                 if not chunk:
                     raise RequestError(400, "the body ends within its gzip stream; send all of it")
                 position += len(chunk)

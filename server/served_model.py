@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import tensorflow as tf
 
+from ..exported.batches import batches_by_length
 from ..exported.detokenize import tokenizer_kind
 from ..exported.exported_model import ExportedModel, load_model
 from ..exported.next_words import next_words_of_texts
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 # Errors of operations that refuse the inputs of a client.
 _CLIENT_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.DataLossError, tf.errors.OutOfRangeError)
+# Texts whose tokens are counted in one call: at most so many times the bytes of the longest.
+_COUNTED_BYTES = 2**18
 
 
 def _vocabulary_size(outputs: Mapping[str, Mapping[str, tf.TensorSpec]]) -> int | None:
@@ -140,5 +143,9 @@ class ServedModel:
 
     def count_tokens(self, texts: list[bytes]) -> np.ndarray:
         """Counts the tokens of each text, int [texts], by the model's own tokenizer."""
-        mask = self.call(TOKENIZE, {"text": np.array(texts, object)})["mask"]
-        return mask.sum(axis=1).astype(int)
+        counts = np.zeros(len(texts), int)
+        # All at once, each row would be as long as the longest text.
+        for rows in batches_by_length([len(text) for text in texts], _COUNTED_BYTES):
+            mask = self.call(TOKENIZE, {"text": np.array([texts[row] for row in rows], object)})["mask"]
+            counts[rows] = mask.sum(axis=1)
+        return counts

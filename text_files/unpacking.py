@@ -112,7 +112,8 @@ class _Pieces(io.RawIOBase):
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
-        self._piece = b""
+        # A view, since a piece may be as long as ten thousand reads.
+        self._piece = memoryview(b"")
 
     def readable(self) -> bool:
         """Returns True."""
@@ -121,7 +122,7 @@ class _Pieces(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Reads some bytes; 0 at the end."""
         if not self._piece:
-            self._piece = next(self._pieces, b"")
+            self._piece = memoryview(next(self._pieces, b""))
         data, self._piece = self._piece[: len(buffer)], self._piece[len(buffer) :]
         buffer[: len(data)] = data
         return len(data)

@@ -219,10 +219,11 @@ def _check_whole(places: Mapping[tuple[str, str], Sequence[_Place]], spans: Sequ
     by_key: dict[str, list[_Place]] = defaultdict(list)
     for (key, _), each in places.items():
         by_key[key] += each
+    have = {key: {(place.span, place.version) for place in each if place.is_file} for key, each in by_key.items()}
     for span, version, _ in spans:
         called = f"span {shown(span, dated)}" + ("" if version is None else f", version {version}")
         for key, each in by_key.items():
-            if any(place.is_file and (place.span, place.version) == (span, version) for place in each):
+            if (span, version) in have[key]:
                 continue
             folders = [place.path for place in each if place.span == span and place.version in (version, None)]
             where = f" (in {escape(folders[-1])})" if folders else ""
@@ -232,11 +233,11 @@ def _check_whole(places: Mapping[tuple[str, str], Sequence[_Place]], spans: Sequ
 
 
 def _without_markers(pattern: str, places: Sequence[_Place], spans: Sequence[ReadSpan]) -> list[tuple[int, str]]:
-    filled: dict[str, int] = {}
-    for span, version, _ in spans:
-        for place in places:
-            if place.is_file and (place.span, place.version) == (span, version):
-                filled[with_texts(pattern, place.texts)] = span
+    files: dict[tuple[int, int | None], list[_Place]] = defaultdict(list)
+    for place in places:
+        if place.is_file:
+            files[place.span, place.version].append(place)
+    filled = {with_texts(pattern, place.texts): span for span, version, _ in spans for place in files[span, version]}
     if not filled:
         # Something for the warning that this pattern matches nothing.
         newest = spans[-1]

@@ -62,6 +62,21 @@ def test_every_signature_and_the_server_read_the_normalized_text(model):
     assert served.count_tokens([TWO.encode()]).tolist() == [1]
 
 
+def test_a_long_text_does_not_make_others_as_long_when_tokens_are_counted(model, monkeypatch):
+    served = ServedModel(model["none"])
+    shapes, call = [], served.call
+
+    def recorded(signature, inputs):
+        outputs = call(signature, inputs)
+        shapes.append(outputs["mask"].shape)
+        return outputs
+
+    monkeypatch.setattr(served, "call", recorded)
+    texts = [b"a " * 5, b"a " * 200_000, b"a " * 7]
+    assert served.count_tokens(texts).tolist() == [5, 200_000, 7]
+    assert [rows for rows, _ in shapes] == [2, 1]
+
+
 def test_a_model_without_it_reads_text_as_it_is(model):
     (line,) = scoring.score_lines(load_model(model["none"]), [TWO.encode()])
     assert line.sums.oov_tokens == 1

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tfx_lm.exported import completion
 from tfx_lm.exported.piece_table import PieceTable
+from tfx_lm.exported.word_boundaries import boundaries
 from tfx_lm.exported.words_of_pieces import begins_word, spelled, text_of_pieces, word_lengths
 from tfx_lm.transform.tokenizer import tokenize_marked
 
@@ -119,6 +120,7 @@ def test_a_long_word_takes_no_more_time_for_each_of_its_letters():
     assert not begins_word(b"a", word)
     assert begins_word(b"-", word)
     assert begins_word(b"a", word + b"-")
+    assert boundaries(" " * letters + "a") == {0}
     # The last bytes begin within a character, or end in one.
     assert begins_word(b"-", "\u00e9".encode() * 1001 + b"a")
     assert not begins_word(b"-", word + b"\xc3")
