@@ -18,7 +18,7 @@ from ..config import PipelineConfig
 from ..errors import ConfigurationError
 from ..metadata.metadata_store import initialize_store
 from ..metadata.node_metadata import NodeMetadata
-from ..metadata.run_records import RunRecords
+from ..metadata.run_records import RunRecords, is_in_context
 from ..nodes.artifact_files import DamageCheck
 from ..nodes.compiled_pipeline import compile_pipeline, graph, set_parameters
 from ..nodes.earlier_work import missing_producers
@@ -103,9 +103,9 @@ def _check_latest_run(store: mlmd.MetadataStore, ir: pipeline_pb2.Pipeline, from
     run_type = store.get_context_type("pipeline_run").id
     runs = [each for each in store.get_children_contexts_by_context(pipeline.id) if each.type_id == run_type]
     latest = max(runs, key=lambda run: run.create_time_since_epoch, default=None)
-    ours = {each.id for each in store.get_executions_by_context(pipeline.id)} if latest else set()
+    of_latest = store.get_executions_by_context(latest.id) if latest else []
     # A run's id may be that of another pipeline's run, too.
-    executions = [each for each in store.get_executions_by_context(latest.id) if each.id in ours] if latest else []
+    executions = [each for each in of_latest if is_in_context(store, each, pipeline)]
     events = store.get_events_by_execution_ids([each.id for each in executions]) if executions else []
     outputs = [each for each in events if each.type == metadata_store_pb2.Event.OUTPUT]
     complete = {each.id for each in executions if each.last_known_state == metadata_store_pb2.Execution.COMPLETE}

@@ -79,6 +79,13 @@ def fail_unfinished(
         return RunRecords(open_store(connection), pipeline_name, run_id).fail_unfinished(node_id, message)
 
 
+def is_in_context(
+    store: mlmd.MetadataStore, execution: metadata_store_pb2.Execution, context: metadata_store_pb2.Context
+) -> bool:
+    """Returns whether an execution belongs to a context, without reading the context's other executions."""
+    return any(each.id == context.id for each in store.get_contexts_by_execution(execution.id))
+
+
 class RunRecords:
     """Looks up a run's executions and artifacts by node."""
 
@@ -94,10 +101,9 @@ class RunRecords:
 
     def state(self, node_id: str) -> str:
         """Returns how a launched node ended: COMPLETE, CACHED, FAILED or SKIPPED (also without records)."""
-        executions = self._executions(node_id)
-        if not executions:
+        execution = self._newest(node_id)
+        if execution is None:
             return "SKIPPED"
-        execution = executions[-1]
         states = metadata_store_pb2.Execution
         if execution.last_known_state == states.CANCELED:
             return "SKIPPED"
@@ -109,17 +115,17 @@ class RunRecords:
 
     def error(self, node_id: str) -> str | None:
         """Returns the recorded message of a failed node, all its lines, without the Python traceback."""
-        executions = self._executions(node_id)
-        if not executions:
+        execution = self._newest(node_id)
+        if execution is None:
             return None
-        recorded = executions[-1].custom_properties[ERROR_PROPERTY].string_value
+        recorded = execution.custom_properties[ERROR_PROPERTY].string_value
         message = failure_message(json.loads(recorded).get("resultMessage", "")) if recorded else ""
         return message or None
 
     def newest_id(self, node_id: str) -> int | None:
         """Returns the id of the node's newest execution in the run; None if it has none."""
-        executions = self._executions(node_id)
-        return executions[-1].id if executions else None
+        execution = self._newest(node_id)
+        return None if execution is None else execution.id
 
     def repetition(self, node_id: str) -> str | None:
         """Returns the name of the repetition that the node's newest execution belongs to; None for the first one."""
@@ -131,9 +137,10 @@ class RunRecords:
 
     def execution_property(self, node_id: str, name: str) -> int | float | str | None:
         """Returns the value of an execution property of a node in the run; None if the node has not run."""
-        if self.state(node_id) not in ("COMPLETE", "CACHED"):
+        states = metadata_store_pb2.Execution
+        execution = self._newest(node_id)
+        if execution is None or execution.last_known_state not in (states.COMPLETE, states.CACHED):
             return None
-        execution = self._executions(node_id)[-1]
         for properties in (execution.properties, execution.custom_properties):
             if name in properties:
                 value = properties[name]
@@ -143,31 +150,28 @@ class RunRecords:
     def fail_unfinished(self, node_id: str, message: str) -> list[metadata_store_pb2.Execution]:
         """Marks the node's execution as FAILED, with the reason, unless it ended; returns it if it made nothing."""
         states = metadata_store_pb2.Execution
-        unfinished = [
-            execution
-            for execution in self._executions(node_id)[-1:]
-            if execution.last_known_state not in (states.COMPLETE, states.CACHED)
-        ]
-        for execution in unfinished:
-            if execution.last_known_state in (states.NEW, states.RUNNING):
-                execution.last_known_state = states.FAILED
-                result = json.dumps({"resultMessage": message, "code": 1})
-                execution.custom_properties[ERROR_PROPERTY].string_value = result
-                self._store.put_executions([execution])
-        return unfinished
+        execution = self._newest(node_id)
+        if execution is None or execution.last_known_state in (states.COMPLETE, states.CACHED):
+            return []
+        if execution.last_known_state in (states.NEW, states.RUNNING):
+            execution.last_known_state = states.FAILED
+            result = json.dumps({"resultMessage": message, "code": 1})
+            execution.custom_properties[ERROR_PROPERTY].string_value = result
+            self._store.put_executions([execution])
+        return [execution]
 
     def output(self, node_id: str, key: str) -> metadata_store_pb2.Artifact | None:
         """Returns the artifact of a node, made or cached, under an output key; None if there is none."""
-        executions = self._executions(node_id)
-        if not executions:
+        execution = self._newest(node_id)
+        if execution is None:
             return None
-        artifacts = self._store.get_artifacts_by_id(self._output_ids(executions[-1]).get(key, []))
+        artifacts = self._store.get_artifacts_by_id(self._output_ids(execution).get(key, []))
         return artifacts[0] if artifacts else None
 
     def outputs(self, node_id: str) -> list[metadata_store_pb2.Artifact]:
         """Returns all artifacts of a node, made or cached."""
-        executions = self._executions(node_id)
-        ids = [each for group in self._output_ids(executions[-1]).values() for each in group] if executions else []
+        execution = self._newest(node_id)
+        ids = [] if execution is None else [each for group in self._output_ids(execution).values() for each in group]
         return list(self._store.get_artifacts_by_id(ids)) if ids else []
 
     def update(self, artifact: metadata_store_pb2.Artifact) -> None:
@@ -182,14 +186,12 @@ class RunRecords:
                 ids.setdefault(event.path.steps[0].key, []).append(event.artifact_id)
         return ids
 
-    def _executions(self, node_id: str) -> list[metadata_store_pb2.Execution]:
-        """Returns the node's executions up to its newest in this run, the oldest first; empty if it has none in it."""
+    def _newest(self, node_id: str) -> metadata_store_pb2.Execution | None:
+        """Returns the node's newest execution in the run; None if it has none."""
         run = self._store.get_context_by_type_and_name("pipeline_run", self._run_id)
         node = self._store.get_context_by_type_and_name("node", f"{self._pipeline_name}.{node_id}")
         if run is None or node is None:
-            return []
-        of_run = {execution.id for execution in self._store.get_executions_by_context(run.id)}
-        executions = sorted(self._store.get_executions_by_context(node.id), key=lambda execution: execution.id)
-        while executions and executions[-1].id not in of_run:
-            executions.pop()
-        return executions
+            return None
+        # A run has few executions; a node has those of all runs.
+        of_run = sorted(self._store.get_executions_by_context(run.id), key=lambda execution: execution.id, reverse=True)
+        return next((execution for execution in of_run if is_in_context(self._store, execution, node)), None)

@@ -3,10 +3,14 @@
 import re
 
 import pytest
+from helpers.counted_executions import CountedExecutions
+from tfx.orchestration.portable import partial_run_utils
 from tfx.proto.orchestration import pipeline_pb2
 from tfx_lm.pipelines.errors import ConfigurationError
+from tfx_lm.pipelines.local import local_plan
 from tfx_lm.pipelines.local.local_plan import plan_pipeline
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
+from tfx_lm.pipelines.nodes.compiled_pipeline import compile_pipeline
 from tfx_lm.pipelines.nodes.node_run import run_node
 
 
@@ -41,3 +45,15 @@ def test_a_part_takes_nothing_of_another_output_folder(small_nodes, tmp_path):
     # As the message says.
     assert run("ours") == ["CACHED", "CACHED", "CACHED", "CACHED"]
     assert run("ours", from_nodes=["One"]) == ["CACHED"]
+
+
+def test_what_is_read_of_the_latest_run_does_not_grow_with_the_others(small_nodes, tmp_path):
+    connection = connection_config(f"sqlite:///{tmp_path}/metadata.sqlite")
+    ir = compile_pipeline(small_nodes.pipeline_of(tmp_path, connection, small_nodes.waiting("One", 0.0)))
+    partial_run_utils.mark_pipeline(ir, from_nodes=["One"])
+    store = CountedExecutions(connection)
+    for run in range(20):
+        store.add("Number", str(run))
+        store.add("One", str(run))
+    local_plan._check_latest_run(store, ir, ["One"])
+    assert store.read == 2

@@ -1,10 +1,12 @@
-"""What is recorded of a failure, and the message that is read from it."""
+"""What is recorded of a failure, and the message that is read from it; which records of a run are read."""
 
 import textwrap
 import traceback
 
 import pytest
-from tfx_lm.pipelines.metadata.run_records import failure_message, recorded_failure
+from helpers.counted_executions import CountedExecutions
+from tfx_lm.pipelines.metadata.metadata_store import connection_config
+from tfx_lm.pipelines.metadata.run_records import RunRecords, failure_message, recorded_failure
 
 MESSAGE = "trainer.units=0: must be >= 1\n  trainer.layers=0: must be >= 1"
 
@@ -56,3 +58,36 @@ def test_marks_below_a_line_of_code_are_no_message():
 )
 def test_a_record_without_a_traceback_is_the_message(recorded, message):
     assert failure_message(recorded) == message
+
+
+@pytest.fixture
+def store(tmp_path):
+    return CountedExecutions(connection_config(f"sqlite:///{tmp_path}/metadata.sqlite"))
+
+
+def test_the_newest_try_of_a_node_in_its_run_counts(store):
+    store.add("Trainer", "1", "FAILED")
+    again = store.add("Trainer", "1")
+    store.add("Report", "1", "RUNNING")
+    newer = store.add("Trainer", "2", "FAILED")
+    # A run's id may be that of another pipeline's run, too.
+    store.add("Trainer", "1", "FAILED", pipeline="other")
+    first, second = (RunRecords(store, "small", run) for run in "12")
+    assert (first.newest_id("Trainer"), first.state("Trainer")) == (again, "COMPLETE")
+    assert (second.newest_id("Trainer"), second.state("Trainer")) == (newer, "FAILED")
+    assert (second.newest_id("Report"), second.state("Report"), second.error("Report")) == (None, "SKIPPED", None)
+    assert RunRecords(store, "small", "3").newest_id("Trainer") is None
+    # A run that works goes on.
+    last = store.add("Trainer", "2", "CACHED")
+    assert (second.newest_id("Trainer"), second.state("Trainer")) == (last, "CACHED")
+
+
+def test_what_is_read_does_not_grow_with_the_other_runs(store):
+    for run in range(20):
+        store.add("Trainer", str(run))
+        store.add("Report", str(run))
+    records = RunRecords(store, "small", "7")
+    assert records.state("Trainer") == "COMPLETE"
+    assert store.read == 2
+    assert records.execution_property("Trainer", "steps") is None
+    assert store.read == 4

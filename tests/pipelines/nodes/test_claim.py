@@ -58,7 +58,7 @@ def register(node, state):
 def state_and_error(node):
     store = mlmd.MetadataStore(node.connection)
     records = RunRecords(store, node.pipeline, node.run_id)
-    return records._executions(node.node_id)[-1].last_known_state, records.error(node.node_id)
+    return records._newest(node.node_id).last_known_state, records.error(node.node_id)
 
 
 def folders(node):
