@@ -68,7 +68,8 @@ class JsonRecords:
         """
         self._line_field = line_field
         self._whole: Any = None
-        self._fields: dict[str, Any] = {}
+        # None: the record is nested deeper than Python's JSON goes.
+        self._fields: dict[str, Any] | None = None
 
     def read(self, element: TextRecord) -> Read:
         """Returns the record's own fields as a JSON object, its text and its context."""
@@ -89,7 +90,13 @@ class JsonRecords:
             return _fields(element)
         # The lines of a record come one behind the other; to parse it for each would take quadratic time.
         if self._whole is None or element.whole is not self._whole:
-            self._fields, self._whole = _fields(element), element.whole
+            try:
+                self._fields = _fields(element)
+            except RecursionError:
+                self._fields = None
+            self._whole = element.whole
+        if self._fields is None:
+            raise RecursionError("the record is nested deeper than Python's JSON goes")
         names = [self._line_field] if self._line_field in self._fields else self._line_field.split(".")
         return _replaced(self._fields, names, element.text.decode("utf-8"))
 
