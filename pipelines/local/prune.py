@@ -163,7 +163,8 @@ def _report_outside(
     context = store.get_context_by_type_and_name("pipeline", name)
     recorded = context.custom_properties[_NAMED_BY]
     named = json.loads(recorded.string_value or "{}")
-    unnamed = [artifact for artifact in there if artifact.id not in named.get(str(root), [])]
+    already = set(named.get(str(root), []))
+    unnamed = [artifact for artifact in there if artifact.id not in already]
     if unnamed:
         pruned.problems.append(
             f"{len(there)} artifacts of name={name} lie outside of {root}, such as {unnamed[0].uri}, and stay; prune "
@@ -173,7 +174,7 @@ def _report_outside(
         store.put_contexts([context])
 
 
-def _versions(serving: Path) -> tuple[list[str], list[str]]:
+def _versions(serving: Path) -> tuple[set[str], list[str]]:
     """Returns the names of all versions that are there, and of the newest ones down to the first undamaged one."""
     names = [path.name for path in serving.iterdir()] if serving.is_dir() else []
     seen = sorted((name for name in names if is_version(name)), key=int, reverse=True)
@@ -183,7 +184,7 @@ def _versions(serving: Path) -> tuple[list[str], list[str]]:
         with contextlib.suppress(OSError):  # Nobody knows whether it is damaged.
             if visible_damage(str(serving / name)) is None:
                 break
-    return [name.removeprefix(WITHDRAWN) for name in names], served
+    return {name.removeprefix(WITHDRAWN) for name in names}, served
 
 
 def _not_named(

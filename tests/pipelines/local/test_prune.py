@@ -1,8 +1,10 @@
 """Pruning of an output folder, on runs of a pipeline that are written into a store of ML Metadata by hand."""
 
+import json
 import os
 import time
 from pathlib import Path
+from unittest import mock
 
 import ml_metadata
 import pytest
@@ -18,6 +20,7 @@ from tfx_lm.pipelines.local.output_lock import locked_output
 from tfx_lm.pipelines.local.prune import prune
 from tfx_lm.pipelines.metadata.metadata_store import connection_config
 from tfx_lm.pipelines.preflight import check_airflow
+from tfx_lm.pipelines.results.pruned import Pruned
 
 STATE, EXECUTION = mlmd.Artifact.State.Name, mlmd.Execution
 
@@ -356,6 +359,19 @@ def test_artifacts_outside_of_the_folder_are_named_once(runs, tmp_path):
     (problem,) = prune(first).problems
     assert problem.startswith(f"6 artifacts of name=tfx-lm lie outside of {tmp_path}/artifacts, such as {model.uri}, ")
     assert prune(first).problems == []
+
+
+def test_many_artifacts_outside_that_were_named_take_no_quadratic_time(tmp_path):
+    """To look through a list for each of them would take minutes."""
+    root, ids = tmp_path / "artifacts", range(1, 50_001)
+    context = mlmd.Context(name="tfx-lm")
+    context.custom_properties["named_by_pruning_of"].string_value = json.dumps({str(root): list(ids)})
+    store = mock.Mock(get_context_by_type_and_name=lambda kind, name: context)
+    pruned = Pruned()
+    artifacts = [mlmd.Artifact(id=each, uri=str(tmp_path)) for each in ids]
+    prune_module._report_outside(store, artifacts, "tfx-lm", root, pruned)
+    assert pruned.problems == []
+    store.put_contexts.assert_not_called()
 
 
 @pytest.mark.parametrize("inside", ["", "/Format-Serving"])
