@@ -34,7 +34,7 @@ from ..text_example_gen.input_config import input_base_and_config
 from ..text_example_gen.input_counts import Counts
 from ..text_example_gen.places import check_place_here
 from ..text_example_gen.problems import describe
-from ..text_example_gen.reading import Corpus, open_stored
+from ..text_example_gen.reading import Corpus, open_stored, stored_sizes
 from ..text_example_gen.spans import has_span
 from ..text_example_gen.to_examples import COUNTS_TAG
 from .json_records import RECORDS, JsonRecords
@@ -162,7 +162,8 @@ def _score(
         What was read before anything was scored, what was read to be scored, and the scores.
     """
     outcome_file = posixpath.join(output, _OUTCOME_FILE)
-    check, read = (ReadTexts(files, options, options.text_field, batches) for batches in (False, True))
+    sizes = stored_sizes([path for _, path in files])
+    check, read = (ReadTexts(files, sizes, options, options.text_field, batches) for batches in (False, True))
     with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
         # Scoring takes long, so all files are read before it, for records that cannot be used. What the second step
         # reads is named by what the first one found, so that no runner begins with it earlier.

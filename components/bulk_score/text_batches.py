@@ -8,7 +8,7 @@ from typing import Any
 import apache_beam as beam
 
 from ...text_files.options import RecordOptions
-from ..text_example_gen.reading import Bytes, Corpus, ReadFiles, stored_size
+from ..text_example_gen.reading import Bytes, Corpus, ReadFiles
 from ..text_example_gen.to_examples import COUNTS_TAG
 from .batch import Batcher
 from .json_records import JsonRecords, ToRecords
@@ -25,19 +25,25 @@ class ReadTexts(ReadFiles):
     """
 
     def __init__(
-        self, files: Sequence[tuple[str, str]], options: RecordOptions, text_field: str, batches: bool
+        self,
+        files: Sequence[tuple[str, str]],
+        sizes: Sequence[int],
+        options: RecordOptions,
+        text_field: str,
+        batches: bool,
     ) -> None:
         """Configures the step.
 
         Args:
             files: Split ("") and path of each file.
+            sizes: Bytes of each, as it is stored.
             options: Which records are dropped, and are not errors.
             text_field: The field or column that holds the text.
             batches: Whether records are given; if not, they are only counted.
         """
         of_field = options.model_copy(update={"text_field": text_field})
         # Whole, also if they are only counted: a column of Parquet besides the text may be damaged.
-        super().__init__(files, [stored_size(path) for _, path in files], of_field, whole=True)
+        super().__init__(files, sizes, of_field, whole=True)
         self._decide = ToRecords(options)
         self._line_field = text_field if options.documents == "record" else ""
         self._batches = batches

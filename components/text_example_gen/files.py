@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import posixpath
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from ...errors import escape
 from ...remote import is_remote
 from ...text_files.errors import InputError
 from ...text_files.file_types import ENDINGS, FileType, file_type
+from .answers import answers
 from .distinct_files import check_distinct
 from .patterns import without_level
 
@@ -63,7 +63,9 @@ def files_of_splits(patterns: Sequence[Pattern]) -> Found:
     found: dict[tuple[str, str], None] = {}
     matched: set[str] = set()
     for name, split, pattern in patterns:
-        paths = [path for path in sorted(map(str, fileio.glob(pattern))) if _is_meant(path, pattern)]
+        paths = _without_folders(
+            [path for path in sorted(map(str, fileio.glob(pattern))) if not _is_hidden(path, pattern)]
+        )
         for path in paths:
             file_type(path)
         found.update(dict.fromkeys((split, path) for path in paths))
@@ -101,8 +103,8 @@ def fingerprint_of_names(patterns: Sequence[Pattern], in_examples: bool) -> str:
     if not in_examples and alike and len(read) == len(matched):
         return ""
     lines = set()
-    for split, path in read:
-        state = fileio.stat(path)
+    states = answers(fileio.stat, [path for _, path in read])
+    for (split, path), state in zip(read, states, strict=True):
         # Whole seconds, as in TFX's.
         lines.add(f"{split}\t{path}\t{state.length}\t{state.mtime_nsec // 10**9}")
     digest = hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
@@ -117,11 +119,8 @@ def _is_hidden(path: str, pattern: str) -> bool:
     )
 
 
-def _is_meant(path: str, pattern: str) -> bool:
-    if _is_hidden(path, pattern):
-        return False
-    name = posixpath.basename(path)
+def _without_folders(paths: Sequence[str]) -> list[str]:
     # One question to a remote file system costs as much as a small file, so it is asked only where it matters.
-    if is_remote(path) and name.lower().endswith(tuple(ENDINGS)):
-        return True
-    return not fileio.isdir(path)
+    unclear = [path for path in paths if not (is_remote(path) and path.lower().endswith(tuple(ENDINGS)))]
+    folders = {path for path, is_folder in zip(unclear, answers(fileio.isdir, unclear), strict=True) if is_folder}
+    return [path for path in paths if path not in folders]

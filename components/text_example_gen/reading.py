@@ -29,6 +29,7 @@ from ...text_files.parsing import Parsed, parse_line, parse_value
 from ...text_files.records import whole_records_of
 from ...text_files.records_in_text import check_plain
 from ...text_files.unpacking import check_text, content_errors, text_of
+from .answers import answers
 from .record import Record, Records
 
 # The bytes that one worker reads at a time: few enough to share a corpus, many enough for thousands of small files.
@@ -66,12 +67,16 @@ def read_files(files: Sequence[tuple[str, str]], options: RecordOptions) -> beam
         A transform from a pipeline's begin to a PCollection of lists of `Record`. On one worker they come in the order
         of the files: the same input gives the same output, byte for byte.
     """
-    reader = ReadFiles(files, [stored_size(path) for _, path in files], options)
+    reader = ReadFiles(files, stored_sizes([path for _, path in files]), options)
     return "Bytes" >> beam.Create([reader.corpus]) | "Records" >> beam.ParDo(ReadFilesInBlocks(reader))
 
 
-def stored_size(path: str) -> int:
-    """Returns the bytes of a file as it is stored; 0 if it cannot be read."""
+def stored_sizes(paths: Sequence[str]) -> list[int]:
+    """Returns the bytes of each file as it is stored; 0 for one that cannot be read."""
+    return answers(_stored_size, paths)
+
+
+def _stored_size(path: str) -> int:
     try:
         return int(fileio.stat(path).length)
     except (OSError, fileio.NotFoundError):

@@ -9,6 +9,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
+from tfx.dsl.io import fileio
 from tfx_lm.cli.cli import main
 from tfx_lm.components.bulk_score import score_files
 from tfx_lm.components.text_example_gen import reading
@@ -76,6 +77,16 @@ def test_only_what_fulfils_the_condition_is_written(bulk_score):
     scores = json.loads(result.stdout.splitlines()[0])
     assert (scores["scored"]["lines"], scores["kept"]["lines"]) == (4, 2)
     assert "tfx-lm: 20 % of the scored tokens are unknown words to this model" in result.stderr
+
+
+def test_the_size_of_a_file_is_asked_for_once(bulk_score, monkeypatch):
+    """An object store gets a request for each."""
+    stat, asked = fileio.stat, []
+    monkeypatch.setattr(fileio, "stat", lambda path: asked.append(Path(path).name) or stat(path))
+    Path("a.txt").write_text("the cat\n")
+    Path("b.txt").write_text("dog\n")
+    bulk_score("*.txt")
+    assert asked == ["a.txt", "b.txt"]
 
 
 def test_a_context_that_is_not_read_is_said(save_uniform_model, tmp_path, monkeypatch):
