@@ -59,7 +59,7 @@ def word_lengths(pieces: Sequence[bytes]) -> list[int]:
 
 
 def begins_word(piece: bytes, word: bytes) -> bool:
-    """Returns whether a word begins with a piece, for a text of which the rest is not known.
+    """Returns whether a word begins with a piece, for a text whose rest is not known.
 
     A piece begins a word if it has the mark, is the end of the line, or begins with what the tokenizer `word` splits
     off: punctuation, a symbol or a character of a script without spaces. So does any piece behind these. An apostrophe

@@ -34,8 +34,9 @@ from ..text_example_gen.input_config import input_base_and_config
 from ..text_example_gen.input_counts import Counts
 from ..text_example_gen.places import check_place_here
 from ..text_example_gen.problems import describe
-from ..text_example_gen.reading import Corpus, open_stored, stored_sizes
+from ..text_example_gen.reading import Corpus, open_stored
 from ..text_example_gen.spans import has_span
+from ..text_example_gen.stored_sizes import stored_sizes
 from ..text_example_gen.to_examples import COUNTS_TAG
 from .json_records import RECORDS, JsonRecords
 from .scoring import TOTALS_TAG, BulkScores, ScoreRecords

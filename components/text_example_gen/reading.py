@@ -13,7 +13,6 @@ import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
-from tfx.dsl.io import fileio
 
 from ...progress import report
 from ...remote import is_remote
@@ -29,8 +28,8 @@ from ...text_files.parsing import Parsed, parse_line, parse_value
 from ...text_files.records import whole_records_of
 from ...text_files.records_in_text import check_plain
 from ...text_files.unpacking import check_text, content_errors, text_of
-from .answers import answers
 from .record import Record, Records
+from .stored_sizes import stored_sizes
 
 # The bytes that one worker reads at a time: few enough to share a corpus, many enough for thousands of small files.
 MIN_RANGE_BYTES = 2**20
@@ -69,19 +68,6 @@ def read_files(files: Sequence[tuple[str, str]], options: RecordOptions) -> beam
     """
     reader = ReadFiles(files, stored_sizes([path for _, path in files]), options)
     return "Bytes" >> beam.Create([reader.corpus]) | "Records" >> beam.ParDo(ReadFilesInBlocks(reader))
-
-
-def stored_sizes(paths: Sequence[str]) -> list[int]:
-    """Returns the bytes of each file as it is stored; 0 for one that cannot be read."""
-    return answers(_stored_size, paths)
-
-
-def _stored_size(path: str) -> int:
-    try:
-        return int(fileio.stat(path).length)
-    except (OSError, fileio.NotFoundError):
-        # The reader finds the same error and names the file.
-        return 0
 
 
 # The number of positions of all files, and the fewest that a range has.

@@ -24,7 +24,7 @@ def score_text(value: float | None, form: str = ".2f") -> str:
 
 
 def interval_text(bounds: Sequence[float | None] | None, form: str = ".2f") -> str:
-    """Formats an interval: `96.20 to 100.80`; empty if neither bound is known, as for a single sentence."""
+    """Formats an interval: `96.20 to 100.80`; empty if neither bound is known, such as that of a single sentence."""
     if not bounds or all(bound is None or math.isnan(bound) for bound in bounds):
         return ""
     return " to ".join(score_text(bound, form) for bound in bounds)

@@ -7,7 +7,8 @@ import pytest
 from tfx.dsl.io import fileio
 from tfx_lm.components.text_example_gen.answers import answers
 from tfx_lm.components.text_example_gen.files import Pattern, files_of_splits, fingerprint_of_names
-from tfx_lm.components.text_example_gen.reading import read_files, stored_sizes
+from tfx_lm.components.text_example_gen.reading import read_files
+from tfx_lm.components.text_example_gen.stored_sizes import stored_sizes
 from tfx_lm.text_files.options import RecordOptions
 
 NAMES = [f"gs://bucket/part-{number:02}" for number in range(16)]
