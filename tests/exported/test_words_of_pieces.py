@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tfx_lm.exported import completion
 from tfx_lm.exported.piece_table import PieceTable
@@ -13,8 +13,10 @@ from tfx_lm.exported.word_boundaries import boundaries
 from tfx_lm.exported.words_of_pieces import begins_word, spelled, text_of_pieces, word_lengths
 from tfx_lm.transform.tokenizer import tokenize_marked
 
-# TensorFlow's Unicode is newer than that of this Python.
-KNOWN = st.characters(exclude_categories=["Cs", "Cn"])
+# Assigned in the Unicode of this Python, and in that of TensorFlow, which may be newer (Python 3.10) or older (3.13).
+# Three rare Han marks are letters or marks for the one, and Han characters for the other.
+KNOWN = st.characters(exclude_categories=["Cs", "Cn"], exclude_characters="\U00016fe3\U00016ff0\U00016ff1")
+KNOWN_TO_TENSORFLOW = r"(?s)[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Z}\p{C}]*"
 
 
 def pieces(text: str) -> list[bytes]:
@@ -61,6 +63,7 @@ def test_pieces_are_grouped_to_words(row, lengths):
 @settings(max_examples=150)
 def test_the_words_are_those_of_the_tokenizer(text):
     raw = text.encode("utf-8", "replace")
+    assume(tf.strings.regex_full_match(raw, KNOWN_TO_TENSORFLOW))
     words = [word.decode() for word in tokenize_marked(tf.constant([raw]), "word", True).flat_values.numpy()]
     # Each word as its characters, and as its bytes.
     for split in (list, lambda rest: [f"<0x{byte:02X}>" for byte in rest.replace("\x02", "▁").encode()]):
