@@ -77,7 +77,7 @@ def create_dag(
         The DAG, for a module-level variable of a file in Airflow's folder of DAGs.
 
     Raises:
-        ValueError: `catchup` is on, and there is no `start_date`.
+        ValueError: `catchup` is on, and there is no `start_date`; or `max_active_runs` is given.
     """
     path = Path(pipeline)
     graph = json.loads(path.with_suffix(".dag.json").read_text(encoding="utf-8"))

@@ -16,8 +16,12 @@ def with_defaults(options: Mapping[str, Any]) -> dict[str, Any]:
         options: Arguments of a DAG. Its `start_date` may also be in `default_args`, where Airflow reads it.
 
     Raises:
-        ValueError: `catchup` is on, and there is no `start_date`.
+        ValueError: `catchup` is on, and there is no `start_date`; or `max_active_runs` is given.
     """
+    if "max_active_runs" in options:
+        raise ValueError(
+            f"max_active_runs={options['max_active_runs']}: a pipeline has one run at a time; leave max_active_runs out"
+        )
     given = {"schedule": None, "catchup": False, **options}
     if given.get("start_date") is not None:
         return given

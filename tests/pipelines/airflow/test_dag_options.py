@@ -47,6 +47,11 @@ def test_catch_up_needs_a_start_date(options):
         with_defaults({**options, "catchup": True})
 
 
+def test_a_pipeline_has_one_run_at_a_time():
+    with pytest.raises(ValueError, match=r"^max_active_runs=3: .* one run at a time; leave max_active_runs out$"):
+        with_defaults({"max_active_runs": 3})
+
+
 @pytest.mark.slow
 def test_create_dag_refuses_catch_up_without_a_start_date(airflow_programs, tmp_path):
     (tmp_path / "my.dag.json").write_text(json.dumps({"schema": 1, "pipeline": "my-model", "nodes": []}))
