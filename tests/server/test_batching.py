@@ -281,7 +281,8 @@ def test_after_the_end_requests_are_refused_and_so_are_those_that_still_wait(mod
         second = asyncio.create_task(batcher.run(model, request(b"second")))
         await asyncio.sleep(0)
         closing = asyncio.create_task(asyncio.to_thread(batcher.close))
-        await asyncio.sleep(0.1)
+        while not batcher._closed:
+            await asyncio.sleep(0.01)
         model.wait.set()
         await closing
         third = batcher.run(model, request(b"third"))
