@@ -110,6 +110,8 @@ def test_a_server_that_ends_refuses_calls_while_it_still_answers_a_slow_request(
         body = json.dumps({"instances": ["the"]}).encode()
         head = f"POST /v1/models/model:predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         slow.sendall(head + body[:-1])
+        # Once it answers another connection, it has read this head; at its end it closes connections without one.
+        server.version()
         server.process.terminate()
         wait_for(lambda: is_refused(stub))
         slow.sendall(body[-1:])
