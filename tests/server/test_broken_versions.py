@@ -82,9 +82,10 @@ def test_if_no_version_can_be_loaded_the_newest_ones_reason_is_said(bigram_model
 def test_a_copy_under_way_is_taken_once_it_is_whole(bigram_model, tmp_path, watch):
     shutil.copytree(bigram_model, tmp_path / "1")
     watched, failed = watch()
-    shutil.copytree(bigram_model, tmp_path / "2")
-    whole = (tmp_path / "2" / DATA).read_bytes()
-    (tmp_path / "2" / DATA).write_bytes(whole[:10])
+    shutil.copytree(bigram_model, tmp_path / ".2")
+    whole = (tmp_path / ".2" / DATA).read_bytes()
+    (tmp_path / ".2" / DATA).write_bytes(whole[:10])
+    (tmp_path / ".2").rename(tmp_path / "2")
     # It stands still for so long that it is tried.
     wait_for(lambda: failed)
     assert watched.current.version == 1
@@ -140,10 +141,11 @@ def test_versions_that_vanish(bigram_model, tmp_path, watch):
         shutil.copytree(bigram_model, tmp_path / number)
     watched, failed = watch()
     assert watched.current.version == 3
-    shutil.rmtree(tmp_path / "2")
-    shutil.rmtree(tmp_path / "3")
+    # Each at once: between two of its files, it could be looked at twice and be taken for damaged.
+    (tmp_path / "2").rename(tmp_path / ".2")
+    (tmp_path / "3").rename(tmp_path / ".3")
     wait_for(lambda: watched.current.version == 1)
-    shutil.rmtree(tmp_path / "1")
+    (tmp_path / "1").rename(tmp_path / ".1")
     # The last one stays in memory.
     shutil.copytree(bigram_model, tmp_path / ".4")
     (tmp_path / ".4").rename(tmp_path / "4")
