@@ -140,10 +140,10 @@ def cut_off_a_variable(version):
 
 def test_a_damaged_version_is_none_of_those_that_a_push_keeps(serving):
     cut_off_a_variable(serving / "6")
-    newest = push(serving, lambda folder: shutil.copytree(serving / "7", folder, dirs_exist_ok=True), keep=3)
-    assert list_versions(serving) == [5, 6, 7, int(newest.name)]
-    newest = push(serving, lambda folder: shutil.copytree(serving / "7", folder, dirs_exist_ok=True), keep=2)
-    assert list_versions(serving) == [int(newest.name) - 1, int(newest.name)]
+    first = push(serving, lambda folder: shutil.copytree(serving / "7", folder, dirs_exist_ok=True), keep=3)
+    assert list_versions(serving) == [5, 6, 7, int(first.name)]
+    second = push(serving, lambda folder: shutil.copytree(serving / "7", folder, dirs_exist_ok=True), keep=2)
+    assert list_versions(serving) == [int(first.name), int(second.name)]
 
 
 def test_nobody_goes_back_to_a_damaged_version(serving):
