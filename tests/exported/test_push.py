@@ -20,13 +20,12 @@ from tfx_lm.file_lock import host_mark
 FILES = ("saved_model.pb", "variables/variables.index")
 
 
-def writer(content, seconds=0.0):
+def writer(content):
     def copy(folder):
         for name in FILES:
             file = folder / name
             file.parent.mkdir(exist_ok=True)
             file.write_text(content)
-            time.sleep(seconds)
 
     return copy
 
@@ -124,16 +123,18 @@ def test_an_old_version_that_cannot_be_read_hides_no_unrecorded_push(tmp_path, m
 
 
 def test_a_push_leaves_another_that_is_still_at_work_alone(tmp_path):
-    started = threading.Event()
+    started, other_is_done = threading.Event(), threading.Event()
 
     def slow(folder):
         started.set()
-        writer("slow", seconds=0.3)(folder)
+        assert other_is_done.wait(60)
+        writer("slow")(folder)
 
     with concurrent.futures.ThreadPoolExecutor() as threads:
         push = threads.submit(versions.push, tmp_path, slow)
         started.wait()
         fast = versions.push(tmp_path, writer("fast"))
+        other_is_done.set()
         slow_version = push.result()
     # The one that ended last is the newest.
     assert contents(tmp_path) == {int(fast.name): "fast", int(slow_version.name): "slow"}
@@ -142,7 +143,8 @@ def test_a_push_leaves_another_that_is_still_at_work_alone(tmp_path):
 
 @pytest.mark.slow
 def test_concurrent_pushes_never_mix(tmp_path):
-    processes = [subprocess.Popen(program("push_many", tmp_path, name)) for name in ("a", "b")]
+    commands = [program("push_many", tmp_path, name) for name in ("a", "b")]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE) for command in commands]
     seen = set()
     while any(process.poll() is None for process in processes):
         for version in versions.list_versions(tmp_path):
@@ -154,8 +156,10 @@ def test_concurrent_pushes_never_mix(tmp_path):
                 continue
             assert len(texts) == 1
             seen.add(version)
+        if len(seen) > 3:
+            for process in processes:
+                process.stdin.close()
     assert [process.returncode for process in processes] == [0, 0]
-    assert len(seen) > 3
     assert len(contents(tmp_path)) == 3
     assert len(names(tmp_path)) == 4
 
