@@ -13,11 +13,11 @@ from tfx_lm.exported.token_identity import FILE
 from tfx_lm.exported.words_of_pieces import word_lengths
 
 pytestmark = pytest.mark.slow
+sync_api.expect.set_options(timeout=30_000)
 
 
 @pytest.fixture
 def page(chromium, server):
-    sync_api.expect.set_options(timeout=30_000)
     page = chromium.new_page()
     page.problems = []
     page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
