@@ -35,7 +35,7 @@ from .setting_option import setting_option
     "--beam-arg",
     "beam_args",
     multiple=True,
-    help="An option of the Beam runner, such as --beam-arg=--runner=FlinkRunner; can be repeated.",
+    help="An option of the Beam runner, such as --beam-arg=--direct_num_workers=2; can be repeated.",
 )
 def command(
     model: str, files: tuple[str, ...], output: str, keep: str, beam_args: tuple[str, ...], **record_options: str

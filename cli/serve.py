@@ -38,7 +38,7 @@ def command(
 ) -> None:  # fmt: skip
     """Serves a model over HTTP: TensorFlow Serving's REST protocol, /metrics, and a page to try it at /.
 
-    MODEL is a pushed version's folder, or the folder of all versions; the newest is always served.
+    MODEL is a pushed version's folder, or the folder of all versions, whose newest one that can be loaded is served.
     """
     quiet_tensorflow()
     try:

@@ -1,4 +1,4 @@
-"""Exported models: load, score, compare and complete. Needs TensorFlow, NumPy and SciPy only.
+"""Exported models: load, score, compare and complete. Needs TensorFlow, SciPy, pydantic and joblib only.
 
 Each name is imported at its first use, so that importing the package imports no TensorFlow.
 """

@@ -1,8 +1,8 @@
 """Masked loss in chunks of tokens, which holds the logits of one chunk at a time.
 
-Padded positions are dropped before the projection to the vocabulary, so they cost nothing there. `chunked`, for
-training, computes the gradients with the loss. `scores` returns the loss of each token and has no gradients. Both equal
-`loss.reference` of the same logits.
+Padded positions are dropped before the projection to the vocabulary, so they cost nothing there; on a GPU they have a
+weight of 0. `chunked`, for training, computes the gradients with the loss. `scores` returns the loss of each token and
+has no gradients. Both equal `loss.reference` of the same logits.
 """
 
 from __future__ import annotations

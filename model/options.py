@@ -29,7 +29,7 @@ class TrainerOptions(Settings):
     units: WholeNumber = Field(200, ge=1, le=65_536)
     # Number of LSTM layers.
     layers: WholeNumber = Field(2, ge=1, le=16)
-    # Share of activations dropped between layers while training.
+    # Share of activations dropped behind the embedding and each LSTM layer, also the last one, while training.
     dropout: Number = Field(0.2, ge=0.0, lt=1.0)
     # Whether all steps of a sentence drop the same activations.
     variational_dropout: bool = Field(False, strict=True)

@@ -220,7 +220,7 @@ class PipelineConfig(Settings):
         return self.metadata or f"sqlite:///{quote(str(Path(self.output).resolve() / 'metadata.sqlite'))}"
 
     def text_options(self) -> TextOptions:
-        """Returns the text options of Transform, Trainer and Report."""
+        """Returns the text options of Transform, Trainer and Tuner."""
         lines = {name: getattr(self.data, name) for name in LineOptions.model_fields}
         # A task of an orchestrator has another working folder.
         file = self.vocabulary.file

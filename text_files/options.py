@@ -25,7 +25,7 @@ class RecordOptions(NormalizationOptions):
     invalid_records: Literal["error", "drop"] = "error"
 
     # Which lines are a document, read in order and never divided between splits: blank_line, those between blank lines
-    # of a .txt file; record, those of each text of a .jsonl, .csv or .parquet file; file, all of a file; none.
+    # of a .txt file; record, those of each text of a .jsonl, .json, .csv or .parquet file; file, all of a file; none.
     documents: Documents = "none"
     # Tokens that the model reads before each line, of what came before it in its document; 0: each line stands alone.
     context_tokens: WholeNumber = Field(0, ge=0)

@@ -126,7 +126,7 @@ def check_kind(tokenizer: TokenizerKind, vocabulary: VocabularyOptions) -> None:
 
 
 class TextOptions(LineOptions, NormalizationOptions):
-    """Options that turn text into ids. Transform, Trainer and Report take the same object.
+    """Options that turn text into ids. Transform, Trainer and Tuner take the same object.
 
     `normalization` is how the lines were read, which the exported model asks for; Transform itself changes nothing.
 

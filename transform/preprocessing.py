@@ -71,7 +71,7 @@ def preprocessing_fn(inputs: Mapping[str, Any], custom_config: Mapping[str, Any]
     Args:
         inputs: `text`, and `context` with `context_tokens`: string, one line per Example: dense `[batch]` or
             `[batch, 1]`, or sparse or ragged with at most one value each (none is an empty line).
-        custom_config: The options, as `TextOptions` defines them; all are required. Other keys are ignored.
+        custom_config: The options, as `TextOptions.from_custom_config` reads them. Other keys are ignored.
 
     Returns:
         `ids`: int64 sparse, to be read as `VarLenFeature`; with `context_tokens` also `context_ids`, see

@@ -50,7 +50,7 @@ class TextTransform(transform.Transform):
         Args:
             examples: Examples with the feature `text`, one line each.
             schema: The schema of the examples.
-            options: The text options, or a mapping of those that differ from the defaults. Trainer and Report take
+            options: The text options, or a mapping of those that differ from the defaults. Trainer and Tuner take
                 the same object.
             splits_config: The splits to analyze and to transform. Default: analyze train, transform all.
             analyzer_cache: The output `updated_analyzer_cache` of an earlier run.
