@@ -4,14 +4,15 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from helpers.free_ports import free_ports
 from helpers.locks import locked
 
 pytest_plugins = [
@@ -72,12 +73,6 @@ class Postgresql:
     port: int
     password: str
 
-    @staticmethod
-    def free_port() -> int:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            return listener.getsockname()[1]
-
     def url(self, database: str, driver: str = "postgresql", password: bool = True) -> str:
         secret = f":{self.password}" if password else ""
         return f"{driver}://tester{secret}@127.0.0.1:{self.port}/{database}"
@@ -127,6 +122,11 @@ def postgresql_programs(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql():
+    with free_ports(1) as (port,):
+        yield from running_postgresql(port)
+
+
+def running_postgresql(port: int) -> Iterator[Postgresql]:
     folder = Path(tempfile.mkdtemp(prefix="tfx-lm-postgresql-"))
     folder.chmod(0o755)
     programs = postgresql_programs(folder / "programs")
@@ -134,7 +134,7 @@ def postgresql():
     user = "postgres" if os.getuid() == 0 and "postgres" in {entry.pw_name for entry in pwd.getpwall()} else None
     if os.getuid() == 0 and user is None:
         user = "nobody"
-    cluster = Postgresql(programs, Postgresql.free_port(), secrets.token_hex(8))
+    cluster = Postgresql(programs, port, secrets.token_hex(8))
     password_file = folder / "password"
     password_file.write_text(cluster.password)
     (folder / "data").mkdir()

@@ -2,13 +2,13 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from helpers.free_ports import free_ports
 from helpers.programs import program
 
 # Longer than a test takes on a busy machine: a hang must fail, not last.
@@ -23,28 +23,24 @@ def run_workers(
     `arguments` has those of each process. Fails if a process does, or is not done in time.
     """
     processes = []
-    sockets = [socket.socket() for _ in range(workers)]
-    for one in sockets:
-        one.bind(("localhost", 0))
-    addresses = [f"localhost:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
-    for index in range(workers):
-        environment = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
-        if workers > 1:
-            task = {"type": "worker", "index": index}
-            environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        command = program(name, *arguments[index], python=python)
-        processes.append(
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        )
-    end = time.monotonic() + TIMEOUT
-    try:
-        results = [process.communicate(timeout=max(1, end - time.monotonic())) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+    with free_ports(workers) as ports:
+        addresses = [f"localhost:{port}" for port in ports]
+        for index in range(workers):
+            environment = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
+            if workers > 1:
+                task = {"type": "worker", "index": index}
+                environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
+            command = program(name, *arguments[index], python=python)
+            processes.append(
+                subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            )
+        end = time.monotonic() + TIMEOUT
+        try:
+            results = [process.communicate(timeout=max(1, end - time.monotonic())) for process in processes]
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
     for process, (_, errors) in zip(processes, results, strict=True):
         assert process.returncode == 0, errors[-5000:]
     return [output for output, _ in results]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.free_ports import free_ports
 from helpers.programs import program
 
 HERE = Path(__file__).resolve().parent
@@ -156,7 +157,13 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(scope="module")
-def airflow(request, postgresql, uv, tmp_path_factory):
+def free_port():
+    with free_ports(1) as (port,):
+        yield port
+
+
+@pytest.fixture(scope="module")
+def airflow(request, postgresql, free_port, uv, tmp_path_factory):
     """An Airflow whose folder of DAGs is empty; `serve` starts its services, best when the DAGs are there."""
     version = request.param
     programs = airflow_environment(version, uv)
@@ -164,7 +171,6 @@ def airflow(request, postgresql, uv, tmp_path_factory):
     (home / "dags").mkdir()
     database = f"airflow{version}"
     postgresql.query("postgres", f"create database {database}")
-    port = postgresql.free_port()
     settings = {
         "CORE__DAGS_FOLDER": str(home / "dags"),
         "CORE__EXECUTOR": "LocalExecutor",
@@ -182,10 +188,10 @@ def airflow(request, postgresql, uv, tmp_path_factory):
         "SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "3600",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
         # Airflow 3's tasks talk to this server; where its port is not the usual one, both must be said.
-        "API__PORT": str(port),
+        "API__PORT": str(free_port),
         "API__HOST": "127.0.0.1",
         "API__WORKERS": "1",
-        "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{free_port}/execution/",
         # On a busy machine, the first answer takes longer than 5 s, after which tasks would give up.
         "WORKERS__EXECUTION_API_TIMEOUT": "120",
         "API_AUTH__JWT_SECRET": secrets.token_hex(32),
@@ -202,7 +208,7 @@ def airflow(request, postgresql, uv, tmp_path_factory):
             program("airflow_commands", python=programs / "python"), env=environment, cwd=home, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
         )  # fmt: skip
-    running = Airflow(version, programs, home, database, postgresql, environment, commands, port)
+    running = Airflow(version, programs, home, database, postgresql, environment, commands, free_port)
     try:
         running.command("db", "migrate")
         yield running
