@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from helpers.free_ports import free_ports
+from helpers.locks import locked
 from helpers.programs import program
 
 HERE = Path(__file__).resolve().parent
@@ -23,18 +24,24 @@ VERSIONS = [2, 3] if sys.version_info < (3, 13) else [3]  # Airflow 2 has no rel
 
 def airflow_environment(version: int, uv) -> Path:
     """The folder of programs of an environment with Airflow and this package, without TFX; made once."""
-    requirements = HERE / f"airflow-{version}.txt"
-    wanted = hashlib.sha256(requirements.read_bytes() + str(ROOT).encode()).hexdigest()
     folder = ROOT / ".cache" / f"airflow-{version}-python{sys.version_info.major}.{sys.version_info.minor}"
+    folder.parent.mkdir(exist_ok=True)
+    # Another worker process may need it at the same time, and the build of the package writes into the checkout.
+    with locked(ROOT / ".cache" / "airflow.lock"):
+        make_environment(HERE / f"airflow-{version}.txt", folder, uv)
+    return folder / "bin"
+
+
+def make_environment(requirements: Path, folder: Path, uv) -> None:
+    wanted = hashlib.sha256(requirements.read_bytes() + str(ROOT).encode()).hexdigest()
     stamp = folder / "made-of"
     if stamp.exists() and stamp.read_text() == wanted:
-        return folder / "bin"
+        return
     python = folder / "bin" / "python"
     uv("venv", "--clear", "--python", getattr(sys, "_base_executable", sys.executable), folder)
     uv("pip", "install", "--python", python, "-r", requirements)
     uv("pip", "install", "--python", python, "--no-deps", "-e", ROOT)
     stamp.write_text(wanted)
-    return folder / "bin"
 
 
 def clean_environment() -> dict[str, str]:
