@@ -253,7 +253,7 @@ BACKUPS = [
 
 def test_backups_and_logs_of_before_the_kept_runs(runs, tmp_path):
     old = [put(tmp_path / name) for name in BACKUPS]
-    new = [put(tmp_path / name.replace("0", "1"), age=-10) for name in BACKUPS]
+    new = [put(tmp_path / name.replace("0", "1"), age=-1000) for name in BACKUPS]
     mine = [
         put(tmp_path / name)
         for name in (
