@@ -39,8 +39,10 @@ def Begin(unless: Parameter[str], made: OutputArtifact[Integer]):
 def Wait(
     number: InputArtifact[Integer], seconds: Parameter[float], started: Parameter[str], made: OutputArtifact[Integer]
 ):
+    end, hurry = time.monotonic() + seconds, Path(started).with_name("hurry")
     Path(started).touch()
-    time.sleep(seconds if not Path(started).with_name("hurry").exists() else 0.0)
+    while time.monotonic() < end and not hurry.exists():
+        time.sleep(0.02)
     made.value = 1
 
 
@@ -205,7 +207,7 @@ def pipeline(folder: Path, connection):
     from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
 
     number = Number(value=RuntimeParameter(name="number", ptype=int, default=20))
-    wait = Wait(number=number.outputs["made"], seconds=60.0, started=str(folder / "started"))
+    wait = Wait(number=number.outputs["made"], seconds=300.0, started=str(folder / "started"))
     stubborn = Stubborn(number=number.outputs["made"], started=str(folder / "started"))
     fail = Fail(number=number.outputs["made"], unless=str(folder / "mended"))
     double = Double(number=fail.outputs["made"])

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from tfx_lm.pipelines.local import local_runner
 from tfx_lm.pipelines.local.interrupts import ending_on_signals
 from tfx_lm.pipelines.local.local_runner import run_pipeline
 from tfx_lm.pipelines.local.output_lock import locked_output
@@ -24,6 +25,8 @@ def plan(folder, maker):
 if __name__ == "__main__":
     # A shell that starts a job in the background has it ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # On a busy machine a supervisor may need longer until it has recorded the end of its node.
+    local_runner._RECORDING = 60.0
     folder, maker = Path(sys.argv[1]), sys.argv[2]
     with ending_on_signals(), locked_output(folder) as lock:
         plan_of_run = call(folder / "log", plan, folder, maker)

@@ -12,6 +12,7 @@ import pytest
 from helpers.programs import program
 from ml_metadata.proto import metadata_store_pb2
 from tfx_lm.pipelines.errors import ConfigurationError
+from tfx_lm.pipelines.local import output_lock
 from tfx_lm.pipelines.local.local_plan import plan_pipeline
 from tfx_lm.pipelines.local.local_runner import run_pipeline
 from tfx_lm.pipelines.local.output_lock import locked_output
@@ -24,7 +25,8 @@ NODES = {"sleeping": "Sleep", "stubborn": "Stubborn", "swallowing": "Swallow"}
 
 
 class Events:
-    def __init__(self):
+    def __init__(self, at_end):
+        self._at_end = at_end
         self.said = []
         self.working = set()
         self.most = 0
@@ -39,15 +41,16 @@ class Events:
     def ended(self, node_id, state, seconds):
         self.working.discard(node_id)
         self.said.append((node_id, state))
+        self._at_end(node_id)
 
 
 @pytest.fixture
 def run(small_nodes, tmp_path, monkeypatch):
     connection = connection_config(f"sqlite:///{tmp_path}/metadata.sqlite")
 
-    def run(*makers, at_once=2, **partial):
+    def run(*makers, at_once=2, at_end=lambda node_id: None, **partial):
         plan = plan_pipeline(small_nodes.pipeline_of(tmp_path, connection, *makers), **partial)
-        events = Events()
+        events = Events(at_end)
         # The machine has more cores than this process may use, as in a container.
         monkeypatch.setattr(os, "cpu_count", lambda: 8)
         monkeypatch.setattr("joblib.cpu_count", lambda: at_once)
@@ -74,8 +77,13 @@ def test_nodes_that_do_not_wait_for_each_other_run_at_once(run, small_nodes, at_
 
 
 def test_after_a_failure_the_others_go_on_to_their_end_and_no_further_one_starts(run, small_nodes, tmp_path):
-    makers = small_nodes.failing, small_nodes.waiting("Slow", 3.0)
-    results, events = run(*makers)
+    makers = small_nodes.failing, small_nodes.waiting("Slow", 300.0)
+
+    def at_end(node_id):
+        if node_id == "Fail":
+            (tmp_path / "hurry").touch()
+
+    results, events = run(*makers, at_end=at_end)
     assert states(results) == {"Number": "COMPLETE", "Fail": "FAILED", "Slow": "COMPLETE", "Double": "SKIPPED"}
     assert results["Fail"].error == "ValueError: the number is bad"
     assert events.said[1:] == [("Fail", "FAILED"), ("Slow", "COMPLETE"), ("Double", "SKIPPED")]
@@ -130,7 +138,7 @@ def test_processes_begin_with_tfx_imported_and_tensorflow_untouched(small_nodes,
     ],
     ids=["sleeping-int", "sleeping-kill", "stubborn-int", "stubborn-kill", "swallowing-term"],
 )
-def test_no_process_outlives_its_runner(small_nodes, tmp_path, marked, maker, number, recorded):
+def test_no_process_outlives_its_runner(small_nodes, tmp_path, marked, monkeypatch, maker, number, recorded):
     command = program("run_small_nodes", tmp_path, maker)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
@@ -143,7 +151,8 @@ def test_no_process_outlives_its_runner(small_nodes, tmp_path, marked, maker, nu
     assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     if number != signal.SIGKILL:
         assert errors.endswith(f"tfx-lm: ended by {number.name}; the same command goes on from here\n")
-    # The next run can begin, and meets no node of this one.
+    # The next run can begin, and meets no node of this one, however long that takes on a busy machine.
+    monkeypatch.setattr(output_lock, "_ENDING", 60.0)
     with locked_output(tmp_path):
         store = ml_metadata.MetadataStore(connection_config(f"sqlite:///{tmp_path}/metadata.sqlite"))
         node = store.get_context_by_type_and_name("node", f"small.{NODES[maker]}")
