@@ -55,7 +55,8 @@ def chromium():
     if not found:
         pytest.fail("no Chromium was found; install chromium or google-chrome, or name one with CHROMIUM=PATH")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found[0])
+        # Milliseconds. Playwright's own 30,000 may be too few for a first start on a busy machine.
+        browser = playwright.chromium.launch(executable_path=found[0], timeout=300_000)
         yield browser
         browser.close()
 
