@@ -129,7 +129,7 @@ def test_the_raw_line_may_be_a_feature(features, expected):
 @pytest.mark.slow
 @given(st.lists(st.floats(0, 1e3, width=32), max_size=40), st.lists(st.integers(0, 4), min_size=40, max_size=40))
 def test_shards_merge_in_any_order_from_a_one_shot_iterator(losses, shards):
-    # Where losses are nearly the same, their spread is made of rounding errors, which depend on the order.
+    # If losses are nearly the same, their spread is made of rounding errors, which depend on the order.
     assume(len(losses) < 2 or min(losses) <= 0.5 * max(losses))
     combiner = metrics.ScoreCombineFn()
     elements = [inputs({**FIRST, "nll": loss}) for loss in losses]
