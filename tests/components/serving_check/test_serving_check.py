@@ -241,5 +241,5 @@ def test_the_fresh_process_refuses_what_a_server_does_not_have(tmp_path, monkeyp
     assert "import keras" in source
     (tmp_path / "probe.py").write_text(source)
     monkeypatch.setattr(process, "PROBE", tmp_path / "probe.py")
-    found = process.run_probe("nowhere", {}, [b"a"], [b""], 1.0, 60.0)
+    found = process.run_probe("nowhere", {}, [b"a"], [b""], 1.0, 300.0)
     assert "keras: must not be needed to serve the model" in found.problems[0]
