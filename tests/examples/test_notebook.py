@@ -1,5 +1,6 @@
 """The example notebook, run by a kernel as Jupyter does."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -41,10 +42,19 @@ def test_no_outputs_are_stored():
 @pytest.mark.slow
 def test_the_cells_show_the_results(tmp_path):
     from nbclient import NotebookClient
+    from traitlets.config import Config
 
     write_csv(tmp_path / "data", 150)
     notebook = read_notebook()
-    NotebookClient(notebook, timeout=500, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    # Ports that Jupyter has found free may be taken when the kernel listens; a path is nobody else's, if it is short.
+    with tempfile.TemporaryDirectory(prefix="tfx-lm-") as place:
+        NotebookClient(
+            notebook,
+            timeout=500,
+            startup_timeout=500,
+            config=Config({"KernelManager": {"transport": "ipc", "ip": f"{place}/kernel"}}),
+            resources={"metadata": {"path": str(tmp_path)}},
+        ).execute()
     cells = code_cells(notebook)
 
     blessing = shown(cells, 'context.show(evaluator.outputs["blessing"])')
