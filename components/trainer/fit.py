@@ -21,7 +21,7 @@ from .corpus_counts import CorpusCounts, count_corpus, digest_of
 from .distribution import is_chief
 from .divergence import Divergence
 from .precision import Precision, choose_precision
-from .replica_batches import distribute
+from .replica_batches import compiles, distribute
 from .row_layout import lay_out
 from .start import Start
 from .training import TrainableLanguageModel
@@ -29,6 +29,10 @@ from .untrained_model import build_model
 
 # TensorFlow reduces seeds by it.
 _SEEDS = 2**31 - 1
+# Up to as many positions, a batch of the validation is twice as large as one of the training: it keeps nothing for
+# gradients, and more rows make the LSTM's small products faster. Measured on 2 cores, 2 x 400 units, lines of 22 words
+# behind contexts of 64, batches of 768: 1.6 times as fast; four times as large, 1.7.
+VALIDATION_POSITIONS = 4096
 
 
 def train(
@@ -76,7 +80,7 @@ def train(
     strategy = tf.distribute.get_strategy()
     layout = lay_out(train_files, train_counts, options.batch_tokens, strategy)
     train_counts, train_buckets = layout.counts, layout.buckets
-    eval_buckets = choose_buckets(eval_counts.lengths, options.batch_tokens)
+    eval_buckets = choose_buckets(eval_counts.lengths, validation_positions(options.batch_tokens, strategy))
 
     keras.utils.set_random_seed(options.seed)
     # `Dataset.shuffle` fails in a graph if TensorFlow's own seed is 0.
@@ -144,6 +148,18 @@ def train(
         records.write()
     model.set_weights(state.best_weights)
     return model
+
+
+def validation_positions(batch_tokens: int, strategy: tf.distribute.Strategy) -> int:
+    """Returns the positions of a batch of the validation.
+
+    Args:
+        batch_tokens: Positions of a batch of the training.
+        strategy: The strategy that trains. If it compiles each shape, all logits of a batch are in memory.
+    """
+    if compiles(strategy):
+        return batch_tokens
+    return max(batch_tokens, min(2 * batch_tokens, VALIDATION_POSITIONS))
 
 
 def _describe(counts: CorpusCounts, buckets: Any) -> Mapping[str, Any]:
