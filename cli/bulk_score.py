@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ..errors import escape
 from ..pipelines.uncollected import import_uncollected
 from ..progress import listening
 from ..remote import is_remote
@@ -57,7 +58,7 @@ def command(
         from ..exported.exported_model import context_tokens_of, newest_version
         from ..exported.score_warnings import MANY_UNKNOWN, unknown_share
         from ..pipelines.beam.arguments import beam_arguments
-        from ..pipelines.beam.options import BeamConfig, option_name
+        from ..pipelines.beam.options import BeamConfig, is_option, option_name
         from ..pipelines.local.interrupts import ending_on_signals
         from ..pipelines.output_name import check_output_name
 
@@ -68,6 +69,12 @@ def command(
     try:
         if not is_remote(output):
             check_output_name(f"--output={output}", folder)
+        for argument in beam_args:
+            if not is_option(argument):
+                raise ValueError(
+                    f"--beam-arg={escape(argument)}: must be an option with its value, such as "
+                    "--beam-arg=--direct_num_workers=2"
+                )
         if not any(option_name(argument) == "runner" for argument in beam_args):
             beam_args = (*beam_arguments(BeamConfig()), *beam_args)
         with (

@@ -67,8 +67,7 @@ class BeamConfig(Settings):
     @classmethod
     def _are_options(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for argument in value:
-            # With a space, as in "--runner FlinkRunner", Beam passes over it without a word.
-            if not _OPTION.fullmatch(argument):
+            if not is_option(argument):
                 raise ValueError(f"beam.args: {argument}: must be an option with its value, such as --parallelism=4")
             option = argument.partition("=")[0]
             if re.search("password|secret|session_token|connection_string", option, re.IGNORECASE):
@@ -123,6 +122,11 @@ def host_and_port(address: str) -> tuple[str, int]:
     """Splits HOST:PORT; an IPv6 host loses its brackets."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def is_option(argument: str) -> bool:
+    """Returns whether Beam would read it: it passes over `--runner FlinkRunner`, with a space, without a word."""
+    return _OPTION.fullmatch(argument) is not None
 
 
 def option_name(argument: str) -> str:

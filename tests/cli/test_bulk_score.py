@@ -298,6 +298,14 @@ def test_a_pattern_without_files_is_said_and_options_of_beam_keep_the_runner(bul
     assert "b*.txt" in result.stderr
 
 
+@pytest.mark.parametrize("argument", ["--runner FlinkRunner", "runner=FlinkRunner", "--"])
+def test_what_beam_would_pass_over_is_no_option(bulk_score, argument):
+    Path("a.txt").write_text("cat\n")
+    result = bulk_score("a.txt", f"--beam-arg={argument}", code=2)
+    assert f"--beam-arg={argument}: must be an option with its value, such as --beam-arg=--direct" in result.stderr
+    assert not Path("out").exists()
+
+
 @pytest.mark.parametrize(
     ("file", "message"),
     [
