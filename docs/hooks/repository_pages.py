@@ -6,6 +6,7 @@ written as GitHub reads it; this hook turns it into the site's path, and copies 
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import re
 from pathlib import Path
@@ -37,8 +38,9 @@ def on_startup(*, command: str, dirty: bool) -> None:
     package.mkdir(parents=True, exist_ok=True)
     for path in [*ROOT.glob("*.py"), *(ROOT / name for name in PACKAGES)]:
         link = package / path.name
-        if path.name != "setup.py" and not link.is_symlink():
-            link.symlink_to(path)
+        if path.name != "setup.py":
+            with contextlib.suppress(FileExistsError):  # From an earlier build, or one beside this.
+                link.symlink_to(path)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
