@@ -5,8 +5,8 @@ import tensorflow as tf
 from tfx_lm.components.trainer import fit
 
 
-@pytest.mark.parametrize(("batch_tokens", "positions"), [(1, 2), (768, 1536), (2048, 4096), (3000, 4096), (5000, 5000)])
-def test_up_to_a_bound_they_are_twice_as_large(batch_tokens, positions):
+@pytest.mark.parametrize(("batch_tokens", "positions"), [(1, 4), (768, 3072), (1024, 4096), (3000, 4096), (5000, 5000)])
+def test_up_to_a_bound_they_are_four_times_as_large(batch_tokens, positions):
     assert fit.validation_positions(batch_tokens, tf.distribute.get_strategy()) == positions
 
 
