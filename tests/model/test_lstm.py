@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tfx_lm.model.lstm import ProcessorLSTM, ServingLSTM
+from tfx_lm.model.lstm import ProcessorLSTM, ServingLSTM, lstm, lstm_after, outputs_without_gradients
 
 
 def layer_and_inputs(batch, time, features, units, seed=1, dtype="float32"):
@@ -119,8 +119,20 @@ def test_half_precision_begins_within_a_row():
     begins = tf.constant([[False] * 6, [False] * 2 + [True] + [False] * 3])
     outputs, state = ours.after(inputs, tf.ones([2, 2, 5]), begins)
     alone, _ = ours.after(inputs[1:, 2:], tf.zeros([1, 2, 5]), begins[:1, :4])
-    assert (outputs.dtype, state.dtype) == (tf.bfloat16, tf.bfloat16)
+    assert (outputs.dtype, state.dtype) == (tf.bfloat16, tf.float32)
     np.testing.assert_allclose(tf.cast(outputs[1:, 2:], tf.float32), tf.cast(alone, tf.float32), atol=0.01)
+
+
+def test_half_precision_loses_no_small_changes_of_a_cell():
+    # Nothing is forgotten, and each of 1,000 steps adds 0.002, which bfloat16 could no longer add to 0.5.
+    bias = tf.constant([np.log(0.002 / 0.998), 20.0, 20.0, 20.0], tf.float32)
+    inputs = tf.zeros([1000, 1, 1], tf.bfloat16)
+    weights = tf.zeros([1, 4]), tf.zeros([1, 4]), bias
+    _, state = lstm_after(tf.zeros([2, 1, 1]), tf.ones([1000, 1, 1]), inputs, *weights)
+    np.testing.assert_allclose(state[1], [[2.0]], rtol=1e-4)
+    for outputs in (lstm(inputs, *weights), outputs_without_gradients(inputs, *weights)):
+        assert outputs.dtype == tf.bfloat16
+        np.testing.assert_allclose(tf.cast(outputs[-1], tf.float32), [[np.tanh(2.0)]], rtol=0.004)
 
 
 @pytest.mark.slow
