@@ -47,7 +47,7 @@ help:
 	@echo "make bench-time_to_quality DATA=FILE ARGS='--validation FILE'   minutes until a perplexity, ours and PyTorch's"
 	@echo "make bench-tokens                   bits per byte of words, subwords and bytes after equal minutes (2 hours on 2 idle cores)"
 	@echo "make bench-warm_start               training on new text from the model of older text (15 minutes on 2 idle cores)"
-	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (9 minutes on 2 idle cores)"
+	@echo "make bench-training DATA=FILE       training against Keras and PyTorch (9 to 16 minutes on 2 idle cores)"
 	@echo "make check   lint, format, types, the Dockerfile"
 	@echo "make sbom    CycloneDX lists of what each stack installs, into .cache/sbom"
 	@echo "make audit   known vulnerabilities in uv.lock, from osv.dev"
